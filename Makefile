@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Makefile - the whole build graph of Splitvisor.
+#
+#   make            programs in build/bin
+#   make demo       install what is missing, build, boot a Debian guest, show it
+#   make test       every test; the closing line is "N passed, N failed"
+#   make lint       clang-format, cppcheck, clang-tidy, -fanalyzer, shellcheck
+#   make bench      figures beside QEMU's; build/bench/results.jsonl
+#   make install    DESTDIR and PREFIX as usual
+#   make clean
+#
+# SAN=address,undefined or SAN=thread builds with sanitizers; CC=clang works;
+# V=1 shows commands; CFLAGS, CPPFLAGS and LDFLAGS are added after our own.
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+SAN ?=
+PREFIX ?= /usr/local
+V ?=
+comma := ,
+variant := $(CC)-$(if $(SAN),$(subst $(comma),-,$(SAN)),plain)
+out := build/$(variant)
+q := $(if $(V),,@)
+
+# ---- Dependencies --------------------------------------------------------
+
+pkgs := libevent_core libevent_pthreads libnl-3.0 libnl-route-3.0 liburing \
+	libarchive xenstore libnftables yajl
+sh_deps := tests/deps.sh
+
+warn := -Wall -Wextra -Wshadow -Wundef -Wvla -Wcast-qual -Wpointer-arith \
+	-Wstrict-prototypes -Wmissing-prototypes -Wconversion \
+	-Wimplicit-fallthrough
+cppflags := -I. -D_GNU_SOURCE -DSV_LIBEXEC_DIR='"$(PREFIX)/lib/splitvisor"' \
+	-D__XEN_TOOLS__ $(shell pkg-config --cflags $(pkgs) 2>/dev/null)
+cflags := -std=gnu17 -O2 -g $(warn) $(if $(CI),-Werror) \
+	-fstack-protector-strong -fno-strict-aliasing \
+	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2)
+ldflags := -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
+
+# ---- Sources: explicit lists, one per folder; main files apart ------------
+
+ring_src :=
+base_src := base/domsock.c base/fd.c base/log.c base/paths.c base/sock.c \
+	base/util.c
+hypervisor_src :=
+store_src :=
+backend_src :=
+tools_src :=
+testlib_src :=
+
+# Program: its main file; libraries it uses, in link order; system libraries.
+programs :=
+
+define program # name, main file(s), our libraries, system libraries
+programs += $(1)
+$(1)_obj := $(2:%.c=$(out)/%.o)
+$(1)_lib := $(3:%=$(out)/libsv%.a)
+$(1)_sys := $(4)
+main_src += $(2)
+endef
+
+libs_backend := $(shell pkg-config --libs libevent_core xenstore 2>/dev/null)
+# $(eval $(call program,sv-hypervisor,hypervisor/main.c,hypervisor ring base,...))
+
+# Tests link against every library; archives give only what is used.
+test_libs := backend store hypervisor tools testlib ring base
+test_sys := $(shell pkg-config --libs $(pkgs) 2>/dev/null)
+
+unit_src := $(wildcard tests/unit/test_*.c tests/hostile/test_*.c)
+stress_src := $(wildcard tests/stress/*_stress.c)
+
+# ---- Rules ----------------------------------------------------------------
+
+.DEFAULT_GOAL := all
+.SUFFIXES:
+.SECONDARY:
+.PHONY: all deps demo test check lint bench install clean
+
+bins := $(programs:%=$(out)/bin/%)
+units := $(unit_src:%.c=$(out)/%)
+stresses := $(stress_src:%.c=$(out)/%)
+
+all: $(bins)
+ifeq ($(variant),gcc-plain)
+	@ln -sfn gcc-plain/bin build/bin
+endif
+
+define library
+$(out)/libsv$(1).a: $$($(1)_src:%.c=$(out)/%.o)
+	@echo "  AR    $$@"
+	$$(q)rm -f $$@ && ar rcs $$@ $$^
+all_src += $$($(1)_src)
+endef
+all_src := $(main_src)
+$(foreach l,$(test_libs),$(eval $(call library,$(l))))
+
+$(out)/%.o: %.c Makefile
+	@echo "  CC    $<"
+	@mkdir -p $(@D)
+	$(q)$(CC) $(cppflags) $(CPPFLAGS) $(cflags) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+define link
+$(out)/bin/$(1): $$($(1)_obj) $$($(1)_lib)
+	@echo "  LD    $$@"
+	@mkdir -p $$(@D)
+	$$(q)$$(CC) $$(ldflags) $$(LDFLAGS) -o $$@ $$($(1)_obj) $$($(1)_lib) $$($(1)_sys)
+endef
+$(foreach p,$(programs),$(eval $(call link,$(p))))
+
+test_archives := $(test_libs:%=$(out)/libsv%.a)
+$(units): %: %.o $(test_archives)
+	@echo "  LD    $@"
+	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $< $(test_archives) $(test_sys) -lcriterion
+$(stresses): %: %.o $(test_archives)
+	@echo "  LD    $@"
+	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $< $(test_archives) $(test_sys)
+
+# Everything the tests run, in this variant.
+check-build: all $(units) $(stresses)
+.PHONY: check-build
+
+clean:
+	rm -rf build/gcc-* build/clang-* build/bin
+
+-include $(shell test -d $(out) && find $(out) -name '*.d')

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// base/domsock.c - the domain socket's client half.
+#include "base/domsock.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "base/paths.h"
+
+/*
+ * Events may arrive while a call waits for its answer.  They are few (a domain
+ * shuts down once), so they wait in a small queue for dom_event().
+ */
+#define MAX_QUEUED 4
+
+struct dom {
+	int fd;
+	uint32_t seq;
+	unsigned int nqueued;
+	struct dom_msg queued[MAX_QUEUED];
+};
+
+static int say_hello(struct dom *d, enum dom_role role, const char *device,
+		     bool events)
+{
+	struct dom_msg msg = { .type = DOM_HELLO };
+
+	msg.u.hello.role = role;
+	msg.u.hello.events = events;
+	snprintf(msg.u.hello.device, sizeof(msg.u.hello.device), "%s",
+		 device ? device : "");
+	return dom_call(d, &msg, NULL, NULL);
+}
+
+int dom_adopt(struct dom **out, int fd)
+{
+	struct dom *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return -ENOMEM;
+	d->fd = fd;
+	*out = d;
+	return 0;
+}
+
+int dom_connect(struct dom **out, unsigned int domid, enum dom_role role,
+		const char *device, bool events)
+{
+	char path[PATH_MAX];
+	struct dom *d;
+	int fd, ret;
+
+	fd = sock_connect(paths_dom(path, domid, "hv.sock"), SOCK_SEQPACKET);
+	if (fd < 0)
+		return fd;
+	ret = dom_adopt(&d, fd);
+	if (ret) {
+		fd_close(&fd);
+		return ret;
+	}
+	ret = say_hello(d, role, device, events);
+	if (ret) {
+		dom_free(d);
+		return ret;
+	}
+	*out = d;
+	return 0;
+}
+
+void dom_free(struct dom *d)
+{
+	if (!d)
+		return;
+	fd_close(&d->fd);
+	free(d);
+}
+
+int dom_fd(const struct dom *d)
+{
+	return d->fd;
+}
+
+static void close_fds(int *fds, size_t n)
+{
+	while (n)
+		fd_close(&fds[--n]);
+}
+
+/* Receive one message, waiting for it if @wait; -EAGAIN if there is none. */
+static int receive(struct dom *d, struct dom_msg *msg, int *fds, size_t *nfds,
+		   bool wait)
+{
+	struct pollfd pfd = { .fd = d->fd, .events = POLLIN };
+	int ret;
+
+	while ((ret = poll(&pfd, 1, wait ? -1 : 0)) < 0) {
+		if (errno != EINTR)
+			return -errno;
+	}
+	if (ret == 0)
+		return -EAGAIN;
+	ret = sock_recv_fds(d->fd, msg, sizeof(*msg), fds, nfds);
+	if (!ret && (msg->magic != DOM_MAGIC || msg->version != DOM_VERSION)) {
+		close_fds(fds, *nfds);
+		return -EPROTO;
+	}
+	return ret == -ECONNRESET ? -EPIPE : ret;
+}
+
+int dom_event(struct dom *d, struct dom_msg *msg)
+{
+	int fds[SOCK_MAX_FDS];
+	size_t n;
+	int ret;
+
+	if (d->nqueued) {
+		*msg = d->queued[0];
+		d->nqueued--;
+		memmove(d->queued, d->queued + 1,
+			d->nqueued * sizeof(d->queued[0]));
+		return 1;
+	}
+	ret = receive(d, msg, fds, &n, false);
+	if (ret)
+		return ret == -EAGAIN ? 0 : ret;
+	close_fds(fds, n);
+	return msg->seq == 0 ? 1 : -EPROTO;
+}
+
+int dom_call(struct dom *d, struct dom_msg *msg, int *fds, size_t *nfds)
+{
+	int got[SOCK_MAX_FDS];
+	uint16_t type = msg->type;
+	size_t n;
+	int ret;
+
+	if (++d->seq == 0)
+		d->seq = 1;
+	msg->magic = DOM_MAGIC;
+	msg->version = DOM_VERSION;
+	msg->seq = d->seq;
+	msg->status = 0;
+	ret = sock_send_fds(d->fd, msg, sizeof(*msg), NULL, 0);
+	if (ret)
+		return ret;
+	for (;;) {
+		ret = receive(d, msg, got, &n, true);
+		if (ret)
+			return ret;
+		if (msg->seq != 0)
+			break;
+		close_fds(got, n);
+		if (d->nqueued < MAX_QUEUED)
+			d->queued[d->nqueued++] = *msg;
+	}
+	if (msg->seq != d->seq || msg->type != type) {
+		close_fds(got, n);
+		return -EPROTO;
+	}
+	if (!fds || msg->status) {
+		close_fds(got, n);
+		n = 0;
+	} else {
+		memcpy(fds, got, n * sizeof(got[0]));
+	}
+	if (nfds)
+		*nfds = n;
+	return msg->status;
+}
+
+int dom_info(struct dom *d, struct dom_info *info)
+{
+	struct dom_msg msg = { .type = DOM_INFO };
+	int ret = dom_call(d, &msg, NULL, NULL);
+
+	if (!ret)
+		*info = msg.u.info;
+	return ret;
+}
+
+int dom_page(struct dom *d, void **page, uint32_t *port)
+{
+	struct dom_msg msg = { .type = DOM_PAGE };
+	int fds[SOCK_MAX_FDS];
+	size_t n;
+	void *p;
+	int ret = dom_call(d, &msg, fds, &n);
+
+	if (ret)
+		return ret;
+	if (n != 1) {
+		close_fds(fds, n);
+		return -EPROTO;
+	}
+	p = mmap(NULL, SV_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fds[0],
+		 0);
+	ret = p == MAP_FAILED ? -errno : 0;
+	fd_close(&fds[0]);
+	if (ret)
+		return ret;
+	*page = p;
+	*port = msg.u.page.port;
+	return 0;
+}
+
+int dom_evtchn_bind(struct dom *d, uint32_t port, int *kick, int *call)
+{
+	struct dom_msg msg = { .type = DOM_EVTCHN_BIND, .u.port = port };
+	int fds[SOCK_MAX_FDS];
+	size_t n;
+	int ret = dom_call(d, &msg, fds, &n);
+
+	if (ret)
+		return ret;
+	if (n != 2) {
+		close_fds(fds, n);
+		return -EPROTO;
+	}
+	*kick = fds[0];
+	*call = fds[1];
+	return 0;
+}
+
+int dom_evtchn_close(struct dom *d, uint32_t port)
+{
+	struct dom_msg msg = { .type = DOM_EVTCHN_CLOSE, .u.port = port };
+
+	return dom_call(d, &msg, NULL, NULL);
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* base/domsock.h - the domain socket: its wire protocol and the client half. */
+#ifndef BASE_DOMSOCK_H
+#define BASE_DOMSOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/sock.h"
+#include "base/util.h"
+
+/*
+ * How it works
+ *
+ * <run>/dom/<domid>/hv.sock (SOCK_SEQPACKET, mode 0600, SO_PEERCRED checked) is
+ * the only way into a domain from outside, and plays the part of Xen's privcmd,
+ * evtchn and gntdev devices.  Every message is one struct dom_msg; descriptors
+ * travel beside it.  The client speaks first with DOM_HELLO, which names a
+ * role; a role may only make the calls marked with its letter below, anything
+ * else is answered -EPERM.  Calls are answered in order, each by one message of
+ * the same type and seq with a status.  DOM_EV_* messages (seq 0) come between
+ * answers to clients that asked for them in DOM_HELLO.  End of file means that
+ * the domain is gone.
+ *
+ * A = admin (toolstack), S = store, C = console, B = device backend.
+ *
+ * When a client's connection closes, its event channels fall back to unbound
+ * (the guest may still send: nothing happens) and a later client can bind them
+ * again.  A bind makes the channel pending on both sides at once, so that a
+ * kick sent while nobody was bound is not lost (as EVTCHNOP_bind_interdomain).
+ */
+#define DOM_MAGIC   0x31567653u /* "SvV1" */
+#define DOM_VERSION 1u
+
+enum dom_role {
+	DOM_ROLE_ADMIN,
+	DOM_ROLE_STORE,
+	DOM_ROLE_CONSOLE,
+	DOM_ROLE_BACKEND,
+	DOM_NROLES,
+};
+
+enum dom_msg_type {
+	DOM_HELLO = 1,	  /* ASCB: u.hello -> u.info */
+	DOM_INFO,	  /* ASCB: - -> u.info */
+	DOM_MEMMAP,	  /* AB: - -> u.memmap, fds: RAM memfd */
+	DOM_PAGE,	  /* SC: - -> u.page, fds: memfd of that one page */
+	DOM_GRANT_FRAMES, /* B: u.frames.first -> u.frames, fds: grant memfd */
+	DOM_EVTCHN_BIND,  /* SCB: u.port -> -, fds: kick, call */
+	DOM_EVTCHN_CLOSE, /* SCB: u.port -> - */
+	DOM_PAUSE,	  /* A */
+	DOM_UNPAUSE,	  /* A */
+	DOM_DESTROY,	  /* A: answered, then the VMM ends */
+	DOM_STATS,	  /* A: - -> u.stats */
+	DOM_NTYPES,
+
+	DOM_EV_SHUTDOWN = 64, /* u.info: the guest has shut down; see reason */
+};
+
+/** enum dom_state - Bits of struct dom_info.state. */
+enum dom_state {
+	DOM_PAUSED = 1u << 0,	/* by the toolstack */
+	DOM_SHUTDOWN = 1u << 1, /* by the guest or for a crash; see reason */
+	DOM_RUNNING = 1u << 2,	/* a vCPU is on a CPU right now */
+	DOM_BLOCKED = 1u << 3,	/* all vCPUs wait for an event */
+};
+
+#define DOM_NAME_MAX 256
+
+/** struct dom_info - What the toolstack shows of a domain. */
+struct dom_info {
+	uint32_t domid;
+	uint32_t state; /* enum dom_state */
+	uint32_t
+		reason; /* SHUTDOWN_* of xen/sched.h, valid with DOM_SHUTDOWN */
+	uint32_t vcpus_max;
+	uint32_t vcpus_online;
+	uint32_t backend_domid; /* domid that grants must name: 0 */
+	uint64_t ram_kib;
+	uint64_t cpu_ns;    /* vCPU time used since creation */
+	uint64_t start_ns;  /* CLOCK_REALTIME at creation */
+	uint64_t store_gfn; /* for xenstored's INTRODUCE */
+	uint64_t console_gfn;
+	uint32_t store_port;
+	uint32_t console_port;
+	uint32_t pid;
+	uint32_t pad;
+	uint8_t uuid[16];
+	char name[DOM_NAME_MAX];
+};
+
+/** struct dom_region - Guest frames that lie together in the RAM memfd. */
+struct dom_region {
+	uint64_t gfn; /* first guest frame number */
+	uint64_t npages;
+	uint64_t offset; /* bytes into the memfd */
+};
+
+#define DOM_MAX_REGIONS 4
+
+/** struct dom_memmap - All of a domain's RAM, by ascending gfn. */
+struct dom_memmap {
+	uint32_t n;
+	uint32_t pad;
+	uint64_t size; /* bytes of the memfd */
+	struct dom_region region[DOM_MAX_REGIONS];
+};
+
+/** struct dom_frame - Where one grant-table frame lies. */
+struct dom_frame {
+	uint32_t in_ram; /* 0: in the grant memfd; 1: in the RAM memfd */
+	uint32_t pad;
+	uint64_t offset; /* bytes into that memfd, a multiple of 4096 */
+};
+
+#define DOM_FRAMES_PER_MSG 24
+
+/** struct dom_frames - A part of the grant table's (v1) frame list. */
+struct dom_frames {
+	uint32_t first;
+	uint32_t n;	/* valid entries of frame[] */
+	uint32_t total; /* frames that the guest has so far */
+	uint32_t pad;
+	uint64_t size; /* bytes of the grant memfd */
+	struct dom_frame frame[DOM_FRAMES_PER_MSG];
+};
+
+#define DOM_MAX_STATS 24
+
+/**
+ * struct dom_stats - Counters of a domain.
+ *
+ * KVM's own exit statistics and the VMM's, as name/value pairs, summed over
+ * vCPUs.
+ */
+struct dom_stats {
+	uint32_t n;
+	uint32_t pad;
+	struct {
+		char name[24];
+		uint64_t value;
+	} stat[DOM_MAX_STATS];
+};
+
+struct dom_msg {
+	uint32_t magic;
+	uint16_t version;
+	uint16_t type;	/* enum dom_msg_type */
+	uint32_t seq;	/* chosen by the client; 0 in events */
+	int32_t status; /* answers: 0 or -errno */
+	union {
+		struct {
+			uint32_t role;	 /* enum dom_role */
+			uint32_t events; /* 1: send DOM_EV_* */
+			/*
+			 * DOM_ROLE_BACKEND: which device, for the log and for
+			 * limiting rights ("vbd/51712").
+			 */
+			char device[64];
+		} hello;
+		struct dom_info info;
+		struct dom_memmap memmap;
+		struct {
+			uint64_t gfn;
+			uint32_t port; /* the event channel that goes with it */
+			uint32_t pad;
+		} page;
+		struct dom_frames frames;
+		uint32_t port;
+		struct dom_stats stats;
+		uint8_t raw[1024];
+	} u;
+};
+_Static_assert(sizeof(struct dom_msg) == 16 + 1024, "wire format");
+
+/**
+ * struct dom - A client's connection to one domain.  Single-threaded.
+ */
+struct dom;
+
+/**
+ * dom_connect() - Connect to a domain and say hello.
+ * @out:    *Owned* by the caller; written only on success.
+ * @domid:  The domain.
+ * @role:   What this client is for; limits what it may ask.
+ * @device: For DOM_ROLE_BACKEND, "type/devid"; else NULL.
+ * @events: Whether DOM_EV_* messages are wanted; see dom_event().
+ *
+ * Return: 0, -ENOENT or -ECONNREFUSED if there is no such domain, -EPROTO if
+ * the other side speaks another version, or -errno.
+ */
+int dom_connect(struct dom **out, unsigned int domid, enum dom_role role,
+		const char *device, bool events) must_check;
+
+/**
+ * dom_adopt() - Take over a connection on which HELLO was already said.
+ * @fd: *Given*.  For workers that inherit it from their parent.
+ */
+int dom_adopt(struct dom **out, int fd) must_check;
+
+/** dom_free() - Close the connection; NULL is fine. */
+void dom_free(struct dom *d);
+
+/**
+ * dom_fd() - For an event loop: readable when dom_event() has work.
+ *
+ * Borrowed, valid until dom_free().
+ */
+int dom_fd(const struct dom *d);
+
+/**
+ * dom_event() - Take the next DOM_EV_* message, without blocking.
+ * @msg: Filled on success.
+ *
+ * Return: 1 if there was one, 0 if none is waiting, -EPIPE if the domain is
+ * gone, or -errno.
+ */
+int dom_event(struct dom *d, struct dom_msg *msg) must_check;
+
+/**
+ * dom_call() - Make one call and wait for its answer.
+ * @msg:  type and u are sent; overwritten by the answer.
+ * @fds:  SOCK_MAX_FDS places for the answer's descriptors (*given*), or NULL
+ *        when none are expected.
+ * @nfds: Number received; NULL with @fds.
+ *
+ * Return: the answer's status, -EPIPE if the domain is gone, or -errno.
+ */
+int dom_call(struct dom *d, struct dom_msg *msg, int *fds,
+	     size_t *nfds) must_check;
+
+/** dom_info() - DOM_INFO; Return: 0 or -errno. */
+int dom_info(struct dom *d, struct dom_info *info) must_check;
+
+/**
+ * dom_page() - The store's or console's ring page, by the caller's role.
+ * @page: The page, mapped shared and writable; unmap with munmap().
+ * @port: The event channel that goes with it.
+ */
+int dom_page(struct dom *d, void **page, uint32_t *port) must_check;
+
+/**
+ * dom_evtchn_bind() - Bind an event channel that the guest left unbound.
+ * @port: The guest's port.
+ * @kick: *Owned* by the caller: eventfd signalled when the guest sends.
+ * @call: *Owned* by the caller: eventfd that, written, signals the guest.
+ *
+ * Return: 0, -EINVAL if the port is not unbound for this backend, or -errno.
+ */
+int dom_evtchn_bind(struct dom *d, uint32_t port, int *kick,
+		    int *call) must_check;
+
+/** dom_evtchn_close() - Undo a bind; the caller closes its eventfds. */
+int dom_evtchn_close(struct dom *d, uint32_t port) must_check;
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* base/fd.h - file descriptors: closing, whole reads and writes, memfds. */
+#ifndef BASE_FD_H
+#define BASE_FD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/util.h"
+
+/** fd_close() - Close @fd if it is open and mark it closed (-1). */
+void fd_close(int *fd);
+
+/** fd_write_all() - Write all of @buf; Return: 0 or -errno. */
+int fd_write_all(int fd, const void *buf, size_t len) must_check;
+
+/**
+ * fd_read_all() - Read exactly @len bytes.
+ *
+ * Return: 0, -EPIPE at end of file before that, or -errno.
+ */
+int fd_read_all(int fd, void *buf, size_t len) must_check;
+
+/** fd_cloexec() - Set or clear close-on-exec; Return: 0 or -errno. */
+int fd_cloexec(int fd, bool on) must_check;
+
+/**
+ * fd_memfd() - Make an anonymous memory file that cannot be resized.
+ * @name: Shown in /proc/PID/maps.
+ * @size: Bytes; sealed against shrinking and growing, so that no process that
+ *        maps it can be given SIGBUS by another.
+ *
+ * Return: the fd (close-on-exec) or -errno.
+ */
+int fd_memfd(const char *name, uint64_t size) must_check;
+
+/**
+ * fd_ready() - Tell the process that started us that we are serving.
+ * @fd: From --ready-fd; written one byte and closed; -1 does nothing.
+ */
+void fd_ready(int *fd);
+
+#endif

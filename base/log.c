@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// base/log.c - one-line messages with a level, to stderr or a log file.
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LIMIT_BURST  10
+#define LIMIT_PERIOD 10000000000u /* ns */
+
+static char log_prefix[64];
+static enum log_level log_max = LOG_LVL_INFO;
+static int log_fd = -1;
+
+void log_init(const char *prefix, enum log_level level)
+{
+	snprintf(log_prefix, sizeof(log_prefix), "%s", prefix);
+	log_max = level;
+}
+
+void log_to_fd(int fd)
+{
+	if (log_fd >= 0)
+		close(log_fd);
+	log_fd = fd;
+}
+
+/* Time stamp and prefix; returns the length written, always < @size. */
+static size_t start_line(char *line, size_t size)
+{
+	struct timespec ts;
+	struct tm tm;
+	size_t at = 0;
+	int n;
+
+	if (log_fd >= 0) {
+		clock_gettime(CLOCK_REALTIME, &ts);
+		gmtime_r(&ts.tv_sec, &tm);
+		at = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &tm);
+		n = snprintf(line + at, size - at, ".%06ldZ ",
+			     ts.tv_nsec / 1000);
+		at += (size_t)n;
+	}
+	if (log_prefix[0]) {
+		n = snprintf(line + at, size - at, "%s: ", log_prefix);
+		at += (size_t)n;
+	}
+	return at;
+}
+
+static void write_line(const char *fmt, va_list ap)
+{
+	char line[1024];
+	size_t at = start_line(line, sizeof(line));
+	int n;
+
+	n = vsnprintf(line + at, sizeof(line) - at - 1, fmt, ap);
+	if (n < 0)
+		return;
+	at = MIN(at + (size_t)n, sizeof(line) - 2);
+	line[at] = '\n';
+	/* Nobody to tell when the log itself cannot be written. */
+	if (write(log_fd >= 0 ? log_fd : STDERR_FILENO, line, at + 1) < 0)
+		return;
+}
+
+void log_msg(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (level > log_max)
+		return;
+	va_start(ap, fmt);
+	write_line(fmt, ap);
+	va_end(ap);
+}
+
+void log_limited(struct log_limit *limit, enum log_level level, const char *fmt,
+		 ...)
+{
+	uint64_t now = util_clock_ns();
+	va_list ap;
+
+	if (level > log_max)
+		return;
+	if (now - limit->since >= LIMIT_PERIOD) {
+		if (limit->lost)
+			log_msg(level, "%u similar messages left out",
+				limit->lost);
+		*limit = (struct log_limit){ .since = now };
+	}
+	if (limit->n >= LIMIT_BURST) {
+		limit->lost++;
+		return;
+	}
+	limit->n++;
+	va_start(ap, fmt);
+	write_line(fmt, ap);
+	va_end(ap);
+}
+
+void die(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	write_line(fmt, ap);
+	va_end(ap);
+	exit(EXIT_FAILURE);
+}
