@@ -41,7 +41,7 @@ ldflags := -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
 
 # ---- Sources: explicit lists, one per folder; main files apart ------------
 
-ring_src :=
+ring_src := ring/ring.c ring/stream.c
 base_src := base/domsock.c base/fd.c base/log.c base/paths.c base/sock.c \
 	base/util.c
 hypervisor_src :=

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ring/shm.h - the only ways to touch memory that another domain can write. */
+#ifndef RING_SHM_H
+#define RING_SHM_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * How it works
+ *
+ * Bytes go through shm_fetch() and shm_post(): one copy, after which the
+ * private copy is what gets judged and used. Index words go through
+ * shm_acquire(), shm_release() and shm_sync(). There are no fences: whoever
+ * publishes a word and must then look at the other side's (have I been asked to
+ * notify? did work arrive while I decided to sleep?) does both in shm_sync(),
+ * whose store and load take part in one order that all threads agree on. One
+ * side or the other, or both, sees what the other wrote; nobody misses both.
+ * On x86 that is one xchg and a plain load, and TSan understands it.
+ */
+
+/* A 32-bit word in shared memory. UNTRUSTED: a peer may write it at any time. */
+typedef _Atomic uint32_t shm_word;
+
+_Static_assert(sizeof(shm_word) == 4 && _Alignof(shm_word) == 4,
+	       "a shared word has the layout of uint32_t");
+
+/**
+ * shm_fetch() - Copy bytes out of shared memory, once.
+ * @to:   Private memory.
+ * @from: UNTRUSTED: shared memory.
+ * @n:    Bytes.
+ *
+ * A plain memcpy() is not a copy: gcc -O2 may compare one byte in @from and load
+ * it a second time for a jump table. The empty asm takes @to and claims to
+ * change all memory, so what is read from @to afterwards comes from @to.
+ * Ordering: none; acquire the index that covers the bytes first.
+ */
+static inline void shm_fetch(void *to, const void *from, size_t n)
+{
+	__builtin_memcpy(to, from, n);
+	__asm__ volatile("" : : "r"(to) : "memory");
+}
+
+/**
+ * shm_post() - Copy bytes into shared memory.
+ * @to:   UNTRUSTED: shared memory; never read back by this.
+ * @from: Private memory; padding in it is sent too, so zero it.
+ * @n:    Bytes.
+ *
+ * Ordering: none; publish the index that covers the bytes afterwards.
+ */
+static inline void shm_post(void *to, const void *from, size_t n)
+{
+	__builtin_memcpy(to, from, n);
+	__asm__ volatile("" : : "r"(to) : "memory");
+}
+
+/**
+ * shm_acquire() - Read a word; what its writer wrote before it is then seen.
+ * @w: UNTRUSTED: shared word. Each call is exactly one load.
+ */
+static inline uint32_t shm_acquire(const shm_word *w)
+{
+	return atomic_load_explicit(w, memory_order_acquire);
+}
+
+/**
+ * shm_release() - Write a word after everything written before it.
+ * @w: Shared word.
+ * @v: New value.
+ */
+static inline void shm_release(shm_word *w, uint32_t v)
+{
+	atomic_store_explicit(w, v, memory_order_release);
+}
+
+/**
+ * shm_sync() - Publish our word, then look at the peer's.
+ * @ours:   Word that we write.
+ * @v:      Its new value.
+ * @theirs: UNTRUSTED: word that the peer writes.
+ *
+ * Ordering: pairs with a shm_sync() of the peer with the two words exchanged: at
+ * least one of the two calls sees the other's store. Also releases what was
+ * written before and acquires what came before @theirs.
+ *
+ * Return: the value of @theirs after @ours was visible to all.
+ */
+static inline uint32_t shm_sync(shm_word *ours, uint32_t v,
+				const shm_word *theirs)
+{
+	atomic_store_explicit(ours, v, memory_order_seq_cst);
+	return atomic_load_explicit(theirs, memory_order_seq_cst);
+}
+
+#endif
