@@ -25,9 +25,17 @@ q := $(if $(V),,@)
 
 # ---- Dependencies --------------------------------------------------------
 
+# build/deps.mk is made by a script that installs what is missing (as root) or
+# names it; make starts over once it is there.
+ifeq ($(filter clean,$(MAKECMDGOALS)),)
+include build/deps.mk
+build/deps.mk: packaging/deps.sh
+	@packaging/deps.sh build
+	@mkdir -p build && echo '# packages checked by packaging/deps.sh' >$@
+endif
+
 pkgs := libevent_core libevent_pthreads libnl-3.0 libnl-route-3.0 liburing \
-	libarchive xenstore libnftables yajl
-sh_deps := tests/deps.sh
+	libarchive xenstore libnftables yajl libgcrypt
 
 warn := -Wall -Wextra -Wshadow -Wundef -Wvla -Wcast-qual -Wpointer-arith \
 	-Wstrict-prototypes -Wmissing-prototypes -Wconversion \
@@ -76,7 +84,7 @@ stress_src := $(wildcard tests/stress/*_stress.c)
 .DEFAULT_GOAL := all
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all deps demo test check lint bench install clean
+.PHONY: all test-programs stress-programs check stress test demo bench lint install clean
 
 bins := $(programs:%=$(out)/bin/%)
 units := $(unit_src:%.c=$(out)/%)
@@ -84,7 +92,7 @@ stresses := $(stress_src:%.c=$(out)/%)
 
 all: $(bins)
 ifeq ($(variant),gcc-plain)
-	@ln -sfn gcc-plain/bin build/bin
+	@mkdir -p $(out)/bin && ln -sfn gcc-plain/bin build/bin
 endif
 
 define library
@@ -117,11 +125,45 @@ $(stresses): %: %.o $(test_archives)
 	@echo "  LD    $@"
 	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $< $(test_archives) $(test_sys)
 
-# Everything the tests run, in this variant.
-check-build: all $(units) $(stresses)
-.PHONY: check-build
+# ---- Tests, demo, lint -----------------------------------------------------
+
+# Everything the native tests of one variant run.
+test-programs: all $(units) $(stresses)
+
+# Unit and hostile tests of this variant (CC, SAN).
+check: test-programs
+	$(q)tests/run $(units)
+
+# Two-thread stress tests; SAN=thread is how they are meant to run.
+stress-programs: $(stresses)
+
+stress: $(stresses)
+	$(q)tests/run $(stresses)
+
+test:
+	@packaging/deps.sh test
+	$(q)tests/all
+
+demo: all
+	@packaging/deps.sh test
+	$(q)tests/demo/demo
+
+bench: all
+	@packaging/deps.sh test bench
+	$(q)tests/bench/bench
+
+lint:
+	@packaging/deps.sh lint test
+	$(q)tests/lint/lint
+
+# For tests/lint/lint.
+.PHONY: print-cppflags print-warnings
+print-cppflags:
+	@echo '$(cppflags)'
+print-warnings:
+	@echo '$(warn)'
 
 clean:
-	rm -rf build/gcc-* build/clang-* build/bin
+	rm -rf build/gcc-* build/clang-* build/bin build/deps.mk build/test
 
 -include $(shell test -d $(out) && find $(out) -name '*.d')

@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# packaging/deps.sh - name every missing Debian package at once; as root,
+# install them.
+#
+# usage: packaging/deps.sh GROUP...      groups: build test lint bench
+set -eu
+
+declare -A group=(
+	[build]="gcc libc6-dev pkg-config binutils libxen-dev libevent-dev
+		libnl-3-dev libnl-route-3-dev liburing-dev libarchive-dev
+		libnftables-dev libyajl-dev libgcrypt20-dev"
+	[test]="clang libclang-rt-14-dev libcriterion-dev xenstore-utils
+		qemu-system-x86 seabios busybox-static cpio kmod zstd xz-utils
+		lz4 mmdebstrap e2fsprogs iproute2 iputils-ping procps
+		util-linux ca-certificates"
+	[lint]="clang clang-format clang-tidy cppcheck shellcheck mandoc"
+	[bench]="qemu-system-x86 fio iperf3 gnuplot-nox python3-minimal"
+)
+
+want=()
+for g in "$@"; do
+	[ -n "${group[$g]:-}" ] || {
+		echo "deps.sh: unknown group '$g' (known: ${!group[*]})" >&2
+		exit 2
+	}
+	read -r -d '' -a list <<<"${group[$g]}" || true
+	want+=("${list[@]}")
+done
+
+command -v dpkg-query >/dev/null || {
+	echo "deps.sh: no dpkg here; needed (Debian's names): ${want[*]}" >&2
+	exit 1
+}
+
+missing=()
+for p in "${want[@]}"; do
+	case "$(dpkg-query -W -f '${db:Status-Abbrev}' "$p" 2>/dev/null)" in
+	ii*) ;;
+	*) missing+=("$p") ;;
+	esac
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" != 0 ]; then
+	echo "Missing packages: ${missing[*]}" >&2
+	echo "Install them:  apt-get install ${missing[*]}" >&2
+	exit 1
+fi
+
+echo "Installing missing packages: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! { apt-get update && apt-get install -y --no-install-recommends \
+	"${missing[@]}"; } >"$log" 2>&1; then
+	tail -n 20 "$log" >&2
+	echo "deps.sh: apt-get could not install: ${missing[*]}" >&2
+	exit 1
+fi
