@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* dom0-backend/vif_setup.h - the host's end of a PV network card. */
+#ifndef DOM0_BACKEND_VIF_SETUP_H
+#define DOM0_BACKEND_VIF_SETUP_H
+
+#include <stddef.h>
+
+#include "base/util.h"
+
+/*
+ * How it works
+ *
+ * The parent makes a TAP interface per vif, wires it as the toolstack's keys
+ * say, and hands its queues to the worker, which needs no privilege to use
+ * them. The interface is not persistent: it goes when the last process that
+ * holds a queue does.
+ *
+ *	bridge=NAME		join a bridge that exists already
+ *	net=nat[:ADDR/LEN]	join the NAT bridge (bridge=NAME names it, default
+ *				VIF_NAT_BRIDGE), made on demand with address
+ *				ADDR (default VIF_NAT_ADDR) and removed again
+ *				with its last port; the guest is given an
+ *				address, which sv-netback leases to it by DHCP
+ *	net=none		join nothing; the operator wires the interface
+ *
+ * SPLITVISOR_NAT_BRIDGE and SPLITVISOR_NAT_ADDR in the environment replace the
+ * two defaults. What belongs to us is marked in the kernel itself (an interface
+ * alias), so there is no state to lose: vif_sweep() finds what a killed parent
+ * has left behind.
+ */
+#define VIF_MAX_QUEUES 8
+#define VIF_NAME_MAX   16 /* IFNAMSIZ */
+#define VIF_NAT_BRIDGE "sv-nat"
+#define VIF_NAT_ADDR   "192.168.231.1/24"
+
+/**
+ * struct vif_config - What the toolstack asks for, from the backend's keys.
+ * @domid:   The guest.
+ * @devid:   The device; with @domid names the interface if @vifname is absent.
+ * @queues:  TAP queues to open; 0 means one per host CPU, at most
+ *           VIF_MAX_QUEUES.
+ * @mtu:     In bytes; 0 means the bridge's, or 1500 without one.
+ * @vifname: Key vifname. Strings are borrowed for the call and may be NULL or
+ *           "" for an absent key.
+ * @bridge:  Key bridge.
+ * @net:     Key net.
+ * @mac:     Key mac: the guest's address; the host's end is always
+ *           fe:ff:ff:ff:ff:ff.
+ * @ip:      Key ip: IPv4 address wanted for the guest under net=nat.
+ */
+struct vif_config {
+	unsigned int domid, devid;
+	unsigned int queues;
+	unsigned int mtu;
+	const char *vifname, *bridge, *net, *mac, *ip;
+};
+
+/**
+ * struct vif_link - A vif's TAP interface, open.
+ * @name:    Of the interface, up and wired.
+ * @ip:      The guest's address, to be written to the backend's `ip` key; ""
+ *           when nothing was allocated.
+ * @lease:   To be written to the backend's `lease` key before the worker starts,
+ *           if not "": what the worker answers to DHCP (see dhcp_lease_parse()).
+ * @nat:     NAT bridge that it is a port of, or "".
+ * @nqueues: Entries of @fd.
+ * @fd:      *Owned*: one descriptor per queue, close-on-exec, non-blocking; pass
+ *           all of them to the worker, in this order. All queues but the first
+ *           are detached, and the carrier is off, until the worker connects.
+ */
+struct vif_link {
+	char name[VIF_NAME_MAX];
+	char ip[64];
+	char lease[192];
+	char nat[VIF_NAME_MAX];
+	unsigned int nqueues;
+	int fd[VIF_MAX_QUEUES];
+};
+
+/**
+ * vif_open() - Make a vif's interface and wire it.
+ * @cfg:    What to make.
+ * @out:    Filled on success only; end it by vif_close().
+ * @err:    On failure receives one line that names the object, the value and a
+ *          remedy, for hotplug-error and the log.
+ * @errlen: Bytes at @err.
+ *
+ * Blocks for some system calls on netlink; no longer. Leaves nothing behind on
+ * failure.
+ *
+ * Return: 0 or -errno.
+ */
+int vif_open(const struct vif_config *cfg, struct vif_link *out, char *err,
+	     size_t errlen) must_check;
+
+/**
+ * vif_close() - Remove the interface, and the NAT with its last port.
+ * @link: From vif_open(), or zeroed by vif_close() before.
+ *
+ * Also right while a worker still holds queues: they then report an error.
+ */
+void vif_close(struct vif_link *link);
+
+/**
+ * vif_sweep() - Remove what killed parents have left: NAT bridges without ports,
+ * with their rules.
+ *
+ * To be called once when the parent starts. Other parents' bridges in use have
+ * ports and stay.
+ */
+void vif_sweep(void);
+
+#endif
