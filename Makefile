@@ -52,7 +52,7 @@ ldflags := -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
 ring_src := ring/ring.c ring/stream.c
 base_src := base/domsock.c base/fd.c base/log.c base/paths.c base/sock.c \
 	base/util.c
-hypervisor_src :=
+hypervisor_src := hypervisor/guestmem.c
 store_src :=
 backend_src :=
 tools_src :=
