@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* dom0-backend/device.h - what every device worker process does. */
+#ifndef DOM0_BACKEND_DEVICE_H
+#define DOM0_BACKEND_DEVICE_H
+
+#include <stdatomic.h>
+
+#include "base/domsock.h"
+#include "base/log.h"
+#include "dom0-backend/gnt_map.h"
+#include "dom0-backend/xb_state.h"
+#include "dom0-backend/xs_watch.h"
+
+struct event;
+struct event_base;
+struct device;
+
+/**
+ * struct device_ops - One type of device.  All but @option are required.
+ * @type:       As in the store: "vbd".
+ * @program:    For messages: "blkback".
+ * @option:     An option of the command line beyond the common ones (see
+ *              device_main()); @name without "--".  Return: 0, -EINVAL if
+ *              unknown or out of range.
+ * @init:       Once, when store, domain and grants are there.
+ * @fini:       Once, at the end; after disconnect, and also when @init failed.
+ * @keys:       Write the backend's keys that go with @state, in the same
+ *              transaction as the state: features with XB_INIT_WAIT, sizes with
+ *              XB_CONNECTED.  May run several times.  Return: 0 or -errno.
+ * @connect:    As struct xb_ops.  Log why before failing.
+ * @disconnect: As struct xb_ops.
+ */
+struct device_ops {
+	const char *type;
+	const char *program;
+	int (*option)(struct device *dev, const char *name, const char *value);
+	int (*init)(struct device *dev);
+	void (*fini)(struct device *dev);
+	int (*keys)(struct device *dev, enum xb_state state);
+	int (*connect)(struct device *dev);
+	void (*disconnect)(struct device *dev);
+};
+
+/**
+ * struct device - One device of one domain, as a worker process sees it.
+ * @priv:  The type's own data; given to device_main().
+ * @be:    The backend's directory in the store, trusted.
+ * @fe:    The frontend's directory: what it holds is UNTRUSTED.
+ * @limit: For log_limited() in the main thread.
+ *
+ * Members are set before @init runs and only read by the type.
+ */
+struct device {
+	const struct device_ops *ops;
+	void *priv;
+	unsigned int domid;
+	unsigned int devid;
+	char be[128];
+	char fe[128];
+	struct event_base *base;
+	struct store *store;
+	struct dom *dom;
+	struct gnt_map *gnt;
+	struct log_limit limit;
+
+	/* private to device.c */
+	struct xb xb;
+	struct store_watch *fe_watch;
+	struct store_watch *be_watch;
+	struct event *dom_ev;
+	struct event *fail_ev;
+	struct event *term_ev;
+	int dom_fd;
+	int fail_fd;
+	int status;
+	_Atomic(const char *) failure;
+};
+
+/**
+ * device_main() - A worker's whole life; main() returns what this returns.
+ * @ops:  The type.
+ * @priv: Becomes device.priv.
+ *
+ * Common options: --domid N, --devid N, --dom-fd FD (connection to the domain
+ * on which HELLO was said), --verbose.  The process follows the frontend's state
+ * through any number of connections.  It ends with status 0 when the toolstack
+ * has detached the device, when the backend's directory is gone or when the
+ * domain is gone; 1 after a bad option or a failed @init.
+ */
+int device_main(int argc, char **argv, const struct device_ops *ops,
+		void *priv);
+
+/**
+ * device_fail() - A connection cannot go on: stop serving, begin to close.
+ * @why: A constant string: shown once in the log and in the error node.
+ *
+ * From any thread, but not for use in @connect, which returns its error.  The
+ * disconnect comes later, from the main thread; until then touch the rings no
+ * more.
+ */
+void device_fail(struct device *dev, const char *why);
+
+/** device_domain_gone() - End the loop; everything is undone on the way. */
+void device_domain_gone(struct device *dev);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tests/lib/fakedom.h - a domain without a vCPU, for tests of its clients. */
+#ifndef TESTS_LIB_FAKEDOM_H
+#define TESTS_LIB_FAKEDOM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xen/xen.h>
+#include <xen/grant_table.h>
+
+/*
+ * How it works
+ *
+ * A thread serves <run>/dom/<domid>/hv.sock as base/domsock.h says; the test
+ * plays the guest through these calls and by writing memory itself.  RAM lies in
+ * one memfd as two regions, half of the pages from gfn 0 and half from gfn
+ * FAKEDOM_HIGH; the grant table in another; the store's and the console's page
+ * each in one of their own, outside RAM.  Mistakes of the test abort.
+ */
+#define FAKEDOM_HIGH	     0x100000u
+#define FAKEDOM_STORE_GFN    0xfeffcu
+#define FAKEDOM_CONSOLE_GFN  0xfefffu
+#define FAKEDOM_STORE_PORT   1u
+#define FAKEDOM_CONSOLE_PORT 2u
+#define FAKEDOM_GNT_FRAMES   64u
+
+struct fakedom;
+
+/**
+ * fakedom_run_dir() - Make a run directory of the test's own.
+ *
+ * Sets SPLITVISOR_RUN_DIR to a new directory below /tmp and calls paths_init();
+ * fakedom_run_dir_remove() removes it with all that is in it.
+ *
+ * Return: the directory.
+ */
+const char *fakedom_run_dir(void);
+void fakedom_run_dir_remove(void);
+
+/**
+ * fakedom_new() - Make a domain and serve its socket.
+ * @ram_pages: Even number of pages.
+ */
+struct fakedom *fakedom_new(unsigned int domid, size_t ram_pages);
+
+/** fakedom_free() - The domain goes away: its clients see end of file. */
+void fakedom_free(struct fakedom *f);
+
+/** fakedom_page() - The guest's own view of a page of RAM. */
+void *fakedom_page(struct fakedom *f, uint64_t gfn);
+
+/**
+ * fakedom_alloc() - Take @n pages of RAM whose gfns follow each other.
+ *
+ * From gfn 1 upwards; never given back.  Return: the first gfn.
+ */
+uint64_t fakedom_alloc(struct fakedom *f, size_t n);
+
+/** fakedom_entry() - A grant table entry, for the test to write. */
+grant_entry_v1_t *fakedom_entry(struct fakedom *f, uint32_t ref);
+
+/**
+ * fakedom_grant() - Grant a page to domain 0; Return: a new reference.
+ * @flags: 0 or GTF_readonly.
+ *
+ * References come in ascending order from 8; the table grows as needed.
+ */
+uint32_t fakedom_grant(struct fakedom *f, uint64_t gfn, uint16_t flags);
+
+/** fakedom_grow() - Let the guest have @frames frames of grant table. */
+void fakedom_grow(struct fakedom *f, uint32_t frames);
+
+/** fakedom_port() - Allocate an unbound event channel; Return: its port. */
+uint32_t fakedom_port(struct fakedom *f);
+
+/** fakedom_bound() - Whether a client has bound the port now. */
+bool fakedom_bound(struct fakedom *f, uint32_t port);
+
+/** fakedom_send() - The guest sends on the port. */
+void fakedom_send(struct fakedom *f, uint32_t port);
+
+/**
+ * fakedom_wait() - The guest waits for an event on the port.
+ * @ms: At most this long; 0 only looks.
+ *
+ * Return: whether there was one (any number counts as one).
+ */
+bool fakedom_wait(struct fakedom *f, uint32_t port, int ms);
+
+/** fakedom_store_page(), fakedom_console_page() - The special pages. */
+void *fakedom_store_page(struct fakedom *f);
+void *fakedom_console_page(struct fakedom *f);
+
+/** fakedom_shutdown() - The guest shuts down; clients get DOM_EV_SHUTDOWN. */
+void fakedom_shutdown(struct fakedom *f, unsigned int reason);
+
+#endif
