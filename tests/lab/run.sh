@@ -22,6 +22,15 @@ finish()
 	$bb reboot -f
 }
 
+# load_kvm - in the background, while the rest is set up.
+load_kvm()
+{
+	while read -r module; do
+		$bb insmod "/run/lab/kvm/$module" ||
+			echo "lab: cannot load $module"
+	done </run/lab/kvm/order
+}
+
 mount_systems()
 {
 	$bb mkdir -p /dev/pts /dev/shm
@@ -60,9 +69,11 @@ set_host()
 	$bb ip link set lo up
 	$bb ip addr show dev lo | $bb grep -q 127.0.0.1 ||
 		$bb ip addr add 127.0.0.1/8 dev lo
-	for node in /dev/kvm /dev/net/tun /dev/vhost-net; do
-		$bb chmod 666 $node
-	done
+	# The drivers behind these are loaded when they are first opened.
+	$bb mkdir -p /dev/net
+	$bb mknod -m 666 /dev/net/tun c 10 200
+	$bb mknod -m 666 /dev/vhost-net c 10 238
+	$bb mknod -m 660 /dev/loop-control c 10 237
 }
 
 # run_piped - the command with its two outputs carried to the job share. What
@@ -97,9 +108,13 @@ run_tty()
 	status=$?
 }
 
+load_kvm &
+kvm=$!
 mount_systems
 mount_job
 set_host
+wait $kvm
+$bb chmod 666 /dev/kvm
 if [ -e $job/tty ]; then
 	run_tty
 else
