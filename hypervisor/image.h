@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* hypervisor/image.h - kernel images: bzImage and ELF, into guest RAM. */
+#ifndef HYPERVISOR_IMAGE_H
+#define HYPERVISOR_IMAGE_H
+
+#include <stdint.h>
+
+#include "base/util.h"
+#include "hypervisor/why.h"
+
+struct guestmem;
+
+/** IMAGE_MAX_FILE - Largest kernel file, packed or not. */
+#define IMAGE_MAX_FILE (UINT64_C(256) << 20)
+
+/** IMAGE_MAX_SEGMENTS - Most PT_LOAD segments; Linux has four. */
+#define IMAGE_MAX_SEGMENTS 32
+
+/**
+ * struct image_src - Bytes that claim to be a kernel: a file or memory.
+ *
+ * UNTRUSTED: every byte; read only through image_read().
+ */
+struct image_src {
+	const uint8_t *mem; /* *borrowed*, or NULL to read @fd */
+	int fd;		    /* *borrowed*; a regular file or memfd */
+	uint64_t size;	    /* bytes */
+	const char *name;   /* for messages; *borrowed* */
+};
+
+/** struct image_segment - One PT_LOAD; bytes over filesz are zero. */
+struct image_segment {
+	uint64_t offset; /* into the file */
+	uint64_t filesz;
+	uint64_t gpa;
+	uint64_t memsz; /* at least filesz, not 0 */
+};
+
+/** struct image - What an ELF image says of itself, checked. */
+struct image {
+	struct image_segment seg[IMAGE_MAX_SEGMENTS];
+	unsigned int nsegs;
+	uint64_t start; /* lowest and one past the highest guest address */
+	uint64_t end;
+	uint32_t entry; /* XEN_ELFNOTE_PHYS32_ENTRY, within a segment */
+};
+
+/**
+ * image_read() - Copy a range of the source.
+ *
+ * Return: 0, -EINVAL if any byte is beyond its end, or -errno.
+ */
+int image_read(const struct image_src *src, uint64_t offset, void *buf,
+	       uint64_t len) must_check;
+
+/**
+ * image_parse() - Check an ELF image (32- or 64-bit, x86) and find its entry.
+ * @out: Written only on success.
+ * @why: Set on failure.
+ *
+ * Guest addresses are checked against each other and against 4 GiB, not against
+ * any guest's memory.  Does not allocate; work is bounded by constants.
+ *
+ * Return: 0, -ENOEXEC if it is no such image, or -errno.
+ */
+int image_parse(const struct image_src *src, struct image *out,
+		struct why *why) must_check;
+
+/**
+ * image_unpack() - Write the payload of a bzImage to a file.
+ * @src: A bzImage.
+ * @fd:  *Borrowed*: empty, writable.
+ * @why: Set on failure.
+ *
+ * At most IMAGE_MAX_FILE bytes are written.
+ *
+ * Return: 0, -ENOEXEC if the image cannot be what it claims, or -errno.
+ */
+int image_unpack(const struct image_src *src, int fd,
+		 struct why *why) must_check;
+
+/**
+ * image_place() - Copy the segments of a parsed image into guest RAM.
+ * @m: Fresh guest RAM: what no segment fills must read as zero already.
+ *
+ * Every segment must lie in low RAM above LAYOUT_KERNEL_MIN.
+ *
+ * Return: 0, -ENOSPC if a segment lies elsewhere, or -errno.
+ */
+int image_place(const struct image_src *src, const struct image *img,
+		struct guestmem *m, struct why *why) must_check;
+
+/**
+ * image_load() - Load a kernel file: all of the above, with the cache.
+ * @path: A bzImage or an ELF image.
+ * @out:  Written only on success.
+ * @why:  Set on failure.
+ *
+ * An unpacked payload is kept under paths_cache(); see image_cache.h.  Nothing
+ * stays open, mapped or allocated.
+ */
+int image_load(const char *path, struct guestmem *m, struct image *out,
+	       struct why *why) must_check;
+
+#endif
