@@ -91,8 +91,8 @@ run_piped()
 	for proc in /proc/[0-9]*; do
 		case ${proc#/proc/} in
 		1 | "$out" | "$err") ;;
-		*) [ -z "$($bb readlink "$proc/exe")" ] ||
-			kill -9 "${proc#/proc/}" ;;
+		# Kernel threads have no program.
+		*) [ -e "$proc/exe" ] && kill -9 "${proc#/proc/}" ;;
 		esac
 	done 2>/dev/null
 	wait $out $err
