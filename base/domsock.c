@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #define MAX_QUEUED 4
 
 struct dom {
+	pthread_mutex_t lock; /* for a call from its start to its answer */
 	int fd;
 	uint32_t seq;
 	unsigned int nqueued;
@@ -44,6 +46,7 @@ int dom_adopt(struct dom **out, int fd)
 
 	if (!d)
 		return -ENOMEM;
+	pthread_mutex_init(&d->lock, NULL);
 	d->fd = fd;
 	*out = d;
 	return 0;
@@ -78,6 +81,7 @@ void dom_free(struct dom *d)
 	if (!d)
 		return;
 	fd_close(&d->fd);
+	pthread_mutex_destroy(&d->lock);
 	free(d);
 }
 
@@ -113,7 +117,7 @@ static int receive(struct dom *d, struct dom_msg *msg, int *fds, size_t *nfds,
 	return ret == -ECONNRESET ? -EPIPE : ret;
 }
 
-int dom_event(struct dom *d, struct dom_msg *msg)
+static int next_event(struct dom *d, struct dom_msg *msg)
 {
 	int fds[SOCK_MAX_FDS];
 	size_t n;
@@ -133,7 +137,17 @@ int dom_event(struct dom *d, struct dom_msg *msg)
 	return msg->seq == 0 ? 1 : -EPROTO;
 }
 
-int dom_call(struct dom *d, struct dom_msg *msg, int *fds, size_t *nfds)
+int dom_event(struct dom *d, struct dom_msg *msg)
+{
+	int ret;
+
+	pthread_mutex_lock(&d->lock);
+	ret = next_event(d, msg);
+	pthread_mutex_unlock(&d->lock);
+	return ret;
+}
+
+static int call(struct dom *d, struct dom_msg *msg, int *fds, size_t *nfds)
 {
 	int got[SOCK_MAX_FDS];
 	uint16_t type = msg->type;
@@ -172,6 +186,16 @@ int dom_call(struct dom *d, struct dom_msg *msg, int *fds, size_t *nfds)
 	if (nfds)
 		*nfds = n;
 	return msg->status;
+}
+
+int dom_call(struct dom *d, struct dom_msg *msg, int *fds, size_t *nfds)
+{
+	int ret;
+
+	pthread_mutex_lock(&d->lock);
+	ret = call(d, msg, fds, nfds);
+	pthread_mutex_unlock(&d->lock);
+	return ret;
 }
 
 int dom_info(struct dom *d, struct dom_info *info)

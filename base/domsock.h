@@ -175,7 +175,10 @@ struct dom_msg {
 _Static_assert(sizeof(struct dom_msg) == 16 + 1024, "wire format");
 
 /**
- * struct dom - A client's connection to one domain.  Single-threaded.
+ * struct dom - A client's connection to one domain.
+ *
+ * Any thread may make calls: a device's queues look up grant frames while its
+ * main thread waits for events.
  */
 struct dom;
 
