@@ -54,7 +54,7 @@ base_src := base/domsock.c base/fd.c base/log.c base/paths.c base/sock.c \
 	base/util.c
 hypervisor_src := hypervisor/guestmem.c
 store_src :=
-backend_src :=
+backend_src := dom0-backend/net_slots.c
 tools_src :=
 testlib_src :=
 
