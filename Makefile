@@ -55,8 +55,10 @@ base_src := base/domsock.c base/fd.c base/log.c base/paths.c base/sock.c \
 hypervisor_src := hypervisor/guestmem.c
 store_src :=
 backend_src := dom0-backend/net_slots.c
+backend_src += dom0-backend/device.c dom0-backend/evtchn_fd.c \
+	dom0-backend/gnt_map.c dom0-backend/xb_state.c dom0-backend/xs_watch.c
 tools_src :=
-testlib_src :=
+testlib_src := tests/lib/fakedom.c
 
 # Program: its main file; libraries it uses, in link order; system libraries.
 programs :=

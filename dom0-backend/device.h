@@ -16,7 +16,7 @@ struct event_base;
 struct device;
 
 /**
- * struct device_ops - One type of device.  All but @option are required.
+ * struct device_ops - One type of device.  All but @option must be there.
  * @type:       As in the store: "vbd".
  * @program:    For messages: "blkback".
  * @option:     An option of the command line beyond the common ones (see
@@ -81,8 +81,8 @@ struct device {
  * @ops:  The type.
  * @priv: Becomes device.priv.
  *
- * Common options: --domid N, --devid N, --dom-fd FD (connection to the domain
- * on which HELLO was said), --verbose.  The process follows the frontend's state
+ * Options are pairs, "--name value".  Common ones: --domid N, --devid N,
+ * --dom-fd FD (connection to the domain on which HELLO was said).  The process follows the frontend's state
  * through any number of connections.  It ends with status 0 when the toolstack
  * has detached the device, when the backend's directory is gone or when the
  * domain is gone; 1 after a bad option or a failed @init.

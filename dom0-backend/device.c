@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// dom0-backend/device.c - what every device worker process does.
+#include "dom0-backend/device.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/fd.h"
+#include "base/paths.h"
+#include "base/util.h"
+
+/* What one transaction of publish() needs. */
+struct publish {
+	struct device *dev;
+	enum xb_state state;
+};
+
+static void stop(struct device *dev)
+{
+	event_base_loopbreak(dev->base);
+}
+
+/*
+ * Write the state and its keys, if the directory is still there: writing into a
+ * removed one would make it again, half filled.
+ */
+static int publish_keys(struct store *s, void *arg)
+{
+	struct publish *p = arg;
+	int ret;
+
+	if (!store_exists(s, "%s/frontend", p->dev->be))
+		return -ENOENT;
+	ret = p->dev->ops->keys(p->dev, p->state);
+	if (ret)
+		return ret;
+	return store_write_u64(s, p->state, "%s/state", p->dev->be);
+}
+
+static void publish(void *arg, enum xb_state state)
+{
+	struct publish p = { .dev = arg, .state = state };
+	int ret = store_transact(p.dev->store, publish_keys, &p);
+
+	if (ret == -ENOENT) {
+		log_info("%s is gone", p.dev->be);
+		stop(p.dev);
+	} else if (ret) {
+		log_warn("%s: cannot write state %s: %s", p.dev->be,
+			 xb_name(state), strerror(-ret));
+	} else {
+		log_limited(&p.dev->limit, LOG_LVL_INFO, "%s", xb_name(state));
+	}
+}
+
+static int connect_dev(void *arg)
+{
+	struct device *dev = arg;
+	int ret = gnt_refresh(dev->gnt);
+
+	atomic_store(&dev->failure, NULL);
+	return ret ? ret : dev->ops->connect(dev);
+}
+
+static void disconnect_dev(void *arg)
+{
+	struct device *dev = arg;
+
+	dev->ops->disconnect(dev);
+}
+
+static const struct xb_ops xb_ops = {
+	.connect = connect_dev,
+	.disconnect = disconnect_dev,
+	.publish = publish,
+};
+
+/* Read the frontend's state, a level, and do what follows from it. */
+static void follow_frontend(struct device *dev)
+{
+	uint64_t peer;
+	int ret = store_read_opt(dev->store, XB_UNKNOWN, XB_NSTATES - 1, &peer,
+				 "%s/state", dev->fe);
+
+	if (!ret)
+		ret = xb_peer_is(&dev->xb, (unsigned int)peer);
+	if (ret == -EINVAL || ret == -ERANGE)
+		log_limited(&dev->limit, LOG_LVL_WARN,
+			    "%s/state is not a state (0 to %d); ignored",
+			    dev->fe, XB_NSTATES - 1);
+	else if (ret)
+		log_limited(&dev->limit, LOG_LVL_WARN, "%s: cannot connect: %s",
+			    dev->fe, strerror(-ret));
+	if (xb_done(&dev->xb))
+		stop(dev);
+}
+
+static void on_frontend(void *arg, const char *path)
+{
+	(void)path;
+	follow_frontend(arg);
+}
+
+/* The toolstack detaches by online=0 and state=5, in one transaction. */
+static void on_backend(void *arg, const char *path)
+{
+	struct device *dev = arg;
+	uint64_t online, state;
+	int ret;
+
+	(void)path;
+	ret = store_read_u64(dev->store, XB_NSTATES, &state, "%s/state",
+			     dev->be);
+	if (ret == -ENOENT) {
+		log_info("%s is gone", dev->be);
+		stop(dev);
+		return;
+	}
+	if (ret ||
+	    store_read_opt(dev->store, 1, 1, &online, "%s/online", dev->be))
+		return;
+	if (online || state != XB_CLOSING || xb_done(&dev->xb))
+		return;
+	xb_detach(&dev->xb);
+	follow_frontend(dev);
+}
+
+static void on_domain(evutil_socket_t fd, short what, void *arg)
+{
+	struct device *dev = arg;
+	struct dom_msg msg;
+	int ret;
+
+	(void)fd;
+	(void)what;
+	while ((ret = dom_event(dev->dom, &msg)) > 0)
+		continue;
+	if (ret < 0)
+		device_domain_gone(dev);
+}
+
+void device_domain_gone(struct device *dev)
+{
+	log_info("the domain is gone");
+	stop(dev);
+}
+
+void device_fail(struct device *dev, const char *why)
+{
+	const char *none = NULL;
+	uint64_t one = 1;
+
+	/* The first reason counts; the eventfd cannot be full. */
+	if (!atomic_compare_exchange_strong(&dev->failure, &none, why))
+		return;
+	if (write(dev->fail_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+static void on_failure(evutil_socket_t fd, short what, void *arg)
+{
+	struct device *dev = arg;
+	const char *why = atomic_load(&dev->failure);
+	uint64_t n;
+
+	(void)what;
+	if (read(fd, &n, sizeof(n)) < 0 || !why || !dev->xb.attached)
+		return;
+	log_limited(&dev->limit, LOG_LVL_ERR, "closing the device: %s", why);
+	if (store_exists(dev->store, "%s/frontend", dev->be) &&
+	    store_write(dev->store, why, "%s/error", dev->be))
+		log_debug("cannot write %s/error", dev->be);
+	xb_fail(&dev->xb);
+	follow_frontend(dev);
+}
+
+static void on_signal(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	stop(arg);
+}
+
+static struct event *add_event(struct device *dev, int fd, short what,
+			       event_callback_fn fn)
+{
+	struct event *ev = event_new(dev->base, fd, what | EV_PERSIST, fn, dev);
+
+	if (!ev || event_add(ev, NULL) < 0)
+		die("cannot add an event: out of memory");
+	return ev;
+}
+
+/* The frontend's directory is what the toolstack wrote, not the guest. */
+static void find_frontend(struct device *dev)
+{
+	char *fe;
+	int ret = store_read(dev->store, &fe, "%s/frontend", dev->be);
+
+	if (ret)
+		die("%s/frontend: %s; is the device still configured?", dev->be,
+		    strerror(-ret));
+	if (strlen(fe) >= sizeof(dev->fe))
+		die("%s/frontend is longer than %zu bytes", dev->be,
+		    sizeof(dev->fe) - 1);
+	snprintf(dev->fe, sizeof(dev->fe), "%s", fe);
+	free(fe);
+}
+
+static uint64_t number(const char *name, const char *value, uint64_t max)
+{
+	uint64_t v;
+
+	if (util_u64(value, max, &v))
+		die("--%s=%s: must be a number from 0 to %llu", name, value,
+		    (unsigned long long)max);
+	return v;
+}
+
+/* Options are "--name value"; the type's own are unknown to this file. */
+static void parse(struct device *dev, int argc, char **argv)
+{
+	dev->dom_fd = -1;
+	for (int i = 1; i < argc; i += 2) {
+		const char *name = argv[i], *value = argv[i + 1];
+
+		if (strncmp(name, "--", 2) || !value)
+			die("%s: options are --name value; see sv-backend(8)",
+			    name);
+		name += 2;
+		if (!strcmp(name, "domid"))
+			dev->domid = (unsigned int)number(name, value, 0x7fef);
+		else if (!strcmp(name, "devid"))
+			dev->devid =
+				(unsigned int)number(name, value, INT32_MAX);
+		else if (!strcmp(name, "dom-fd"))
+			dev->dom_fd = (int)number(name, value, INT32_MAX);
+		else if (!dev->ops->option ||
+			 dev->ops->option(dev, name, value))
+			die("--%s %s: unknown option or value; see sv-backend(8)",
+			    name, value);
+	}
+	if (dev->dom_fd < 0 || !dev->domid)
+		die("run by sv-backend only: --domid and --dom-fd are required");
+}
+
+static void set_up(struct device *dev)
+{
+	char prefix[64];
+	int ret;
+
+	snprintf(prefix, sizeof(prefix), "%s dom%u/%s%u", dev->ops->program,
+		 dev->domid, dev->ops->type, dev->devid);
+	log_init(prefix, LOG_LVL_INFO);
+	snprintf(dev->be, sizeof(dev->be), "/local/domain/0/backend/%s/%u/%u",
+		 dev->ops->type, dev->domid, dev->devid);
+	dev->base = event_base_new();
+	dev->fail_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (!dev->base || dev->fail_fd < 0)
+		die("cannot make an event loop: %s", strerror(errno));
+	ret = store_new(&dev->store, dev->base);
+	if (ret)
+		die("store %s: %s; is sv-xenstored running?", paths_store(),
+		    strerror(-ret));
+	find_frontend(dev);
+	ret = dom_adopt(&dev->dom, dev->dom_fd);
+	if (!ret)
+		ret = gnt_new(&dev->gnt, dev->dom);
+	if (ret)
+		die("domain %u: cannot map its memory: %s", dev->domid,
+		    strerror(-ret));
+}
+
+/* From here on the loop leads; the watches fire once each at its start. */
+static int follow(struct device *dev)
+{
+	uint64_t was;
+	int ret = store_read_u64(dev->store, XB_NSTATES - 1, &was, "%s/state",
+				 dev->be);
+
+	if (ret)
+		return ret;
+	dev->dom_ev = add_event(dev, dom_fd(dev->dom), EV_READ, on_domain);
+	dev->fail_ev = add_event(dev, dev->fail_fd, EV_READ, on_failure);
+	dev->term_ev = add_event(dev, SIGTERM, EV_SIGNAL, on_signal);
+	xb_init(&dev->xb, &xb_ops, dev, (enum xb_state)was);
+	ret = store_watch(dev->store, dev->be, on_backend, dev, &dev->be_watch);
+	if (ret)
+		return ret;
+	return store_watch(dev->store, dev->fe, on_frontend, dev,
+			   &dev->fe_watch);
+}
+
+static void tear_down(struct device *dev)
+{
+	if (dev->xb.attached)
+		dev->ops->disconnect(dev);
+	dev->ops->fini(dev);
+	store_free(dev->store);
+	if (dev->dom_ev)
+		event_free(dev->dom_ev);
+	if (dev->fail_ev)
+		event_free(dev->fail_ev);
+	if (dev->term_ev)
+		event_free(dev->term_ev);
+	gnt_free(dev->gnt);
+	dom_free(dev->dom);
+	fd_close(&dev->fail_fd);
+	event_base_free(dev->base);
+}
+
+int device_main(int argc, char **argv, const struct device_ops *ops, void *priv)
+{
+	struct device dev = { .ops = ops, .priv = priv };
+	int ret;
+
+	log_init(ops->program, LOG_LVL_INFO);
+	signal(SIGPIPE, SIG_IGN);
+	paths_init();
+	parse(&dev, argc, argv);
+	set_up(&dev);
+	ret = ops->init(&dev);
+	if (!ret)
+		ret = follow(&dev);
+	if (ret)
+		log_err("cannot start: %s", strerror(-ret));
+	else
+		event_base_dispatch(dev.base);
+	tear_down(&dev);
+	return ret ? 1 : 0;
+}

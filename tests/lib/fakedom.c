@@ -1,0 +1,502 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// tests/lib/fakedom.c - a domain without a vCPU, for tests of its clients.
+#include "tests/lib/fakedom.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/domsock.h"
+#include "base/fd.h"
+#include "base/paths.h"
+#include "base/sock.h"
+
+#define MAX_CLIENTS 16
+#define MAX_PORTS   64
+#define PER_FRAME   (SV_PAGE_SIZE / sizeof(grant_entry_v1_t))
+
+struct area {
+	int fd;
+	uint8_t *base;
+	size_t size;
+};
+
+struct port {
+	int kick, call; /* -1: not allocated */
+	int client;	/* which has bound it; -1: none */
+};
+
+struct client {
+	int fd; /* -1: free */
+	uint32_t role;
+	bool hello, events;
+};
+
+struct fakedom {
+	unsigned int domid;
+	struct area ram, table, store, console;
+	uint64_t next_gfn;
+	uint32_t next_ref;
+	uint32_t next_port;
+	int listen_fd, quit_fd;
+	pthread_t thread;
+	pthread_mutex_t lock; /* for what follows */
+	uint32_t frames;
+	uint32_t state, reason;
+	struct port port[MAX_PORTS];
+	struct client client[MAX_CLIENTS];
+};
+
+#define CHECK(cond)                                                        \
+	do {                                                               \
+		if (!(cond)) {                                             \
+			fprintf(stderr, "fakedom: %s:%d: %s (errno %d)\n", \
+				__func__, __LINE__, #cond, errno);         \
+			abort();                                           \
+		}                                                          \
+	} while (0)
+
+static char run_dir[64];
+
+const char *fakedom_run_dir(void)
+{
+	snprintf(run_dir, sizeof(run_dir), "/tmp/sv-test-XXXXXX");
+	CHECK(mkdtemp(run_dir));
+	setenv("SPLITVISOR_RUN_DIR", run_dir, 1);
+	unsetenv("XENSTORED_PATH");
+	paths_init();
+	return run_dir;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type,
+		      struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+void fakedom_run_dir_remove(void)
+{
+	if (run_dir[0])
+		nftw(run_dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	run_dir[0] = '\0';
+}
+
+static struct area make_area(const char *name, size_t size)
+{
+	struct area a = { .fd = fd_memfd(name, size), .size = size };
+	void *p;
+
+	CHECK(a.fd >= 0);
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, a.fd, 0);
+	CHECK(p != MAP_FAILED);
+	a.base = p;
+	return a;
+}
+
+static void free_area(struct area *a)
+{
+	munmap(a->base, a->size);
+	fd_close(&a->fd);
+}
+
+static void fill_info(struct fakedom *f, struct dom_info *info)
+{
+	*info = (struct dom_info){
+		.domid = f->domid,
+		.state = f->state,
+		.reason = f->reason,
+		.vcpus_max = 1,
+		.ram_kib = f->ram.size / 1024,
+		.store_gfn = FAKEDOM_STORE_GFN,
+		.console_gfn = FAKEDOM_CONSOLE_GFN,
+		.store_port = FAKEDOM_STORE_PORT,
+		.console_port = FAKEDOM_CONSOLE_PORT,
+		.pid = (uint32_t)getpid(),
+		.name = "fake",
+	};
+}
+
+static int do_memmap(struct fakedom *f, struct dom_msg *m, int *fds, size_t *n)
+{
+	uint64_t half = f->ram.size / SV_PAGE_SIZE / 2;
+
+	memset(&m->u, 0, sizeof(m->u));
+	m->u.memmap.n = 2;
+	m->u.memmap.size = f->ram.size;
+	m->u.memmap.region[0] = (struct dom_region){ 0, half, 0 };
+	m->u.memmap.region[1] =
+		(struct dom_region){ FAKEDOM_HIGH, half, half * SV_PAGE_SIZE };
+	fds[(*n)++] = f->ram.fd;
+	return 0;
+}
+
+static int do_frames(struct fakedom *f, struct dom_msg *m, int *fds, size_t *n)
+{
+	uint32_t first = m->u.frames.first;
+	struct dom_frames *out = &m->u.frames;
+
+	memset(&m->u, 0, sizeof(m->u));
+	out->first = first;
+	out->total = f->frames;
+	out->size = f->table.size;
+	while (first + out->n < f->frames && out->n < DOM_FRAMES_PER_MSG) {
+		out->frame[out->n].offset =
+			(uint64_t)(first + out->n) * SV_PAGE_SIZE;
+		out->n++;
+	}
+	fds[(*n)++] = f->table.fd;
+	return 0;
+}
+
+static int do_page(struct fakedom *f, const struct client *c, struct dom_msg *m,
+		   int *fds, size_t *n)
+{
+	bool store = c->role == DOM_ROLE_STORE;
+
+	if (!store && c->role != DOM_ROLE_CONSOLE)
+		return -EPERM;
+	memset(&m->u, 0, sizeof(m->u));
+	m->u.page.gfn = store ? FAKEDOM_STORE_GFN : FAKEDOM_CONSOLE_GFN;
+	m->u.page.port = store ? FAKEDOM_STORE_PORT : FAKEDOM_CONSOLE_PORT;
+	fds[(*n)++] = store ? f->store.fd : f->console.fd;
+	return 0;
+}
+
+static struct port *find_port(struct fakedom *f, uint32_t port)
+{
+	if (port >= MAX_PORTS || f->port[port].kick < 0)
+		return NULL;
+	return &f->port[port];
+}
+
+static void signal_fd(int fd)
+{
+	uint64_t one = 1;
+
+	CHECK(write(fd, &one, sizeof(one)) == sizeof(one));
+}
+
+static int do_bind(struct fakedom *f, int client, struct dom_msg *m, int *fds,
+		   size_t *n)
+{
+	struct port *p = find_port(f, m->u.port);
+
+	if (!p || p->client >= 0)
+		return -EINVAL;
+	p->client = client;
+	signal_fd(p->kick);
+	signal_fd(p->call);
+	fds[(*n)++] = p->kick;
+	fds[(*n)++] = p->call;
+	return 0;
+}
+
+static int do_close(struct fakedom *f, int client, struct dom_msg *m)
+{
+	struct port *p = find_port(f, m->u.port);
+
+	if (!p || p->client != client)
+		return -EINVAL;
+	p->client = -1;
+	return 0;
+}
+
+static int do_hello(struct fakedom *f, struct client *c, struct dom_msg *m)
+{
+	struct dom_info info;
+
+	if (m->u.hello.role >= DOM_NROLES)
+		return -EINVAL;
+	c->hello = true;
+	c->role = m->u.hello.role;
+	c->events = m->u.hello.events;
+	fill_info(f, &info);
+	m->u.info = info;
+	return 0;
+}
+
+static int handle(struct fakedom *f, int client, struct dom_msg *m, int *fds,
+		  size_t *n)
+{
+	struct client *c = &f->client[client];
+
+	if (m->type == DOM_HELLO)
+		return do_hello(f, c, m);
+	if (!c->hello)
+		return -EPERM;
+	switch (m->type) {
+	case DOM_INFO:
+		fill_info(f, &m->u.info);
+		return 0;
+	case DOM_MEMMAP:
+		return do_memmap(f, m, fds, n);
+	case DOM_PAGE:
+		return do_page(f, c, m, fds, n);
+	case DOM_GRANT_FRAMES:
+		return do_frames(f, m, fds, n);
+	case DOM_EVTCHN_BIND:
+		return do_bind(f, client, m, fds, n);
+	case DOM_EVTCHN_CLOSE:
+		return do_close(f, client, m);
+	default:
+		return -ENOSYS;
+	}
+}
+
+static void drop_client(struct fakedom *f, int client)
+{
+	pthread_mutex_lock(&f->lock);
+	fd_close(&f->client[client].fd);
+	for (int i = 0; i < MAX_PORTS; i++) {
+		if (f->port[i].client == client)
+			f->port[i].client = -1;
+	}
+	pthread_mutex_unlock(&f->lock);
+}
+
+static void serve_client(struct fakedom *f, int client)
+{
+	int in[SOCK_MAX_FDS], out[SOCK_MAX_FDS];
+	struct dom_msg m;
+	size_t n, nout = 0;
+
+	if (sock_recv_fds(f->client[client].fd, &m, sizeof(m), in, &n)) {
+		drop_client(f, client);
+		return;
+	}
+	while (n)
+		close(in[--n]);
+	pthread_mutex_lock(&f->lock);
+	m.status = handle(f, client, &m, out, &nout);
+	pthread_mutex_unlock(&f->lock);
+	if (sock_send_fds(f->client[client].fd, &m, sizeof(m), out, nout))
+		drop_client(f, client);
+}
+
+static void accept_client(struct fakedom *f)
+{
+	int fd = accept4(f->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+	CHECK(fd >= 0);
+	for (int i = 0; i < MAX_CLIENTS; i++) {
+		if (f->client[i].fd < 0) {
+			f->client[i] = (struct client){ .fd = fd };
+			return;
+		}
+	}
+	close(fd);
+}
+
+static void *serve(void *arg)
+{
+	struct fakedom *f = arg;
+	struct pollfd p[MAX_CLIENTS + 2];
+
+	for (;;) {
+		p[0] = (struct pollfd){ .fd = f->quit_fd, .events = POLLIN };
+		p[1] = (struct pollfd){ .fd = f->listen_fd, .events = POLLIN };
+		for (int i = 0; i < MAX_CLIENTS; i++)
+			p[i + 2] = (struct pollfd){ .fd = f->client[i].fd,
+						    .events = POLLIN };
+		CHECK(poll(p, MAX_CLIENTS + 2, -1) > 0 || errno == EINTR);
+		if (p[0].revents)
+			return NULL;
+		for (int i = 0; i < MAX_CLIENTS; i++) {
+			if (p[i + 2].fd >= 0 && p[i + 2].revents)
+				serve_client(f, i);
+		}
+		if (p[1].revents)
+			accept_client(f);
+	}
+}
+
+static void open_port(struct port *p)
+{
+	p->kick = eventfd(0, EFD_CLOEXEC);
+	p->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	CHECK(p->kick >= 0 && p->call >= 0);
+}
+
+struct fakedom *fakedom_new(unsigned int domid, size_t ram_pages)
+{
+	struct fakedom *f = calloc(1, sizeof(*f));
+	char path[PATH_MAX];
+
+	CHECK(f && ram_pages % 2 == 0);
+	f->domid = domid;
+	f->ram = make_area("fake-ram", ram_pages * SV_PAGE_SIZE);
+	f->table = make_area("fake-grants",
+			     FAKEDOM_GNT_FRAMES * (size_t)SV_PAGE_SIZE);
+	f->store = make_area("fake-store", SV_PAGE_SIZE);
+	f->console = make_area("fake-console", SV_PAGE_SIZE);
+	f->next_gfn = 1;
+	f->next_ref = GNTTAB_NR_RESERVED_ENTRIES;
+	f->next_port = FAKEDOM_CONSOLE_PORT + 1;
+	f->frames = 1;
+	for (int i = 0; i < MAX_PORTS; i++)
+		f->port[i] = (struct port){ -1, -1, -1 };
+	for (int i = 0; i < MAX_CLIENTS; i++)
+		f->client[i].fd = -1;
+	open_port(&f->port[FAKEDOM_STORE_PORT]);
+	open_port(&f->port[FAKEDOM_CONSOLE_PORT]);
+	pthread_mutex_init(&f->lock, NULL);
+	CHECK(paths_mkdir(paths_dom(path, domid, "")) == 0);
+	f->listen_fd =
+		sock_listen(paths_dom(path, domid, "hv.sock"), SOCK_SEQPACKET);
+	f->quit_fd = eventfd(0, EFD_CLOEXEC);
+	CHECK(f->listen_fd >= 0 && f->quit_fd >= 0);
+	CHECK(pthread_create(&f->thread, NULL, serve, f) == 0);
+	return f;
+}
+
+void fakedom_free(struct fakedom *f)
+{
+	char path[PATH_MAX];
+
+	signal_fd(f->quit_fd);
+	pthread_join(f->thread, NULL);
+	for (int i = 0; i < MAX_CLIENTS; i++)
+		fd_close(&f->client[i].fd);
+	for (int i = 0; i < MAX_PORTS; i++) {
+		fd_close(&f->port[i].kick);
+		fd_close(&f->port[i].call);
+	}
+	fd_close(&f->listen_fd);
+	fd_close(&f->quit_fd);
+	unlink(paths_dom(path, f->domid, "hv.sock"));
+	rmdir(paths_dom(path, f->domid, ""));
+	free_area(&f->ram);
+	free_area(&f->table);
+	free_area(&f->store);
+	free_area(&f->console);
+	pthread_mutex_destroy(&f->lock);
+	free(f);
+}
+
+void *fakedom_page(struct fakedom *f, uint64_t gfn)
+{
+	uint64_t half = f->ram.size / SV_PAGE_SIZE / 2;
+	uint64_t at = gfn < half ? gfn : gfn - FAKEDOM_HIGH + half;
+
+	CHECK(gfn < half || (gfn >= FAKEDOM_HIGH && at < 2 * half));
+	return f->ram.base + at * SV_PAGE_SIZE;
+}
+
+uint64_t fakedom_alloc(struct fakedom *f, size_t n)
+{
+	uint64_t half = f->ram.size / SV_PAGE_SIZE / 2;
+	uint64_t gfn = f->next_gfn;
+
+	if (gfn < half && gfn + n > half)
+		gfn = FAKEDOM_HIGH;
+	CHECK(gfn < half || gfn - FAKEDOM_HIGH + n <= half);
+	f->next_gfn = gfn + n;
+	return gfn;
+}
+
+grant_entry_v1_t *fakedom_entry(struct fakedom *f, uint32_t ref)
+{
+	CHECK(ref < FAKEDOM_GNT_FRAMES * PER_FRAME);
+	return (grant_entry_v1_t *)(void *)f->table.base + ref;
+}
+
+uint32_t fakedom_grant(struct fakedom *f, uint64_t gfn, uint16_t flags)
+{
+	grant_entry_v1_t *e = fakedom_entry(f, f->next_ref);
+
+	fakedom_grow(f, (uint32_t)(f->next_ref / PER_FRAME) + 1);
+	e->domid = 0;
+	e->frame = (uint32_t)gfn;
+	__atomic_store_n(&e->flags, (uint16_t)(GTF_permit_access | flags),
+			 __ATOMIC_SEQ_CST);
+	return f->next_ref++;
+}
+
+void fakedom_grow(struct fakedom *f, uint32_t frames)
+{
+	CHECK(frames <= FAKEDOM_GNT_FRAMES);
+	pthread_mutex_lock(&f->lock);
+	if (frames > f->frames)
+		f->frames = frames;
+	pthread_mutex_unlock(&f->lock);
+}
+
+uint32_t fakedom_port(struct fakedom *f)
+{
+	uint32_t port;
+
+	CHECK(f->next_port < MAX_PORTS);
+	pthread_mutex_lock(&f->lock);
+	port = f->next_port++;
+	open_port(&f->port[port]);
+	pthread_mutex_unlock(&f->lock);
+	return port;
+}
+
+bool fakedom_bound(struct fakedom *f, uint32_t port)
+{
+	bool ret;
+
+	pthread_mutex_lock(&f->lock);
+	ret = find_port(f, port) && f->port[port].client >= 0;
+	pthread_mutex_unlock(&f->lock);
+	return ret;
+}
+
+void fakedom_send(struct fakedom *f, uint32_t port)
+{
+	CHECK(find_port(f, port));
+	signal_fd(f->port[port].kick);
+}
+
+bool fakedom_wait(struct fakedom *f, uint32_t port, int ms)
+{
+	struct pollfd p = { .events = POLLIN };
+	uint64_t n;
+
+	CHECK(find_port(f, port));
+	p.fd = f->port[port].call;
+	if (poll(&p, 1, ms) <= 0)
+		return false;
+	return read(p.fd, &n, sizeof(n)) == sizeof(n);
+}
+
+void *fakedom_store_page(struct fakedom *f)
+{
+	return f->store.base;
+}
+
+void *fakedom_console_page(struct fakedom *f)
+{
+	return f->console.base;
+}
+
+void fakedom_shutdown(struct fakedom *f, unsigned int reason)
+{
+	struct dom_msg m = { .magic = DOM_MAGIC,
+			     .version = DOM_VERSION,
+			     .type = DOM_EV_SHUTDOWN };
+
+	pthread_mutex_lock(&f->lock);
+	f->state = DOM_SHUTDOWN;
+	f->reason = reason;
+	fill_info(f, &m.u.info);
+	for (int i = 0; i < MAX_CLIENTS; i++) {
+		if (f->client[i].fd >= 0 && f->client[i].events)
+			CHECK(sock_send_fds(f->client[i].fd, &m, sizeof(m),
+					    NULL, 0) == 0);
+	}
+	pthread_mutex_unlock(&f->lock);
+}
