@@ -28,6 +28,13 @@ struct dom {
 	struct dom_msg queued[MAX_QUEUED];
 };
 
+static int answer_ms = -1;
+
+void dom_set_timeout(int ms)
+{
+	answer_ms = ms;
+}
+
 static int say_hello(struct dom *d, enum dom_role role, const char *device,
 		     bool events)
 {
@@ -103,12 +110,12 @@ static int receive(struct dom *d, struct dom_msg *msg, int *fds, size_t *nfds,
 	struct pollfd pfd = { .fd = d->fd, .events = POLLIN };
 	int ret;
 
-	while ((ret = poll(&pfd, 1, wait ? -1 : 0)) < 0) {
+	while ((ret = poll(&pfd, 1, wait ? answer_ms : 0)) < 0) {
 		if (errno != EINTR)
 			return -errno;
 	}
 	if (ret == 0)
-		return -EAGAIN;
+		return wait ? -ETIMEDOUT : -EAGAIN;
 	ret = sock_recv_fds(d->fd, msg, sizeof(*msg), fds, nfds);
 	if (!ret && (msg->magic != DOM_MAGIC || msg->version != DOM_VERSION)) {
 		close_fds(fds, *nfds);

@@ -202,6 +202,13 @@ int dom_connect(struct dom **out, unsigned int domid, enum dom_role role,
  */
 int dom_adopt(struct dom **out, int fd) must_check;
 
+/**
+ * dom_set_timeout() - Limit how long this process waits for an answer.
+ * @ms: For each call, dom_connect() included, which then returns -ETIMEDOUT; -1
+ *      waits for ever, as at start.  A connection is of no use afterwards.
+ */
+void dom_set_timeout(int ms);
+
 /** dom_free() - Close the connection; NULL is fine. */
 void dom_free(struct dom *d);
 
