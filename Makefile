@@ -52,11 +52,21 @@ ldflags := -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
 ring_src := ring/ring.c ring/stream.c
 base_src := base/domsock.c base/fd.c base/log.c base/paths.c base/sock.c \
 	base/util.c
-hypervisor_src := hypervisor/guestmem.c
-store_src :=
+hypervisor_src := hypervisor/bzimage.c hypervisor/guestmem.c hypervisor/image.c \
+	hypervisor/image_cache.c hypervisor/image_load.c hypervisor/unpack.c \
+	hypervisor/why.c
+store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
+	xenstore-lite/control.c xenstore-lite/dispatch.c \
+	xenstore-lite/domain.c xenstore-lite/hash.c xenstore-lite/node.c \
+	xenstore-lite/ops.c xenstore-lite/path.c xenstore-lite/perm.c \
+	xenstore-lite/quota.c xenstore-lite/txn.c xenstore-lite/watch.c \
+	xenstore-lite/wire.c
 backend_src := dom0-backend/net_slots.c
 backend_src += dom0-backend/device.c dom0-backend/evtchn_fd.c \
 	dom0-backend/gnt_map.c dom0-backend/xb_state.c dom0-backend/xs_watch.c
+backend_src += dom0-backend/backlog.c dom0-backend/console.c \
+	dom0-backend/console_log.c dom0-backend/console_pty.c \
+	dom0-backend/console_xs.c
 tools_src :=
 testlib_src := tests/lib/fakedom.c
 
@@ -72,7 +82,11 @@ main_src += $(2)
 endef
 
 libs_backend := $(shell pkg-config --libs libevent_core xenstore 2>/dev/null)
+libs_store := $(shell pkg-config --libs libevent_core 2>/dev/null)
+$(eval $(call program,sv-xenstored,xenstore-lite/main.c,store ring base,$(libs_store)))
+$(eval $(call program,sv-console,dom0-backend/console_main.c,backend ring base,$(libs_backend)))
 # $(eval $(call program,sv-hypervisor,hypervisor/main.c,hypervisor ring base,...))
+$(eval $(call program,sv-unpack,hypervisor/unpack_main.c,hypervisor base,-larchive))
 
 # Tests link against every library; archives give only what is used.
 test_libs := backend store hypervisor tools testlib ring base

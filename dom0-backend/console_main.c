@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* dom0-backend/console_main.c - sv-console: the consoles of all domains. */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <event2/event.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/paths.h"
+#include "dom0-backend/console.h"
+#include "dom0-backend/console_xs.h"
+#include "dom0-backend/xs_watch.h"
+
+#define LOG_MAX_DEFAULT (16u << 20)
+#define LOG_MAX_LEAST	(64u << 10)
+
+struct options {
+	int ready_fd;
+	uint64_t log_max;
+	bool replace_escape;
+	enum log_level level;
+};
+
+static uint64_t number(const char *name, const char *value, uint64_t least,
+		       uint64_t most)
+{
+	uint64_t n;
+
+	if (util_u64(value, most, &n) || n < least)
+		die("--%s %s: not a number from %llu to %llu", name, value,
+		    (unsigned long long)least, (unsigned long long)most);
+	return n;
+}
+
+static void parse(int argc, char **argv, struct options *o)
+{
+	static const struct option options[] = {
+		{ "ready-fd", required_argument, NULL, 'r' },
+		{ "log-max", required_argument, NULL, 'm' },
+		{ "replace-escape", no_argument, NULL, 'e' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int opt;
+
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (opt) {
+		case 'r':
+			o->ready_fd =
+				(int)number("ready-fd", optarg, 0, INT_MAX);
+			break;
+		case 'm':
+			o->log_max = number("log-max", optarg, LOG_MAX_LEAST,
+					    INT64_MAX);
+			break;
+		case 'e':
+			o->replace_escape = true;
+			break;
+		case 'v':
+			o->level = LOG_LVL_DEBUG;
+			break;
+		default:
+			die("%s: unknown option or no value; usage: sv-console "
+			    "[--ready-fd FD] [--log-max BYTES] "
+			    "[--replace-escape] [--verbose]",
+			    argv[optind - 1]);
+		}
+	}
+	if (optind < argc)
+		die("%s: no such argument; see sv-console(8)", argv[optind]);
+}
+
+/* A console takes five descriptors: allow as many as the host does. */
+static void raise_fd_limit(void)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim))
+		return;
+	lim.rlim_cur = lim.rlim_max;
+	(void)!setrlimit(RLIMIT_NOFILE, &lim);
+}
+
+static char *log_dir(void)
+{
+	char *dir;
+	int ret;
+
+	if (asprintf(&dir, "%s/console", paths_log()) < 0)
+		die("out of memory");
+	ret = paths_mkdir(dir);
+	if (ret)
+		die("%s: cannot make this directory: %s; set "
+		    "SPLITVISOR_LOG_DIR to a writable one",
+		    dir, strerror(-ret));
+	return dir;
+}
+
+static void on_term(evutil_socket_t sig, short what, void *arg)
+{
+	(void)sig;
+	(void)what;
+	event_base_loopbreak(arg);
+}
+
+static void on_hup(evutil_socket_t sig, short what, void *arg)
+{
+	(void)sig;
+	(void)what;
+	console_hub_reopen(arg);
+}
+
+static void on_signal(struct event_base *base, int sig, event_callback_fn fn,
+		      void *arg)
+{
+	struct event *ev = evsignal_new(base, sig, fn, arg);
+
+	if (!ev || event_add(ev, NULL))
+		die("cannot watch for signal %d", sig);
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .ready_fd = -1,
+			     .log_max = LOG_MAX_DEFAULT,
+			     .level = LOG_LVL_INFO };
+	struct console_hub hub = { 0 };
+	struct console_xs xs;
+	struct store *store;
+	int ret;
+
+	log_init("console", o.level);
+	parse(argc, argv, &o);
+	log_init("console", o.level);
+	paths_init();
+	raise_fd_limit();
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit on file size is a full disk */
+
+	hub.base = event_base_new();
+	if (!hub.base)
+		die("cannot make an event loop");
+	hub.conf.dir = log_dir();
+	hub.conf.max = o.log_max;
+	hub.conf.replace_escape = o.replace_escape;
+	ret = console_hub_init(&hub);
+	if (ret)
+		die("inotify: %s", strerror(-ret));
+	ret = store_new(&store, hub.base);
+	if (ret)
+		die("%s: the store does not answer: %s; is sv-xenstored "
+		    "running?",
+		    paths_store(), strerror(-ret));
+	ret = console_xs_init(&xs, &hub, store);
+	if (ret)
+		die("cannot watch for domains: %s", strerror(-ret));
+	on_signal(hub.base, SIGTERM, on_term, hub.base);
+	on_signal(hub.base, SIGINT, on_term, hub.base);
+	on_signal(hub.base, SIGHUP, on_hup, &hub);
+	fd_ready(&o.ready_fd);
+
+	event_base_dispatch(hub.base);
+
+	console_xs_fini(&xs);
+	console_hub_fini(&hub);
+	store_free(store);
+	return 0;
+}
