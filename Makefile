@@ -61,14 +61,21 @@ store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 	xenstore-lite/ops.c xenstore-lite/path.c xenstore-lite/perm.c \
 	xenstore-lite/quota.c xenstore-lite/txn.c xenstore-lite/watch.c \
 	xenstore-lite/wire.c
-backend_src := dom0-backend/net_slots.c
+backend_src := dom0-backend/dhcp.c dom0-backend/link_nl.c dom0-backend/nat.c \
+	dom0-backend/net_slots.c dom0-backend/tap.c dom0-backend/vif_setup.c
 backend_src += dom0-backend/device.c dom0-backend/evtchn_fd.c \
 	dom0-backend/gnt_map.c dom0-backend/xb_state.c dom0-backend/xs_watch.c
 backend_src += dom0-backend/backlog.c dom0-backend/console.c \
 	dom0-backend/console_log.c dom0-backend/console_pty.c \
 	dom0-backend/console_xs.c
-tools_src :=
-testlib_src := tests/lib/fakedom.c
+tools_src := tools/xl_build.c tools/xl_cfg.c tools/xl_cfg_dev.c \
+	tools/xl_cfg_host.c tools/xl_cmd.c tools/xl_cmd_console.c \
+	tools/xl_cmd_create.c tools/xl_cmd_dev.c tools/xl_cmd_dmesg.c \
+	tools/xl_cmd_info.c tools/xl_cmd_list.c tools/xl_cmd_power.c \
+	tools/xl_console.c tools/xl_daemons.c tools/xl_host.c tools/xl_json.c \
+	tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_proc.c \
+	tools/xl_run.c tools/xl_store.c tools/xl_tree.c
+testlib_src := tests/lib/fakedom.c tests/lib/netns.c
 
 # Program: its main file; libraries it uses, in link order; system libraries.
 programs :=
@@ -85,12 +92,15 @@ libs_backend := $(shell pkg-config --libs libevent_core xenstore 2>/dev/null)
 libs_store := $(shell pkg-config --libs libevent_core 2>/dev/null)
 $(eval $(call program,sv-xenstored,xenstore-lite/main.c,store ring base,$(libs_store)))
 $(eval $(call program,sv-console,dom0-backend/console_main.c,backend ring base,$(libs_backend)))
+# libxlutil.so would bring all of libxenlight; the archive needs none of it.
+libs_tools := $(shell pkg-config --libs xenstore yajl 2>/dev/null) -l:libxlutil.a
+$(eval $(call program,xl,tools/xl.c,tools base,$(libs_tools)))
 # $(eval $(call program,sv-hypervisor,hypervisor/main.c,hypervisor ring base,...))
 $(eval $(call program,sv-unpack,hypervisor/unpack_main.c,hypervisor base,-larchive))
 
 # Tests link against every library; archives give only what is used.
 test_libs := backend store hypervisor tools testlib ring base
-test_sys := $(shell pkg-config --libs $(pkgs) 2>/dev/null)
+test_sys := $(shell pkg-config --libs $(pkgs) 2>/dev/null) -l:libxlutil.a
 
 unit_src := $(wildcard tests/unit/test_*.c tests/hostile/test_*.c)
 stress_src := $(wildcard tests/stress/*_stress.c)

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// tools/xl_build.c - bringing a domain into being, and ending it.
+#include "tools/xl_build.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/paths.h"
+#include "tools/xl_daemons.h"
+#include "tools/xl_json.h"
+#include "tools/xl_proc.h"
+#include "tools/xl_run.h"
+#include "tools/xl_tree.h"
+
+#define READY_TIMEOUT_MS  60000 /* unpacking a kernel on a slow machine */
+#define DETACH_TIMEOUT_MS 10000
+#define GONE_TIMEOUT_MS	  2000
+#define END_TIMEOUT_MS	  5000
+
+/* ---- The VMM -------------------------------------------------------------- */
+
+/* Command line of sv-hypervisor; numbers live in @n. */
+struct hv_args {
+	char program[PATH_MAX], log[PATH_MAX];
+	char uuid[XL_UUID_LEN];
+	char n[5][24];
+	const char *argv[32];
+	size_t argc;
+};
+
+static void add_arg(struct hv_args *a, const char *option, const char *value)
+{
+	if (!value || a->argc + 3 > ARRAY_SIZE(a->argv))
+		return;
+	a->argv[a->argc++] = option;
+	a->argv[a->argc++] = value;
+}
+
+static const char *number(struct hv_args *a, size_t i, uint64_t value)
+{
+	snprintf(a->n[i], sizeof(a->n[i]), "%llu", (unsigned long long)value);
+	return a->n[i];
+}
+
+static void make_args(struct hv_args *a, const struct xl_cfg *c,
+		      unsigned int domid)
+{
+	memset(a, 0, sizeof(*a));
+	paths_program(a->program, "sv-hypervisor");
+	snprintf(a->log, sizeof(a->log), "%s/hv-%s.log", paths_log(), c->name);
+	a->argv[a->argc++] = a->program;
+	add_arg(a, "--domid", number(a, 0, domid));
+	add_arg(a, "--name", c->name);
+	add_arg(a, "--uuid", xl_uuid_format(a->uuid, c->uuid));
+	add_arg(a, "--memory", number(a, 1, c->memory_kib));
+	add_arg(a, "--vcpus", number(a, 2, c->vcpus));
+	add_arg(a, "--maxvcpus", number(a, 3, c->maxvcpus));
+	add_arg(a, "--kernel", c->kernel);
+	add_arg(a, "--ramdisk", c->ramdisk);
+	add_arg(a, "--cmdline", c->cmdline);
+	if (c->max_grant_frames)
+		add_arg(a, "--max-grant-frames",
+			number(a, 4, c->max_grant_frames));
+	add_arg(a, "--log", a->log);
+}
+
+static int start_vmm(const struct xl_cfg *c, unsigned int domid, int *ready)
+{
+	char pidfile[PATH_MAX];
+	struct hv_args a;
+	struct xl_start s = { .argv = a.argv,
+			      .log = a.log,
+			      .pidfile = pidfile,
+			      .keep_err = true };
+	int ret;
+
+	make_args(&a, c, domid);
+	paths_dom(pidfile, domid, "hv.pid");
+	ret = xl_proc_start(&s, ready);
+	if (ret)
+		log_err("%s: cannot be started: %s", a.program, strerror(-ret));
+	return ret;
+}
+
+static int wait_vmm(const struct xl_cfg *c, int *ready)
+{
+	int ret = xl_proc_wait_ready(ready, READY_TIMEOUT_MS);
+
+	/* After -EPIPE the VMM has said why on our standard error. */
+	if (ret == -EPIPE)
+		log_err("domain '%s': not created (its log is %s/hv-%s.log)",
+			c->name, paths_log(), c->name);
+	else if (ret == -ETIMEDOUT)
+		log_err("domain '%s': the VMM was not ready after %d s (its log is %s/hv-%s.log)",
+			c->name, READY_TIMEOUT_MS / 1000, paths_log(), c->name);
+	return ret;
+}
+
+int xl_call(unsigned int domid, enum dom_msg_type type)
+{
+	struct dom_msg msg = { .type = (uint16_t)type };
+	struct dom *dom;
+	int ret;
+
+	ret = dom_connect(&dom, domid, DOM_ROLE_ADMIN, NULL, false);
+	if (ret)
+		return ret;
+	ret = dom_call(dom, &msg, NULL, NULL);
+	dom_free(dom);
+	return ret;
+}
+
+/* ---- The store ------------------------------------------------------------ */
+
+/* What the functions that fill transactions need. */
+struct job {
+	const struct xl_cfg *c;
+	unsigned int domid;
+	struct xl_rings rings;
+};
+
+static void fill_base(struct xl_txn *x, void *arg)
+{
+	struct job *j = arg;
+
+	xl_tree_base(x, j->domid, j->c);
+}
+
+static void fill_rings(struct xl_txn *x, void *arg)
+{
+	struct job *j = arg;
+
+	xl_tree_rings(x, j->domid, &j->rings);
+}
+
+static void fill_devices(struct xl_txn *x, void *arg)
+{
+	struct job *j = arg;
+
+	for (size_t i = 0; i < j->c->ndisks; i++)
+		xl_tree_disk(x, j->domid, &j->c->disks[i]);
+	for (size_t i = 0; i < j->c->nvifs; i++)
+		xl_tree_vif(x, j->domid, &j->c->vifs[i]);
+}
+
+static int write_store(struct xs_handle *h, struct job *j,
+		       void (*fill)(struct xl_txn *, void *))
+{
+	int ret = xl_txn_run(h, fill, j);
+
+	if (ret)
+		log_err("domain '%s': cannot be written to the store: %s",
+			j->c->name, strerror(-ret));
+	return ret;
+}
+
+static int introduce(struct xs_handle *h, struct job *j, struct dom *dom)
+{
+	struct dom_info info;
+	int ret;
+
+	ret = dom_info(dom, &info);
+	if (ret) {
+		log_err("domain '%s': its VMM does not answer: %s", j->c->name,
+			strerror(-ret));
+		return ret;
+	}
+	j->rings = (struct xl_rings){
+		.store_gfn = info.store_gfn,
+		.store_port = info.store_port,
+		.console_gfn = info.console_gfn,
+		.console_port = info.console_port,
+	};
+	ret = write_store(h, j, fill_rings);
+	if (ret)
+		return ret;
+	if (!xs_introduce_domain(h, j->domid, info.store_gfn,
+				 info.store_port)) {
+		ret = -errno;
+		log_err("domain '%s': the store refuses it: %s (see %s/sv-xenstored.log)",
+			j->c->name, strerror(-ret), paths_log());
+	}
+	return ret;
+}
+
+static int add_devices(struct xs_handle *h, struct job *j)
+{
+	const struct xl_cfg *c = j->c;
+	int ret;
+
+	if (!c->ndisks && !c->nvifs)
+		return 0;
+	ret = write_store(h, j, fill_devices);
+	for (size_t i = 0; i < c->ndisks && !ret; i++)
+		ret = xl_tree_wait_device(h, j->domid, "vbd",
+					  c->disks[i].devid);
+	for (size_t i = 0; i < c->nvifs && !ret; i++)
+		ret = xl_tree_wait_device(h, j->domid, "vif", c->vifs[i].devid);
+	return ret;
+}
+
+/* ---- Creation ------------------------------------------------------------- */
+
+static int keep_config(const struct xl_cfg *c, unsigned int domid,
+		       const char *text)
+{
+	char *json;
+	int ret;
+
+	ret = xl_json_config(c, true, &json);
+	if (ret)
+		return ret;
+	ret = xl_run_write(domid, "config.json", json);
+	if (!ret)
+		ret = xl_run_write(domid, "xl.cfg", text);
+	free(json);
+	return ret;
+}
+
+/* From the VMM's start to a paused domain with all its devices. */
+static int assemble(const struct xl_cfg *c, struct xl_built *b)
+{
+	struct job j = { .c = c, .domid = b->domid };
+	struct xs_handle *h = NULL;
+	int ready = -1, ret;
+
+	ret = xl_store_open(&h);
+	if (!ret)
+		ret = start_vmm(c, b->domid, &ready);
+	if (!ret)
+		ret = write_store(h, &j, fill_base);
+	if (!ret)
+		ret = wait_vmm(c, &ready);
+	if (!ret) {
+		ret = dom_connect(&b->dom, b->domid, DOM_ROLE_ADMIN, NULL,
+				  true);
+		if (ret)
+			log_err("domain '%s': its VMM cannot be reached: %s",
+				c->name, strerror(-ret));
+	}
+	if (!ret)
+		ret = introduce(h, &j, b->dom);
+	if (!ret)
+		ret = add_devices(h, &j);
+	if (!ret && xl_interrupted())
+		ret = -EINTR;
+	fd_close(&ready);
+	xs_close(h);
+	return ret;
+}
+
+int xl_build(const struct xl_cfg *c, const char *text, struct xl_built *out)
+{
+	struct xl_built b = { .owner = -1 };
+	int ret;
+
+	ret = xl_daemons_ensure();
+	if (ret)
+		return ret;
+	ret = xl_run_reserve(c->name, &b.domid, &b.owner, xl_teardown);
+	if (ret)
+		return ret;
+	ret = keep_config(c, b.domid, text);
+	if (ret)
+		log_err("domain '%s': its configuration cannot be kept in '%s': %s",
+			c->name, paths_run(), strerror(-ret));
+	else
+		ret = assemble(c, &b);
+	if (ret == -EINTR)
+		log_err("domain '%s': interrupted, not created", c->name);
+	if (ret) {
+		xl_built_close(&b);
+		if (xl_teardown(b.domid))
+			log_warn(
+				"domain '%s': `xl destroy %u` removes the rest",
+				c->name, b.domid);
+		return ret;
+	}
+	*out = b;
+	return 0;
+}
+
+void xl_built_close(struct xl_built *b)
+{
+	dom_free(b->dom);
+	b->dom = NULL;
+	fd_close(&b->owner);
+}
+
+/* ---- The end -------------------------------------------------------------- */
+
+/* Stop the guest, so that it begins nothing new; true if the VMM lives. */
+static bool stop_guest(unsigned int domid, struct xl_proc *hv)
+{
+	char path[PATH_MAX];
+
+	if (xl_proc_load(hv, paths_dom(path, domid, "hv.pid")) ||
+	    !xl_proc_alive(hv))
+		return false;
+	/* A VMM that does not answer is killed all the same, later. */
+	return xl_call(domid, DOM_PAUSE) == 0;
+}
+
+static int end_vmm(unsigned int domid, const struct xl_proc *hv)
+{
+	int asked = xl_call(domid, DOM_DESTROY);
+	int ret;
+
+	if (!hv->pid)
+		return 0;
+	ret = xl_proc_end(hv, asked ? 0 : END_TIMEOUT_MS);
+	if (ret)
+		log_err("domain %u: its VMM (process %d) does not end: %s",
+			domid, (int)hv->pid, strerror(-ret));
+	return ret;
+}
+
+/* With the teardown lock held. */
+static int take_apart(unsigned int domid)
+{
+	struct xl_proc hv = { 0 };
+	struct xs_handle *h;
+	bool alive;
+	int ret;
+
+	alive = stop_guest(domid, &hv);
+	ret = xl_daemons_ensure();
+	if (!ret)
+		ret = xl_store_open(&h);
+	if (ret) {
+		/* The guest ends in any case; its nodes keep the directory. */
+		return end_vmm(domid, &hv) ? -EBUSY : ret;
+	}
+	/* Without a VMM the backends close by themselves, soon. */
+	xl_tree_detach(h, domid, alive ? DETACH_TIMEOUT_MS : GONE_TIMEOUT_MS);
+	ret = end_vmm(domid, &hv);
+	if (!ret) {
+		xs_release_domain(h, domid); /* refused if never introduced */
+		ret = xl_tree_remove(h, domid);
+		if (ret)
+			log_err("domain %u: its nodes cannot be removed from the store: %s",
+				domid, strerror(-ret));
+	}
+	xs_close(h);
+	if (!ret)
+		ret = xl_run_remove(domid);
+	return ret;
+}
+
+int xl_teardown(unsigned int domid)
+{
+	char path[PATH_MAX], dir[PATH_MAX];
+	int lock, ret = 0;
+
+	paths_dom(dir, domid, "");
+	lock = open(paths_dom(path, domid, "teardown"),
+		    O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (lock < 0)
+		return errno == ENOENT ? 0 : -errno;
+	while (flock(lock, LOCK_EX) < 0 && errno == EINTR)
+		;
+	/* Whoever held the lock has probably done everything. */
+	if (access(path, F_OK) == 0)
+		ret = take_apart(domid);
+	fd_close(&lock);
+	return ret;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tools/xl_build.h - bringing a domain into being, and ending it. */
+#ifndef TOOLS_XL_BUILD_H
+#define TOOLS_XL_BUILD_H
+
+#include "base/domsock.h"
+#include "tools/xl_cfg.h"
+
+/*
+ * How it works
+ *
+ * A domain is made in this order, and taken apart by one function whatever was
+ * reached, which is therefore also the undo of a failed creation, `xl destroy`,
+ * and the end of the monitor:
+ *
+ *	directory and domid -> VMM started -> base nodes (while it loads the
+ *	kernel) -> VMM ready -> rings' nodes -> INTRODUCE -> devices -> backends
+ *	ready -> (paused domain)
+ *
+ *	pause -> devices closed -> VMM ended -> RELEASE -> nodes -> directory
+ */
+
+/** struct xl_built - A new domain, paused. */
+struct xl_built {
+	unsigned int domid;
+	int owner;	 /* *owned*: the owner lock of xl_run.h, or -1 */
+	struct dom *dom; /* *owned*: admin connection that gets events */
+};
+
+/**
+ * xl_build() - Make a domain.
+ * @c:    Checked by xl_cfg_check_host().
+ * @text: The configuration as given, to be kept beside.
+ * @out:  Filled on success only.
+ *
+ * Return: 0 or -errno; reported, and nothing is left behind.
+ */
+int xl_build(const struct xl_cfg *c, const char *text,
+	     struct xl_built *out) must_check;
+
+/** xl_built_close() - Close what a struct xl_built holds; the domain stays. */
+void xl_built_close(struct xl_built *b);
+
+/**
+ * xl_teardown() - End a domain and remove all that belongs to it.
+ *
+ * Works with or without VMM, backends and monitor, and when another process
+ * does the same: both return when it is done.
+ *
+ * Return: 0 or -errno; reported.  Then the directory is still there, and a
+ * later call can go on.
+ */
+int xl_teardown(unsigned int domid) must_check;
+
+/** xl_call() - Make one call without arguments, for example DOM_PAUSE. */
+int xl_call(unsigned int domid, enum dom_msg_type type) must_check;
+
+#endif

@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// tools/xl_cfg_dev.c - the entries of disk= and vif=.
+#include "tools/xl_cfg.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libxlutil.h>
+
+#include "base/log.h"
+
+/* ---- Device numbers ------------------------------------------------------- */
+
+/* Letters as a number, a = 0, z = 25, aa = 26; -1 if there are none. */
+static long read_letters(const char **s)
+{
+	long n = 0;
+
+	while (**s >= 'a' && **s <= 'z' && n < 100000) {
+		n = n * 26 + (**s - 'a') + 1;
+		++*s;
+	}
+	return n - 1;
+}
+
+/* Digits up to @end; absent gives 0. */
+static long read_digits(const char **s)
+{
+	long n = 0;
+
+	while (**s >= '0' && **s <= '9' && n < 10000000) {
+		n = n * 10 + (**s - '0');
+		++*s;
+	}
+	return n;
+}
+
+static int number_xvd(long disk, long part, unsigned int *devid)
+{
+	if (disk >= 1 << 20 || part >= 1 << 8)
+		return -EINVAL;
+	if (disk < 16 && part < 16)
+		*devid = (202u << 8) | ((unsigned int)disk << 4) |
+			 (unsigned int)part;
+	else
+		*devid = (1u << 28) | ((unsigned int)disk << 8) |
+			 (unsigned int)part;
+	return 0;
+}
+
+static int number_hd(long disk, long part, unsigned int *devid)
+{
+	if (disk >= 4 || part >= 64)
+		return -EINVAL;
+	*devid = ((disk < 2 ? 3u : 22u) << 8) |
+		 (((unsigned int)disk & 1) << 6) | (unsigned int)part;
+	return 0;
+}
+
+static int number_sd(long disk, long part, unsigned int *devid)
+{
+	if (disk >= 16 || part >= 16)
+		return -EINVAL;
+	*devid = (8u << 8) | ((unsigned int)disk << 4) | (unsigned int)part;
+	return 0;
+}
+
+/* dNpM */
+static int number_plain(const char *s, unsigned int *devid)
+{
+	long disk = read_digits(&s), part = 0;
+
+	if (*s == 'p') {
+		s++;
+		part = read_digits(&s);
+	}
+	return *s ? -EINVAL : number_xvd(disk, part, devid);
+}
+
+int xl_vdev_number(const char *name, unsigned int *devid)
+{
+	static const struct {
+		char prefix[4];
+		int (*number)(long, long, unsigned int *);
+	} kinds[] = {
+		{ "xvd", number_xvd },
+		{ "hd", number_hd },
+		{ "sd", number_sd },
+	};
+	uint64_t n;
+
+	if (name[0] == 'd' && name[1] >= '0' && name[1] <= '9')
+		return number_plain(name + 1, devid);
+	if (!util_u64(name, (1u << 29) - 1, &n)) {
+		*devid = (unsigned int)n;
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		const char *s = name;
+		long disk, part;
+
+		if (strncmp(s, kinds[i].prefix, strlen(kinds[i].prefix)))
+			continue;
+		s += strlen(kinds[i].prefix);
+		disk = read_letters(&s);
+		part = read_digits(&s);
+		if (disk < 0 || *s)
+			return -EINVAL;
+		return kinds[i].number(disk, part, devid);
+	}
+	return -EINVAL;
+}
+
+/* ---- Disks ---------------------------------------------------------------- */
+
+static const char *backend_name(libxl_disk_backend backend)
+{
+	switch (backend) {
+	case LIBXL_DISK_BACKEND_PHY:
+		return "phy";
+	case LIBXL_DISK_BACKEND_TAP:
+		return "tap";
+	case LIBXL_DISK_BACKEND_QDISK:
+		return "qdisk";
+	default:
+		return NULL;
+	}
+}
+
+/* What libxlutil found out, as far as we can do it. */
+static int take_disk(struct xl_disk *d, const libxl_device_disk *x,
+		     const char *spec, const char *where)
+{
+	if (x->backend_domname && strcmp(x->backend_domname, "0") &&
+	    strcmp(x->backend_domname, "Domain-0")) {
+		log_err("%s: disk '%s': backend = %s: only this host serves disks (leave backend= out)",
+			where, spec, x->backend_domname);
+		return -EINVAL;
+	}
+	if (x->format != LIBXL_DISK_FORMAT_RAW &&
+	    x->format != LIBXL_DISK_FORMAT_UNKNOWN &&
+	    x->format != LIBXL_DISK_FORMAT_EMPTY) {
+		log_err("%s: disk '%s': only raw images can be used (qemu-img convert -O raw makes one)",
+			where, spec);
+		return -EINVAL;
+	}
+	if (!x->vdev || xl_vdev_number(x->vdev, &d->devid)) {
+		log_err("%s: disk '%s': no usable device name for the guest (xvda, xvdb1, sda, hda, d0p1, ...)",
+			where, spec);
+		return -EINVAL;
+	}
+	d->empty = !x->pdev_path || !*x->pdev_path ||
+		   x->format == LIBXL_DISK_FORMAT_EMPTY;
+	if (d->empty && !x->is_cdrom) {
+		log_err("%s: disk '%s': no file or device is named (target=/path)",
+			where, spec);
+		return -EINVAL;
+	}
+	d->cdrom = x->is_cdrom;
+	d->removable = x->removable;
+	d->writable = x->readwrite && !x->is_cdrom;
+	d->direct_io_safe = x->direct_io_safe;
+	d->discard_given = x->discard_enable.val != 0;
+	d->discard = d->discard_given ? x->discard_enable.val > 0 : d->writable;
+	d->trusted = x->trusted.val >= 0;
+	d->backend = backend_name(x->backend);
+	return 0;
+}
+
+static int copy_disk(struct xl_disk *d, const libxl_device_disk *x)
+{
+	d->path = strdup(d->empty ? "" : x->pdev_path);
+	d->vdev = strdup(x->vdev);
+	if (!d->path || !d->vdev)
+		return -ENOMEM;
+	if (x->script) {
+		d->script = strdup(x->script);
+		if (!d->script)
+			return -ENOMEM;
+	}
+	return d->empty ? 0 : xl_path_absolute(&d->path);
+}
+
+/* libxlutil's reason, without the specification that it repeats. */
+static void report_disk(const char *spec, const char *where, char *said)
+{
+	char *last = strrchr(said, ':');
+
+	said[strcspn(said, "\n")] = '\0';
+	last = strrchr(said, ':');
+	log_err("%s: disk '%s': %s (a disk looks like '/path,raw,xvda,w')",
+		where, spec, last && last[1] ? last + 2 : "syntax error");
+}
+
+int xl_disk_parse(struct xl_disk *d, const char *spec, const char *where)
+{
+	libxl_device_disk x = { 0 };
+	char *said = NULL;
+	size_t size;
+	FILE *report = open_memstream(&said, &size);
+	XLU_Config *cfg = report ? xlu_cfg_init(report, where) : NULL;
+	int err;
+
+	err = cfg ? xlu_disk_parse(cfg, 1, &spec, &x) : ENOMEM;
+	if (cfg)
+		xlu_cfg_destroy(cfg);
+	if (report)
+		fclose(report);
+	if (err && err != ENOMEM)
+		report_disk(spec, where, said);
+	else if (!err)
+		err = -take_disk(d, &x, spec, where);
+	if (!err)
+		err = -copy_disk(d, &x);
+	free(said);
+	free(x.backend_domname);
+	free(x.pdev_path);
+	free(x.vdev);
+	free(x.script);
+	return -err;
+}
+
+void xl_disk_free(struct xl_disk *d)
+{
+	free(d->path);
+	free(d->vdev);
+	free(d->script);
+}
+
+/* ---- Network cards -------------------------------------------------------- */
+
+/*
+ * Xen's OUI and 23 bits that depend on the domain and the device only, so that
+ * a guest that is started again finds the card it knows (FNV-1a).
+ */
+static void make_mac(uint8_t mac[6], const uint8_t uuid[16], unsigned int devid)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < 16; i++)
+		h = (h ^ uuid[i]) * 16777619u;
+	h = (h ^ devid) * 16777619u;
+	mac[0] = 0x00;
+	mac[1] = 0x16;
+	mac[2] = 0x3e;
+	mac[3] = (uint8_t)((h >> 16) & 0x7f);
+	mac[4] = (uint8_t)(h >> 8);
+	mac[5] = (uint8_t)h;
+}
+
+static int parse_mac(uint8_t mac[6], const char *s)
+{
+	char extra;
+
+	if (strlen(s) != 17 ||
+	    sscanf(s, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &mac[0], &mac[1],
+		   &mac[2], &mac[3], &mac[4], &mac[5], &extra) != 6)
+		return -EINVAL;
+	return mac[0] & 1 ? -EINVAL : 0; /* a multicast address */
+}
+
+static int parse_rate(struct xl_vif *v, const char *s)
+{
+	libxl_device_nic nic = { 0 };
+	FILE *null = fopen("/dev/null", "we");
+	XLU_Config *cfg = null ? xlu_cfg_init(null, "") : NULL;
+	int err = cfg ? xlu_vif_parse_rate(cfg, s, &nic) : ENOMEM;
+
+	if (cfg)
+		xlu_cfg_destroy(cfg);
+	if (null)
+		fclose(null);
+	v->rate_bytes = nic.rate_bytes_per_interval;
+	v->rate_usecs = nic.rate_interval_usecs;
+	return -err;
+}
+
+static int replace(char **at, const char *value)
+{
+	free(*at);
+	*at = strdup(value);
+	return *at ? 0 : -ENOMEM;
+}
+
+/* The name of an interface, as the kernel allows it. */
+static int replace_ifname(char **at, const char *value)
+{
+	if (!*value || strlen(value) >= IF_NAMESIZE || strpbrk(value, "/ \t"))
+		return -EINVAL;
+	return replace(at, value);
+}
+
+static int replace_net(char **at, const char *value)
+{
+	if (strcmp(value, "none") && strcmp(value, "nat") &&
+	    strncmp(value, "nat:", 4))
+		return -EINVAL;
+	return replace(at, value);
+}
+
+static int set_vif(struct xl_vif *v, const char *key, const char *value)
+{
+	uint64_t n;
+
+	if (!strcmp(key, "mac"))
+		return parse_mac(v->mac, value);
+	if (!strcmp(key, "bridge"))
+		return replace_ifname(&v->bridge, value);
+	if (!strcmp(key, "vifname"))
+		return replace_ifname(&v->vifname, value);
+	if (!strcmp(key, "net"))
+		return replace_net(&v->net, value);
+	if (!strcmp(key, "ip"))
+		return replace(&v->ip, value);
+	if (!strcmp(key, "script"))
+		return replace(&v->script, value);
+	if (!strcmp(key, "gatewaydev"))
+		return replace(&v->gatewaydev, value);
+	if (!strcmp(key, "model"))
+		return replace(&v->model, value);
+	if (!strcmp(key, "type"))
+		return strcmp(value, "vif") ? -EINVAL
+					    : replace(&v->type, value);
+	if (!strcmp(key, "rate"))
+		return parse_rate(v, value);
+	if (!strcmp(key, "backend"))
+		return strcmp(value, "0") && strcmp(value, "Domain-0") ? -EINVAL
+								       : 0;
+	if (!strcmp(key, "trusted")) {
+		v->trusted = strcmp(value, "0") && strcmp(value, "false");
+		return 0;
+	}
+	if (!strcmp(key, "mtu")) {
+		if (util_u64(value, 65535, &n) || n < 68)
+			return -EINVAL;
+		v->mtu = (unsigned int)n;
+		return 0;
+	}
+	if (!strcmp(key, "devid")) {
+		if (util_u64(value, 1000, &n))
+			return -EINVAL;
+		v->devid = (unsigned int)n;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+/* One "key=value" of an entry; @item is cut in two. */
+static int parse_vif_item(struct xl_vif *v, char *item, const char *where)
+{
+	char *value = strchr(item, '=');
+	char *end;
+	int ret;
+
+	item += strspn(item, " \t");
+	end = item + strlen(item);
+	while (end > item && (end[-1] == ' ' || end[-1] == '\t'))
+		*--end = '\0';
+	if (!*item)
+		return 0;
+	if (!value) {
+		log_err("%s: vif: '%s' is not key=value", where, item);
+		return -EINVAL;
+	}
+	*value++ = '\0';
+	ret = set_vif(v, item, value);
+	if (ret == -ENOENT)
+		log_err("%s: vif: unknown key '%s' (mac, bridge, net, ip, script, vifname, rate, mtu, type, model, devid are known)",
+			where, item);
+	else if (ret == -EINVAL)
+		log_err("%s: vif: %s='%s' is not possible (see vif in xl.cfg(5))",
+			where, item, value);
+	return ret;
+}
+
+int xl_vif_parse(struct xl_vif *v, const char *spec, unsigned int devid,
+		 const uint8_t uuid[16], const char *where)
+{
+	static const uint8_t none[6];
+	char *copy = strdup(spec), *rest = copy, *item;
+	int ret = copy ? 0 : -ENOMEM;
+
+	v->devid = devid;
+	v->trusted = true;
+	while (!ret && (item = strsep(&rest, ",")))
+		ret = parse_vif_item(v, item, where);
+	free(copy);
+	if (ret)
+		return ret;
+	if (!memcmp(v->mac, none, sizeof(none)))
+		make_mac(v->mac, uuid, v->devid);
+	if (!v->net && !v->bridge)
+		return replace(&v->bridge, XL_DEFAULT_BRIDGE);
+	return 0;
+}
+
+void xl_vif_free(struct xl_vif *v)
+{
+	free(v->bridge);
+	free(v->net);
+	free(v->ip);
+	free(v->script);
+	free(v->vifname);
+	free(v->gatewaydev);
+	free(v->model);
+	free(v->type);
+}

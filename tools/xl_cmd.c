@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// tools/xl_cmd.c - the verbs of xl: table, lookup, help, options.
+#include "tools/xl_cmd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/xl_run.h"
+
+struct xl_opts xl_opts;
+
+const struct xl_cmd xl_cmds[] = {
+	{ "create", xl_cmd_create, true, true,
+	  "Create a domain from config file <filename>",
+	  "<ConfigFile> [options] [vars]",
+	  "-c                      Connect to the console after the domain is created.\n"
+	  "-d                      Print the resulting configuration, too.\n"
+	  "-e                      Do not wait in the background for the death of the domain.\n"
+	  "-F                      Run in foreground until death of the domain.\n"
+	  "-f FILE, --defconfig=FILE\n"
+	  "                     Use the given configuration file.\n"
+	  "-h                      Print this help.\n"
+	  "-n, --dryrun            Dry run - prints the resulting configuration\n"
+	  "                         (deprecated in favour of global -N option).\n"
+	  "-p                      Leave the domain paused after it is created.\n"
+	  "-q, --quiet             Quiet." },
+	{ "list", xl_cmd_list, false, false,
+	  "List information about all/some domains", "[options] [Domain]\n",
+	  "-l, --long              Output all VM details\n"
+	  "-v, --verbose           Prints out UUIDs and security context\n"
+	  "-Z, --context           Prints out security context\n"
+	  "-c, --cpupool           Prints the cpupool the domain is in\n"
+	  "-n, --numa              Prints out NUMA node affinity" },
+	{ "destroy", xl_cmd_destroy, false, true,
+	  "Terminate a domain immediately", "[options] <Domain>\n",
+	  "-f                      Permit destroying domain 0, which is not possible here." },
+	{ "shutdown", xl_cmd_shutdown, false, true,
+	  "Issue a shutdown signal to a domain", "[options] <-a|Domain>",
+	  "-a, --all               Shutdown all guest domains.\n"
+	  "-h                      Print this help.\n"
+	  "-F                      Fallback to ACPI power event: not possible for PVH guests.\n"
+	  "-w, --wait              Wait for guest(s) to shutdown." },
+	{ "reboot", xl_cmd_reboot, false, true,
+	  "Issue a reboot signal to a domain", "[options] <-a|Domain>",
+	  "-a, --all               Reboot all guest domains.\n"
+	  "-h                      Print this help.\n"
+	  "-F                      Fallback to ACPI reset event: not possible for PVH guests.\n"
+	  "-w, --wait              Wait for guest(s) to reboot." },
+	{ "pause", xl_cmd_pause, false, false, "Pause execution of a domain",
+	  "<Domain>", "" },
+	{ "unpause", xl_cmd_unpause, false, false, "Unpause a paused domain",
+	  "<Domain>", "" },
+	{ "console", xl_cmd_console, false, false, "Attach to domain's console",
+	  "[options] <Domain>",
+	  "-t <type>       console type, pv\n"
+	  "-n <number>     console number, 0\n"
+	  "^] leaves the console." },
+	{ "info", xl_cmd_info, false, false, "Get information about Xen host",
+	  "[options]",
+	  "-n, --numa         List host NUMA topology information" },
+	{ "domid", xl_cmd_domid, false, false,
+	  "Convert a domain name to domain id", "<DomainName>", "" },
+	{ "domname", xl_cmd_domname, false, false,
+	  "Convert a domain id to domain name", "<DomainId>", "" },
+	{ "dmesg", xl_cmd_dmesg, false, false, "Read and/or clear dmesg buffer",
+	  "[-c]",
+	  "-c                        Clear dmesg buffer as well as printing it" },
+	{ "network-list", xl_cmd_network_list, false, false,
+	  "List virtual network interfaces for a domain", "<Domain(s)>", "" },
+	{ "block-list", xl_cmd_block_list, false, false,
+	  "List virtual block devices for a domain", "<Domain(s)>", "" },
+};
+const size_t xl_ncmds = ARRAY_SIZE(xl_cmds);
+
+const struct xl_cmd *xl_cmd_find(const char *name, size_t *n)
+{
+	const struct xl_cmd *found = NULL;
+
+	*n = 0;
+	for (size_t i = 0; i < xl_ncmds; i++) {
+		if (strncmp(xl_cmds[i].name, name, strlen(name)))
+			continue;
+		found = &xl_cmds[i];
+		if (!strcmp(found->name, name)) {
+			*n = 1;
+			return found;
+		}
+		++*n;
+	}
+	return *n == 1 ? found : NULL;
+}
+
+void xl_cmd_help(const struct xl_cmd *cmd)
+{
+	if (cmd) {
+		printf("Usage: xl [-vtT%s%s] %s %s\n\n%s.\n\n",
+		       cmd->force ? "f" : "", cmd->dryrun ? "N" : "", cmd->name,
+		       cmd->usage, cmd->summary);
+		if (*cmd->options)
+			printf("Options:\n\n%s\n", cmd->options);
+		return;
+	}
+	printf("Usage xl [-vfNtT] <subcommand> [args]\n\n"
+	       "xl full list of subcommands:\n\n");
+	for (size_t i = 0; i < xl_ncmds; i++)
+		printf(" %-19s %s\n", xl_cmds[i].name, xl_cmds[i].summary);
+}
+
+int xl_getopt(int argc, char **argv, const char *shorts,
+	      const struct option *longs, int nargs, int *status)
+{
+	static const struct option none[] = { { 0 } };
+	const struct xl_cmd *cmd;
+	char opts[64];
+	size_t n;
+	int opt;
+
+	snprintf(opts, sizeof(opts), "h%s", shorts);
+	opt = getopt_long(argc, argv, opts, longs ? longs : none, NULL);
+	if (opt != -1 && opt != 'h' && opt != '?')
+		return opt;
+	cmd = xl_cmd_find(argv[0], &n);
+	if (opt == -1 && argc - optind >= nargs)
+		return -1;
+	if (opt == 'h') {
+		xl_cmd_help(cmd);
+		*status = 0;
+	} else if (opt == '?') {
+		*status = cmd && cmd->run == xl_cmd_create ? XL_EXIT_USAGE
+							   : XL_EXIT_FAIL;
+	} else {
+		fprintf(stderr, "'xl %s' requires at least %d argument%s.\n\n",
+			argv[0], nargs, nargs == 1 ? "" : "s");
+		xl_cmd_help(cmd);
+		*status = XL_EXIT_FAIL;
+	}
+	return 0;
+}
+
+int xl_find_domain(const char *who, unsigned int *domid)
+{
+	if (!strcmp(who, "0") || !strcmp(who, "Domain-0")) {
+		*domid = 0;
+		return 0;
+	}
+	if (!xl_run_find(who, domid))
+		return 0;
+	fprintf(stderr, "%s is an invalid domain identifier (rc=%d)\n", who,
+		-6);
+	return -ENOENT;
+}

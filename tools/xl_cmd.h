@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tools/xl_cmd.h - the verbs of xl. */
+#ifndef TOOLS_XL_CMD_H
+#define TOOLS_XL_CMD_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/util.h"
+
+/** Exit statuses that scripts know. */
+#define XL_EXIT_FAIL  1 /* most errors */
+#define XL_EXIT_USAGE 2 /* bad options of `create` */
+#define XL_EXIT_LIBXL 3 /* a domain could not be created */
+
+/** struct xl_opts - Options before the verb. */
+struct xl_opts {
+	bool verbose; /* -v */
+	bool force;   /* -f */
+	bool dryrun;  /* -N */
+};
+extern struct xl_opts xl_opts;
+
+/**
+ * struct xl_cmd - One verb.
+ * @run:     Gets the verb as argv[0]; returns xl's exit status.
+ * @dryrun:  Whether -N is possible, @force: whether -f is (shown in the help).
+ * @usage:   What follows the verb, in the help.
+ * @options: Lines of the help, or "".
+ */
+struct xl_cmd {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	bool dryrun, force;
+	const char *summary;
+	const char *usage;
+	const char *options;
+};
+
+extern const struct xl_cmd xl_cmds[];
+extern const size_t xl_ncmds;
+
+/**
+ * xl_cmd_find() - The verb that a possibly shortened name means.
+ * @n: How many verbs begin with @name; 1 for an exact name.
+ *
+ * Return: NULL unless it is one.
+ */
+const struct xl_cmd *xl_cmd_find(const char *name, size_t *n);
+
+/** xl_cmd_help() - Print the help of a verb, or of all for NULL. */
+void xl_cmd_help(const struct xl_cmd *cmd);
+
+/**
+ * xl_getopt() - The next option of a verb.
+ * @longs: May be NULL.
+ * @nargs: Arguments that must follow the options.
+ *
+ * Answers -h itself.  Return: the option; -1 when there are no more; 0 when
+ * xl is to end now, with status *@status.
+ */
+int xl_getopt(int argc, char **argv, const char *shorts,
+	      const struct option *longs, int nargs, int *status);
+
+/**
+ * xl_find_domain() - The domain an argument names, reported as xl does.
+ *
+ * Return: 0 or -ENOENT.
+ */
+int xl_find_domain(const char *who, unsigned int *domid) must_check;
+
+int xl_cmd_create(int argc, char **argv);
+int xl_cmd_list(int argc, char **argv);
+int xl_cmd_domid(int argc, char **argv);
+int xl_cmd_domname(int argc, char **argv);
+int xl_cmd_console(int argc, char **argv);
+int xl_cmd_shutdown(int argc, char **argv);
+int xl_cmd_reboot(int argc, char **argv);
+int xl_cmd_destroy(int argc, char **argv);
+int xl_cmd_pause(int argc, char **argv);
+int xl_cmd_unpause(int argc, char **argv);
+int xl_cmd_info(int argc, char **argv);
+int xl_cmd_dmesg(int argc, char **argv);
+int xl_cmd_block_list(int argc, char **argv);
+int xl_cmd_network_list(int argc, char **argv);
+
+#endif
