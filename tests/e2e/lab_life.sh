@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tests/e2e/lab_life.sh - how guests end, and that nothing of them is left.
+. "$(dirname "$0")/lib.sh"
+
+ip link add xenbr0 type bridge
+ip link set xenbr0 up
+truncate -s 16M "$work/disk.img"
+devices=("memory = 256" "disk = ['$work/disk.img,raw,xvda,w']"
+	"vif = ['bridge=xenbr0']")
+
+# ends NAME SVTEST CODE TEXT - a preserved guest is listed with the state
+# letter of its reason and logged for what it is.
+state_is() { xl list "$1" | awk -v want="$2" 'NR == 2 && $5 == want { ok = 1 } END { exit !ok }'; }
+
+ends() {
+	local file letter=$3 text=$4
+
+	file=$(config "$1" 6.12-cloud 6.12-cloud-none "$2" "${devices[@]}" \
+		"on_poweroff = 'preserve'" "on_reboot = 'preserve'" \
+		"on_crash = 'preserve'" \
+		"cmdline = 'console=hvc0 quiet panic=1 svtest=$2'")
+	check "$1: is created" xl create -q "$file"
+	check "$1: is listed as $letter" wait_for 90 state_is "$1" "$letter"
+	output=$(cat "$logs/hv-$1.log" "$logs/xl-$1.log")
+	grep -qiE "$text" <<<"$output"
+	ok $? "$1: the logs call it '$text'"
+	check "$1: is destroyed" xl destroy "$1"
+	check "$1: is gone" wait_for 10 gone "$1"
+}
+
+ends poweroff poweroff ---s-- 'poweroff'
+ends panic panic ---sc- 'crash'
+ends triple triplefault ---sc- 'triple fault'
+ends reboot reboot ---sr- 'reboot'
+
+# A halted guest stays, blocked, as on Xen: no vCPU will ever run again.
+file=$(config halt 6.12-cloud 6.12-cloud-none halt "${devices[@]}")
+check "halt: is created" xl create -q "$file"
+halted() { console_has halt 'System halted' && state_is halt -b----; }
+check "halt: is listed as blocked" wait_for 90 halted
+check "halt: is destroyed" xl destroy halt
+
+# Reboot from inside: same name, new domid, devices work again.
+file=$(config again 6.12-cloud 6.12-cloud-none info,disk:2,reboot "${devices[@]}")
+check "reboot: is created" xl create -q "$file"
+first=$(xl domid again)
+rebooted() { [ "$(xl domid again)" -gt "$first" ]; }
+check "reboot: comes back under a new domid" wait_for 90 rebooted
+again() { [ "$(grep -ac 'TEST disk ok' "$(console_log again)")" -ge 2 ]; }
+check "reboot: its disk works again" wait_for 90 again
+check "reboot: is destroyed" xl destroy again
+check "reboot: stays gone" sh -c 'sleep 3; ! xl list again'
+
+# The toolstack asks.
+file=$(config asked 6.12-cloud 6.12-cloud-none idle "${devices[@]}")
+check "shutdown: is created" xl create -q "$file"
+check "shutdown: is up" wait_for 90 console_has asked 'SPLITVISOR-INIT'
+ready() { [ "$(xenstore-read "/local/domain/$(xl domid asked)/control/feature-poweroff")" = 1 ]; }
+wait_for 30 ready
+check "pause" xl pause asked
+check "paused: is listed as p" state_is asked --p---
+check "unpause" xl unpause asked
+output=$(xl shutdown -w asked 2>&1)
+ok $? "shutdown -w: returns when the guest is off"
+check "shutdown: is gone" wait_for 30 gone asked
+
+# Create and destroy, over and over: nothing is left behind.
+store() { xenstore-ls -f / | grep -vE '^/(tool|local/domain/0)|history'; }
+# What a count can show: our processes, their fds and memfds, interfaces.
+census() {
+	local pid fds=0 pids
+	mapfile -t pids < <(our_processes)
+	for pid in "${pids[@]}"; do
+		fds=$((fds + $(find "/proc/$pid/fd" -mindepth 1 | wc -l)))
+	done
+	echo "processes ${#pids[@]}"
+	echo "fds $fds"
+	echo "memfds $(find /proc/[0-9]*/fd -lname '/memfd:*' 2>/dev/null | wc -l)"
+	echo "interfaces $(ip -o link | wc -l)"
+	find "$SPLITVISOR_RUN_DIR" -path "$logs" -prune -o -print | sort
+	store
+}
+file=$(config cycle 6.12-cloud 6.12-cloud-none idle "${devices[@]}")
+xl create -q "$file" && xl destroy cycle
+wait_for 5 gone cycle
+sleep 2
+before=$(census)
+failures=0
+for _ in $(seq 50); do
+	xl create -q "$file" && xl destroy cycle || failures=$((failures + 1))
+done
+output="$failures of 50 cycles failed"
+ok $failures "50 cycles of create and destroy"
+sleep 2
+same() { [ "$(census)" = "$before" ]; }
+wait_for 10 same
+output=$(diff <(echo "$before") <(census))
+ok $? "50 cycles leave no fd, process, memfd, interface, node or file behind"

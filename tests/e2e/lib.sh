@@ -1,0 +1,119 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tests/e2e/lib.sh - TAP output and a "host" of its own for tests with guests.
+
+set -u
+project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+PATH=$project/build/bin:$PATH
+tests_done=0
+work=$(mktemp -d /tmp/sv-e2e.XXXXXX)
+export SPLITVISOR_RUN_DIR=$work/run
+export SPLITVISOR_CACHE_DIR=${SPLITVISOR_CACHE_DIR:-/tmp/sv-kernel-cache}
+export XENSTORED_PATH=$work/run/xenstored.sock
+logs=$SPLITVISOR_RUN_DIR/log
+guests=$project/build/test/guests
+
+# ok STATUS NAME - one result; on failure what $output holds is shown.
+output=
+ok() {
+	tests_done=$((tests_done + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $tests_done - $2"
+	else
+		echo "not ok $tests_done - $2"
+		printf '%s\n' "$output" | tail -n 60 | sed 's/^/# /'
+	fi
+}
+
+# check NAME COMMAND... - one result from a command's status.
+check() {
+	local name=$1 status=0
+
+	shift
+	output=$("$@" 2>&1) || status=$?
+	ok "$status" "$name"
+}
+
+# wait_for SECONDS COMMAND... - until the command succeeds.
+wait_for() {
+	local deadline=$((SECONDS + $1))
+
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $deadline ] || return 1
+		sleep 0.1
+	done
+}
+
+kernel_of() { "$project/tests/lab/kernel" --print vmlinuz "$1"; }
+
+console_log() { echo "$logs/console/guest-$1.log"; }
+
+console_has() { grep -qaE "$2" "$(console_log "$1")"; }
+
+listed() { xl list "$1" >/dev/null 2>&1; }
+
+gone() { ! listed "$1"; }
+
+# config NAME KERNEL_ALIAS INITRAMFS SVTEST [LINE...] - write and print a file.
+config() {
+	local name=$1 kernel=$2 initramfs=$3 svtest=$4 file=$work/$1.cfg
+
+	shift 4
+	{
+		echo "name = '$name'"
+		echo "type = 'pvh'"
+		echo "kernel = '$(kernel_of "$kernel")'"
+		echo "ramdisk = '$guests/$initramfs'"
+		echo "cmdline = 'console=hvc0 quiet svtest=$svtest'"
+		printf '%s\n' "$@"
+	} >"$file"
+	echo "$file"
+}
+
+# boot FILE NAME SECONDS - create, then wait until the guest's tests are done.
+boot() {
+	xl create -q "$1" || return 1
+	wait_for "$3" console_has "$2" 'SPLITVISOR-DONE' || {
+		echo "no SPLITVISOR-DONE in $3 s"
+		tail -n 30 "$(console_log "$2")"
+		tail -n 10 "$logs/hv-$2.log"
+		return 1
+	}
+}
+
+# facts NAME - what the guest said of itself.
+facts() { tr -d '\r' <"$(console_log "$1")" | grep -a '^SPLITVISOR-'; }
+
+# our_processes - pids of everything that belongs to this run directory.
+our_processes() {
+	local env
+
+	for env in /proc/[0-9]*/environ; do
+		if grep -qsaF "SPLITVISOR_RUN_DIR=$SPLITVISOR_RUN_DIR" "$env"; then
+			env=${env#/proc/}
+			env=${env%/environ}
+			case $(cat "/proc/$env/comm" 2>/dev/null) in
+			sv-* | xl*) echo "$env" ;;
+			esac
+		fi
+	done
+}
+
+finish() {
+	local pids
+
+	for d in "$SPLITVISOR_RUN_DIR"/dom/*/; do
+		[ -d "$d" ] && xl destroy "$(basename "$d")" 2>/dev/null
+	done
+	mapfile -t pids < <(our_processes)
+	[ ${#pids[@]} = 0 ] || kill "${pids[@]}" 2>/dev/null
+	if [ -n "${KEEP_LOGS:-}" ] && [ -d "$logs" ]; then
+		mkdir -p "$KEEP_LOGS/$(basename "$0" .sh)"
+		cp -r "$logs"/. "$KEEP_LOGS/$(basename "$0" .sh)/"
+	fi
+	rm -rf "$work"
+	echo "1..$tests_done"
+}
+trap finish EXIT
+mkdir -p "$SPLITVISOR_RUN_DIR"
