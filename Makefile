@@ -52,7 +52,8 @@ ldflags := -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
 ring_src := ring/ring.c ring/stream.c
 base_src := base/domsock.c base/fd.c base/log.c base/paths.c base/sock.c \
 	base/util.c
-hypervisor_src := hypervisor/bzimage.c hypervisor/guestmem.c hypervisor/image.c \
+hypervisor_src := hypervisor/acpi.c hypervisor/boot.c hypervisor/bzimage.c \
+	hypervisor/cpuid.c hypervisor/guestmem.c hypervisor/image.c \
 	hypervisor/image_cache.c hypervisor/image_load.c hypervisor/unpack.c \
 	hypervisor/why.c
 store_src := xenstore-lite/batch.c xenstore-lite/conn.c \

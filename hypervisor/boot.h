@@ -11,13 +11,12 @@
 struct guestmem;
 struct kvm_regs;
 struct kvm_sregs;
-struct kvm_debugregs;
 
 /** struct boot_config - What to boot.  All strings are *borrowed*. */
 struct boot_config {
 	const char *kernel;	   /* path */
 	const char *initramfs;	   /* path, or NULL */
-	const char *cmdline;	   /* "" for none */
+	const char *cmdline;	   /* or NULL */
 	unsigned int vcpus_max;	   /* 1 ... ACPI_MAX_CPUS */
 	unsigned int vcpus_online; /* at boot, from vCPU 0 on */
 };
@@ -44,13 +43,22 @@ int boot_load(struct guestmem *m, const struct boot_config *config,
  * @regs:  Overwritten.
  * @sregs: From KVM_GET_SREGS; what the entry does not define (the APIC base)
  *         is kept.
- * @debug: Overwritten; NULL to leave out.
  *
- * As Xen's docs/misc/pvh.pandoc defines it.  All other vCPUs stay as KVM
- * resets them and wait for INIT and SIPI.
+ * As docs/misc/pvh.pandoc of Xen says; the debug registers are right after
+ * reset.  Other vCPUs stay as KVM resets them and wait for INIT and SIPI.
  */
 void boot_regs(const struct boot_entry *entry, struct kvm_regs *regs,
-	       struct kvm_sregs *sregs, struct kvm_debugregs *debug);
+	       struct kvm_sregs *sregs);
+
+/**
+ * boot_msrs() - MSRs of any vCPU that KVM resets otherwise than Xen.
+ * @vcpu_fd: *Borrowed*; before its first KVM_RUN.
+ *
+ * Memory is write-back by default (Linux gives up PAT without MTRRs).
+ *
+ * Return: 0 or -errno.
+ */
+int boot_msrs(int vcpu_fd) must_check;
 
 /** struct boot_range - One entry of the guest's memory map. */
 struct boot_range {
@@ -59,7 +67,7 @@ struct boot_range {
 	uint32_t type; /* XEN_HVM_MEMMAP_TYPE_* = E820 types */
 };
 
-#define BOOT_MAX_RANGES 12
+#define BOOT_MAX_RANGES 8
 
 /**
  * boot_memmap() - The guest's memory map, sorted, without overlaps.

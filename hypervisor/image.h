@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* hypervisor/image.h - kernel images: bzImage and ELF, into guest RAM. */
+/* hypervisor/image.h - ELF kernel images: checked, then put into guest RAM. */
 #ifndef HYPERVISOR_IMAGE_H
 #define HYPERVISOR_IMAGE_H
 
@@ -17,23 +17,24 @@ struct guestmem;
 #define IMAGE_MAX_SEGMENTS 32
 
 /**
- * struct image_src - Bytes that claim to be a kernel: a file or memory.
+ * struct image_src - Bytes that claim to be a kernel: part of a file or memory.
  *
  * UNTRUSTED: every byte; read only through image_read().
  */
 struct image_src {
 	const uint8_t *mem; /* *borrowed*, or NULL to read @fd */
-	int fd;		    /* *borrowed*; a regular file or memfd */
+	int fd;		    /* *borrowed*: a regular file or memfd */
+	uint64_t base;	    /* where in it the first byte lies */
 	uint64_t size;	    /* bytes */
 	const char *name;   /* for messages; *borrowed* */
 };
 
-/** struct image_segment - One PT_LOAD; bytes over filesz are zero. */
+/** struct image_segment - One PT_LOAD; what exceeds filesz is zero. */
 struct image_segment {
-	uint64_t offset; /* into the file */
+	uint64_t offset; /* into the source */
 	uint64_t filesz;
 	uint64_t gpa;
-	uint64_t memsz; /* at least filesz, not 0 */
+	uint64_t memsz; /* at least filesz */
 };
 
 /** struct image - What an ELF image says of itself, checked. */
@@ -43,6 +44,11 @@ struct image {
 	uint64_t start; /* lowest and one past the highest guest address */
 	uint64_t end;
 	uint32_t entry; /* XEN_ELFNOTE_PHYS32_ENTRY, within a segment */
+};
+
+/** struct image_sum - Checksum against accidents of what was placed. */
+struct image_sum {
+	uint64_t a, b;
 };
 
 /**
@@ -67,37 +73,30 @@ int image_parse(const struct image_src *src, struct image *out,
 		struct why *why) must_check;
 
 /**
- * image_unpack() - Write the payload of a bzImage to a file.
- * @src: A bzImage.
- * @fd:  *Borrowed*: empty, writable.
- * @why: Set on failure.
- *
- * At most IMAGE_MAX_FILE bytes are written.
- *
- * Return: 0, -ENOEXEC if the image cannot be what it claims, or -errno.
- */
-int image_unpack(const struct image_src *src, int fd,
-		 struct why *why) must_check;
-
-/**
  * image_place() - Copy the segments of a parsed image into guest RAM.
- * @m: Fresh guest RAM: what no segment fills must read as zero already.
+ * @m:   Fresh guest RAM: what no segment fills must read as zero already.
+ * @sum: Of the bytes copied; valid on success.
+ * @why: Set on failure.
  *
  * Every segment must lie in low RAM above LAYOUT_KERNEL_MIN.
  *
  * Return: 0, -ENOSPC if a segment lies elsewhere, or -errno.
  */
 int image_place(const struct image_src *src, const struct image *img,
-		struct guestmem *m, struct why *why) must_check;
+		struct guestmem *m, struct image_sum *sum,
+		struct why *why) must_check;
 
 /**
- * image_load() - Load a kernel file: all of the above, with the cache.
- * @path: A bzImage or an ELF image.
+ * image_load() - Load a kernel file, a bzImage or an ELF image.
+ * @path: The file.
  * @out:  Written only on success.
  * @why:  Set on failure.
  *
- * An unpacked payload is kept under paths_cache(); see image_cache.h.  Nothing
- * stays open, mapped or allocated.
+ * The payload of a bzImage is unpacked by a program of its own (sv-unpack),
+ * which is sandboxed, and kept in the cache (image_cache.h), so that the next
+ * boot of the same kernel unpacks nothing.  Nothing stays open or allocated.
+ *
+ * Return: 0 or -errno; guest RAM is then undefined.
  */
 int image_load(const char *path, struct guestmem *m, struct image *out,
 	       struct why *why) must_check;

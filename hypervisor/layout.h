@@ -62,6 +62,9 @@
 #define LAYOUT_GRANT_FRAMES 64
 #define LAYOUT_GRANT_END    (LAYOUT_GRANT + LAYOUT_GRANT_FRAMES * 4096)
 
+/** LAYOUT_ISA - Linux takes no RAM from here to LAYOUT_KERNEL_MIN. */
+#define LAYOUT_ISA UINT64_C(0xa0000)
+
 /*
  * ACPI tables, RSDP first: the range that kernels not entered by the PVH entry
  * (kexec) search for it.  Shown as NVS, as libxl does.

@@ -3,6 +3,8 @@
 #ifndef HYPERVISOR_WHY_H
 #define HYPERVISOR_WHY_H
 
+#include <stdint.h>
+
 #include "base/util.h"
 
 /**
@@ -24,7 +26,10 @@ struct why {
 int why_set(struct why *why, int err, const char *fmt, ...)
 	printf_like(3, 4) must_check;
 
-/** why_size() - Bytes for a reader, as "12 bytes", "1.5 KiB", "600 MiB". */
-const char *why_size(char buf[32], uint64_t bytes);
+/** WHY_SIZE_MAX - Bytes for why_size(). */
+#define WHY_SIZE_MAX 32
+
+/** why_size() - Bytes for a reader: "12 bytes", "1.5 KiB", "600 MiB". */
+const char *why_size(char buf[WHY_SIZE_MAX], uint64_t bytes);
 
 #endif
