@@ -56,6 +56,13 @@ hypervisor_src := hypervisor/acpi.c hypervisor/boot.c hypervisor/bzimage.c \
 	hypervisor/cpuid.c hypervisor/guestmem.c hypervisor/image.c \
 	hypervisor/image_cache.c hypervisor/image_load.c hypervisor/unpack.c \
 	hypervisor/why.c
+hypervisor_src += hypervisor/conlog.c hypervisor/domctl.c \
+	hypervisor/engine_xen.c hypervisor/evtchn.c hypervisor/gnttab.c \
+	hypervisor/gva.c hypervisor/hc_evtchn.c hypervisor/hc_gnttab.c \
+	hypervisor/hc_memory.c hypervisor/hc_sched.c hypervisor/hc_vcpu.c \
+	hypervisor/hc_version.c hypervisor/hvm.c hypervisor/hypercall.c \
+	hypervisor/memory.c hypervisor/physmap.c hypervisor/shinfo.c \
+	hypervisor/stats.c hypervisor/vcpu.c hypervisor/vm.c
 store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 	xenstore-lite/control.c xenstore-lite/dispatch.c \
 	xenstore-lite/domain.c xenstore-lite/hash.c xenstore-lite/node.c \
@@ -66,6 +73,8 @@ backend_src := dom0-backend/dhcp.c dom0-backend/link_nl.c dom0-backend/nat.c \
 	dom0-backend/net_slots.c dom0-backend/tap.c dom0-backend/vif_setup.c
 backend_src += dom0-backend/device.c dom0-backend/evtchn_fd.c \
 	dom0-backend/gnt_map.c dom0-backend/xb_state.c dom0-backend/xs_watch.c
+backend_src += dom0-backend/blkback.c dom0-backend/blkback_xs.c \
+	dom0-backend/disk_uring.c dom0-backend/vbd_setup.c
 backend_src += dom0-backend/backlog.c dom0-backend/console.c \
 	dom0-backend/console_log.c dom0-backend/console_pty.c \
 	dom0-backend/console_xs.c
@@ -89,14 +98,17 @@ $(1)_sys := $(4)
 main_src += $(2)
 endef
 
+libs_hypervisor := $(shell pkg-config --libs libgcrypt 2>/dev/null)
 libs_backend := $(shell pkg-config --libs libevent_core xenstore 2>/dev/null)
 libs_store := $(shell pkg-config --libs libevent_core 2>/dev/null)
+$(eval $(call program,sv-hypervisor,hypervisor/main.c,hypervisor ring base,$(libs_hypervisor)))
 $(eval $(call program,sv-xenstored,xenstore-lite/main.c,store ring base,$(libs_store)))
+$(eval $(call program,sv-blkback,dom0-backend/blkback_main.c,backend ring base,$(libs_backend) -luring))
 $(eval $(call program,sv-console,dom0-backend/console_main.c,backend ring base,$(libs_backend)))
 # libxlutil.so would bring all of libxenlight; the archive needs none of it.
 libs_tools := $(shell pkg-config --libs xenstore yajl 2>/dev/null) -l:libxlutil.a
 $(eval $(call program,xl,tools/xl.c,tools base,$(libs_tools)))
-# $(eval $(call program,sv-hypervisor,hypervisor/main.c,hypervisor ring base,...))
+$(eval $(call program,sv-fakehv,tests/lib/fakehv_main.c,testlib ring base,))
 $(eval $(call program,sv-unpack,hypervisor/unpack_main.c,hypervisor base,-larchive))
 
 # Tests link against every library; archives give only what is used.

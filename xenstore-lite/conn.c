@@ -1,0 +1,701 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// xenstore-lite/conn.c - one client, by socket or by ring: framing, queues.
+#include "xenstore-lite/conn.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "ring/shm.h"
+#include "xenstore-lite/dispatch.h"
+#include "xenstore-lite/quota.h"
+
+#define IN_SIZE (2 * WIRE_MAX)
+#define SOCKET_OUT \
+	(256u * 1024) /* unread bytes after which we stop to listen */
+#define SOCKET_MAX (16u * 1024 * 1024) /* and after which we hang up */
+#define EVENTS_MAX 1024		       /* unread events of one guest */
+#define IOVS	   64
+
+/* One message on its way out. */
+struct out {
+	STAILQ_ENTRY(out) next;
+	struct hlink same; /* in conn->pending, if @event */
+	uint32_t len;
+	bool event;
+	char data[];
+};
+
+struct conn_stats conn_stats;
+unsigned int conn_stall_ms = 20000;
+
+static struct event_base *loop;
+static uint64_t last_serial;
+static TAILQ_HEAD(, conn) ready = TAILQ_HEAD_INITIALIZER(ready);
+static size_t nready;
+
+static void on_stall(evutil_socket_t fd, short what, void *arg);
+
+void conn_setup(struct event_base *base)
+{
+	loop = base;
+}
+
+/* ---- Life -------------------------------------------------------------- */
+
+static struct conn *conn_alloc(unsigned int domid)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->account = account_pin(domid);
+	c->stall = evtimer_new(loop, on_stall, c);
+	if (!c->account || !c->stall) {
+		if (c->account)
+			account_unpin(c->account);
+		if (c->stall)
+			event_free(c->stall);
+		free(c);
+		return NULL;
+	}
+	c->fd = -1;
+	c->serial = ++last_serial;
+	c->who = (struct perm_who){ .domid = domid,
+				    .target = -1,
+				    .privileged = domid == 0 };
+	STAILQ_INIT(&c->out);
+	TAILQ_INIT(&c->txns);
+	TAILQ_INIT(&c->watches);
+	conn_stats.conns++;
+	return c;
+}
+
+static void out_drop(struct conn *c, struct out *o)
+{
+	if (o->event) {
+		htab_del(&c->pending, &o->same);
+		c->nevents--;
+	} else {
+		c->nreplies--;
+	}
+	c->out_bytes -= o->len;
+	c->account->memory -= o->len;
+	conn_stats.out_bytes -= o->len;
+	free(o);
+}
+
+static void out_free(struct conn *c)
+{
+	struct out *o;
+
+	while ((o = STAILQ_FIRST(&c->out))) {
+		STAILQ_REMOVE_HEAD(&c->out, next);
+		out_drop(c, o);
+	}
+	c->out_at = 0;
+}
+
+static void in_free(struct conn *c)
+{
+	free(c->in);
+	c->in = NULL;
+	c->in_at = c->in_len = 0;
+}
+
+static void ready_remove(struct conn *c)
+{
+	if (!c->queued)
+		return;
+	TAILQ_REMOVE(&ready, c, ready);
+	c->queued = false;
+	nready--;
+}
+
+void conn_free(struct conn *c)
+{
+	watch_del_all(c);
+	txn_free_all(c);
+	out_free(c);
+	in_free(c);
+	htab_fini(&c->pending);
+	ready_remove(c);
+	if (c->rd)
+		event_free(c->rd);
+	if (c->wr)
+		event_free(c->wr);
+	event_free(c->stall);
+	fd_close(&c->fd);
+	account_unpin(c->account);
+	conn_stats.conns--;
+	free(c);
+}
+
+void conn_kick(struct conn *c)
+{
+	if (c->queued)
+		return;
+	TAILQ_INSERT_TAIL(&ready, c, ready);
+	c->queued = true;
+	nready++;
+}
+
+/* A socket's client has gone or misbehaved: conn_run() frees it. */
+static void hang_up(struct conn *c)
+{
+	c->dead = true;
+	conn_kick(c);
+}
+
+/*
+ * A guest broke its ring.  It is told, and ignored from then on; the domain
+ * stays known, so that its end is still announced (XSA-325).
+ */
+static void park(struct conn *c, uint32_t error, const char *what)
+{
+	log_limited(&c->limit, LOG_LVL_WARN,
+		    "dom%u: %s; its store connection is stopped", c->who.domid,
+		    what);
+	c->parked = true;
+	watch_del_all(c);
+	txn_free_all(c);
+	out_free(c);
+	event_del(c->stall);
+	shm_release((shm_word *)&c->ring.page->error, error);
+	c->ring.notify = true;
+}
+
+/* ---- Transports -------------------------------------------------------- */
+
+static int socket_read(struct conn *c, void *buf, size_t n)
+{
+	ssize_t got;
+
+	do
+		got = read(c->fd, buf, n);
+	while (got < 0 && errno == EINTR);
+	/* A short read has emptied the socket: wait to be called again. */
+	if (got < 0 || (size_t)got < n)
+		c->readable = false;
+	if (got < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	return got == 0 ? -EPIPE : (int)got;
+}
+
+static int socket_writev(struct conn *c, const struct iovec *v, int n)
+{
+	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)v,
+			    .msg_iovlen = (size_t)n };
+	ssize_t put;
+
+	do
+		put = sendmsg(c->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (put < 0 && errno == EINTR);
+	if (put < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	return (int)put;
+}
+
+static int ring_read(struct conn *c, void *buf, size_t n)
+{
+	int got = stream_read(&c->ring.req, buf, n, &c->ring.notify);
+
+	if (got >= 0 && (size_t)got < n)
+		c->readable = false;
+	return got;
+}
+
+static int ring_writev(struct conn *c, const struct iovec *v, int n)
+{
+	size_t sum = 0;
+
+	for (int i = 0; i < n; i++) {
+		int put = stream_write(&c->ring.rsp, v[i].iov_base,
+				       v[i].iov_len, &c->ring.notify);
+
+		if (put < 0)
+			return put;
+		sum += (size_t)put;
+		if ((size_t)put < v[i].iov_len)
+			break;
+	}
+	return (int)sum;
+}
+
+/* ---- Out --------------------------------------------------------------- */
+
+static void arm_stall(struct conn *c)
+{
+	struct timeval tv = { .tv_sec = conn_stall_ms / 1000,
+			      .tv_usec = conn_stall_ms % 1000 * 1000 };
+
+	evtimer_add(c->stall, &tv);
+}
+
+/*
+ * Drop the events that wait in @c, except one that is half sent.  What it
+ * misses is its own doing: it had the time to read.
+ */
+static void on_stall(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+	struct out_list keep = STAILQ_HEAD_INITIALIZER(keep);
+	struct out *o;
+
+	(void)fd;
+	(void)what;
+	while ((o = STAILQ_FIRST(&c->out))) {
+		bool half = c->out_at && STAILQ_EMPTY(&keep);
+
+		STAILQ_REMOVE_HEAD(&c->out, next);
+		if (o->event && !half) {
+			conn_event_lost(c);
+			out_drop(c, o);
+		} else {
+			STAILQ_INSERT_TAIL(&keep, o, next);
+		}
+	}
+	STAILQ_CONCAT(&c->out, &keep);
+	conn_kick(c);
+}
+
+static struct out *out_new(const struct xsd_sockmsg *hdr)
+{
+	struct out *o = malloc(sizeof(*o) + WIRE_HDR + hdr->len);
+
+	if (!o)
+		return NULL;
+	o->event = false;
+	o->len = (uint32_t)(WIRE_HDR + hdr->len);
+	memcpy(o->data, hdr, WIRE_HDR);
+	return o;
+}
+
+static void out_add(struct conn *c, struct out *o)
+{
+	if (STAILQ_EMPTY(&c->out) && c->domain)
+		arm_stall(c);
+	STAILQ_INSERT_TAIL(&c->out, o, next);
+	c->out_bytes += o->len;
+	c->account->memory += o->len;
+	conn_stats.out_bytes += o->len;
+	conn_kick(c);
+}
+
+void conn_reply(struct conn *c, const struct xsd_sockmsg *to, uint32_t type,
+		const void *data, size_t len)
+{
+	struct xsd_sockmsg hdr = { .type = type,
+				   .req_id = to->req_id,
+				   .tx_id = to->tx_id,
+				   .len = (uint32_t)len };
+	struct out *o = out_new(&hdr);
+
+	if (!o) {
+		/* Without its answer the client would wait for ever. */
+		if (c->domain)
+			park(c, XENSTORE_ERROR_COMM, "out of memory");
+		else
+			hang_up(c);
+		return;
+	}
+	if (len)
+		memcpy(o->data + WIRE_HDR, data, len);
+	c->nreplies++;
+	out_add(c, o);
+}
+
+void conn_event_lost(struct conn *c)
+{
+	conn_stats.events_lost++;
+	log_limited(&c->limit, LOG_LVL_WARN,
+		    "dom%u: a watch event was dropped; %u wait unread",
+		    c->who.domid, c->nevents);
+}
+
+/* The same event is waiting already: one will do. */
+static bool is_pending(const struct conn *c, uint64_t hash, const char *payload,
+		       size_t len)
+{
+	struct hlink *l = htab_first(&c->pending, hash);
+
+	for (; l; l = htab_next(l)) {
+		struct out *o = container_of(l, struct out, same);
+
+		if (o->len == WIRE_HDR + len &&
+		    !memcmp(o->data + WIRE_HDR, payload, len))
+			return true;
+	}
+	return false;
+}
+
+/* Whether @c may have one more event waiting. */
+static bool room_for_event(struct conn *c, size_t len)
+{
+	if (!c->domain) {
+		if (c->out_bytes + len <= SOCKET_MAX)
+			return true;
+		log_warn("a client left %zu bytes unread; it is disconnected",
+			 c->out_bytes);
+		hang_up(c);
+		return false;
+	}
+	return c->nevents < EVENTS_MAX &&
+	       !account_over(QUOTA_MEMORY, c->account->memory, len);
+}
+
+void conn_event(struct conn *c, const char *path, const char *token)
+{
+	size_t path_size = strlen(path) + 1;
+	size_t token_size = strlen(token) + 1;
+	struct xsd_sockmsg hdr = { .type = XS_WATCH_EVENT,
+				   .len = (uint32_t)(path_size + token_size) };
+	char payload[XENSTORE_PAYLOAD_MAX];
+	struct out *o;
+	uint64_t hash;
+
+	if (c->parked || c->dead)
+		return;
+	if (path_size + token_size > sizeof(payload)) {
+		conn_event_lost(c);
+		return;
+	}
+	memcpy(payload, path, path_size);
+	memcpy(payload + path_size, token, token_size);
+	hash = hash_bytes(payload, hdr.len, c->serial);
+	if (*path != '@' && is_pending(c, hash, payload, hdr.len)) {
+		conn_stats.events_collapsed++;
+		return;
+	}
+	o = room_for_event(c, hdr.len) && !htab_reserve(&c->pending)
+		    ? out_new(&hdr)
+		    : NULL;
+	if (!o) {
+		conn_event_lost(c);
+		return;
+	}
+	memcpy(o->data + WIRE_HDR, payload, hdr.len);
+	o->event = true;
+	htab_add(&c->pending, &o->same, hash);
+	c->nevents++;
+	conn_stats.events++;
+	out_add(c, o);
+}
+
+/* Take @n sent bytes off the queue. */
+static void sent(struct conn *c, size_t n)
+{
+	struct out *o;
+
+	while ((o = STAILQ_FIRST(&c->out)) && n) {
+		size_t part = MIN(n, o->len - c->out_at);
+
+		n -= part;
+		c->out_at += part;
+		if (c->out_at < o->len)
+			break;
+		c->out_at = 0;
+		STAILQ_REMOVE_HEAD(&c->out, next);
+		out_drop(c, o);
+	}
+	if (!c->domain)
+		return;
+	if (STAILQ_EMPTY(&c->out))
+		evtimer_del(c->stall);
+	else
+		arm_stall(c);
+}
+
+static int send_some(struct conn *c, bool *all)
+{
+	struct iovec v[IOVS];
+	size_t want = 0;
+	struct out *o;
+	int n = 0;
+	int put;
+
+	STAILQ_FOREACH (o, &c->out, next) {
+		size_t skip = n ? 0 : c->out_at;
+
+		if (n == IOVS)
+			break;
+		v[n].iov_base = o->data + skip;
+		v[n].iov_len = o->len - skip;
+		want += v[n++].iov_len;
+	}
+	put = c->domain ? ring_writev(c, v, n) : socket_writev(c, v, n);
+	if (put < 0)
+		return put;
+	if (put)
+		sent(c, (size_t)put);
+	*all = (size_t)put == want;
+	return 0;
+}
+
+static void arm_write(struct conn *c, bool on)
+{
+	if (!c->wr || on == c->wr_armed)
+		return;
+	if (on)
+		event_add(c->wr, NULL);
+	else
+		event_del(c->wr);
+	c->wr_armed = on;
+}
+
+static void flush(struct conn *c)
+{
+	bool all = true;
+	int ret = 0;
+
+	while (!ret && all && !STAILQ_EMPTY(&c->out))
+		ret = send_some(c, &all);
+	if (!ret)
+		arm_write(c, !STAILQ_EMPTY(&c->out));
+	else if (c->domain)
+		park(c, XENSTORE_ERROR_RINGIDX, "impossible reply ring index");
+	else
+		hang_up(c);
+}
+
+/* ---- In ---------------------------------------------------------------- */
+
+static bool intake_full(const struct conn *c)
+{
+	if (c->domain)
+		return account_over(QUOTA_OUTSTANDING, c->nreplies, 1);
+	return c->out_bytes > SOCKET_OUT;
+}
+
+/* Bytes to ask for: a socket gives what it has, a ring one message. */
+static size_t fill_want(const struct conn *c, int size)
+{
+	size_t target = size ? (size_t)size : WIRE_HDR;
+
+	if (c->domain)
+		return target - (c->in_len - c->in_at);
+	return IN_SIZE - c->in_len;
+}
+
+/*
+ * Have a whole message at c->in + c->in_at.
+ *
+ * Return: its size, 0 if there is none yet, or -errno.
+ */
+static int next_message(struct conn *c)
+{
+	int size, got;
+
+	for (;;) {
+		size_t have = c->in_len - c->in_at;
+
+		size = have ? wire_size(c->in + c->in_at, have) : 0;
+		if (size < 0 || (size && (size_t)size <= have))
+			return size;
+		if (!c->readable)
+			return 0;
+		if (!c->in)
+			c->in = malloc(IN_SIZE + 1);
+		if (!c->in)
+			return -ENOMEM;
+		if (c->in_at) {
+			memmove(c->in, c->in + c->in_at, have);
+			c->in_len = have;
+			c->in_at = 0;
+		}
+		got = c->domain ? ring_read(c, c->in + have, fill_want(c, size))
+				: socket_read(c, c->in + have,
+					      fill_want(c, size));
+		if (got < 0)
+			return got == -EPROTO ? -ERANGE : got;
+		c->in_len += (size_t)got;
+		if (!got)
+			return 0;
+	}
+}
+
+static void intake_failed(struct conn *c, int err)
+{
+	if (!c->domain) {
+		if (err == -EPROTO)
+			log_limited(&c->limit, LOG_LVL_WARN,
+				    "a client sent a payload above %u bytes; "
+				    "it is disconnected",
+				    XENSTORE_PAYLOAD_MAX);
+		hang_up(c);
+	} else if (err == -ERANGE) {
+		park(c, XENSTORE_ERROR_RINGIDX,
+		     "impossible request ring index");
+	} else if (err == -EPROTO) {
+		park(c, XENSTORE_ERROR_PROTO, "payload above 4096 bytes");
+	} else {
+		park(c, XENSTORE_ERROR_COMM, "out of memory");
+	}
+}
+
+static void handle(struct conn *c, size_t size)
+{
+	struct wire_msg m;
+	char *at = c->in + c->in_at;
+	char saved = at[size];
+
+	/* The payload shall end in NUL whatever follows it. */
+	at[size] = '\0';
+	memcpy(&m.hdr, at, WIRE_HDR);
+	m.body = at + WIRE_HDR;
+	conn_stats.requests++;
+	dispatch(c, &m);
+	at[size] = saved;
+	c->in_at += size;
+	if (c->in_at == c->in_len)
+		in_free(c);
+}
+
+/* Listen to a socket only while its client reads what we say. */
+static void set_blocked(struct conn *c, bool on)
+{
+	if (c->blocked == on)
+		return;
+	c->blocked = on;
+	if (!c->rd)
+		return;
+	if (on)
+		event_del(c->rd);
+	else
+		event_add(c->rd, NULL);
+}
+
+static void signal_guest(struct conn *c)
+{
+	uint64_t one = 1;
+
+	if (!c->ring.notify)
+		return;
+	c->ring.notify = false;
+	/* EAGAIN: the counter is full, so the guest has been signalled. */
+	if (write(c->ring.call, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		log_limited(&c->limit, LOG_LVL_WARN,
+			    "dom%u: cannot signal its store ring",
+			    c->who.domid);
+}
+
+/* One turn. */
+static void serve(struct conn *c)
+{
+	int done = 0;
+	int size = 1;
+
+	if (!STAILQ_EMPTY(&c->out) && intake_full(c))
+		flush(c);
+	while (done < CONN_QUANTUM && !c->parked && !c->dead &&
+	       !intake_full(c)) {
+		size = next_message(c);
+		if (size <= 0)
+			break;
+		handle(c, (size_t)size);
+		done++;
+	}
+	if (size < 0)
+		intake_failed(c, size);
+	if (!c->parked && !c->dead)
+		flush(c);
+	set_blocked(c, intake_full(c));
+	/* Stopped by a limit, not for want of messages. */
+	if (size > 0 && !c->blocked)
+		conn_kick(c);
+	if (c->parked)
+		in_free(c);
+	signal_guest(c);
+}
+
+bool conn_pending(void)
+{
+	return nready > 0;
+}
+
+void conn_run(void)
+{
+	/* Those who become ready meanwhile get a turn, but not for ever. */
+	for (size_t n = nready + 16; n && nready; n--) {
+		struct conn *c = TAILQ_FIRST(&ready);
+
+		ready_remove(c);
+		if (!c->dead)
+			serve(c);
+		if (c->dead)
+			conn_free(c);
+	}
+}
+
+/* ---- Making ------------------------------------------------------------ */
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	c->readable = true;
+	conn_kick(c);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	conn_kick(c);
+}
+
+int conn_new_socket(int fd)
+{
+	struct conn *c = conn_alloc(0);
+
+	if (!c) {
+		fd_close(&fd);
+		return -ENOMEM;
+	}
+	c->fd = fd;
+	c->ring.call = -1;
+	c->rd = event_new(loop, fd, EV_READ | EV_PERSIST, on_readable, c);
+	c->wr = event_new(loop, fd, EV_WRITE | EV_PERSIST, on_writable, c);
+	if (!c->rd || !c->wr || event_add(c->rd, NULL)) {
+		conn_free(c);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int conn_new_ring(struct domain *d, unsigned int domid, void *page, int call,
+		  struct conn **out)
+{
+	struct conn *c = conn_alloc(domid);
+	struct stream_map req, rsp;
+	int ret;
+
+	if (!c)
+		return -ENOMEM;
+	c->domain = d;
+	c->ring.page = page;
+	c->ring.call = call;
+	req = STREAM_MAP(c->ring.page, req);
+	rsp = STREAM_MAP(c->ring.page, rsp);
+	ret = stream_reader_attach(&c->ring.req, &req, STREAM_WAKE_ALWAYS);
+	if (!ret)
+		ret = stream_writer_attach(&c->ring.rsp, &rsp,
+					   STREAM_WAKE_ALWAYS);
+	if (ret) {
+		conn_free(c);
+		return ret;
+	}
+	c->readable = true;
+	conn_kick(c);
+	*out = c;
+	return 0;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* xenstore-lite/conn.h - one client, by socket or by ring: framing, queues. */
+#ifndef XENSTORE_LITE_CONN_H
+#define XENSTORE_LITE_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/log.h"
+#include "base/util.h"
+#include "ring/stream.h"
+#include "xenstore-lite/hash.h"
+#include "xenstore-lite/perm.h"
+#include "xenstore-lite/txn.h"
+#include "xenstore-lite/watch.h"
+#include "xenstore-lite/wire.h"
+
+/*
+ * How it works
+ *
+ * An event (socket readable, guest's kick, room to write, an event message for
+ * somebody) only puts a connection on the ready queue.  conn_run() serves the
+ * queue in order, each connection for at most CONN_QUANTUM requests before it
+ * goes to the end again: nobody waits for more than one quantum of each other
+ * busy client.  All replies and events of one turn leave by one system call.
+ *
+ * What is not read by its client stays in the connection's queue, and bounds
+ * its intake: a guest with as many unread replies as the "outstanding" quota,
+ * or a socket client with too many bytes, is not listened to until it reads.
+ * Identical events waiting for one client are sent once.  Events that a guest
+ * leaves unread for 20 s are dropped.
+ */
+
+#define CONN_QUANTUM 16
+
+struct event;
+struct event_base;
+struct domain;
+struct out;
+struct xenstore_domain_interface;
+
+STAILQ_HEAD(out_list, out);
+
+/**
+ * struct conn_ring - The guest's page and events.
+ * @page: UNTRUSTED: borrowed from struct domain.
+ * @call: Borrowed eventfd that signals the guest.
+ */
+struct conn_ring {
+	struct xenstore_domain_interface *page;
+	struct stream_reader req;
+	struct stream_writer rsp;
+	int call;
+	bool notify; /* the guest is to be signalled at the end of the turn */
+};
+
+/**
+ * struct conn - One client.
+ * @who:      Whose rights it has.
+ * @serial:   Never reused; salts this connection's keys in shared tables.
+ * @domain:   For a ring; NULL for a socket.
+ * @fd:       Owned socket; -1 for a ring.
+ * @parked:   Broke the protocol; neither heard nor spoken to (ring).
+ * @dead:     To be freed by conn_run() (socket).
+ * @blocked:  Not listened to until it reads.
+ * @in:       Incoming bytes, allocated while a message is incomplete.
+ * @nreplies: Unread replies in @out.
+ * @account:  What counts against its domain; pinned.
+ */
+struct conn {
+	struct perm_who who;
+	uint64_t serial;
+	struct domain *domain;
+	int fd;
+	struct conn_ring ring;
+	struct event *rd, *wr, *stall;
+	bool parked, dead, blocked, readable, queued, wr_armed;
+	bool trace;
+	TAILQ_ENTRY(conn) ready;
+	LIST_ENTRY(conn) entry;
+	char *in;
+	size_t in_at, in_len;
+	struct out_list out;
+	size_t out_at; /* bytes of the first message already sent */
+	size_t out_bytes;
+	unsigned int nreplies, nevents;
+	struct htab pending; /* events in @out */
+	uint32_t last_txn;
+	struct txn_list txns;
+	struct watch_list watches;
+	struct account *account;
+	struct log_limit limit;
+};
+
+/** conn_setup() - Once: the loop that all connections use. */
+void conn_setup(struct event_base *base);
+
+/**
+ * conn_new_socket() - Serve a client on a connected, non-blocking socket.
+ * @fd: *Given*, in any case.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int conn_new_socket(int fd) must_check;
+
+/**
+ * conn_new_ring() - Serve a guest.
+ * @d:    Its domain; outlives the connection.
+ * @page: UNTRUSTED: borrowed; mapped shared.
+ * @call: Borrowed eventfd.
+ */
+int conn_new_ring(struct domain *d, unsigned int domid, void *page, int call,
+		  struct conn **out) must_check;
+
+/** conn_free() - End a connection with its watches and transactions. */
+void conn_free(struct conn *c);
+
+/** conn_kick() - There may be something to do for @c. */
+void conn_kick(struct conn *c);
+
+/** conn_pending() - Whether conn_run() has work left. */
+bool conn_pending(void);
+
+/** conn_run() - Serve ready connections for a bounded time. */
+void conn_run(void);
+
+/**
+ * conn_reply() - Answer a request.
+ * @to: Its header: type, req_id and tx_id are echoed.
+ *
+ * A reply that cannot be queued for lack of memory ends the connection.
+ */
+void conn_reply(struct conn *c, const struct xsd_sockmsg *to, uint32_t type,
+		const void *data, size_t len);
+
+/** conn_event() - Queue a watch event; drops it if @c does not read. */
+void conn_event(struct conn *c, const char *path, const char *token);
+
+/** conn_event_lost() - Count an event that could not be queued. */
+void conn_event_lost(struct conn *c);
+
+/** conn_max_event_token() - Longest token that fits beside any path. */
+#define CONN_TOKEN_MAX (XENSTORE_PAYLOAD_MAX - XENSTORE_ABS_PATH_MAX - 2)
+
+/** struct conn_stats - For CONTROL memreport and tests. */
+struct conn_stats {
+	unsigned int conns;
+	uint64_t requests, events, events_collapsed, events_lost, out_bytes;
+};
+extern struct conn_stats conn_stats;
+
+/** conn_stall_ms - How long a guest may leave events unread. */
+extern unsigned int conn_stall_ms;
+
+#endif

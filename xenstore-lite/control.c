@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// xenstore-lite/control.c - CONTROL: what xenstore-control asks.
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "xenstore-lite/domain.h"
+#include "xenstore-lite/ops.h"
+#include "xenstore-lite/perm.h"
+#include "xenstore-lite/quota.h"
+
+/* An answer in the making; what does not fit is left out. */
+struct text {
+	char buf[XENSTORE_PAYLOAD_MAX];
+	size_t len;
+};
+
+static void text_add(struct text *t, const char *fmt, ...) printf_like(2, 3);
+
+static void text_add(struct text *t, const char *fmt, ...)
+{
+	size_t room = sizeof(t->buf) - t->len;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(t->buf + t->len, room, fmt, ap);
+	va_end(ap);
+	if (n > 0 && (size_t)n < room)
+		t->len += (size_t)n;
+}
+
+/*
+ * Count the live tree and compare with the accounts: two ways to the same
+ * numbers, one of them without any bookkeeping.
+ */
+static int control_check(struct req *r, struct text *t)
+{
+	const struct tree *live = dispatch_live();
+	size_t charged = 0, wrong = 0;
+	char path[PATH_BUF];
+	struct walk w;
+
+	if (walk_init(&w, tree_get(live, "/")))
+		return -ENOMEM;
+	for (size_t i = 0; i < w.n; i++) {
+		unsigned int owner = perm_owner(w.v[i].node->perms);
+
+		if (!owner)
+			continue;
+		charged++;
+		if (walk_path(&w, i, "/", path) < 0 || !owned_find(owner, path))
+			wrong++;
+	}
+	wrong += accounts_nodes() != charged;
+	(void)r;
+	if (wrong)
+		text_add(t, "%zu of %zu nodes are charged wrongly", wrong,
+			 charged);
+	walk_fini(&w);
+	return 0;
+}
+
+static int control_log(struct req *r, struct text *t)
+{
+	const char *how = r->args.n == 2 ? r->args.v[1] : "";
+
+	(void)t;
+	if (strcmp(how, "on") && strcmp(how, "off"))
+		return -EINVAL;
+	dispatch_trace = !strcmp(how, "on");
+	return 0;
+}
+
+static int control_print(struct req *r, struct text *t)
+{
+	char shown[256];
+
+	(void)t;
+	if (r->args.n != 2)
+		return -EINVAL;
+	util_escape(shown, sizeof(shown), r->args.v[1], strlen(r->args.v[1]));
+	log_info("%s", shown);
+	return 0;
+}
+
+static int quota_of_domain(const char *arg, struct text *t)
+{
+	const struct account *a;
+	uint64_t domid;
+
+	if (util_u64(arg, DOMID_LIMIT - 1, &domid))
+		return -EINVAL;
+	a = account_find((unsigned int)domid);
+	text_add(t, "Domain %u:\n", (unsigned int)domid);
+	text_add(t, "%-17s: %8zu\n", quotas[QUOTA_NODES].name,
+		 a ? a->owned.n : 0);
+	text_add(t, "%-17s: %8u\n", quotas[QUOTA_WATCHES].name,
+		 a ? a->watches : 0);
+	text_add(t, "%-17s: %8u\n", quotas[QUOTA_TRANSACTIONS].name,
+		 a ? a->transactions : 0);
+	text_add(t, "%-17s: %8llu\n", quotas[QUOTA_MEMORY].name,
+		 a ? (unsigned long long)a->memory : 0);
+	return 0;
+}
+
+static int control_quota(struct req *r, struct text *t)
+{
+	uint64_t limit;
+
+	if (r->args.n == 2)
+		return quota_of_domain(r->args.v[1], t);
+	if (r->args.n == 4 && !strcmp(r->args.v[1], "set")) {
+		if (util_u64(r->args.v[3], UINT32_MAX, &limit))
+			return -EINVAL;
+		return quota_set(r->args.v[2], (unsigned int)limit);
+	}
+	if (r->args.n != 1)
+		return -EINVAL;
+	for (size_t i = 0; i < QUOTA_COUNT; i++)
+		text_add(t, "%-17s: %8u %s\n", quotas[i].name, quotas[i].limit,
+			 quotas[i].text);
+	return 0;
+}
+
+static int control_memreport(struct req *r, struct text *t)
+{
+	struct walk w;
+
+	(void)r;
+	if (walk_init(&w, tree_get(dispatch_live(), "/")))
+		return -ENOMEM;
+	text_add(t, "nodes            : %12zu\n", w.n);
+	walk_fini(&w);
+	text_add(t, "domains          : %12u\n", domain_count());
+	text_add(t, "connections      : %12u\n", conn_stats.conns);
+	text_add(t, "unread bytes     : %12llu\n",
+		 (unsigned long long)conn_stats.out_bytes);
+	text_add(t, "requests         : %12llu\n",
+		 (unsigned long long)conn_stats.requests);
+	text_add(t, "events           : %12llu\n",
+		 (unsigned long long)conn_stats.events);
+	text_add(t, "events collapsed : %12llu\n",
+		 (unsigned long long)conn_stats.events_collapsed);
+	text_add(t, "events lost      : %12llu\n",
+		 (unsigned long long)conn_stats.events_lost);
+	return 0;
+}
+
+static int control_help(struct req *r, struct text *t);
+
+static const struct {
+	const char *name;
+	int (*run)(struct req *r, struct text *t);
+	const char *args;
+} commands[] = {
+	{ "check", control_check, "" },
+	{ "log", control_log, "on|off" },
+	{ "memreport", control_memreport, "" },
+	{ "print", control_print, "<string>" },
+	{ "quota", control_quota, "[set <name> <val>|<domid>]" },
+	{ "help", control_help, "" },
+};
+
+static int control_help(struct req *r, struct text *t)
+{
+	(void)r;
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		text_add(t, "%s\t%s\n", commands[i].name, commands[i].args);
+	return 0;
+}
+
+int op_control(struct req *r)
+{
+	struct text t = { .len = 0 };
+	int ret;
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(commands[i].name, r->args.v[0]))
+			continue;
+		ret = commands[i].run(r, &t);
+		if (!ret && t.len)
+			req_reply(r, t.buf, t.len + 1);
+		return ret;
+	}
+	return -EINVAL;
+}

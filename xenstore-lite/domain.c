@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// xenstore-lite/domain.c - domains that were introduced to the store.
+#include "xenstore-lite/domain.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/domsock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "ring/shm.h"
+#include "xenstore-lite/batch.h"
+#include "xenstore-lite/conn.h"
+#include "xenstore-lite/hash.h"
+#include "xenstore-lite/path.h"
+#include "xenstore-lite/quota.h"
+
+/*
+ * How it works
+ *
+ * A domain is known from INTRODUCE until RELEASE or until its domain socket
+ * closes, which the kernel does when the VMM dies, however it dies.  Then its
+ * connection goes, the nodes that it owns go, and all rights given to its
+ * domid so far become void; then @releaseDomain fires.  A shutdown fires
+ * @releaseDomain too, once, but the domain stays until its VMM has gone: by
+ * then, and not before, backends may forget it.
+ */
+struct domain {
+	struct hlink link;
+	TAILQ_ENTRY(domain) entry;
+	unsigned int domid;
+	uint32_t port;
+	bool shutdown; /* announced already */
+	struct dom *sock;
+	struct event *ev, *kick_ev;
+	void *page;
+	int kick, call;
+	struct conn *conn;
+};
+
+static struct event_base *loop;
+static struct tree *live;
+static struct htab domains;
+static TAILQ_HEAD(, domain) list = TAILQ_HEAD_INITIALIZER(list);
+
+void domain_setup(struct event_base *base, struct tree *tree)
+{
+	loop = base;
+	live = tree;
+}
+
+static uint64_t domid_hash(unsigned int domid)
+{
+	return hash_bytes(&domid, sizeof(domid), 6);
+}
+
+static struct domain *find(unsigned int domid)
+{
+	struct hlink *l = htab_first(&domains, domid_hash(domid));
+
+	for (; l; l = htab_next(l)) {
+		struct domain *d = container_of(l, struct domain, link);
+
+		if (d->domid == domid)
+			return d;
+	}
+	return NULL;
+}
+
+bool domain_is_introduced(unsigned int domid)
+{
+	return domid == 0 || find(domid);
+}
+
+unsigned int domain_count(void)
+{
+	return (unsigned int)domains.n;
+}
+
+/* ---- End --------------------------------------------------------------- */
+
+static void domain_free(struct domain *d)
+{
+	if (d->conn)
+		conn_free(d->conn);
+	if (d->ev)
+		event_free(d->ev);
+	if (d->kick_ev)
+		event_free(d->kick_ev);
+	if (d->page)
+		munmap(d->page, SV_PAGE_SIZE);
+	fd_close(&d->kick);
+	fd_close(&d->call);
+	dom_free(d->sock);
+	free(d);
+}
+
+/* Remove every node that @domid owns, wherever it is (XSA-322, XSA-419). */
+static void remove_nodes(unsigned int domid)
+{
+	struct account *a = account_find(domid);
+	struct owned *o;
+	struct batch b;
+
+	if (!a)
+		return;
+	a->pins++;
+	while ((o = LIST_FIRST(&a->list))) {
+		int ret;
+
+		batch_init(&b, live);
+		ret = batch_rm(&b, o->path);
+		if (ret) {
+			/* The right is void anyway; never try for ever. */
+			log_warn("dom%u: node %s stays behind: %s", domid,
+				 o->path, strerror(-ret));
+			owned_discharge(o);
+			continue;
+		}
+		batch_publish(&b);
+	}
+	account_unpin(a);
+}
+
+/* Everything that ends with a domain, but not the announcement. */
+static void bury(unsigned int domid)
+{
+	perm_died(domid);
+	remove_nodes(domid);
+}
+
+static void domain_gone(struct domain *d, const char *why)
+{
+	unsigned int domid = d->domid;
+
+	log_info("dom%u: %s", domid, why);
+	htab_del(&domains, &d->link);
+	TAILQ_REMOVE(&list, d, entry);
+	domain_free(d);
+	bury(domid);
+	watch_fire_special(PATH_RELEASE, domid, live);
+}
+
+int domain_release(unsigned int domid)
+{
+	struct domain *d = find(domid);
+
+	if (!d) {
+		if (domid)
+			bury(domid);
+		return -ENOENT;
+	}
+	domain_gone(d, "released");
+	return 0;
+}
+
+void domain_free_all(void)
+{
+	struct domain *d;
+
+	while ((d = TAILQ_FIRST(&list))) {
+		htab_del(&domains, &d->link);
+		TAILQ_REMOVE(&list, d, entry);
+		domain_free(d);
+	}
+	htab_fini(&domains);
+}
+
+/* ---- Life -------------------------------------------------------------- */
+
+static void on_message(evutil_socket_t fd, short what, void *arg)
+{
+	struct domain *d = arg;
+	struct dom_msg msg;
+	int ret;
+
+	(void)fd;
+	(void)what;
+	while ((ret = dom_event(d->sock, &msg)) == 1) {
+		if (msg.type != DOM_EV_SHUTDOWN || d->shutdown)
+			continue;
+		d->shutdown = true;
+		log_info("dom%u: shut down, reason %u", d->domid,
+			 msg.u.info.reason);
+		watch_fire_special(PATH_RELEASE, d->domid, live);
+	}
+	if (ret < 0)
+		domain_gone(d, "its VMM has gone");
+}
+
+static void on_kick(evutil_socket_t fd, short what, void *arg)
+{
+	struct domain *d = arg;
+	uint64_t n;
+
+	(void)what;
+	/* Only the wake-up matters, not the count. */
+	if (read(fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+		log_warn("dom%u: cannot read its event channel: %s", d->domid,
+			 strerror(errno));
+	if (!d->conn)
+		return;
+	d->conn->readable = true;
+	conn_kick(d->conn);
+}
+
+static int watch_fd(struct event **out, int fd, event_callback_fn fn,
+		    struct domain *d)
+{
+	*out = event_new(loop, fd, EV_READ | EV_PERSIST, fn, d);
+	return *out && !event_add(*out, NULL) ? 0 : -ENOMEM;
+}
+
+/* What the guest finds in its page when we begin. */
+static void init_page(struct xenstore_domain_interface *page)
+{
+	shm_release((shm_word *)&page->server_features,
+		    XENSTORE_SERVER_FEATURE_ERROR |
+			    XENSTORE_SERVER_FEATURE_WATCHDEPTH |
+			    XENSTORE_SERVER_FEATURE_DOMID_ANY);
+	shm_release((shm_word *)&page->error, XENSTORE_ERROR_NONE);
+	shm_release((shm_word *)&page->connection, XENSTORE_CONNECTED);
+}
+
+static int connect_domain(struct domain *d, uint64_t gfn, uint32_t port)
+{
+	struct dom_info info;
+	int ret;
+
+	ret = dom_connect(&d->sock, d->domid, DOM_ROLE_STORE, NULL, true);
+	if (ret)
+		return ret == -ECONNREFUSED ? -ENOENT : ret;
+	ret = dom_info(d->sock, &info);
+	if (!ret && (info.store_gfn != gfn || info.store_port != port)) {
+		log_warn("dom%u: INTRODUCE says frame %#llx and port %u, the "
+			 "domain %#llx and %u",
+			 d->domid, (unsigned long long)gfn, port,
+			 (unsigned long long)info.store_gfn, info.store_port);
+		ret = -EINVAL;
+	}
+	if (!ret)
+		ret = dom_page(d->sock, &d->page, &d->port);
+	if (!ret)
+		ret = dom_evtchn_bind(d->sock, d->port, &d->kick, &d->call);
+	if (!ret && fcntl(d->kick, F_SETFL, O_NONBLOCK))
+		ret = -errno;
+	if (!ret)
+		ret = watch_fd(&d->ev, dom_fd(d->sock), on_message, d);
+	if (!ret)
+		ret = watch_fd(&d->kick_ev, d->kick, on_kick, d);
+	return ret;
+}
+
+static int domain_new(unsigned int domid, uint64_t gfn, uint32_t port)
+{
+	struct domain *d = calloc(1, sizeof(*d));
+	int ret = -ENOMEM;
+
+	if (!d || htab_reserve(&domains)) {
+		free(d);
+		return ret;
+	}
+	d->domid = domid;
+	d->kick = d->call = -1;
+	ret = connect_domain(d, gfn, port);
+	if (!ret)
+		ret = conn_new_ring(d, domid, d->page, d->call, &d->conn);
+	if (ret) {
+		domain_free(d);
+		return ret;
+	}
+	init_page(d->page);
+	htab_add(&domains, &d->link, domid_hash(domid));
+	TAILQ_INSERT_TAIL(&list, d, entry);
+	log_info("dom%u: introduced, port %u", domid, d->port);
+	watch_fire_special(PATH_INTRODUCE, domid, live);
+	/* A shutdown may have been announced while we made our calls. */
+	event_active(d->ev, EV_READ, 0);
+	return 0;
+}
+
+/* The same VMM, another kernel: what the old one had set up is void. */
+static int domain_restart(struct domain *d)
+{
+	struct perm_who who = { .target = -1 };
+	int ret;
+
+	if (d->conn) {
+		who = d->conn->who;
+		conn_free(d->conn);
+	}
+	d->conn = NULL;
+	d->shutdown = false;
+	init_page(d->page);
+	ret = conn_new_ring(d, d->domid, d->page, d->call, &d->conn);
+	if (ret)
+		return ret;
+	d->conn->who.target = who.target;
+	d->conn->who.target_life = who.target_life;
+	return 0;
+}
+
+int domain_introduce(unsigned int domid, uint64_t gfn, uint32_t port)
+{
+	struct domain *d = find(domid);
+	int ret;
+
+	if (!domid)
+		return -EINVAL;
+	if (!d)
+		return domain_new(domid, gfn, port);
+	ret = domain_restart(d);
+	if (!ret)
+		watch_fire_special(PATH_INTRODUCE, domid, live);
+	return ret;
+}
+
+int domain_resume(unsigned int domid)
+{
+	struct domain *d = find(domid);
+
+	if (!d)
+		return -ENOENT;
+	d->shutdown = false;
+	return 0;
+}
+
+int domain_set_target(unsigned int domid, unsigned int target)
+{
+	struct domain *d = find(domid);
+
+	if (!d || !find(target) || !d->conn)
+		return -ENOENT;
+	d->conn->who.target = (int)target;
+	d->conn->who.target_life = perm_life(target);
+	return 0;
+}

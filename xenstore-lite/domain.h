@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* xenstore-lite/domain.h - domains that were introduced to the store. */
+#ifndef XENSTORE_LITE_DOMAIN_H
+#define XENSTORE_LITE_DOMAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/util.h"
+#include "xenstore-lite/node.h"
+
+struct event_base;
+
+/** domain_setup() - Once: the loop, and the tree that domains' ends change. */
+void domain_setup(struct event_base *base, struct tree *live);
+
+/**
+ * domain_introduce() - Begin to serve a domain's ring.
+ * @gfn, @port: As the toolstack says; must agree with the domain socket.
+ *
+ * For a domain that is introduced already (it rebooted in place, or another
+ * kernel took over): its connection starts afresh.
+ *
+ * Return: 0, -ENOENT if there is no such domain, -EINVAL, or -errno.
+ */
+int domain_introduce(unsigned int domid, uint64_t gfn,
+		     uint32_t port) must_check;
+
+/**
+ * domain_release() - The toolstack says that the domain is gone.
+ *
+ * Return: 0, or -ENOENT if it was not introduced; what rights it was given
+ * end in any case.
+ */
+int domain_release(unsigned int domid) must_check;
+
+/** domain_resume() - It runs again after a shutdown; Return: 0 or -ENOENT. */
+int domain_resume(unsigned int domid) must_check;
+
+/**
+ * domain_set_target() - Give @domid the rights of @target, too.
+ *
+ * Return: 0, or -ENOENT if either is unknown.
+ */
+int domain_set_target(unsigned int domid, unsigned int target) must_check;
+
+/** domain_is_introduced() - dom0 always is. */
+bool domain_is_introduced(unsigned int domid);
+
+/** domain_count() - How many are introduced, without dom0. */
+unsigned int domain_count(void);
+
+/** domain_free_all() - At the end of the process; announces nothing. */
+void domain_free_all(void);
+
+#endif

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// xenstore-lite/main.c - sv-xenstored: options, sockets, the loop.
+#include <errno.h>
+#include <event2/event.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/paths.h"
+#include "base/sock.h"
+#include "xenstore-lite/batch.h"
+#include "xenstore-lite/conn.h"
+#include "xenstore-lite/dispatch.h"
+#include "xenstore-lite/domain.h"
+#include "xenstore-lite/hash.h"
+
+static const char usage[] =
+	"usage: sv-xenstored [--socket PATH] [--ready-fd N] [--trace] "
+	"[--foreground]\n"
+	"\n"
+	"Serve xenstore to libxenstore programs and to guests.\n"
+	"\n"
+	"  --socket PATH   listen there instead of $XENSTORED_PATH\n"
+	"  --ready-fd N    write one byte to descriptor N when serving, close it\n"
+	"  --trace         log every request\n"
+	"  --foreground    do not detach (it never does)\n";
+
+struct options {
+	const char *socket;
+	int ready_fd;
+};
+
+static bool stopping;
+
+static void parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option names[] = {
+		{ "socket", required_argument, NULL, 's' },
+		{ "ready-fd", required_argument, NULL, 'r' },
+		{ "trace", no_argument, NULL, 't' },
+		{ "foreground", no_argument, NULL, 'f' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	uint64_t fd;
+	int c;
+
+	*o = (struct options){ .ready_fd = -1 };
+	while ((c = getopt_long(argc, argv, "h", names, NULL)) != -1) {
+		if (c == 's') {
+			o->socket = optarg;
+		} else if (c == 'r') {
+			if (util_u64(optarg, 65535, &fd))
+				die("--ready-fd %s: not a descriptor number",
+				    optarg);
+			o->ready_fd = (int)fd;
+		} else if (c == 't') {
+			dispatch_trace = true;
+		} else if (c == 'h') {
+			fputs(usage, stdout);
+			exit(0);
+		} else if (c != 'f') {
+			die("try sv-xenstored --help");
+		}
+	}
+	if (optind < argc)
+		die("unexpected argument %s; try --help", argv[optind]);
+}
+
+static int listen_at(const char *path)
+{
+	char *copy = strdup(path);
+	int ret;
+
+	if (!copy)
+		die("out of memory");
+	ret = paths_mkdir(dirname(copy));
+	free(copy);
+	if (!ret)
+		ret = sock_listen(path, SOCK_STREAM);
+	if (ret == -EADDRINUSE)
+		die("%s: another store serves there; stop it, or choose "
+		    "another XENSTORED_PATH",
+		    path);
+	if (ret < 0)
+		die("%s: cannot listen: %s", path, strerror(-ret));
+	return ret;
+}
+
+static void on_connect(evutil_socket_t fd, short what, void *arg)
+{
+	static struct log_limit limit;
+	int client;
+
+	(void)what;
+	(void)arg;
+	client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (client < 0) {
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+			log_limited(&limit, LOG_LVL_WARN,
+				    "cannot accept a client: %s",
+				    strerror(errno));
+		return;
+	}
+	if (!sock_peer_trusted(client)) {
+		log_limited(&limit, LOG_LVL_WARN,
+			    "refused a client of another user");
+		fd_close(&client);
+		return;
+	}
+	if (conn_new_socket(client))
+		log_limited(&limit, LOG_LVL_WARN, "no memory for a client");
+}
+
+static void on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	(void)what;
+	(void)arg;
+	log_info("signal %d: stopping", (int)sig);
+	stopping = true;
+}
+
+/* The nodes that Xen's store has when it starts. */
+static void make_tree(struct tree *t)
+{
+	struct perms *priv = perm_default(0);
+
+	if (!priv || tree_init(t) ||
+	    tree_create(t, "/tool/xenstored", priv, NULL))
+		die("out of memory");
+	perm_put(priv);
+}
+
+static void serve(struct event_base *base)
+{
+	while (!stopping) {
+		if (event_base_loop(
+			    base, conn_pending() ? EVLOOP_ONCE | EVLOOP_NONBLOCK
+						 : EVLOOP_ONCE) < 0)
+			die("the event loop failed: %s", strerror(errno));
+		conn_run();
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct event *accept_ev, *term, *intr;
+	struct event_base *base;
+	struct options opt;
+	struct tree live;
+	int fd;
+
+	log_init("xenstored", LOG_LVL_INFO);
+	parse_options(argc, argv, &opt);
+	paths_init();
+	if (!opt.socket)
+		opt.socket = paths_store();
+	signal(SIGPIPE, SIG_IGN);
+	hash_seed();
+	make_tree(&live);
+
+	base = event_base_new();
+	if (!base)
+		die("cannot make an event loop: %s", strerror(errno));
+	conn_setup(base);
+	dispatch_setup(&live);
+	domain_setup(base, &live);
+	fd = listen_at(opt.socket);
+	accept_ev = event_new(base, fd, EV_READ | EV_PERSIST, on_connect, NULL);
+	term = evsignal_new(base, SIGTERM, on_signal, NULL);
+	intr = evsignal_new(base, SIGINT, on_signal, NULL);
+	if (!accept_ev || !term || !intr || event_add(accept_ev, NULL) ||
+	    event_add(term, NULL) || event_add(intr, NULL))
+		die("out of memory");
+	fd_ready(&opt.ready_fd);
+
+	serve(base);
+
+	unlink(opt.socket);
+	domain_free_all();
+	event_free(accept_ev);
+	event_free(term);
+	event_free(intr);
+	close(fd);
+	tree_fini(&live);
+	event_base_free(base);
+	return 0;
+}
