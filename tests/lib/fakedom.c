@@ -7,6 +7,7 @@
 #include <ftw.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,9 @@ struct fakedom {
 	pthread_mutex_t lock; /* for what follows */
 	uint32_t frames;
 	uint32_t state, reason;
+	uint32_t vcpus, maxvcpus;
+	uint8_t uuid[16];
+	char name[DOM_NAME_MAX];
 	struct port port[MAX_PORTS];
 	struct client client[MAX_CLIENTS];
 };
@@ -117,15 +121,17 @@ static void fill_info(struct fakedom *f, struct dom_info *info)
 		.domid = f->domid,
 		.state = f->state,
 		.reason = f->reason,
-		.vcpus_max = 1,
+		.vcpus_max = f->maxvcpus,
+		.vcpus_online = f->vcpus,
 		.ram_kib = f->ram.size / 1024,
 		.store_gfn = FAKEDOM_STORE_GFN,
 		.console_gfn = FAKEDOM_CONSOLE_GFN,
 		.store_port = FAKEDOM_STORE_PORT,
 		.console_port = FAKEDOM_CONSOLE_PORT,
 		.pid = (uint32_t)getpid(),
-		.name = "fake",
 	};
+	memcpy(info->uuid, f->uuid, sizeof(info->uuid));
+	snprintf(info->name, sizeof(info->name), "%s", f->name);
 }
 
 static int do_memmap(struct fakedom *f, struct dom_msg *m, int *fds, size_t *n)
@@ -250,6 +256,14 @@ static int handle(struct fakedom *f, int client, struct dom_msg *m, int *fds,
 		return do_bind(f, client, m, fds, n);
 	case DOM_EVTCHN_CLOSE:
 		return do_close(f, client, m);
+	case DOM_PAUSE:
+		f->state |= DOM_PAUSED;
+		return 0;
+	case DOM_UNPAUSE:
+		f->state &= ~(uint32_t)DOM_PAUSED;
+		return 0;
+	case DOM_DESTROY:
+		return c->role == DOM_ROLE_ADMIN ? 0 : -EPERM;
 	default:
 		return -ENOSYS;
 	}
@@ -283,6 +297,8 @@ static void serve_client(struct fakedom *f, int client)
 	pthread_mutex_unlock(&f->lock);
 	if (sock_send_fds(f->client[client].fd, &m, sizeof(m), out, nout))
 		drop_client(f, client);
+	if (m.type == DOM_DESTROY && !m.status)
+		kill(getpid(), SIGTERM);
 }
 
 static void accept_client(struct fakedom *f)
@@ -336,6 +352,8 @@ struct fakedom *fakedom_new(unsigned int domid, size_t ram_pages)
 
 	CHECK(f && ram_pages % 2 == 0);
 	f->domid = domid;
+	f->vcpus = f->maxvcpus = 1;
+	snprintf(f->name, sizeof(f->name), "fake");
 	f->ram = make_area("fake-ram", ram_pages * SV_PAGE_SIZE);
 	f->table = make_area("fake-grants",
 			     FAKEDOM_GNT_FRAMES * (size_t)SV_PAGE_SIZE);
@@ -359,6 +377,19 @@ struct fakedom *fakedom_new(unsigned int domid, size_t ram_pages)
 	CHECK(f->listen_fd >= 0 && f->quit_fd >= 0);
 	CHECK(pthread_create(&f->thread, NULL, serve, f) == 0);
 	return f;
+}
+
+void fakedom_present(struct fakedom *f, const char *name,
+		     const uint8_t uuid[16], unsigned int vcpus,
+		     unsigned int maxvcpus)
+{
+	pthread_mutex_lock(&f->lock);
+	snprintf(f->name, sizeof(f->name), "%s", name);
+	memcpy(f->uuid, uuid, sizeof(f->uuid));
+	f->vcpus = vcpus;
+	f->maxvcpus = maxvcpus;
+	f->state = DOM_PAUSED;
+	pthread_mutex_unlock(&f->lock);
 }
 
 void fakedom_free(struct fakedom *f)
@@ -490,7 +521,7 @@ void fakedom_shutdown(struct fakedom *f, unsigned int reason)
 			     .type = DOM_EV_SHUTDOWN };
 
 	pthread_mutex_lock(&f->lock);
-	f->state = DOM_SHUTDOWN;
+	f->state |= DOM_SHUTDOWN;
 	f->reason = reason;
 	fill_info(f, &m.u.info);
 	for (int i = 0; i < MAX_CLIENTS; i++) {

@@ -17,7 +17,8 @@
  * plays the guest through these calls and by writing memory itself.  RAM lies in
  * one memfd as two regions, half of the pages from gfn 0 and half from gfn
  * FAKEDOM_HIGH; the grant table in another; the store's and the console's page
- * each in one of their own, outside RAM.  Mistakes of the test abort.
+ * each in one of their own, outside RAM.  DOM_DESTROY is answered by SIGTERM to
+ * the whole process.  Mistakes of the test abort.
  */
 #define FAKEDOM_HIGH	     0x100000u
 #define FAKEDOM_STORE_GFN    0xfeffcu
@@ -44,6 +45,15 @@ void fakedom_run_dir_remove(void);
  * @ram_pages: Even number of pages.
  */
 struct fakedom *fakedom_new(unsigned int domid, size_t ram_pages);
+
+/**
+ * fakedom_present() - Let it look like a VMM that the toolstack has started.
+ *
+ * Sets what DOM_INFO says, and pauses it.
+ */
+void fakedom_present(struct fakedom *f, const char *name,
+		     const uint8_t uuid[16], unsigned int vcpus,
+		     unsigned int maxvcpus);
 
 /** fakedom_free() - The domain goes away: its clients see end of file. */
 void fakedom_free(struct fakedom *f);
