@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// dom0-backend/link_nl.c - network interfaces, through libnl.
+#include "dom0-backend/link_nl.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if.h>
+#include <linux/if_link.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <netlink/route/addr.h>
+#include <netlink/route/link.h>
+#include <netlink/route/route.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct link_nl {
+	struct nl_sock *sk;
+};
+
+/* libnl has error numbers of its own; these are told apart here. */
+static int to_errno(int err)
+{
+	static const int table[NLE_MAX + 1] = {
+		[NLE_AGAIN] = EAGAIN,	     [NLE_NOMEM] = ENOMEM,
+		[NLE_EXIST] = EEXIST,	     [NLE_INVAL] = EINVAL,
+		[NLE_RANGE] = ERANGE,	     [NLE_OPNOTSUPP] = EOPNOTSUPP,
+		[NLE_OBJ_NOTFOUND] = ENODEV, [NLE_NOADDR] = EADDRNOTAVAIL,
+		[NLE_BUSY] = EBUSY,	     [NLE_NOACCESS] = EACCES,
+		[NLE_PERM] = EPERM,	     [NLE_NODEV] = ENODEV,
+		[NLE_DUMP_INTR] = EAGAIN,
+	};
+
+	if (err >= 0)
+		return 0;
+	return -err <= NLE_MAX && table[-err] ? -table[-err] : -EIO;
+}
+
+int link_open(struct link_nl **out)
+{
+	struct link_nl *nl = calloc(1, sizeof(*nl));
+	int ret;
+
+	if (!nl)
+		return -ENOMEM;
+	nl->sk = nl_socket_alloc();
+	ret = nl->sk ? to_errno(nl_connect(nl->sk, NETLINK_ROUTE)) : -ENOMEM;
+	if (ret) {
+		link_close(nl);
+		return ret;
+	}
+	*out = nl;
+	return 0;
+}
+
+void link_close(struct link_nl *nl)
+{
+	if (!nl)
+		return;
+	nl_socket_free(nl->sk); /* NULL is fine */
+	free(nl);
+}
+
+static void fill_info(struct link_info *info, struct rtnl_link *link)
+{
+	const char *alias = rtnl_link_get_ifalias(link);
+	const char *type = rtnl_link_get_type(link);
+
+	*info = (struct link_info){
+		.index = rtnl_link_get_ifindex(link),
+		.master = rtnl_link_get_master(link),
+		.mtu = rtnl_link_get_mtu(link),
+		.bridge = type && !strcmp(type, "bridge"),
+	};
+	snprintf(info->name, sizeof(info->name), "%s",
+		 rtnl_link_get_name(link));
+	snprintf(info->alias, sizeof(info->alias), "%s", alias ? alias : "");
+}
+
+int link_get(struct link_nl *nl, const char *name, struct link_info *out)
+{
+	struct rtnl_link *link;
+	int ret;
+
+	ret = to_errno(rtnl_link_get_kernel(nl->sk, 0, name, &link));
+	if (ret)
+		return ret;
+	fill_info(out, link);
+	rtnl_link_put(link);
+	return 0;
+}
+
+int link_each(struct link_nl *nl,
+	      int (*fn)(void *arg, const struct link_info *info), void *arg)
+{
+	struct link_info info;
+	struct nl_cache *cache;
+	struct nl_object *o;
+	int ret;
+
+	ret = to_errno(rtnl_link_alloc_cache(nl->sk, AF_UNSPEC, &cache));
+	if (ret)
+		return ret;
+	for (o = nl_cache_get_first(cache); o && !ret;
+	     o = nl_cache_get_next(o)) {
+		fill_info(&info, (struct rtnl_link *)o);
+		ret = fn(arg, &info);
+	}
+	nl_cache_free(cache);
+	return ret;
+}
+
+/* Put the attributes of a new bridge; libnl has no call for its delay. */
+static int put_bridge(struct nl_msg *msg, const char *name,
+		      const struct nl_addr *mac)
+{
+	struct nlattr *linkinfo, *data;
+
+	if (nla_put_string(msg, IFLA_IFNAME, name) ||
+	    nla_put_addr(msg, IFLA_ADDRESS, (struct nl_addr *)(uintptr_t)mac))
+		return -ENOMEM;
+	linkinfo = nla_nest_start(msg, IFLA_LINKINFO);
+	if (!linkinfo || nla_put_string(msg, IFLA_INFO_KIND, "bridge"))
+		return -ENOMEM;
+	data = nla_nest_start(msg, IFLA_INFO_DATA);
+	if (!data || nla_put_u32(msg, IFLA_BR_FORWARD_DELAY, 0))
+		return -ENOMEM;
+	nla_nest_end(msg, data);
+	nla_nest_end(msg, linkinfo);
+	return 0;
+}
+
+int link_add_bridge(struct link_nl *nl, const char *name, const char *mac)
+{
+	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC };
+	struct nl_addr *addr;
+	struct nl_msg *msg;
+	int ret;
+
+	if (nl_addr_parse(mac, AF_LLC, &addr))
+		return -EINVAL;
+	msg = nlmsg_alloc_simple(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	ret = -ENOMEM;
+	if (!msg || nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO))
+		goto free;
+	ret = put_bridge(msg, name, addr);
+	if (ret)
+		goto free;
+	ret = to_errno(nl_send_sync(nl->sk, msg)); /* frees it */
+	msg = NULL;
+
+free:
+	nlmsg_free(msg); /* NULL is fine */
+	nl_addr_put(addr);
+	return ret;
+}
+
+int link_change(struct link_nl *nl, int index, const struct link_want *want)
+{
+	struct rtnl_link *old = NULL, *new = NULL;
+	struct nl_addr *mac = NULL;
+	int ret;
+
+	if (want->mac && nl_addr_parse(want->mac, AF_LLC, &mac))
+		return -EINVAL;
+	old = rtnl_link_alloc();
+	new = rtnl_link_alloc();
+	ret = -ENOMEM;
+	if (!old || !new)
+		goto put;
+	rtnl_link_set_ifindex(old, index);
+	rtnl_link_set_ifindex(new, index);
+	if (want->alias)
+		rtnl_link_set_ifalias(new, want->alias);
+	if (mac)
+		rtnl_link_set_addr(new, mac);
+	if (want->master)
+		rtnl_link_set_master(new, want->master);
+	if (want->mtu)
+		rtnl_link_set_mtu(new, want->mtu);
+	if (want->txqlen)
+		rtnl_link_set_txqlen(new, want->txqlen);
+	if (want->up)
+		rtnl_link_set_flags(new, IFF_UP);
+	ret = to_errno(rtnl_link_change(nl->sk, old, new, 0));
+
+put:
+	rtnl_link_put(old);
+	rtnl_link_put(new);
+	nl_addr_put(mac);
+	return ret;
+}
+
+int link_del(struct link_nl *nl, int index)
+{
+	struct rtnl_link *link = rtnl_link_alloc();
+	int ret;
+
+	if (!link)
+		return -ENOMEM;
+	rtnl_link_set_ifindex(link, index);
+	ret = to_errno(rtnl_link_delete(nl->sk, link));
+	rtnl_link_put(link);
+	return ret;
+}
+
+/* *@out is *owned* by the caller: nl_addr_put(). */
+static int build_ip(uint32_t ip, unsigned int prefix, struct nl_addr **out)
+{
+	uint32_t wire = htonl(ip);
+
+	*out = nl_addr_build(AF_INET, &wire, sizeof(wire));
+	if (!*out)
+		return -ENOMEM;
+	nl_addr_set_prefixlen(*out, (int)prefix);
+	return 0;
+}
+
+int link_add_addr(struct link_nl *nl, int index, uint32_t ip,
+		  unsigned int prefix)
+{
+	struct rtnl_addr *addr = rtnl_addr_alloc();
+	struct nl_addr *local;
+	int ret;
+
+	if (!addr)
+		return -ENOMEM;
+	ret = build_ip(ip, prefix, &local);
+	if (ret)
+		goto put_addr;
+	rtnl_addr_set_ifindex(addr, index);
+	ret = to_errno(rtnl_addr_set_local(addr, local));
+	if (!ret)
+		ret = to_errno(rtnl_addr_add(nl->sk, addr, NLM_F_EXCL));
+	nl_addr_put(local);
+put_addr:
+	rtnl_addr_put(addr);
+	return ret;
+}
+
+int link_has_addr(struct link_nl *nl, int index, uint32_t ip,
+		  unsigned int prefix)
+{
+	struct rtnl_addr *found;
+	struct nl_cache *cache;
+	struct nl_addr *local;
+	int ret;
+
+	ret = to_errno(rtnl_addr_alloc_cache(nl->sk, &cache));
+	if (ret)
+		return ret;
+	ret = build_ip(ip, prefix, &local);
+	if (ret)
+		goto free;
+	found = rtnl_addr_get(cache, index, local);
+	ret = found && rtnl_addr_get_prefixlen(found) == (int)prefix;
+	if (found)
+		rtnl_addr_put(found);
+	nl_addr_put(local);
+free:
+	nl_cache_free(cache);
+	return ret;
+}
+
+/* Whether a route leads to addresses of the network, and to which interface. */
+static int route_clashes(struct rtnl_route *r, uint32_t ip, unsigned int prefix,
+			 int index)
+{
+	struct nl_addr *dst = rtnl_route_get_dst(r);
+	struct rtnl_nexthop *hop = rtnl_route_nexthop_n(r, 0);
+	unsigned int len;
+	uint32_t to;
+
+	if (!dst || !hop || nl_addr_get_len(dst) != sizeof(to) ||
+	    rtnl_route_get_table(r) != RT_TABLE_MAIN)
+		return 0;
+	len = nl_addr_get_prefixlen(dst);
+	if (len < prefix || rtnl_route_nh_get_ifindex(hop) == index)
+		return 0;
+	memcpy(&to, nl_addr_get_binary_addr(dst), sizeof(to));
+	return (ntohl(to) ^ ip) >> (32 - prefix)
+		       ? 0
+		       : rtnl_route_nh_get_ifindex(hop);
+}
+
+int link_route_clash(struct link_nl *nl, uint32_t ip, unsigned int prefix,
+		     int index, char *name)
+{
+	struct rtnl_link *link;
+	struct nl_cache *cache;
+	struct nl_object *o;
+	int ret, by = 0;
+
+	ret = to_errno(rtnl_route_alloc_cache(nl->sk, AF_INET, 0, &cache));
+	if (ret)
+		return ret;
+	for (o = nl_cache_get_first(cache); o && !by; o = nl_cache_get_next(o))
+		by = route_clashes((struct rtnl_route *)o, ip, prefix, index);
+	nl_cache_free(cache);
+	if (!by || rtnl_link_get_kernel(nl->sk, by, NULL, &link))
+		return 0;
+	snprintf(name, LINK_NAME_MAX, "%s", rtnl_link_get_name(link));
+	rtnl_link_put(link);
+	return 1;
+}

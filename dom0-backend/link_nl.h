@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* dom0-backend/link_nl.h - network interfaces, through libnl. */
+#ifndef DOM0_BACKEND_LINK_NL_H
+#define DOM0_BACKEND_LINK_NL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/util.h"
+
+/*
+ * The only file that knows libnl. Calls are synchronous and act in the network
+ * namespace of the thread that called link_open(). Addresses are IPv4, in host
+ * byte order. All return 0 or -errno; -ENODEV when there is no such interface.
+ */
+#define LINK_NAME_MAX  16
+#define LINK_ALIAS_MAX 128
+
+struct link_nl;
+
+/**
+ * struct link_info - What is known of an interface.
+ * @index:  Its number.
+ * @master: Of the bridge that it is a port of, or 0.
+ * @mtu:    In bytes.
+ * @bridge: It is a bridge.
+ * @alias:  Free text kept by the kernel; we mark what is ours with it.
+ */
+struct link_info {
+	int index, master;
+	unsigned int mtu;
+	bool bridge;
+	char name[LINK_NAME_MAX];
+	char alias[LINK_ALIAS_MAX];
+};
+
+/**
+ * struct link_want - Changes; what is 0 or NULL stays.
+ * @mac: "fe:ff:ff:ff:ff:ff".
+ * @up:  Bring it up; it stays up otherwise.
+ */
+struct link_want {
+	const char *alias, *mac;
+	int master;
+	unsigned int mtu, txqlen;
+	bool up;
+};
+
+/** link_open() - Connect to the kernel; @out is *owned*: link_close(). */
+int link_open(struct link_nl **out) must_check;
+
+/** link_close() - Disconnect; NULL is fine. */
+void link_close(struct link_nl *nl);
+
+/** link_get() - Look an interface up by its name. */
+int link_get(struct link_nl *nl, const char *name,
+	     struct link_info *out) must_check;
+
+/**
+ * link_each() - Call @fn for every interface there is.
+ * @fn: A non-zero return ends it and is returned.
+ */
+int link_each(struct link_nl *nl,
+	      int (*fn)(void *arg, const struct link_info *info),
+	      void *arg) must_check;
+
+/**
+ * link_add_bridge() - Make a bridge that forwards at once and talks no STP.
+ * @mac: Its address, which then stays whatever ports come.
+ *
+ * Return: 0, -EEXIST, or -errno.
+ */
+int link_add_bridge(struct link_nl *nl, const char *name,
+		    const char *mac) must_check;
+
+/** link_change() - Change an interface. */
+int link_change(struct link_nl *nl, int index,
+		const struct link_want *want) must_check;
+
+/** link_del() - Remove an interface. */
+int link_del(struct link_nl *nl, int index) must_check;
+
+/** link_add_addr() - Give an interface an address of a network. */
+int link_add_addr(struct link_nl *nl, int index, uint32_t ip,
+		  unsigned int prefix) must_check;
+
+/** link_has_addr() - Return: 1 if the interface has it, 0 if not, -errno. */
+int link_has_addr(struct link_nl *nl, int index, uint32_t ip,
+		  unsigned int prefix) must_check;
+
+/**
+ * link_route_clash() - Look for another interface that leads to a network.
+ * @ip:     An address in it.
+ * @prefix: Its length.
+ * @index:  Interface that may lead there; 0 for none.
+ * @name:   LINK_NAME_MAX bytes: filled with the other's name when there is one.
+ *
+ * Default routes and routes to larger networks do not count.
+ *
+ * Return: 1 if there is one, 0 if not, or -errno.
+ */
+int link_route_clash(struct link_nl *nl, uint32_t ip, unsigned int prefix,
+		     int index, char *name) must_check;
+
+#endif

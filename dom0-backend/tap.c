@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// dom0-backend/tap.c - TAP interfaces with several queues and a vnet header.
+#include "dom0-backend/tap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+/* IFF_TUN_EXCL (on the first queue): never join what is there already. */
+static int open_queue(const char *name, int flags, int *out)
+{
+	struct ifreq ifr = { 0 };
+	int size = sizeof(struct virtio_net_hdr);
+	int ret, fd;
+
+	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	ifr.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR |
+				IFF_MULTI_QUEUE | flags);
+	if (ioctl(fd, TUNSETIFF, &ifr) || ioctl(fd, TUNSETVNETHDRSZ, &size)) {
+		ret = -errno;
+		close(fd);
+		return ret;
+	}
+	*out = fd;
+	return 0;
+}
+
+int tap_open(const char *name, unsigned int nqueues, int *fd)
+{
+	unsigned int n;
+	int ret = 0;
+
+	for (n = 0; n < nqueues; n++) {
+		ret = open_queue(name, n ? 0 : (int)IFF_TUN_EXCL, &fd[n]);
+		if (ret)
+			goto close;
+		ret = n ? tap_attach(fd[n], false) : tap_carrier(fd[n], false);
+		if (ret) {
+			n++;
+			goto close;
+		}
+	}
+	return 0;
+
+close:
+	while (n--)
+		fd_close(&fd[n]);
+	return ret;
+}
+
+int tap_attach(int fd, bool on)
+{
+	struct ifreq ifr = { 0 };
+
+	/* The kernel refuses what is so already; ask it first. */
+	if (ioctl(fd, TUNGETIFF, &ifr))
+		return -errno;
+	if (!(ifr.ifr_flags & IFF_DETACH_QUEUE) == on)
+		return 0;
+	ifr.ifr_flags = on ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE;
+	return ioctl(fd, TUNSETQUEUE, &ifr) ? -errno : 0;
+}
+
+int tap_offload(int fd, const struct net_caps *caps)
+{
+	unsigned long flags = 0;
+
+	/* A blank checksum of the other family is filled in by the worker. */
+	if (caps->csum4 || caps->csum6)
+		flags |= TUN_F_CSUM;
+	if (caps->tso4)
+		flags |= TUN_F_TSO4;
+	if (caps->tso6)
+		flags |= TUN_F_TSO6;
+	return ioctl(fd, TUNSETOFFLOAD, flags) ? -errno : 0;
+}
+
+int tap_carrier(int fd, bool on)
+{
+	int value = on;
+
+	return ioctl(fd, TUNSETCARRIER, &value) ? -errno : 0;
+}

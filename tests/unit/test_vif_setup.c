@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tests/unit/test_vif_setup.c - the host's end of a vif, in a namespace. */
+#include "dom0-backend/vif_setup.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <nftables/libnftables.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "dom0-backend/dhcp.h"
+#include "dom0-backend/link_nl.h"
+#include "dom0-backend/nat.h"
+#include "tests/lib/netns.h"
+
+#define MAC_A "00:16:3e:00:00:0a"
+#define MAC_B "00:16:3e:00:00:0b"
+
+static struct link_nl *nl;
+static char err[256];
+
+static void init(void)
+{
+	unsetenv("SPLITVISOR_NAT_BRIDGE");
+	unsetenv("SPLITVISOR_NAT_ADDR");
+	netns_enter();
+	cr_assert_eq(link_open(&nl), 0);
+}
+
+static void fini(void)
+{
+	link_close(nl);
+}
+
+TestSuite(vif_setup, .init = init, .fini = fini);
+
+static int open_vif(const struct vif_config *cfg, struct vif_link *l)
+{
+	err[0] = '\0';
+	return vif_open(cfg, l, err, sizeof(err));
+}
+
+/* The attempt fails and its line has all these words; nothing is left. */
+static void expect_refused(const struct vif_config *cfg, const char *word,
+			   const char *remedy)
+{
+	struct vif_link l = { .nqueues = 77 };
+	struct link_info info;
+
+	cr_expect_lt(open_vif(cfg, &l), 0, "%s", word);
+	cr_expect_not_null(strstr(err, word), "'%s' not in: %s", word, err);
+	cr_expect_not_null(strstr(err, remedy), "'%s' not in: %s", remedy, err);
+	cr_expect_null(strchr(err, '\n'));
+	cr_expect_eq(l.nqueues, 77, "written on failure");
+	cr_expect_eq(link_get(nl, "vif3.0", &info), -ENODEV);
+	cr_expect_eq(link_get(nl, VIF_NAT_BRIDGE, &info), -ENODEV, "%s", err);
+}
+
+static struct link_info get(const char *name)
+{
+	struct link_info info = { 0 };
+
+	cr_assert_eq(link_get(nl, name, &info), 0, "%s", name);
+	return info;
+}
+
+static bool is_up(const char *name)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = { 0 };
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	cr_assert_eq(ioctl(fd, SIOCGIFFLAGS, &ifr), 0);
+	close(fd);
+	return ifr.ifr_flags & IFF_UP;
+}
+
+static bool has_table(const char *name)
+{
+	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	char cmd[64];
+	bool ret;
+
+	nft_ctx_buffer_output(nft);
+	nft_ctx_buffer_error(nft);
+	snprintf(cmd, sizeof(cmd), "list table ip %s", name);
+	ret = !nft_run_cmd_from_buffer(nft, cmd) &&
+	      strstr(nft_ctx_get_output_buffer(nft), "masquerade");
+	nft_ctx_free(nft);
+	return ret;
+}
+
+static char forward(void)
+{
+	int fd = open("/proc/sys/net/ipv4/ip_forward", O_RDONLY | O_CLOEXEC);
+	char c = '?';
+
+	cr_assert_eq(read(fd, &c, 1), 1);
+	close(fd);
+	return c;
+}
+
+static void set_forward(const char *value)
+{
+	int fd = open("/proc/sys/net/ipv4/ip_forward", O_WRONLY | O_CLOEXEC);
+
+	cr_assert_eq(write(fd, value, 1), 1);
+	close(fd);
+}
+
+Test(vif_setup, joins_a_bridge)
+{
+	struct vif_config cfg = { .domid = 3, .bridge = "br0", .queues = 2 };
+	struct link_want want = { .mtu = 4000 };
+	struct vif_link l, named;
+
+	cr_assert_eq(link_add_bridge(nl, "br0", "02:53:00:00:00:01"), 0);
+	cr_assert_eq(link_change(nl, get("br0").index, &want), 0);
+	cr_assert_eq(open_vif(&cfg, &l), 0, "%s", err);
+	cr_expect_str_eq(l.name, "vif3.0");
+	cr_expect_str_eq(l.ip, "");
+	cr_expect_str_eq(l.lease, "");
+	cr_expect_eq(l.nqueues, 2);
+	cr_expect_eq(get("vif3.0").master, get("br0").index);
+	cr_expect_eq(get("vif3.0").mtu, 4000);
+	cr_expect_eq(get("br0").mtu, 4000);
+	cr_expect(is_up("vif3.0"));
+	for (int i = 0; i < 2; i++) {
+		cr_expect(fcntl(l.fd[i], F_GETFD) & FD_CLOEXEC);
+		cr_expect(fcntl(l.fd[i], F_GETFL) & O_NONBLOCK);
+	}
+
+	cfg.vifname = "web-1";
+	cfg.mtu = 3000;
+	cr_assert_eq(open_vif(&cfg, &named), 0, "%s", err);
+	cr_expect_str_eq(named.name, "web-1");
+	cr_expect_eq(get("web-1").mtu, 3000);
+	vif_close(&named);
+	vif_close(&named); /* harmless */
+
+	int held = dup(l.fd[0]); /* a worker that still lives */
+	vif_close(&l);
+	cr_expect_eq(l.nqueues, 0);
+	cr_expect_eq(link_get(nl, "vif3.0", &(struct link_info){ 0 }), -ENODEV);
+	cr_expect_eq(write(held, err, 100), -1);
+	close(held);
+	get("br0"); /* not ours: stays */
+}
+
+Test(vif_setup, unwired)
+{
+	struct vif_config cfg = { .domid = 3, .devid = 7, .net = "none" };
+	struct vif_link l;
+
+	cr_assert_eq(open_vif(&cfg, &l), 0, "%s", err);
+	cr_expect_eq(get("vif3.7").master, 0);
+	cr_expect_geq(l.nqueues, 1);
+	vif_close(&l);
+}
+
+Test(vif_setup, refusals_name_the_object_and_a_remedy)
+{
+	struct vif_config cfg = { .domid = 3, .mac = MAC_A };
+	struct vif_link other;
+
+	expect_refused(&cfg, "neither bridge= nor net=", "net=nat");
+	cfg.bridge = "br9";
+	expect_refused(&cfg, "bridge br9 does not exist", "create it");
+	cfg.bridge = "lo";
+	expect_refused(&cfg, "lo is not a Linux bridge", "bridge=");
+	cfg.bridge = "a/../b";
+	expect_refused(&cfg, "'a/../b'", "letters");
+	cfg.bridge = "a\nb";
+	expect_refused(&cfg, "'a\\x0ab'", "letters");
+	cfg.bridge = NULL;
+	cfg.net = "wan";
+	expect_refused(&cfg, "net='wan'", "use nat");
+	cfg.net = "nat:10.0.0.0/24";
+	expect_refused(&cfg, "'10.0.0.0/24'", VIF_NAT_ADDR);
+	cfg.net = "none";
+	cfg.mtu = 67;
+	expect_refused(&cfg, "mtu 67", "68");
+	cfg.mtu = 0;
+	cfg.vifname = "sixteen-letters.";
+	expect_refused(&cfg, "'sixteen-letters.'", "1 to 15");
+	cfg.vifname = "lo";
+	expect_refused(&cfg, "interface lo exists", "another vifname");
+	cfg.vifname = "t0";
+	cr_assert_eq(open_vif(&cfg, &other), 0);
+	expect_refused(&cfg, "interface t0 exists", "another vifname");
+	vif_close(&other);
+
+	cfg.vifname = NULL;
+	cr_assert_eq(unshare(CLONE_NEWNS), 0);
+	cr_assert_eq(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	cr_assert_eq(mount("none", "/dev/net", "tmpfs", 0, NULL), 0);
+	expect_refused(&cfg, "/dev/net/tun is not there", "modprobe tun");
+	cfg.net = "nat";
+	expect_refused(&cfg, "/dev/net/tun is not there", "modprobe tun");
+	cr_expect_eq(forward(), '0');
+	cr_expect_not(has_table("splitvisor-sv-nat"));
+}
+
+Test(vif_setup, nat_comes_with_the_first_and_goes_with_the_last)
+{
+	struct vif_config a = { .domid = 3, .net = "nat", .mac = MAC_A };
+	struct vif_config b = { .domid = 4, .net = "nat", .mac = MAC_B };
+	struct vif_link la, lb;
+	struct dhcp_lease lease;
+	char first[64];
+
+	a.mtu = 1400;
+	cr_expect_eq(forward(), '0');
+	cr_assert_eq(open_vif(&a, &la), 0, "%s", err);
+	cr_assert_eq(open_vif(&b, &lb), 0, "%s", err);
+	cr_expect_eq(forward(), '1');
+	cr_expect(has_table("splitvisor-sv-nat"));
+	cr_expect(is_up("sv-nat"));
+	cr_expect_eq(link_has_addr(nl, get("sv-nat").index, 0xc0a8e701, 24), 1);
+	cr_expect_eq(get("vif3.0").master, get("sv-nat").index);
+	cr_expect_str_neq(la.ip, lb.ip);
+	cr_assert_eq(dhcp_lease_parse(la.lease, &lease), 0, "%s", la.lease);
+	cr_expect_eq(lease.mac[5], 0x0a);
+	cr_expect_eq(lease.ip >> 8, 0xc0a8e7);
+	cr_expect_eq(lease.router, 0xc0a8e701);
+	cr_expect_eq(lease.prefix, 24);
+	cr_expect_eq(lease.mtu, 1400);
+
+	strcpy(first, la.ip);
+	vif_close(&la);
+	cr_expect(has_table("splitvisor-sv-nat"));
+	vif_sweep();
+	get("sv-nat"); /* has a port */
+	cr_assert_eq(open_vif(&a, &la), 0, "%s", err);
+	cr_expect_str_eq(la.ip, first, "the same for the same MAC");
+	vif_close(&la);
+	vif_close(&lb);
+	cr_expect_eq(link_get(nl, "sv-nat", &(struct link_info){ 0 }), -ENODEV);
+	cr_expect_not(has_table("splitvisor-sv-nat"));
+	cr_expect_eq(forward(), '0');
+}
+
+Test(vif_setup, nat_addresses)
+{
+	struct vif_config a = { .domid = 4,
+				.net = "nat:10.9.8.1/29",
+				.mac = MAC_A };
+	struct vif_link l[8];
+	unsigned int seen = 0;
+
+	for (unsigned int i = 0; i < 5; i++) { /* .2 to .6 */
+		a.devid = i;
+		cr_assert_eq(open_vif(&a, &l[i]), 0, "%s", err);
+		cr_assert_eq(strncmp(l[i].ip, "10.9.8.", 7), 0);
+		seen |= 1u << atoi(l[i].ip + 7);
+	}
+	cr_expect_eq(seen, 0x7c);
+	a.devid = 5;
+	cr_expect_eq(open_vif(&a, &l[5]), -EADDRINUSE);
+	a.ip = "10.9.8.4";
+	cr_expect_eq(open_vif(&a, &l[5]), -EADDRINUSE);
+	cr_expect_not_null(strstr(err, "10.9.8.4"), "%s", err);
+	for (unsigned int i = 0; i < 5; i++) {
+		if (!strcmp(l[i].ip, a.ip))
+			vif_close(&l[i]);
+	}
+	cr_assert_eq(open_vif(&a, &l[5]), 0, "%s", err);
+	cr_expect_str_eq(l[5].ip, "10.9.8.4");
+	a.devid = 6;
+	for (int i = 0; i < 4; i++) {
+		static const char *const bad[] = { "10.9.8.1", "10.9.8.7",
+						   "10.9.8.0", "10.9.9.2" };
+
+		a.ip = bad[i];
+		cr_expect_eq(open_vif(&a, &l[6]), -EINVAL, "%s", bad[i]);
+	}
+	a.ip = NULL;
+	a.mac = "00:16:3e";
+	cr_expect_eq(open_vif(&a, &l[6]), -EINVAL);
+	cr_expect_not_null(strstr(err, "mac="), "%s", err);
+	for (unsigned int i = 0; i < 6; i++)
+		vif_close(&l[i]);
+	cr_expect_eq(link_get(nl, "sv-nat", &(struct link_info){ 0 }), -ENODEV);
+}
+
+Test(vif_setup, nat_elsewhere)
+{
+	struct vif_config a = {
+		.domid = 3, .net = "nat", .mac = MAC_A, .bridge = "br0"
+	};
+	struct vif_link l, second;
+
+	cr_assert_eq(link_add_bridge(nl, "br0", "02:53:00:00:00:01"), 0);
+	expect_refused(&a, "br0 exists and is not a NAT bridge", "bridge=");
+	cr_assert_eq(link_add_addr(nl, get("br0").index, 0xc0a8e7f0, 24), 0);
+	cr_assert_eq(link_change(nl, get("br0").index,
+				 &(struct link_want){ .up = true }),
+		     0);
+	a.bridge = NULL;
+	expect_refused(&a, "192.168.231.0/24 through br0", "nat:ADDR/LEN");
+
+	setenv("SPLITVISOR_NAT_BRIDGE", "natty", 1);
+	setenv("SPLITVISOR_NAT_ADDR", "10.7.0.1/16", 1);
+	cr_assert_eq(open_vif(&a, &l), 0, "%s", err);
+	cr_expect_str_eq(l.nat, "natty");
+	cr_expect_eq(strncmp(l.ip, "10.7.", 5), 0);
+	a.net = "nat:10.8.0.1/16";
+	a.domid = 4;
+	cr_expect_eq(open_vif(&a, &second), -EEXIST);
+	cr_expect_not_null(strstr(err, "natty has address 10.7.0.1/16"), "%s",
+			   err);
+	a.bridge = "nat2";
+	cr_assert_eq(open_vif(&a, &second), 0, "%s", err);
+	vif_close(&l);
+	cr_expect_eq(forward(), '1', "the other still needs it");
+	vif_close(&second);
+	cr_expect_eq(forward(), '0');
+
+	set_forward("1"); /* somebody else's wish stays */
+	cr_assert_eq(open_vif(&a, &l), 0, "%s", err);
+	vif_close(&l);
+	cr_expect_eq(forward(), '1');
+}
+
+Test(vif_setup, what_a_killed_parent_leaves_is_swept)
+{
+	struct vif_config a = { .domid = 3, .net = "nat", .mac = MAC_A };
+	struct vif_link l;
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid) {
+		if (open_vif(&a, &l))
+			_exit(1);
+		raise(SIGKILL);
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert(WIFSIGNALED(status));
+	cr_expect_eq(link_get(nl, "vif3.0", &(struct link_info){ 0 }), -ENODEV);
+	get("sv-nat");
+	vif_sweep();
+	cr_expect_eq(link_get(nl, "sv-nat", &(struct link_info){ 0 }), -ENODEV);
+	cr_expect_not(has_table("splitvisor-sv-nat"));
+	cr_expect_eq(forward(), '0');
+}
+
+Test(vif_setup, nat_addresses_as_text)
+{
+	static const char *const bad[] = {
+		"",
+		"10.0.0.1",
+		"10.0.0.1/",
+		"10.0.0.1/31",
+		"10.0.0.1/7",
+		"10.0.0.0/24",
+		"10.0.0.255/24",
+		"10.0.0/24",
+		"10.0.0.1/24 ",
+		"255.255.255.255.255/24",
+	};
+	struct nat nat = { .ip = 1 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		cr_expect_eq(nat_parse(bad[i], &nat), -EINVAL, "%s", bad[i]);
+	cr_expect_eq(nat.ip, 1);
+	cr_expect_eq(nat_parse("10.255.255.254/8", &nat), 0);
+	cr_expect_eq(nat.ip, 0x0afffffe);
+	cr_expect_eq(nat_parse("10.0.0.2/30", &nat), 0);
+}
