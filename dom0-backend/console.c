@@ -42,7 +42,7 @@ struct console {
 
 	struct console_pty pty;
 	struct backlog_cursor seen; /* by the reader */
-	uint8_t typed[256];
+	uint8_t typed[4096];
 	size_t ntyped;
 
 	bool ending;
@@ -114,7 +114,6 @@ static void reader_gone(struct console *c)
 {
 	(void)!event_del(c->pty_in);
 	(void)!event_del(c->pty_out);
-	c->ntyped = 0;
 }
 
 static void on_pty_out(int fd, short what, void *arg)
@@ -248,27 +247,45 @@ static void on_again(int fd, short what, void *arg)
 	turn(c);
 }
 
+/* Take what was typed; -EIO if nobody has the pty open any more. */
+static int take_keys(struct console *c)
+{
+	int ret = 0;
+
+	while (!c->dead && c->ntyped < sizeof(c->typed)) {
+		ret = console_pty_read(&c->pty, c->typed + c->ntyped,
+				       sizeof(c->typed) - c->ntyped);
+		if (ret <= 0)
+			break;
+		c->ntyped += (size_t)ret;
+	}
+	if (c->ntyped || c->dead)
+		(void)!event_del(c->pty_in);
+	feed_guest(c);
+	return ret;
+}
+
+static void pty_event(struct console *c, unsigned int mask)
+{
+	enum console_pty_news news;
+
+	/* What `echo reboot >/dev/pts/7` left behind counts. */
+	(void)!take_keys(c);
+	news = console_pty_event(&c->pty, mask);
+	if (news == CONSOLE_PTY_CAME)
+		reader_came(c);
+	else if (news == CONSOLE_PTY_LEFT)
+		reader_gone(c);
+}
+
 static void on_typed(int fd, short what, void *arg)
 {
 	struct console *c = arg;
-	int ret;
 
 	(void)fd;
 	(void)what;
-	if (c->dead) {
-		(void)!event_del(c->pty_in);
-		return;
-	}
-	ret = console_pty_read(&c->pty, c->typed + c->ntyped,
-			       sizeof(c->typed) - c->ntyped);
-	if (ret < 0) {
-		reader_gone(c);
-		return;
-	}
-	c->ntyped += (size_t)ret;
-	if (c->ntyped)
-		(void)!event_del(c->pty_in);
-	feed_guest(c);
+	if (take_keys(c) < 0)
+		pty_event(c, IN_CLOSE);
 }
 
 /* ---- The end ------------------------------------------------------------- */
@@ -290,7 +307,7 @@ static void leave_domain(struct console *c)
 static void destroy(struct console *c)
 {
 	leave_domain(c);
-	console_pty_close(&c->pty, c->hub->inotify);
+	console_pty_close(&c->pty);
 	free_event(&c->pty_in);
 	free_event(&c->pty_out);
 	free_event(&c->retry_ev);
@@ -485,16 +502,6 @@ bool console_ending(const struct console *c)
 }
 
 /* ---- All of them --------------------------------------------------------- */
-
-static void pty_event(struct console *c, unsigned int mask)
-{
-	bool held = c->pty.held;
-
-	if (console_pty_event(&c->pty, mask))
-		reader_came(c);
-	else if (held && !c->pty.held)
-		reader_gone(c);
-}
 
 static void on_inotify(int fd, short what, void *arg)
 {

@@ -7,28 +7,15 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 
-/* Settings and queues of the slave can be reached through the master. */
-static void make_raw(int fd)
-{
-	struct termios t;
-
-	if (tcgetattr(fd, &t))
-		return;
-	cfmakeraw(&t);
-	(void)!tcsetattr(fd, TCSANOW, &t);
-}
-
-/*
- * A hang-up is only reported once the slave has been open; console_pty_open()
- * sees to that.
- */
 static bool hung_up(const struct console_pty *p)
 {
 	struct pollfd pfd = { .fd = p->master, .events = POLLIN };
@@ -36,46 +23,60 @@ static bool hung_up(const struct console_pty *p)
 	return poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLHUP);
 }
 
-static void reader_left(struct console_pty *p)
+/*
+ * Make the slave as new for the next reader, and see whether one is there by now.
+ * The slave's own queue can only be reached from the slave; the watch is renewed
+ * so that it tells nothing of this. (The master reports no hang-up before the
+ * slave was open for the first time: that is done here as well.)
+ */
+static int renew(struct console_pty *p)
 {
-	p->held = p->left = false;
-	(void)!tcflush(p->master, TCIOFLUSH);
-	make_raw(p->master);
+	struct termios t;
+	int slave, ret = 0;
+
+	if (p->watch >= 0)
+		(void)!inotify_rm_watch(p->inotify, p->watch);
+	slave = open(p->name, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	if (slave < 0)
+		ret = -errno;
+	if (slave >= 0 && !tcgetattr(slave, &t)) {
+		cfmakeraw(&t);
+		(void)!tcsetattr(slave, TCSANOW, &t);
+		(void)!tcflush(slave, TCIFLUSH);
+	}
+	fd_close(&slave);
+	p->watch = inotify_add_watch(p->inotify, p->name, IN_OPEN | IN_CLOSE);
+	if (p->watch < 0)
+		ret = -errno;
+	p->left = false;
+	p->held = !hung_up(p);
+	return ret;
 }
 
 int console_pty_open(struct console_pty *p, int inotify)
 {
-	int slave, ret;
+	int ret;
 
-	*p = (struct console_pty){ .master = -1, .drain = -1, .watch = -1 };
+	*p = (struct console_pty){
+		.inotify = inotify, .master = -1, .drain = -1, .watch = -1
+	};
 	p->master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	if (p->master < 0)
 		return -errno;
 	if (grantpt(p->master) || unlockpt(p->master) ||
 	    ptsname_r(p->master, p->name, sizeof(p->name)))
-		goto close;
-	slave = open(p->name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (slave < 0)
-		goto close;
-	make_raw(slave);
-	fd_close(&slave);
-	p->watch = inotify_add_watch(inotify, p->name, IN_OPEN | IN_CLOSE);
-	if (p->watch < 0)
-		goto close;
-	/* Somebody may have been faster than the watch. */
-	p->held = !hung_up(p);
-	return 0;
-
-close:
-	ret = -errno;
-	fd_close(&p->master);
+		ret = -errno;
+	else
+		ret = renew(p);
+	if (ret)
+		console_pty_close(p);
 	return ret;
 }
 
-void console_pty_close(struct console_pty *p, int inotify)
+void console_pty_close(struct console_pty *p)
 {
 	if (p->watch >= 0)
-		(void)!inotify_rm_watch(inotify, p->watch);
+		(void)!inotify_rm_watch(p->inotify, p->watch);
 	p->watch = -1;
 	p->held = false;
 	fd_close(&p->drain);
@@ -87,27 +88,30 @@ void console_pty_close(struct console_pty *p, int inotify)
  * whether anybody is there. An open begins a new session if nobody was there, or
  * if somebody has left since the last open: who reads beside others joins them.
  */
-bool console_pty_event(struct console_pty *p, unsigned int mask)
+enum console_pty_news console_pty_event(struct console_pty *p,
+					unsigned int mask)
 {
-	bool fresh;
+	bool was = p->held, gone = hung_up(p);
+	int ret = 0;
 
 	if (p->drain >= 0)
-		return false;
-	if (hung_up(p)) {
-		if (p->held)
-			reader_left(p);
-		return false;
-	}
-	if (!(mask & (IN_OPEN | IN_Q_OVERFLOW))) {
+		return CONSOLE_PTY_SAME;
+	if (!gone && !(mask & (IN_OPEN | IN_Q_OVERFLOW))) {
 		p->left = true;
-		return false;
+		return CONSOLE_PTY_SAME;
 	}
-	fresh = !p->held || p->left;
-	if (p->held && p->left)
-		reader_left(p);
-	p->left = false;
-	p->held = true;
-	return fresh;
+	if (!gone && was && !p->left)
+		return CONSOLE_PTY_SAME;
+	if (gone || p->left)
+		ret = renew(p);
+	else
+		p->held = true;
+	if (ret)
+		log_warn("%s: cannot be made ready for the next reader: %s",
+			 p->name, strerror(-ret));
+	if (p->held)
+		return CONSOLE_PTY_CAME;
+	return was ? CONSOLE_PTY_LEFT : CONSOLE_PTY_SAME;
 }
 
 int console_pty_write(struct console_pty *p, const void *buf, size_t n)
@@ -131,8 +135,6 @@ int console_pty_read(struct console_pty *p, void *buf, size_t n)
 		return (int)ret;
 	if (ret < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
-	if (p->drain < 0)
-		reader_left(p);
 	return -EIO;
 }
 

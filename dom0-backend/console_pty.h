@@ -15,12 +15,13 @@
  * nothing may be written: it would stay in the kernel and come again, stale, to
  * the next reader. The kernel tells the master of the last close (hang-up) but
  * of no open, so the slave's device node is watched by inotify, one instance
- * for all consoles, which belongs to the caller. The line discipline is raw, and
- * made so again after each reader.
+ * for all consoles, which belongs to the caller. After each reader the slave's
+ * queue is emptied and its line discipline made raw again.
  */
 
 /** struct console_pty - One pty; fds start at -1. */
 struct console_pty {
+	int inotify;   /* borrowed; private */
 	int master;    /* non-blocking; private */
 	int drain;     /* the slave, while waiting for it to be read; private */
 	int watch;     /* inotify watch descriptor */
@@ -43,21 +44,29 @@ int console_pty_open(struct console_pty *p, int inotify) must_check;
  * console_pty_close() - Close; the reader sees the end. A pty that was never
  * opened (master -1) is fine.
  */
-void console_pty_close(struct console_pty *p, int inotify);
+void console_pty_close(struct console_pty *p);
+
+/** enum console_pty_news - What an event meant. */
+enum console_pty_news {
+	CONSOLE_PTY_SAME,
+	CONSOLE_PTY_CAME, /* a reader is there that has seen nothing yet */
+	CONSOLE_PTY_LEFT, /* nobody is there any more */
+};
 
 /**
- * console_pty_event() - An inotify event came for this pty.
- * @mask: As in struct inotify_event; IN_Q_OVERFLOW if events were lost.
+ * console_pty_event() - An inotify event came for this pty, or a read failed.
+ * @mask: As in struct inotify_event; IN_Q_OVERFLOW if events were lost; IN_CLOSE
+ *        after a read failed.
  *
- * Return: true if a reader has come that has seen nothing yet: @p->held, and
- * what was written to earlier ones is discarded.
+ * @p->watch may have changed afterwards. Keys that were typed are still there.
  */
-bool console_pty_event(struct console_pty *p, unsigned int mask) must_check;
+enum console_pty_news console_pty_event(struct console_pty *p,
+					unsigned int mask) must_check;
 
 /**
- * console_pty_write() - Write to the reader; nobody there is an error.
+ * console_pty_write() - Write to the reader.
  *
- * Return: bytes written, 0 if it does not take any now, -EIO if it is gone.
+ * Return: bytes written, 0 if it does not take any now, -EIO.
  */
 int console_pty_write(struct console_pty *p, const void *buf,
 		      size_t n) must_check;
