@@ -74,7 +74,8 @@ backend_src := dom0-backend/dhcp.c dom0-backend/link_nl.c dom0-backend/nat.c \
 backend_src += dom0-backend/device.c dom0-backend/evtchn_fd.c \
 	dom0-backend/gnt_map.c dom0-backend/xb_state.c dom0-backend/xs_watch.c
 backend_src += dom0-backend/blkback.c dom0-backend/blkback_xs.c \
-	dom0-backend/disk_uring.c dom0-backend/vbd_setup.c
+	dom0-backend/disk_uring.c dom0-backend/vbd_setup.c \
+	dom0-backend/spawn.c
 backend_src += dom0-backend/backlog.c dom0-backend/console.c \
 	dom0-backend/console_log.c dom0-backend/console_pty.c \
 	dom0-backend/console_xs.c
@@ -85,7 +86,8 @@ tools_src := tools/xl_build.c tools/xl_cfg.c tools/xl_cfg_dev.c \
 	tools/xl_console.c tools/xl_daemons.c tools/xl_host.c tools/xl_json.c \
 	tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_proc.c \
 	tools/xl_run.c tools/xl_store.c tools/xl_tree.c
-testlib_src := tests/lib/fakedom.c tests/lib/netns.c
+testlib_src := tests/lib/fakeblk.c tests/lib/fakedom.c tests/lib/netns.c
+testlib_src += tests/lib/toykernel.c
 
 # Program: its main file; libraries it uses, in link order; system libraries.
 programs :=
@@ -100,9 +102,12 @@ endef
 
 libs_hypervisor := $(shell pkg-config --libs libgcrypt 2>/dev/null)
 libs_backend := $(shell pkg-config --libs libevent_core xenstore 2>/dev/null)
+libs_vif := $(shell pkg-config --libs libnl-3.0 libnl-route-3.0 libnftables 2>/dev/null) -luring
 libs_store := $(shell pkg-config --libs libevent_core 2>/dev/null)
 $(eval $(call program,sv-hypervisor,hypervisor/main.c,hypervisor ring base,$(libs_hypervisor)))
+$(eval $(call program,sv-domctl,tests/lib/domctl_main.c,base,))
 $(eval $(call program,sv-xenstored,xenstore-lite/main.c,store ring base,$(libs_store)))
+$(eval $(call program,sv-backend,dom0-backend/main.c dom0-backend/backends.c,backend ring base,$(libs_backend) $(libs_vif)))
 $(eval $(call program,sv-blkback,dom0-backend/blkback_main.c,backend ring base,$(libs_backend) -luring))
 $(eval $(call program,sv-console,dom0-backend/console_main.c,backend ring base,$(libs_backend)))
 # libxlutil.so would bring all of libxenlight; the archive needs none of it.
@@ -112,7 +117,7 @@ $(eval $(call program,sv-fakehv,tests/lib/fakehv_main.c,testlib ring base,))
 $(eval $(call program,sv-unpack,hypervisor/unpack_main.c,hypervisor base,-larchive))
 
 # Tests link against every library; archives give only what is used.
-test_libs := backend store hypervisor tools testlib ring base
+test_libs := testlib backend store hypervisor tools ring base
 test_sys := $(shell pkg-config --libs $(pkgs) 2>/dev/null) -l:libxlutil.a
 
 unit_src := $(wildcard tests/unit/test_*.c tests/hostile/test_*.c)

@@ -279,9 +279,13 @@ static void set_up(struct device *dev)
 		    strerror(-ret));
 }
 
-/* From here on the loop leads; the watches fire once each at its start. */
+/*
+ * From here on the loop leads; the watches fire once each at its start.  Only
+ * the state nodes are watched: a guest may write its other keys as it likes.
+ */
 static int follow(struct device *dev)
 {
+	char path[sizeof(dev->fe) + 8];
 	uint64_t was;
 	int ret = store_read_u64(dev->store, XB_NSTATES - 1, &was, "%s/state",
 				 dev->be);
@@ -295,8 +299,8 @@ static int follow(struct device *dev)
 	ret = store_watch(dev->store, dev->be, on_backend, dev, &dev->be_watch);
 	if (ret)
 		return ret;
-	return store_watch(dev->store, dev->fe, on_frontend, dev,
-			   &dev->fe_watch);
+	snprintf(path, sizeof(path), "%s/state", dev->fe);
+	return store_watch(dev->store, path, on_frontend, dev, &dev->fe_watch);
 }
 
 static void tear_down(struct device *dev)

@@ -19,8 +19,8 @@
 #include "base/sock.h"
 
 #define PATH_SIZE     1024
-#define MAX_EVENTS    64  /* per turn of the loop */
-#define MAX_CONFLICTS 100 /* of one transaction */
+#define MAX_EVENTS    1024 /* per turn of the loop */
+#define MAX_CONFLICTS 100  /* of one transaction */
 
 struct store_watch {
 	LIST_ENTRY(store_watch) link;
@@ -70,20 +70,36 @@ static void deliver(struct store *s, const char *path, const char *token)
 	}
 }
 
+static bool same_event(char **a, char **b)
+{
+	return !strcmp(a[XS_WATCH_PATH], b[XS_WATCH_PATH]) &&
+	       !strcmp(a[XS_WATCH_TOKEN], b[XS_WATCH_TOKEN]);
+}
+
+/*
+ * A guest that writes one node without end makes events faster than they could
+ * be acted on, and libxenstore keeps them all: so of equal ones in a row only
+ * the last is delivered.
+ */
 static void on_watch(evutil_socket_t fd, short what, void *arg)
 {
 	struct store *s = arg;
-	char **event;
+	char **event = NULL, **next;
 
 	(void)fd;
 	(void)what;
 	for (int i = 0; i < MAX_EVENTS && s->xs; i++) {
-		event = xs_check_watch(s->xs);
-		if (!event)
-			return;
-		deliver(s, event[XS_WATCH_PATH], event[XS_WATCH_TOKEN]);
+		next = xs_check_watch(s->xs);
+		if (event && (!next || !same_event(event, next)))
+			deliver(s, event[XS_WATCH_PATH], event[XS_WATCH_TOKEN]);
 		free(event);
+		event = next;
+		if (!next)
+			return;
 	}
+	if (event)
+		deliver(s, event[XS_WATCH_PATH], event[XS_WATCH_TOKEN]);
+	free(event);
 }
 
 static void disconnect(struct store *s)

@@ -1,0 +1,680 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// dom0-backend/backends.c - the parent's devices: found, started, ended.
+#include "dom0-backend/backends.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+
+#include <event2/event.h>
+
+#include "base/domsock.h"
+#include "base/log.h"
+#include "dom0-backend/spawn.h"
+#include "dom0-backend/vbd_setup.h"
+#include "dom0-backend/vif_setup.h"
+#include "dom0-backend/xb_state.h"
+#include "dom0-backend/xs_watch.h"
+
+#define ROOT	   "/local/domain/0/backend"
+#define MAX_FDS	   (1 + VIF_MAX_QUEUES)
+#define MAX_ARGS   16
+#define ARG_SIZE   160
+#define DOMID_MAX  0x7fefu
+#define STABLE_MS  60000u /* a worker that lived so long starts afresh */
+#define DOM_TRIES  7u	  /* 12 s in all, for a domain that is being made */
+#define KILL_AFTER 5	  /* seconds that a worker has to end by itself */
+
+/* What a worker is started with. */
+struct start {
+	char arg[MAX_ARGS][ARG_SIZE];
+	unsigned int narg;
+	int fd[MAX_FDS];
+	size_t nfd;
+};
+
+struct backend;
+
+/**
+ * struct type - One type of device.
+ * @prepare: Make the host's end.  On failure @err has one line for the user.
+ * @tell:    Write what the host's end is to the store, in a transaction.
+ * @args:    Add what the worker needs of it.
+ * @undo:    Unmake it.
+ */
+struct type {
+	const char *name, *program;
+	int (*prepare)(struct backend *b, char *err, size_t errlen);
+	int (*tell)(struct backend *b);
+	void (*args)(struct backend *b, struct start *s);
+	void (*undo)(struct backend *b);
+};
+
+/**
+ * enum phase - Where a device stands.
+ * @WAITING:  For the domain's socket, or for a restart; the timer runs.
+ * @RUNNING:  A worker has @pid.
+ * @LEAVING:  The directory is gone, the worker was told to end; timer runs.
+ * @FAILED:   The toolstack was told why; nothing is held.
+ * @DETACHED: The worker ended in good order; nothing is held.
+ */
+enum phase { WAITING, RUNNING, LEAVING, FAILED, DETACHED };
+
+struct backend {
+	LIST_ENTRY(backend) link;
+	struct backends *all;
+	const struct type *type;
+	unsigned int domid, devid;
+	char path[128];
+	enum phase phase;
+	bool prepared;
+	bool told; /* the toolstack knows that it is connected */
+	unsigned int fails;
+	uint64_t started_ns;
+	pid_t pid;
+	struct event *timer;
+	union {
+		struct vbd_disk disk;
+		struct vif_link link;
+	} end;
+};
+
+struct backends {
+	struct event_base *base;
+	struct store *store;
+	struct store_watch *watch;
+	bool stopping;
+	LIST_HEAD(, backend) list;
+};
+
+/* A key's text, or "" if it is missing.  *Owned* by the caller. */
+static char *key(struct backend *b, const char *name)
+{
+	char *text;
+
+	if (store_read(b->all->store, &text, "%s/%s", b->path, name))
+		text = strdup("");
+	return text;
+}
+
+static void __attribute__((format(printf, 2, 3)))
+add_arg(struct start *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(s->arg[s->narg++], ARG_SIZE, fmt, ap);
+	va_end(ap);
+}
+
+/* ---- vbd ------------------------------------------------------------- */
+
+static int prepare_vbd(struct backend *b, char *err, size_t errlen)
+{
+	char *params = key(b, "params"), *mode = key(b, "mode");
+	struct vbd_config cfg = { .domid = b->domid };
+	int ret = -ENOMEM;
+
+	snprintf(err, errlen, "out of memory");
+	if (params && mode) {
+		cfg.params = params;
+		cfg.mode = mode;
+		ret = vbd_open(&cfg, &b->end.disk, err, errlen);
+	}
+	free(params);
+	free(mode);
+	return ret;
+}
+
+static int tell_vbd(struct backend *b)
+{
+	const struct vbd_disk *d = &b->end.disk;
+	char dev[32];
+	int ret;
+
+	ret = store_write(b->all->store, d->path, "%s/physical-device-path",
+			  b->path);
+	if (ret || !d->rdev)
+		return ret;
+	snprintf(dev, sizeof(dev), "%x:%x", major(d->rdev), minor(d->rdev));
+	return store_write(b->all->store, dev, "%s/physical-device", b->path);
+}
+
+static void args_vbd(struct backend *b, struct start *s)
+{
+	add_arg(s, "--disk-fd");
+	add_arg(s, "%d", b->end.disk.fd);
+	s->fd[s->nfd++] = b->end.disk.fd;
+}
+
+static void undo_vbd(struct backend *b)
+{
+	vbd_close(&b->end.disk);
+}
+
+/* ---- vif ------------------------------------------------------------- */
+
+static int prepare_vif(struct backend *b, char *err, size_t errlen)
+{
+	static const char *const names[] = { "vifname", "bridge", "net", "mac",
+					     "ip" };
+	struct vif_config cfg = { .domid = b->domid, .devid = b->devid };
+	const char **field[] = { &cfg.vifname, &cfg.bridge, &cfg.net, &cfg.mac,
+				 &cfg.ip };
+	char *text[ARRAY_SIZE(names)];
+	uint64_t mtu;
+	int ret;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		*field[i] = text[i] = key(b, names[i]);
+	ret = store_read_opt(b->all->store, 0, 65535, &mtu, "%s/mtu", b->path);
+	if (ret) {
+		snprintf(err, errlen, "%s/mtu is not a number up to 65535",
+			 b->path);
+	} else {
+		cfg.mtu = (unsigned int)mtu;
+		ret = vif_open(&cfg, &b->end.link, err, errlen);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		free(text[i]);
+	return ret;
+}
+
+static int tell_vif(struct backend *b)
+{
+	const struct vif_link *l = &b->end.link;
+	int ret = store_write(b->all->store, l->name, "%s/vifname", b->path);
+
+	if (!ret && l->ip[0])
+		ret = store_write(b->all->store, l->ip, "%s/ip", b->path);
+	if (!ret && l->lease[0])
+		ret = store_write(b->all->store, l->lease, "%s/lease", b->path);
+	return ret;
+}
+
+static void args_vif(struct backend *b, struct start *s)
+{
+	const struct vif_link *l = &b->end.link;
+	char list[ARG_SIZE] = "";
+	size_t at = 0;
+
+	for (unsigned int i = 0; i < l->nqueues; i++) {
+		at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%d",
+				       i ? "," : "", l->fd[i]);
+		s->fd[s->nfd++] = l->fd[i];
+	}
+	add_arg(s, "--tap-fds");
+	add_arg(s, "%s", list);
+}
+
+static void undo_vif(struct backend *b)
+{
+	vif_close(&b->end.link);
+}
+
+static const struct type types[] = {
+	{ "vbd", "sv-blkback", prepare_vbd, tell_vbd, args_vbd, undo_vbd },
+	{ "vif", "sv-netback", prepare_vif, tell_vif, args_vif, undo_vif },
+};
+
+/* ---- telling the toolstack ------------------------------------------- */
+
+static int write_connected(struct store *s, void *arg)
+{
+	struct backend *b = arg;
+	int ret;
+
+	if (!store_exists(s, "%s/frontend", b->path))
+		return -ENOENT;
+	ret = b->type->tell(b);
+	if (ret)
+		return ret;
+	return store_write(s, "connected", "%s/hotplug-status", b->path);
+}
+
+struct complaint {
+	struct backend *b;
+	const char *err;
+};
+
+static int write_error(struct store *s, void *arg)
+{
+	struct complaint *c = arg;
+	int ret;
+
+	if (!store_exists(s, "%s/frontend", c->b->path))
+		return -ENOENT;
+	ret = store_write(s, c->err, "%s/hotplug-error", c->b->path);
+	if (ret)
+		return ret;
+	return store_write(s, "error", "%s/hotplug-status", c->b->path);
+}
+
+/* ---- one device's life ----------------------------------------------- */
+
+static void undo(struct backend *b)
+{
+	if (b->prepared)
+		b->type->undo(b);
+	b->prepared = false;
+}
+
+static void forget(struct backend *b)
+{
+	undo(b);
+	event_free(b->timer);
+	LIST_REMOVE(b, link);
+	free(b);
+}
+
+static void fail(struct backend *b, const char *err)
+{
+	struct complaint c = { b, err };
+	int ret;
+
+	undo(b);
+	b->phase = FAILED;
+	log_err("%s%u of domain %u: %s", b->type->name, b->devid, b->domid,
+		err);
+	ret = store_transact(b->all->store, write_error, &c);
+	if (ret && ret != -ENOENT)
+		log_warn("%s: cannot write hotplug-error: %s", b->path,
+			 strerror(-ret));
+}
+
+static void wait_ms(struct backend *b, uint64_t ms)
+{
+	struct timeval tv = { .tv_sec = (time_t)(ms / 1000),
+			      .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
+
+	event_add(b->timer, &tv);
+}
+
+static int start_worker(struct backend *b, struct dom *dom)
+{
+	struct start s = { .nfd = 0 };
+	char *argv[MAX_ARGS + 1] = { NULL };
+	int ret;
+
+	add_arg(&s, "%s", b->type->program);
+	add_arg(&s, "--domid");
+	add_arg(&s, "%u", b->domid);
+	add_arg(&s, "--devid");
+	add_arg(&s, "%u", b->devid);
+	add_arg(&s, "--dom-fd");
+	add_arg(&s, "%d", dom_fd(dom));
+	s.fd[s.nfd++] = dom_fd(dom);
+	b->type->args(b, &s);
+	for (unsigned int i = 0; i < s.narg; i++)
+		argv[i] = s.arg[i];
+	ret = spawn(&b->pid, b->type->program, argv, s.fd, s.nfd);
+	if (ret)
+		return ret;
+	b->phase = RUNNING;
+	b->started_ns = util_clock_ns();
+	return 0;
+}
+
+/* The domain's socket does not answer: it is being made, or it is gone. */
+static void no_domain(struct backend *b, int ret)
+{
+	char err[160];
+
+	if (b->fails++ < DOM_TRIES) {
+		wait_ms(b, spawn_delay_ms(b->fails));
+		return;
+	}
+	snprintf(err, sizeof(err),
+		 "domain %u does not answer: %s: look at its sv-hypervisor's "
+		 "log",
+		 b->domid, strerror(-ret));
+	if (!b->told) {
+		fail(b, err);
+		return;
+	}
+	undo(b); /* it was served: the domain has ended */
+	b->phase = DETACHED;
+}
+
+/* Do what is still to be done before a worker runs, and start it. */
+static void advance(struct backend *b)
+{
+	char err[512], device[64];
+	struct dom *dom;
+	int ret;
+
+	b->phase = WAITING;
+	if (!b->prepared && b->type->prepare(b, err, sizeof(err))) {
+		fail(b, err);
+		return;
+	}
+	b->prepared = true;
+	snprintf(device, sizeof(device), "%s/%u", b->type->name, b->devid);
+	ret = dom_connect(&dom, b->domid, DOM_ROLE_BACKEND, device, false);
+	if (ret) {
+		no_domain(b, ret);
+		return;
+	}
+	if (!b->told) {
+		ret = store_transact(b->all->store, write_connected, b);
+		b->told = !ret;
+		b->fails = 0;
+	}
+	if (!ret)
+		ret = start_worker(b, dom);
+	dom_free(dom);
+	if (ret) {
+		snprintf(err, sizeof(err), "cannot start %s: %s",
+			 b->type->program, strerror(-ret));
+		fail(b, err);
+	}
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct backend *b = arg;
+
+	(void)fd;
+	(void)what;
+	if (b->phase == WAITING)
+		advance(b);
+	else if (b->phase == LEAVING)
+		kill(b->pid, SIGKILL);
+}
+
+static struct backend *find(struct backends *all, const struct type *type,
+			    unsigned int domid, unsigned int devid)
+{
+	struct backend *b;
+
+	LIST_FOREACH (b, &all->list, link) {
+		if (b->type == type && b->domid == domid && b->devid == devid)
+			return b;
+	}
+	return NULL;
+}
+
+static void begin(struct backends *all, const struct type *type,
+		  unsigned int domid, unsigned int devid)
+{
+	struct backend *b = calloc(1, sizeof(*b));
+
+	if (b)
+		b->timer = evtimer_new(all->base, on_timer, b);
+	if (!b || !b->timer) {
+		log_err("%s%u of domain %u: out of memory", type->name, devid,
+			domid);
+		free(b);
+		return;
+	}
+	b->all = all;
+	b->type = type;
+	b->domid = domid;
+	b->devid = devid;
+	snprintf(b->path, sizeof(b->path), ROOT "/%s/%u/%u", type->name, domid,
+		 devid);
+	LIST_INSERT_HEAD(&all->list, b, link);
+	advance(b);
+}
+
+/* The directory is gone. */
+static void vanish(struct backend *b)
+{
+	if (b->phase == LEAVING)
+		return;
+	if (b->phase != RUNNING) {
+		forget(b);
+		return;
+	}
+	b->phase = LEAVING;
+	kill(b->pid, SIGTERM);
+	wait_ms(b, KILL_AFTER * 1000);
+}
+
+/* Whether the directory was made anew since we were done with it. */
+static bool made_anew(struct backend *b)
+{
+	char *status;
+	bool ret;
+
+	if (b->phase == DETACHED)
+		return true;
+	if (b->phase != FAILED)
+		return false;
+	status = key(b, "hotplug-status");
+	ret = status && strcmp(status, "error");
+	free(status);
+	return ret;
+}
+
+/* Something about this device may have changed. */
+static void consider(struct backends *all, const struct type *type,
+		     unsigned int domid, unsigned int devid)
+{
+	struct backend *b = find(all, type, domid, devid);
+	uint64_t state;
+	int ret;
+
+	if (all->stopping)
+		return;
+	ret = store_read_u64(all->store, XB_NSTATES, &state,
+			     ROOT "/%s/%u/%u/state", type->name, domid, devid);
+	if (ret == -ENOENT && b)
+		vanish(b);
+	if (ret || state != XB_INITIALISING)
+		return;
+	if (!store_exists(all->store, ROOT "/%s/%u/%u/frontend", type->name,
+			  domid, devid))
+		return;
+	if (b && made_anew(b)) {
+		forget(b);
+		b = NULL;
+	}
+	if (!b)
+		begin(all, type, domid, devid);
+}
+
+/* ---- finding devices ------------------------------------------------- */
+
+static void scan_domain(struct backends *all, const struct type *type,
+			unsigned int domid)
+{
+	char **names;
+	unsigned int n;
+	uint64_t devid;
+
+	if (store_list(all->store, &names, &n, ROOT "/%s/%u", type->name,
+		       domid))
+		return;
+	for (unsigned int i = 0; i < n; i++) {
+		if (!util_u64(names[i], INT32_MAX, &devid))
+			consider(all, type, domid, (unsigned int)devid);
+	}
+	free(names);
+}
+
+/* Look at everything: at the start, and when a part of the tree has gone. */
+static void scan(struct backends *all)
+{
+	struct backend *b, *next;
+	char **names;
+	unsigned int n;
+	uint64_t domid;
+
+	for (b = LIST_FIRST(&all->list); b; b = next) {
+		next = LIST_NEXT(b, link);
+		consider(all, b->type, b->domid, b->devid);
+	}
+	for (size_t t = 0; t < ARRAY_SIZE(types); t++) {
+		if (store_list(all->store, &names, &n, ROOT "/%s",
+			       types[t].name))
+			continue;
+		for (unsigned int i = 0; i < n; i++) {
+			if (!util_u64(names[i], DOMID_MAX, &domid))
+				scan_domain(all, &types[t],
+					    (unsigned int)domid);
+		}
+		free(names);
+	}
+}
+
+/*
+ * Take "TYPE/DOMID/DEVID" and what follows apart.
+ *
+ * Return: 1 and the parts if there are three, with @leaf after them ("" if
+ * nothing is); 0 if there are fewer; -1 if it is none of ours.
+ */
+static int split(const char *path, const struct type **type,
+		 unsigned int *domid, unsigned int *devid, const char **leaf)
+{
+	char name[16], dom[16], dev[16];
+	uint64_t a, b;
+	int n = 0, end = 0;
+
+	*type = NULL;
+	n = sscanf(path, "%15[^/]/%15[^/]/%15[^/]%n", name, dom, dev, &end);
+	for (size_t t = 0; n >= 1 && t < ARRAY_SIZE(types); t++) {
+		if (!strcmp(name, types[t].name))
+			*type = &types[t];
+	}
+	if (n >= 1 && !*type)
+		return -1;
+	if (n < 3)
+		return 0;
+	if (util_u64(dom, DOMID_MAX, &a) || util_u64(dev, INT32_MAX, &b))
+		return -1;
+	*domid = (unsigned int)a;
+	*devid = (unsigned int)b;
+	*leaf = path + end + (path[end] == '/');
+	return 1;
+}
+
+static void on_change(void *arg, const char *path)
+{
+	struct backends *all = arg;
+	const struct type *type;
+	unsigned int domid, devid;
+	const char *leaf;
+
+	if (strncmp(path, ROOT, strlen(ROOT)))
+		return;
+	path += strlen(ROOT);
+	switch (split(path + (*path == '/'), &type, &domid, &devid, &leaf)) {
+	case 0:
+		scan(all);
+		break;
+	case 1:
+		/* Workers write many keys; these are the toolstack's. */
+		if (!*leaf || !strcmp(leaf, "frontend") ||
+		    !strcmp(leaf, "state"))
+			consider(all, type, domid, devid);
+		break;
+	default:
+		break;
+	}
+}
+
+int backends_new(struct backends **out, struct event_base *base,
+		 struct store *store)
+{
+	struct backends *all = calloc(1, sizeof(*all));
+	int ret;
+
+	if (!all)
+		return -ENOMEM;
+	all->base = base;
+	all->store = store;
+	LIST_INIT(&all->list);
+	ret = store_watch(store, ROOT, on_change, all, &all->watch);
+	if (ret) {
+		free(all);
+		return ret;
+	}
+	*out = all;
+	return 0;
+}
+
+/* ---- the end of workers ---------------------------------------------- */
+
+static void report(const struct backend *b, int status)
+{
+	if (WIFSIGNALED(status))
+		log_err("%s of %s%u, domain %u, was ended by signal %d (%s)",
+			b->type->program, b->type->name, b->devid, b->domid,
+			WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		log_err("%s of %s%u, domain %u, ended with status %d",
+			b->type->program, b->type->name, b->devid, b->domid,
+			WEXITSTATUS(status));
+}
+
+static void ended(struct backend *b, int status)
+{
+	struct backends *all = b->all;
+	const struct type *type = b->type;
+	unsigned int domid = b->domid, devid = b->devid;
+	bool fine = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+
+	event_del(b->timer);
+	b->pid = 0;
+	if (b->phase == LEAVING || all->stopping) {
+		forget(b);
+		consider(all, type, domid, devid); /* it may be there again */
+		return;
+	}
+	if (fine) {
+		undo(b);
+		b->phase = DETACHED;
+		consider(all, type, domid, devid);
+		return;
+	}
+	report(b, status);
+	if (util_clock_ns() - b->started_ns > STABLE_MS * 1000000ull)
+		b->fails = 0;
+	b->phase = WAITING;
+	wait_ms(b, spawn_delay_ms(b->fails++));
+	consider(all, type, domid, devid);
+}
+
+bool backends_reaped(struct backends *all, pid_t pid, int status)
+{
+	struct backend *b;
+
+	LIST_FOREACH (b, &all->list, link) {
+		if (b->pid == pid) {
+			ended(b, status);
+			return true;
+		}
+	}
+	return false;
+}
+
+unsigned int backends_stop(struct backends *all, int sig)
+{
+	struct backend *b;
+	unsigned int n = 0;
+
+	all->stopping = true;
+	LIST_FOREACH (b, &all->list, link) {
+		if (b->pid <= 0)
+			continue;
+		kill(b->pid, sig);
+		n++;
+	}
+	return n;
+}
+
+void backends_free(struct backends *all)
+{
+	if (!all)
+		return;
+	while (!LIST_EMPTY(&all->list))
+		forget(LIST_FIRST(&all->list));
+	store_unwatch(all->watch);
+	free(all);
+}

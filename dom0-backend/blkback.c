@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// dom0-backend/blkback.c - the data path of a PV block device.
+#include "dom0-backend/blkback.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <xen/xen.h>
+#include <xen/io/blkif.h>
+
+#include "dom0-backend/evtchn_fd.h"
+#include "ring/ring.h"
+#include "ring/shm.h"
+
+/* The i386 numbers were measured; test_blkback compares both with the headers. */
+const struct blk_layout blk_layouts[BLK_NABI] = {
+	[BLK_ABI_X86_64] = { "x86_64-abi", .slot = 112, .rsp = 16, .id = 8,
+			     .sector = 16, .rest = 24, .grefs = 28 },
+	[BLK_ABI_X86_32] = { "x86_32-abi", .slot = 108, .rsp = 12, .id = 4,
+			     .sector = 12, .rest = 20, .grefs = 24 },
+};
+
+_Static_assert(sizeof(struct blk_seg) == sizeof(struct blkif_request_segment) &&
+		       offsetof(struct blk_seg, last) ==
+			       offsetof(struct blkif_request_segment,
+					last_sect),
+	       "segments are copied as they lie");
+_Static_assert(BLK_SLOT_SEGS == BLKIF_MAX_SEGMENTS_PER_REQUEST, "as blkif.h");
+_Static_assert(BLK_MAX_SEGS * sizeof(struct blk_seg) <= SV_PAGE_SIZE,
+	       "all segments of an indirect request lie in one page");
+
+/* A response of either ABI: the same, but for the padding at its end. */
+struct blk_rsp {
+	uint64_t id;
+	uint8_t op;
+	uint8_t pad;
+	int16_t status;
+	uint32_t tail;
+};
+_Static_assert(offsetof(struct blk_rsp, op) ==
+			       offsetof(struct blkif_response, operation) &&
+		       offsetof(struct blk_rsp, status) ==
+			       offsetof(struct blkif_response, status) &&
+		       sizeof(struct blk_rsp) == sizeof(struct blkif_response),
+	       "the layout of a response");
+
+/**
+ * struct blk_io - A request under way.
+ * @d:      First member, so that a finished operation is its request.
+ * @next:   In the pool of free ones.
+ * @gref:   @ngref pinned references, with @access.
+ * @vec:    BLK_MAX_SEGS places, of which neighbouring pages share one.
+ */
+struct blk_io {
+	struct disk_io d;
+	struct blk_io *next;
+	uint64_t id;
+	uint8_t ring_op;
+	enum gnt_access access;
+	unsigned int ngref;
+	uint32_t *gref;
+	struct iovec *vec;
+};
+
+struct blk_queue {
+	struct device *dev;
+	const struct disk *disk;
+	const struct blk_layout *layout;
+	struct ring_back ring;
+	struct disk_queue *dq;
+	struct evtchn_fd evtchn;
+	struct log_limit limit;
+	uint32_t nent; /* slots of the ring */
+	unsigned int inflight;
+	struct blk_io *free;
+	struct blk_seg seg[BLK_MAX_SEGS]; /* of the request being looked at */
+
+	struct blk_io *pool;
+	uint32_t *grefs;
+	struct iovec *vecs;
+	unsigned int npages; /* of the ring, pinned for writing */
+	uint32_t page_gref[BLK_MAX_PAGES];
+	void *page[BLK_MAX_PAGES];
+	pthread_t thread;
+	_Atomic bool stop;
+};
+
+void blkback_decode(struct blk_req *req, const struct blk_layout *layout,
+		    const uint8_t *slot)
+{
+	*req = (struct blk_req){ .op = slot[0], .ring_op = slot[0] };
+	memcpy(&req->id, slot + layout->id, sizeof(req->id));
+	memcpy(&req->sector, slot + layout->sector, sizeof(req->sector));
+	if (req->op == BLKIF_OP_INDIRECT) {
+		req->indirect = true;
+		req->op = slot[1];
+		memcpy(&req->nseg, slot + 2, sizeof(req->nseg));
+		memcpy(&req->gref, slot + layout->grefs, sizeof(req->gref));
+		return;
+	}
+	req->nseg = slot[1];
+	memcpy(&req->nsectors, slot + layout->rest, sizeof(req->nsectors));
+	memcpy(req->seg, slot + layout->rest, sizeof(req->seg));
+}
+
+static int check_rw(const struct disk *disk, const struct blk_req *req)
+{
+	unsigned int max = req->indirect ? BLK_MAX_SEGS : BLK_SLOT_SEGS;
+
+	if (req->op == BLKIF_OP_WRITE && disk->readonly)
+		return -EROFS;
+	return req->nseg >= 1 && req->nseg <= max ? 0 : -EINVAL;
+}
+
+/* Whether the disk has @n sectors from @sector on. */
+static bool on_disk(const struct disk *disk, uint64_t sector, uint64_t n)
+{
+	return n <= disk->sectors && sector <= disk->sectors - n;
+}
+
+int blkback_check(const struct disk *disk, const struct blk_req *req)
+{
+	if (req->indirect && req->op != BLKIF_OP_READ &&
+	    req->op != BLKIF_OP_WRITE)
+		return -EINVAL;
+	switch (req->op) {
+	case BLKIF_OP_READ:
+	case BLKIF_OP_WRITE:
+		return check_rw(disk, req);
+	case BLKIF_OP_FLUSH_DISKCACHE:
+		return req->nseg == 0 ? 0 : -EINVAL;
+	case BLKIF_OP_DISCARD:
+		if (!disk->discard)
+			return disk->readonly ? -EROFS : -EOPNOTSUPP;
+		if (req->nsectors == 0)
+			return -EINVAL;
+		return on_disk(disk, req->sector, req->nsectors) ? 0 : -EINVAL;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+int blkback_check_segs(const struct disk *disk, const struct blk_seg *seg,
+		       unsigned int n, uint64_t sector)
+{
+	unsigned int total = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (seg[i].first > seg[i].last ||
+		    seg[i].last >= BLK_PAGE_SECTOR)
+			return -EINVAL;
+		total += seg[i].last - seg[i].first + 1u;
+	}
+	return on_disk(disk, sector, total) ? (int)total : -EINVAL;
+}
+
+/* There is one for each request that the ring lets through. */
+static struct blk_io *get_io(struct blk_queue *q)
+{
+	struct blk_io *io = q->free;
+
+	assert(io);
+	q->free = io->next;
+	io->ngref = 0;
+	io->d.niov = 0;
+	io->d.iov = io->vec;
+	return io;
+}
+
+static void put_io(struct blk_queue *q, struct blk_io *io)
+{
+	io->next = q->free;
+	q->free = io;
+}
+
+static void unmap(struct blk_queue *q, struct blk_io *io)
+{
+	while (io->ngref)
+		gnt_put(q->dev->gnt, io->gref[--io->ngref], io->access);
+}
+
+/* Add bytes to the vector, joining them to those that they follow. */
+static void add_bytes(struct disk_io *d, uint8_t *at, size_t len)
+{
+	struct iovec *v = d->niov ? &d->iov[d->niov - 1] : NULL;
+
+	if (v && (uint8_t *)v->iov_base + v->iov_len == at) {
+		v->iov_len += len;
+		return;
+	}
+	d->iov[d->niov++] = (struct iovec){ at, len };
+}
+
+/* Pin the pages of all segments; on failure none stays pinned. */
+static int map(struct blk_queue *q, struct blk_io *io,
+	       const struct blk_seg *seg, unsigned int n)
+{
+	void *page;
+	int ret;
+
+	for (unsigned int i = 0; i < n; i++) {
+		ret = gnt_get(q->dev->gnt, seg[i].gref, io->access, &page);
+		if (ret) {
+			unmap(q, io);
+			return ret;
+		}
+		io->gref[io->ngref++] = seg[i].gref;
+		add_bytes(&io->d,
+			  (uint8_t *)page + seg[i].first * (size_t)DISK_SECTOR,
+			  (seg[i].last - seg[i].first + (size_t)1) *
+				  DISK_SECTOR);
+	}
+	return 0;
+}
+
+/* Copy the segments of an indirect request out of the guest's page, once. */
+static int fetch_segs(struct blk_queue *q, const struct blk_req *req)
+{
+	void *page;
+	int ret = gnt_get(q->dev->gnt, req->gref, GNT_READ, &page);
+
+	if (ret)
+		return ret;
+	shm_fetch(q->seg, page, req->nseg * sizeof(q->seg[0]));
+	gnt_put(q->dev->gnt, req->gref, GNT_READ);
+	return 0;
+}
+
+static int start_rw(struct blk_queue *q, const struct blk_req *req,
+		    struct blk_io *io)
+{
+	const struct blk_seg *seg = req->indirect ? q->seg : req->seg;
+	int n, ret = req->indirect ? fetch_segs(q, req) : 0;
+
+	if (ret)
+		return ret;
+	n = blkback_check_segs(q->disk, seg, req->nseg, req->sector);
+	if (n < 0)
+		return n;
+	io->d.op = req->op == BLKIF_OP_READ ? DISK_READ : DISK_WRITE;
+	io->d.left = (uint64_t)n * DISK_SECTOR;
+	/* A read from the disk writes the guest's pages. */
+	io->access = io->d.op == DISK_READ ? GNT_WRITE : GNT_READ;
+	return map(q, io, seg, req->nseg);
+}
+
+/* Judge one request and hand it to the disk; on error it has left no trace. */
+static int start(struct blk_queue *q, const struct blk_req *req)
+{
+	struct blk_io *io;
+	int ret = blkback_check(q->disk, req);
+
+	if (ret)
+		return ret;
+	io = get_io(q);
+	io->id = req->id;
+	io->ring_op = req->ring_op;
+	io->d.off = req->sector * DISK_SECTOR;
+	if (req->op == BLKIF_OP_FLUSH_DISKCACHE) {
+		io->d.op = DISK_FLUSH;
+	} else if (req->op == BLKIF_OP_DISCARD) {
+		io->d.op = DISK_DISCARD;
+		io->d.left = req->nsectors * DISK_SECTOR;
+	} else {
+		ret = start_rw(q, req, io);
+	}
+	if (ret) {
+		put_io(q, io);
+		return ret;
+	}
+	disk_queue_add(q->dq, &io->d);
+	q->inflight++;
+	return 0;
+}
+
+static void respond(struct blk_queue *q, uint64_t id, uint8_t ring_op, int ret)
+{
+	struct blk_rsp rsp = { .id = id, .op = ring_op };
+
+	rsp.status = ret == 0		  ? BLKIF_RSP_OKAY
+		     : ret == -EOPNOTSUPP ? BLKIF_RSP_EOPNOTSUPP
+					  : BLKIF_RSP_ERROR;
+	ring_back_put(&q->ring, &rsp, q->layout->rsp);
+}
+
+static void refuse(struct blk_queue *q, const struct blk_req *req, int ret)
+{
+	log_limited(
+		&q->limit, LOG_LVL_WARN,
+		"request refused: operation %u, sector %llu, %u segments: %s",
+		req->op, (unsigned long long)req->sector, req->nseg,
+		strerror(-ret));
+	respond(q, req->id, req->ring_op, ret);
+}
+
+/*
+ * Take the requests that are there, at most a ring's worth: refused ones make
+ * room at once, so a guest could go on for ever.
+ *
+ * Return: 0, or -EPROTO if the ring is broken.
+ */
+static int take_requests(struct blk_queue *q)
+{
+	uint8_t slot[RING_SLOT_MAX];
+	struct blk_req req;
+	int ret;
+
+	for (uint32_t i = 0; i < q->nent; i++) {
+		ret = ring_back_take(&q->ring, slot, q->layout->slot);
+		if (ret <= 0)
+			return ret;
+		blkback_decode(&req, q->layout, slot);
+		ret = start(q, &req);
+		if (ret)
+			refuse(q, &req, ret);
+	}
+	return 0;
+}
+
+static void finish_requests(struct blk_queue *q)
+{
+	struct disk_io *d;
+	struct blk_io *io;
+	int ret;
+
+	while ((d = disk_queue_done(q->dq, &ret))) {
+		io = container_of(d, struct blk_io, d);
+		if (ret)
+			log_limited(&q->limit, LOG_LVL_WARN,
+				    "disk: operation %u at byte %llu: %s",
+				    d->op, (unsigned long long)d->off,
+				    strerror(-ret));
+		unmap(q, io);
+		respond(q, io->id, io->ring_op, ret);
+		put_io(q, io);
+		q->inflight--;
+	}
+}
+
+static void *serve(void *arg)
+{
+	struct blk_queue *q = arg;
+	bool taking = disk_queue_begin(q->dq) == 0;
+
+	if (!taking)
+		device_fail(q->dev, "cannot enable io_uring");
+	while (taking || q->inflight) {
+		if (atomic_load(&q->stop))
+			taking = false;
+		if (taking && take_requests(q) < 0) {
+			device_fail(q->dev, "the frontend's ring is broken: "
+					    "impossible request index");
+			taking = false;
+		}
+		finish_requests(q);
+		if (ring_back_push(&q->ring))
+			evtchn_fd_notify(&q->evtchn);
+		if (!taking && !q->inflight)
+			break;
+		disk_queue_run(q->dq, !taking || !ring_back_arm(&q->ring, 1));
+	}
+	return NULL;
+}
+
+static int map_ring(struct blk_queue *q, const struct blk_ring *ring)
+{
+	int ret;
+
+	for (; q->npages < ring->npages; q->npages++) {
+		ret = gnt_get(q->dev->gnt, ring->gref[q->npages], GNT_WRITE,
+			      &q->page[q->npages]);
+		if (ret)
+			return ret;
+		q->page_gref[q->npages] = ring->gref[q->npages];
+	}
+	q->nent = ring_slots(q->npages, q->layout->slot);
+	return ring_back_attach(&q->ring, q->page, q->npages, q->layout->slot,
+				NULL);
+}
+
+static int make_pool(struct blk_queue *q)
+{
+	uint32_t n = q->nent;
+
+	q->pool = calloc(n, sizeof(*q->pool));
+	q->grefs = calloc(n, BLK_MAX_SEGS * sizeof(*q->grefs));
+	q->vecs = calloc(n, BLK_MAX_SEGS * sizeof(*q->vecs));
+	if (!q->pool || !q->grefs || !q->vecs)
+		return -ENOMEM;
+	while (n--) {
+		q->pool[n].gref = q->grefs + n * (size_t)BLK_MAX_SEGS;
+		q->pool[n].vec = q->vecs + n * (size_t)BLK_MAX_SEGS;
+		put_io(q, &q->pool[n]);
+	}
+	return 0;
+}
+
+/* Everything but the thread; accepts a half-made queue. */
+static void free_queue(struct blk_queue *q)
+{
+	disk_queue_free(q->dq);
+	evtchn_fd_close(&q->evtchn);
+	while (q->npages)
+		gnt_put(q->dev->gnt, q->page_gref[--q->npages], GNT_WRITE);
+	free(q->vecs);
+	free(q->grefs);
+	free(q->pool);
+	free(q);
+}
+
+int blkback_start(struct blk_queue **out, struct device *dev,
+		  const struct disk *disk, const struct blk_ring *ring)
+{
+	struct blk_queue *q = calloc(1, sizeof(*q));
+	int ret;
+
+	if (!q)
+		return -ENOMEM;
+	q->dev = dev;
+	q->disk = disk;
+	q->layout = &blk_layouts[ring->abi];
+	q->evtchn = (struct evtchn_fd)EVTCHN_FD_INIT;
+	ret = map_ring(q, ring);
+	if (!ret)
+		ret = make_pool(q);
+	if (!ret)
+		ret = evtchn_fd_bind(&q->evtchn, dev->dom, ring->port);
+	if (!ret)
+		ret = disk_queue_new(&q->dq, disk, q->evtchn.kick, q->nent);
+	if (!ret)
+		ret = -pthread_create(&q->thread, NULL, serve, q);
+	if (ret) {
+		free_queue(q);
+		return ret;
+	}
+	*out = q;
+	return 0;
+}
+
+void blkback_stop(struct blk_queue *q)
+{
+	uint64_t one = 1;
+
+	if (!q)
+		return;
+	atomic_store(&q->stop, true);
+	/* Wakes the thread as a kick of the guest would; cannot fail. */
+	if (write(q->evtchn.kick, &one, sizeof(one)) < 0)
+		log_warn("cannot wake a queue: %s", strerror(errno));
+	pthread_join(q->thread, NULL);
+	free_queue(q);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* dom0-backend/blkback.h - the data path of a PV block device. */
+#ifndef DOM0_BACKEND_BLKBACK_H
+#define DOM0_BACKEND_BLKBACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dom0-backend/device.h"
+#include "dom0-backend/disk_uring.h"
+
+/*
+ * How it works
+ *
+ * Each ring of the frontend (xen/io/blkif.h) has a thread, an io_uring and an
+ * event channel.  One turn of the thread: take the requests that are there (each
+ * copied once, then judged), pin the grants of their segments, hand the guest's
+ * pages in place to io_uring; take what is done, unpin, put responses; publish
+ * all of them and notify the guest once, if it asked for that; sleep in the same
+ * system call that starts the new operations.
+ *
+ * A request's memory is one slot of a pool with as many slots as the ring has,
+ * so there is always one.  The guest's id is echoed and never looked at.  A bad
+ * request gets BLKIF_RSP_ERROR and harms nobody else's; an impossible ring index
+ * ends the connection.
+ *
+ * The main thread (blkback_xs.c) starts and stops queues.  Stopping one finishes
+ * what is under way first.
+ */
+#define BLK_MAX_SEGS	256u /* advertised; of an indirect request */
+#define BLK_SLOT_SEGS	11u  /* of a direct one */
+#define BLK_MAX_ORDER	4u
+#define BLK_MAX_PAGES	(1u << BLK_MAX_ORDER)
+#define BLK_MAX_QUEUES	16u
+#define BLK_PAGE_SECTOR 8u /* sectors of a page */
+
+enum blk_abi { BLK_ABI_X86_64, BLK_ABI_X86_32, BLK_NABI };
+
+/**
+ * struct blk_layout - Where the members of requests lie, by the guest's ABI.
+ * @protocol: Value of the frontend's key of that name.
+ * @slot:     Bytes of a ring slot.
+ * @rsp:      Bytes of a response.
+ * @id:       Offset of the id in every kind of request.
+ * @sector:   Offset of the sector number in every kind.
+ * @rest:     Offset of the segments, and of a discard's length.
+ * @grefs:    Offset of an indirect request's page references.
+ */
+struct blk_layout {
+	const char *protocol;
+	uint16_t slot, rsp;
+	uint16_t id, sector, rest, grefs;
+};
+
+extern const struct blk_layout blk_layouts[BLK_NABI];
+
+/** struct blk_seg - Part of one page, sectors inclusive; as in the ring. */
+struct blk_seg {
+	uint32_t gref;
+	uint8_t first, last;
+	uint16_t pad;
+};
+
+/**
+ * struct blk_req - A request, copied out; nothing in it has been judged.
+ * @op:       BLKIF_OP_*, for an indirect request the inner one.
+ * @ring_op:  What the response echoes.
+ * @nseg:     Number of segments claimed.
+ * @sector:   First sector.
+ * @nsectors: For a discard, its length.
+ * @gref:     Of the indirect request's first page.
+ * @seg:      Segments of a direct request.
+ */
+struct blk_req {
+	uint8_t op, ring_op;
+	bool indirect;
+	uint16_t nseg;
+	uint32_t gref;
+	uint64_t id;
+	uint64_t sector;
+	uint64_t nsectors;
+	struct blk_seg seg[BLK_SLOT_SEGS];
+};
+
+/** blkback_decode() - Make a request of a private copy of a ring slot. */
+void blkback_decode(struct blk_req *req, const struct blk_layout *layout,
+		    const uint8_t *slot);
+
+/**
+ * blkback_check() - Judge a request's kind and numbers.
+ * @disk: Its limits.
+ *
+ * Looks at everything but the segments.
+ *
+ * Return: 0; -EOPNOTSUPP for what we do not do; -EROFS; -EINVAL.
+ */
+int blkback_check(const struct disk *disk,
+		  const struct blk_req *req) must_check;
+
+/**
+ * blkback_check_segs() - Judge segments and count their sectors.
+ * @seg:    @n of them, private.
+ * @sector: Where on the disk they begin.
+ *
+ * Return: number of sectors, or -EINVAL if a segment is none or they reach
+ * beyond the disk.
+ */
+int blkback_check_segs(const struct disk *disk, const struct blk_seg *seg,
+		       unsigned int n, uint64_t sector) must_check;
+
+/**
+ * struct blk_ring - What the frontend says of one ring.
+ * @abi:    Its layout.
+ * @npages: 1 to BLK_MAX_PAGES, a power of two.
+ * @gref:   Its pages.
+ * @port:   Its event channel.
+ */
+struct blk_ring {
+	enum blk_abi abi;
+	unsigned int npages;
+	uint32_t gref[BLK_MAX_PAGES];
+	uint32_t port;
+};
+
+struct blk_queue;
+
+/**
+ * blkback_start() - Serve one ring in a thread of its own.
+ * @out:  *Owned*; written only on success.
+ * @dev:  *Borrowed*: its domain and grants; device_fail() is called on it.
+ * @disk: *Borrowed*.
+ * @ring: UNTRUSTED numbers within the limits above.
+ *
+ * Return: 0; -errno of the grants, the event channel or io_uring.
+ */
+int blkback_start(struct blk_queue **out, struct device *dev,
+		  const struct disk *disk,
+		  const struct blk_ring *ring) must_check;
+
+/** blkback_stop() - Finish what is under way, end the thread; NULL is fine. */
+void blkback_stop(struct blk_queue *q);
+
+/* blkback_xs.c */
+
+/**
+ * struct blkback - One block device.
+ * @disk_fd: *Owned*, from --disk-fd.
+ * @info:    VDISK_* bits of xen/io/blkif.h.
+ */
+struct blkback {
+	int disk_fd;
+	struct disk disk;
+	unsigned int info;
+	unsigned int max_queues;
+	unsigned int nqueues;
+	struct blk_queue *queue[BLK_MAX_QUEUES];
+};
+
+/** blkback_ops - For device_main(); its @priv is a struct blkback. */
+extern const struct device_ops blkback_ops;
+
+#endif

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// dom0-backend/blkback_main.c - sv-blkback: serves one PV block device.
+#include "dom0-backend/blkback.h"
+
+int main(int argc, char **argv)
+{
+	struct blkback b = { .disk_fd = -1 };
+
+	return device_main(argc, argv, &blkback_ops, &b);
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// dom0-backend/blkback_xs.c - the control plane of a PV block device.
+#include "dom0-backend/blkback.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <xen/xen.h>
+#include <xen/io/blkif.h>
+
+#include "base/fd.h"
+
+static int option(struct device *dev, const char *name, const char *value)
+{
+	struct blkback *b = dev->priv;
+	uint64_t fd;
+
+	if (strcmp(name, "disk-fd") || util_u64(value, INT32_MAX, &fd))
+		return -EINVAL;
+	b->disk_fd = (int)fd;
+	return 0;
+}
+
+static bool key_is(struct device *dev, const char *key, const char *value)
+{
+	char *text = NULL;
+	bool ret = !store_read(dev->store, &text, "%s/%s", dev->be, key) &&
+		   !strcmp(text, value);
+
+	free(text);
+	return ret;
+}
+
+static int init(struct device *dev)
+{
+	struct blkback *b = dev->priv;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	int ret;
+
+	if (b->disk_fd < 0) {
+		log_err("--disk-fd is missing: run by sv-backend only");
+		return -EINVAL;
+	}
+	ret = disk_init(&b->disk, b->disk_fd);
+	if (ret)
+		return ret;
+	b->max_queues = (unsigned int)MAX(1, MIN(cpus, (long)BLK_MAX_QUEUES));
+	b->info = 0;
+	if (key_is(dev, "device-type", "cdrom"))
+		b->info |= VDISK_CDROM | VDISK_REMOVABLE;
+	if (key_is(dev, "removable", "1"))
+		b->info |= VDISK_REMOVABLE;
+	if (b->disk.readonly)
+		b->info |= VDISK_READONLY;
+	if (key_is(dev, "discard-enable", "0"))
+		b->disk.discard = false;
+	return 0;
+}
+
+static void fini(struct device *dev)
+{
+	struct blkback *b = dev->priv;
+
+	fd_close(&b->disk_fd);
+}
+
+struct key {
+	const char *name;
+	uint64_t value;
+};
+
+static int write_keys(struct device *dev, const struct key *key, size_t n)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < n && !ret; i++)
+		ret = store_write_u64(dev->store, key[i].value, "%s/%s",
+				      dev->be, key[i].name);
+	return ret;
+}
+
+static int features(struct device *dev)
+{
+	const struct blkback *b = dev->priv;
+	const struct key key[] = {
+		{ "feature-max-indirect-segments", BLK_MAX_SEGS },
+		{ "multi-queue-max-queues", b->max_queues },
+		{ "max-ring-page-order", BLK_MAX_ORDER },
+		{ "feature-flush-cache", !b->disk.readonly },
+		{ "feature-persistent", 0 },
+		{ "feature-discard", b->disk.discard },
+		/* With feature-discard only. */
+		{ "discard-granularity", b->disk.unit },
+		{ "discard-alignment", 0 },
+		{ "discard-secure", 0 },
+	};
+
+	return write_keys(dev, key,
+			  ARRAY_SIZE(key) - (b->disk.discard ? 0 : 3));
+}
+
+static int sizes(struct device *dev)
+{
+	const struct blkback *b = dev->priv;
+	const struct key key[] = {
+		{ "sectors", b->disk.sectors },
+		{ "info", b->info },
+		{ "sector-size", DISK_SECTOR },
+		{ "physical-sector-size", b->disk.physical },
+	};
+
+	return write_keys(dev, key, ARRAY_SIZE(key));
+}
+
+static int keys(struct device *dev, enum xb_state state)
+{
+	if (state == XB_INIT_WAIT)
+		return features(dev);
+	return state == XB_CONNECTED ? sizes(dev) : 0;
+}
+
+/* Why a frontend's key cannot be used. */
+static int bad_key(struct device *dev, const char *path, const char *want,
+		   int ret)
+{
+	log_limited(&dev->limit, LOG_LVL_WARN, "%s: %s; must be %s", path,
+		    strerror(-ret), want);
+	return ret;
+}
+
+static int read_protocol(struct device *dev, enum blk_abi *abi)
+{
+	char path[256];
+	char *text;
+	int ret;
+
+	*abi = BLK_ABI_X86_64;
+	snprintf(path, sizeof(path), "%s/protocol", dev->fe);
+	ret = store_read(dev->store, &text, "%s", path);
+	if (ret == -ENOENT)
+		return 0;
+	if (ret)
+		return bad_key(dev, path, "x86_64-abi or x86_32-abi", ret);
+	ret = -EINVAL;
+	for (unsigned int i = 0; i < BLK_NABI; i++) {
+		if (!strcmp(text, blk_layouts[i].protocol)) {
+			*abi = (enum blk_abi)i;
+			ret = 0;
+		}
+	}
+	free(text);
+	if (ret)
+		return bad_key(dev, path, "x86_64-abi or x86_32-abi", ret);
+	return 0;
+}
+
+static int read_u32(struct device *dev, const char *dir, const char *name,
+		    uint32_t *out)
+{
+	char path[256];
+	uint64_t v;
+	int ret;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	ret = store_read_u64(dev->store, UINT32_MAX, &v, "%s", path);
+	if (ret)
+		return bad_key(dev, path, "a 32-bit number", ret);
+	*out = (uint32_t)v;
+	return 0;
+}
+
+/* One page has the key "ring-ref"; more, or a given order, "ring-refN". */
+static int read_ring(struct device *dev, const char *dir, struct blk_ring *ring)
+{
+	char name[32];
+	uint64_t order;
+	bool plain;
+	int ret;
+
+	ret = store_read_u64(dev->store, BLK_MAX_ORDER, &order,
+			     "%s/ring-page-order", dir);
+	if (ret && ret != -ENOENT)
+		return bad_key(dev, dir, "with ring-page-order 0 to 4", ret);
+	plain = ret == -ENOENT ||
+		(order == 0 && store_exists(dev->store, "%s/ring-ref", dir));
+	ring->npages = ret ? 1 : 1u << order;
+	for (unsigned int i = 0; i < ring->npages; i++) {
+		snprintf(name, sizeof(name), "ring-ref%u", i);
+		ret = read_u32(dev, dir, plain ? "ring-ref" : name,
+			       &ring->gref[i]);
+		if (ret)
+			return ret;
+	}
+	return read_u32(dev, dir, "event-channel", &ring->port);
+}
+
+static void disconnect(struct device *dev)
+{
+	struct blkback *b = dev->priv;
+
+	while (b->nqueues)
+		blkback_stop(b->queue[--b->nqueues]);
+}
+
+static int start_queue(struct device *dev, const char *dir, enum blk_abi abi)
+{
+	struct blkback *b = dev->priv;
+	struct blk_ring ring = { .abi = abi };
+	int ret = read_ring(dev, dir, &ring);
+
+	if (ret)
+		return ret;
+	ret = blkback_start(&b->queue[b->nqueues], dev, &b->disk, &ring);
+	if (ret) {
+		log_limited(&dev->limit, LOG_LVL_WARN,
+			    "%s: %u ring pages from grant %u, port %u: %s", dir,
+			    ring.npages, ring.gref[0], ring.port,
+			    strerror(-ret));
+		return ret;
+	}
+	b->nqueues++;
+	return 0;
+}
+
+/* A single queue's keys lie in the device's directory, others in queue-N. */
+static int connect(struct device *dev)
+{
+	struct blkback *b = dev->priv;
+	char dir[sizeof(dev->fe) + 16];
+	enum blk_abi abi;
+	uint64_t n;
+	int ret = read_protocol(dev, &abi);
+
+	if (ret)
+		return ret;
+	ret = store_read_opt(dev->store, 1, b->max_queues, &n,
+			     "%s/multi-queue-num-queues", dev->fe);
+	if (ret || n == 0)
+		return bad_key(dev, dev->fe,
+			       "with multi-queue-num-queues from 1 to our "
+			       "multi-queue-max-queues",
+			       ret ? ret : -ERANGE);
+	for (unsigned int i = 0; i < n; i++) {
+		snprintf(dir, sizeof(dir), n == 1 ? "%s" : "%s/queue-%u",
+			 dev->fe, i);
+		ret = start_queue(dev, dir, abi);
+		if (ret) {
+			disconnect(dev);
+			return ret;
+		}
+	}
+	log_limited(&dev->limit, LOG_LVL_INFO,
+		    "serving %u queue(s), %s, %llu sectors%s", b->nqueues,
+		    blk_layouts[abi].protocol,
+		    (unsigned long long)b->disk.sectors,
+		    b->disk.readonly ? ", read-only" : "");
+	return 0;
+}
+
+const struct device_ops blkback_ops = {
+	.type = "vbd",
+	.program = "blkback",
+	.option = option,
+	.init = init,
+	.fini = fini,
+	.keys = keys,
+	.connect = connect,
+	.disconnect = disconnect,
+};

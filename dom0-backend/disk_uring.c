@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// dom0-backend/disk_uring.c - a disk image or block device through io_uring.
+#include "dom0-backend/disk_uring.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <liburing.h>
+
+#define MAX_TRIES 16 /* of one operation, for short transfers */
+#define DISK_FILE 0  /* index among the registered files */
+
+/*
+ * Only the queue's thread touches the ring, and it takes completions only when
+ * it asks for them: no interrupts of that thread by the kernel.  Older kernels
+ * do without.
+ */
+#define MODERN                                                     \
+	(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | \
+	 IORING_SETUP_TASKRUN_FLAG)
+
+struct disk_queue {
+	struct io_uring ring;
+	const struct disk *disk;
+	int kick;
+	bool armed; /* a read of the kick is under way */
+	uint64_t kicks;
+};
+
+static int look_at_device(struct disk *d, uint64_t *bytes)
+{
+	unsigned int physical;
+
+	if (ioctl(d->fd, BLKGETSIZE64, bytes) < 0 ||
+	    ioctl(d->fd, BLKPBSZGET, &physical) < 0)
+		return -errno;
+	d->physical = physical;
+	d->unit = physical;
+	return 0;
+}
+
+int disk_init(struct disk *d, int fd)
+{
+	struct stat st;
+	uint64_t bytes;
+	int flags = fcntl(fd, F_GETFL);
+	int ret;
+
+	if (flags < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	*d = (struct disk){ .fd = fd,
+			    .readonly = (flags & O_ACCMODE) == O_RDONLY,
+			    .physical = DISK_SECTOR,
+			    .unit = 4096 };
+	d->discard = !d->readonly;
+	if (S_ISBLK(st.st_mode)) {
+		ret = look_at_device(d, &bytes);
+		if (ret)
+			return ret;
+	} else if (S_ISREG(st.st_mode)) {
+		bytes = (uint64_t)st.st_size;
+	} else {
+		return -ENOTBLK;
+	}
+	if (bytes == 0)
+		return -ENODATA;
+	if (bytes % DISK_SECTOR)
+		return -EINVAL;
+	if (bytes / DISK_SECTOR > DISK_MAX_SECTORS)
+		return -EFBIG;
+	d->sectors = bytes / DISK_SECTOR;
+	return 0;
+}
+
+static int make_ring(struct disk_queue *q, unsigned int depth)
+{
+	struct io_uring_params p = { .flags = IORING_SETUP_R_DISABLED |
+					      MODERN };
+	int ret = io_uring_queue_init_params(depth, &q->ring, &p);
+
+	if (ret != -EINVAL)
+		return ret;
+	p = (struct io_uring_params){ .flags = IORING_SETUP_R_DISABLED };
+	return io_uring_queue_init_params(depth, &q->ring, &p);
+}
+
+int disk_queue_new(struct disk_queue **out, const struct disk *d, int kick,
+		   unsigned int depth)
+{
+	struct disk_queue *q = calloc(1, sizeof(*q));
+	int ret;
+
+	if (!q)
+		return -ENOMEM;
+	q->disk = d;
+	q->kick = kick;
+	ret = make_ring(q, depth + 1); /* one more for the kick */
+	if (ret)
+		goto free;
+	ret = io_uring_register_files(&q->ring, &d->fd, 1);
+	if (ret)
+		goto ring;
+	*out = q;
+	return 0;
+
+ring:
+	io_uring_queue_exit(&q->ring);
+free:
+	free(q);
+	return ret;
+}
+
+void disk_queue_free(struct disk_queue *q)
+{
+	if (!q)
+		return;
+	io_uring_queue_exit(&q->ring);
+	free(q);
+}
+
+int disk_queue_begin(struct disk_queue *q)
+{
+	/* What io_uring_enable_rings() does; liburing 2.3 does not export it. */
+	if (syscall(__NR_io_uring_register, q->ring.ring_fd,
+		    IORING_REGISTER_ENABLE_RINGS, NULL, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+/*
+ * The submission queue has a place for each operation that can be under way, and
+ * operations under way take none.
+ */
+static struct io_uring_sqe *get_sqe(struct disk_queue *q)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
+
+	assert(sqe);
+	return sqe;
+}
+
+static void prepare(struct io_uring_sqe *sqe, const struct disk_io *io)
+{
+	switch (io->op) {
+	case DISK_READ:
+		if (io->niov == 1)
+			io_uring_prep_read(sqe, DISK_FILE, io->iov->iov_base,
+					   (unsigned int)io->iov->iov_len,
+					   io->off);
+		else
+			io_uring_prep_readv(sqe, DISK_FILE, io->iov, io->niov,
+					    io->off);
+		break;
+	case DISK_WRITE:
+		if (io->niov == 1)
+			io_uring_prep_write(sqe, DISK_FILE, io->iov->iov_base,
+					    (unsigned int)io->iov->iov_len,
+					    io->off);
+		else
+			io_uring_prep_writev(sqe, DISK_FILE, io->iov, io->niov,
+					     io->off);
+		break;
+	case DISK_FLUSH:
+		io_uring_prep_fsync(sqe, DISK_FILE, IORING_FSYNC_DATASYNC);
+		break;
+	case DISK_DISCARD:
+		io_uring_prep_fallocate(sqe, DISK_FILE,
+					FALLOC_FL_PUNCH_HOLE |
+						FALLOC_FL_KEEP_SIZE,
+					(off_t)io->off, (off_t)io->left);
+		break;
+	}
+}
+
+static void queue(struct disk_queue *q, struct disk_io *io)
+{
+	struct io_uring_sqe *sqe = get_sqe(q);
+
+	prepare(sqe, io);
+	io_uring_sqe_set_flags(sqe, IOSQE_FIXED_FILE);
+	io_uring_sqe_set_data(sqe, io);
+}
+
+void disk_queue_add(struct disk_queue *q, struct disk_io *io)
+{
+	io->tries = MAX_TRIES;
+	queue(q, io);
+}
+
+static void arm_kick(struct disk_queue *q)
+{
+	struct io_uring_sqe *sqe = get_sqe(q);
+
+	io_uring_prep_read(sqe, q->kick, &q->kicks, sizeof(q->kicks), 0);
+	io_uring_sqe_set_data(sqe, q);
+	q->armed = true;
+}
+
+void disk_queue_run(struct disk_queue *q, bool sleep)
+{
+	int ret;
+
+	if (!q->armed)
+		arm_kick(q);
+	ret = sleep ? io_uring_submit_and_wait(&q->ring, 1)
+		    : io_uring_submit(&q->ring);
+	/* Out of memory or interrupted for now: the next run tries again. */
+	assert(ret >= 0 || ret == -EINTR || ret == -EAGAIN || ret == -EBUSY ||
+	       ret == -ENOMEM);
+}
+
+/* Take @n transferred bytes off the front of what is left. */
+static void advance(struct disk_io *io, uint64_t n)
+{
+	io->off += n;
+	io->left -= n;
+	while (n && n >= io->iov->iov_len) {
+		n -= io->iov->iov_len;
+		io->iov++;
+		io->niov--;
+	}
+	if (n) {
+		io->iov->iov_base = (uint8_t *)io->iov->iov_base + n;
+		io->iov->iov_len -= n;
+	}
+}
+
+/*
+ * Judge a completion.
+ *
+ * Return: true if the operation is done, with its @result; false if the rest of
+ * it was queued again.
+ */
+static bool judge(struct disk_queue *q, struct disk_io *io, int res,
+		  int *result)
+{
+	bool transfer = io->op == DISK_READ || io->op == DISK_WRITE;
+
+	if (res >= 0 && transfer) {
+		if (res == 0 || (uint64_t)res > io->left) {
+			*result = -EIO; /* the file has become shorter */
+			return true;
+		}
+		advance(io, (uint64_t)res);
+	}
+	if (res >= 0 && (!transfer || io->left == 0)) {
+		*result = 0;
+		return true;
+	}
+	if (res < 0 && res != -EAGAIN && res != -EINTR) {
+		*result = res;
+		return true;
+	}
+	if (io->tries-- == 0) {
+		*result = -EIO;
+		return true;
+	}
+	queue(q, io);
+	return false;
+}
+
+struct disk_io *disk_queue_done(struct disk_queue *q, int *result)
+{
+	struct io_uring_cqe *cqe;
+	void *data;
+	int res;
+
+	while (io_uring_peek_cqe(&q->ring, &cqe) == 0) {
+		data = io_uring_cqe_get_data(cqe);
+		res = cqe->res;
+		io_uring_cqe_seen(&q->ring, cqe);
+		if (data == q)
+			q->armed = false;
+		else if (judge(q, data, res, result))
+			return data;
+	}
+	return NULL;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* dom0-backend/disk_uring.h - a disk image or block device through io_uring. */
+#ifndef DOM0_BACKEND_DISK_URING_H
+#define DOM0_BACKEND_DISK_URING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/util.h"
+
+#define DISK_SECTOR 512u
+
+/* So that a byte offset fits in an off_t whatever the guest asks. */
+#define DISK_MAX_SECTORS ((uint64_t)INT64_MAX / DISK_SECTOR)
+
+/**
+ * struct disk - What lies behind a vbd.
+ * @fd:       *Borrowed*.  With O_DIRECT where the file takes 512-byte units.
+ * @readonly: Opened only for reading.
+ * @discard:  Whether space can be given back.
+ * @sectors:  Size in units of 512 bytes, at most DISK_MAX_SECTORS.
+ * @physical: The medium's own unit, in bytes.
+ * @unit:     Bytes of space that are given back together.
+ */
+struct disk {
+	int fd;
+	bool readonly;
+	bool discard;
+	uint64_t sectors;
+	uint32_t physical;
+	uint32_t unit;
+};
+
+/**
+ * disk_init() - Look at an open file or block device.
+ * @fd: *Borrowed* while @d is used.
+ *
+ * Return: 0; -ENOTBLK if it is neither a regular file nor a block device;
+ * -ENODATA if it is empty; -EINVAL if its size is no multiple of 512; -EFBIG if
+ * it is larger than DISK_MAX_SECTORS; or -errno.
+ */
+int disk_init(struct disk *d, int fd) must_check;
+
+enum disk_op {
+	DISK_READ,
+	DISK_WRITE,
+	DISK_FLUSH,
+	DISK_DISCARD,
+};
+
+/**
+ * struct disk_io - One operation under way; caller's memory until it is done.
+ * @op:    What to do.
+ * @tries: Private: left for short or interrupted transfers.
+ * @niov:  Parts in @iov; none for DISK_FLUSH and DISK_DISCARD.
+ * @iov:   Where data go to or come from; used up by the transfer.
+ * @off:   Byte offset on the disk; moves on with the transfer.
+ * @left:  Bytes still to be transferred or discarded.
+ */
+struct disk_io {
+	enum disk_op op;
+	unsigned int tries;
+	unsigned int niov;
+	struct iovec *iov;
+	uint64_t off;
+	uint64_t left;
+};
+
+/**
+ * struct disk_queue - One io_uring, used by one thread.
+ */
+struct disk_queue;
+
+/**
+ * disk_queue_new() - Make a queue; any thread.
+ * @out:   *Owned*; written only on success.
+ * @d:     *Borrowed*, as its fd, until disk_queue_free().
+ * @kick:  An eventfd that also ends disk_queue_run()'s sleep; *borrowed*,
+ *         blocking.  What is written to it is taken out.
+ * @depth: Operations under way at most.
+ *
+ * Return: 0 or -errno (-ENOSYS, -EPERM: the host has no io_uring for us).
+ */
+int disk_queue_new(struct disk_queue **out, const struct disk *d, int kick,
+		   unsigned int depth) must_check;
+
+/** disk_queue_free() - Nothing may be under way; NULL is fine. */
+void disk_queue_free(struct disk_queue *q);
+
+/** disk_queue_begin() - From now on the calling thread uses @q. */
+int disk_queue_begin(struct disk_queue *q) must_check;
+
+/** disk_queue_add() - Prepare an operation; it starts at the next run. */
+void disk_queue_add(struct disk_queue *q, struct disk_io *io);
+
+/**
+ * disk_queue_run() - Start what was added; one system call at most.
+ * @sleep: Wait until an operation is done or @kick was written.
+ */
+void disk_queue_run(struct disk_queue *q, bool sleep);
+
+/**
+ * disk_queue_done() - Take the next operation that is done; no system call.
+ * @result: 0 or -errno.
+ *
+ * Return: the operation, or NULL when there is no more for now.
+ */
+struct disk_io *disk_queue_done(struct disk_queue *q, int *result);
+
+#endif

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// dom0-backend/vbd_setup.c - the host's end of a PV block device.
+#include "dom0-backend/vbd_setup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdalign.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "dom0-backend/disk_uring.h"
+
+static LIST_HEAD(, vbd_disk) disks = LIST_HEAD_INITIALIZER(disks);
+
+/* What to tell about a failure to open a path. */
+static const char *remedy(int err, bool write)
+{
+	switch (err) {
+	case ENOENT:
+	case ENOTDIR:
+		return "create the image or correct the path";
+	case EACCES:
+	case EPERM:
+		return write ? "allow writing, or attach it read-only (mode r)"
+			     : "allow reading";
+	case EROFS:
+		return "attach it read-only (mode r)";
+	case EBUSY:
+		return "the host uses this device: unmount it, or attach it "
+		       "read-only (mode r)";
+	case ENOTBLK:
+		return "give the path of an image or device";
+	default:
+		return "check the path and the medium";
+	}
+}
+
+/*
+ * Whether the file, opened with O_DIRECT, takes transfers of one sector to
+ * memory aligned to one: guests' requests are no better.
+ */
+static bool takes_sectors(int fd)
+{
+	static alignas(4096) char buf[2 * DISK_SECTOR];
+
+	return pread(fd, buf + DISK_SECTOR, DISK_SECTOR, 0) == DISK_SECTOR &&
+	       pread(fd, buf, DISK_SECTOR, DISK_SECTOR) >= 0;
+}
+
+/*
+ * Open, without the page cache if possible.
+ *
+ * O_NONBLOCK would make io_uring fail operations that have to wait, so what
+ * could make open() wait is refused first.  Root may write any file: one without
+ * any write permission is still taken as meant to be read only.
+ */
+static int open_disk(const char *path, bool write, bool excl)
+{
+	int flags = O_CLOEXEC | O_NOCTTY | (write ? O_RDWR : O_RDONLY);
+	struct stat st;
+	int fd;
+
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return -ENOTBLK;
+	if (write && S_ISREG(st.st_mode) && !(st.st_mode & 0222))
+		return -EACCES;
+	/* O_EXCL without O_CREAT: refuse block devices that the host uses. */
+	if (excl && S_ISBLK(st.st_mode))
+		flags |= O_EXCL;
+	fd = open(path, flags | O_DIRECT);
+	if (fd >= 0 && takes_sectors(fd))
+		return fd;
+	fd_close(&fd);
+	fd = open(path, flags);
+	return fd < 0 ? -errno : fd;
+}
+
+static int check_disk(int fd, const char *path, char *err, size_t errlen)
+{
+	struct disk d;
+	int ret = disk_init(&d, fd);
+
+	switch (ret) {
+	case 0:
+		break;
+	case -ENOTBLK:
+		snprintf(
+			err, errlen,
+			"disk %s is neither a regular file nor a block device: "
+			"give the path of an image or device",
+			path);
+		break;
+	case -ENODATA:
+		snprintf(err, errlen,
+			 "disk %s is empty: give it a size, for example with "
+			 "truncate -s 10G",
+			 path);
+		break;
+	case -EINVAL:
+		snprintf(err, errlen,
+			 "disk %s: its size is not a multiple of 512 bytes: "
+			 "extend it with truncate -s %%512",
+			 path);
+		break;
+	case -EFBIG:
+		snprintf(err, errlen,
+			 "disk %s has more than %llu sectors: use a smaller "
+			 "one",
+			 path, (unsigned long long)DISK_MAX_SECTORS);
+		break;
+	default:
+		snprintf(err, errlen, "disk %s: cannot find its size: %s", path,
+			 strerror(-ret));
+	}
+	return ret;
+}
+
+static const struct vbd_disk *find_user(const struct vbd_disk *disk)
+{
+	const struct vbd_disk *d;
+
+	LIST_FOREACH (d, &disks, link) {
+		if (d->dev == disk->dev && d->ino == disk->ino && !d->shared)
+			return d;
+	}
+	return NULL;
+}
+
+static int lock_disk(const struct vbd_disk *disk, bool write, char *err,
+		     size_t errlen)
+{
+	struct flock fl = { .l_type = write ? F_WRLCK : F_RDLCK,
+			    .l_whence = SEEK_SET };
+	const struct vbd_disk *user;
+	char who[64] = "another program";
+
+	if (fcntl(disk->fd, F_OFD_SETLK, &fl) == 0)
+		return 0;
+	if (errno != EAGAIN && errno != EACCES)
+		return 0; /* a file system without locks */
+	user = find_user(disk);
+	if (user)
+		snprintf(who, sizeof(who), "domain %u", user->domid);
+	snprintf(err, errlen,
+		 "disk %s is in use by %s%s: detach it there, or attach it "
+		 "with mode w! if the guests can share it",
+		 disk->path, who, write ? "" : " for writing");
+	return -EBUSY;
+}
+
+static int check_config(const struct vbd_config *cfg, const char **path,
+			char *err, size_t errlen)
+{
+	const char *colon = strchr(cfg->params, ':');
+
+	*path = cfg->params;
+	if (*cfg->params != '/' && colon) {
+		size_t n = (size_t)(colon - cfg->params);
+
+		*path = colon + 1;
+		if (strncmp(cfg->params, "aio", n) &&
+		    strncmp(cfg->params, "raw", n)) {
+			snprintf(err, errlen,
+				 "disk %s: only raw images are served: convert "
+				 "it with qemu-img convert -O raw",
+				 cfg->params);
+			return -EOPNOTSUPP;
+		}
+	}
+	if (**path != '/') {
+		snprintf(err, errlen,
+			 "disk \"%s\" is not an absolute path: write it with "
+			 "its directory",
+			 *path);
+		return -EINVAL;
+	}
+	if (strcmp(cfg->mode, "r") && strcmp(cfg->mode, "w") &&
+	    strcmp(cfg->mode, "w!")) {
+		snprintf(err, errlen, "disk %s: mode %s is none of r, w, w!",
+			 *path, cfg->mode);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int vbd_open(const struct vbd_config *cfg, struct vbd_disk *out, char *err,
+	     size_t errlen)
+{
+	bool write = cfg->mode[0] == 'w';
+	struct vbd_disk d = { .domid = cfg->domid };
+	const char *path;
+	struct stat st;
+	int ret = check_config(cfg, &path, err, errlen);
+
+	if (ret)
+		return ret;
+	d.shared = !strcmp(cfg->mode, "w!");
+	d.fd = open_disk(path, write, write && !d.shared);
+	if (d.fd < 0) {
+		snprintf(err, errlen, "disk %s: %s: %s", path,
+			 d.fd == -ENOTBLK
+				 ? "neither a regular file nor a block device"
+				 : strerror(-d.fd),
+			 remedy(-d.fd, write));
+		return d.fd;
+	}
+	ret = check_disk(d.fd, path, err, errlen);
+	if (ret)
+		goto close;
+	d.path = strdup(path);
+	if (!d.path || fstat(d.fd, &st) < 0) {
+		ret = d.path ? -errno : -ENOMEM;
+		snprintf(err, errlen, "disk %s: %s", path, strerror(-ret));
+		goto close;
+	}
+	d.dev = st.st_dev;
+	d.ino = st.st_ino;
+	d.rdev = S_ISBLK(st.st_mode) ? st.st_rdev : 0;
+	if (!d.shared)
+		ret = lock_disk(&d, write, err, errlen);
+	if (ret)
+		goto close;
+	*out = d;
+	LIST_INSERT_HEAD(&disks, out, link);
+	return 0;
+
+close:
+	free(d.path);
+	fd_close(&d.fd);
+	return ret;
+}
+
+void vbd_close(struct vbd_disk *disk)
+{
+	LIST_REMOVE(disk, link);
+	fd_close(&disk->fd);
+	free(disk->path);
+	disk->path = NULL;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* dom0-backend/vbd_setup.h - the host's end of a PV block device. */
+#ifndef DOM0_BACKEND_VBD_SETUP_H
+#define DOM0_BACKEND_VBD_SETUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include "base/util.h"
+
+/*
+ * The parent opens images and devices, so that workers need no rights on paths.
+ * An image is locked (fcntl F_OFD_SETLK on the whole file) for as long as any
+ * process holds the descriptor: shared by readers, exclusive for a writer.  Mode
+ * "w!" means that the guests know how to share: it takes no lock and excludes
+ * nobody.
+ */
+
+/**
+ * struct vbd_config - What the toolstack asks for, from the backend's keys.
+ * @domid:  The guest.
+ * @params: Key params: a path, also as "aio:PATH" or "raw:PATH".  *Borrowed*.
+ * @mode:   Key mode: "r", "w" or "w!".  *Borrowed*.
+ */
+struct vbd_config {
+	unsigned int domid;
+	const char *params, *mode;
+};
+
+/**
+ * struct vbd_disk - An open image or device.
+ * @fd:   *Owned*; close-on-exec; with O_DIRECT where the file takes transfers in
+ *        units of 512 bytes.
+ * @path: What was opened.
+ * @rdev: Of a block device, else 0.
+ *
+ * The rest is private.
+ */
+struct vbd_disk {
+	int fd;
+	char *path;
+	dev_t rdev;
+	LIST_ENTRY(vbd_disk) link;
+	unsigned int domid;
+	dev_t dev;
+	ino_t ino;
+	bool shared;
+};
+
+/**
+ * vbd_open() - Open and lock a disk.
+ * @out:    Filled on success only; end it by vbd_close(); must not move.
+ * @err:    On failure receives one line that names the object, the value and a
+ *          remedy, for hotplug-error and the log.
+ * @errlen: Bytes at @err.
+ *
+ * Return: 0 or -errno.
+ */
+int vbd_open(const struct vbd_config *cfg, struct vbd_disk *out, char *err,
+	     size_t errlen) must_check;
+
+/** vbd_close() - Unlock (once no worker has it any more) and close. */
+void vbd_close(struct vbd_disk *disk);
+
+#endif

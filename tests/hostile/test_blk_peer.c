@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// tests/hostile/test_blk_peer.c - block frontends that lie to sv-blkback.
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+
+#include <xen/io/blkif.h>
+
+#include "tests/lib/fakeblk.h"
+
+#define DOMID	5u
+#define SECTORS 2048u
+#define PAGES	512u
+
+static struct fakedom *f;
+static struct device dev;
+static struct disk disk;
+static struct blk_queue *q;
+static struct fakeblk fb;
+static uint32_t gref; /* a good page */
+static uint8_t *page; /* the same */
+static uint8_t image[SECTORS * DISK_SECTOR];
+
+static void set_up(void)
+{
+	char path[] = "/tmp/sv-test-disk-XXXXXX";
+	uint64_t gfn;
+	int fd;
+
+	fakedom_run_dir();
+	log_init("test", LOG_LVL_ERR);
+	f = fakedom_new(DOMID, PAGES);
+	cr_assert_eq(dom_connect(&dev.dom, DOMID, DOM_ROLE_BACKEND, "vbd/1",
+				 false),
+		     0);
+	cr_assert_eq(gnt_new(&dev.gnt, dev.dom), 0);
+	dev.fail_fd = eventfd(0, EFD_NONBLOCK);
+	fd = mkstemp(path);
+	unlink(path);
+	srand(1);
+	for (size_t i = 0; i < sizeof(image); i++)
+		image[i] = (uint8_t)rand();
+	cr_assert_eq(write(fd, image, sizeof(image)), (ssize_t)sizeof(image));
+	cr_assert_eq(disk_init(&disk, fd), 0);
+	fakeblk_init(&fb, f, BLK_ABI_X86_64, 0);
+	cr_assert_eq(blkback_start(&q, &dev, &disk, &fb.at), 0);
+	gfn = fakedom_alloc(f, 1);
+	page = fakedom_page(f, gfn);
+	gref = fakedom_grant(f, gfn, 0);
+}
+
+static bool failed(int ms)
+{
+	struct pollfd p = { .fd = dev.fail_fd, .events = POLLIN };
+
+	return poll(&p, 1, ms) > 0;
+}
+
+/* However it was treated, nothing stays pinned and the image is whole. */
+static void tear_down(void)
+{
+	static uint8_t now[sizeof(image)];
+
+	blkback_stop(q);
+	for (uint32_t ref = 0; ref < 2048; ref++)
+		cr_assert_eq(gnt_pins(dev.gnt, ref), 0, "%u is pinned", ref);
+	cr_assert_eq(pread(disk.fd, now, sizeof(now), 0), (ssize_t)sizeof(now));
+	cr_expect_eq(memcmp(now, image, sizeof(image)), 0);
+	gnt_free(dev.gnt);
+	dom_free(dev.dom);
+	fakedom_free(f);
+	close(disk.fd);
+	fakedom_run_dir_remove();
+}
+
+TestSuite(blk_peer, .init = set_up, .fini = tear_down, .timeout = 60);
+
+static struct blk_req good_read(void)
+{
+	return (struct blk_req){ .op = BLKIF_OP_READ,
+				 .nseg = 1,
+				 .id = 0xfeedface12345678,
+				 .sector = 16,
+				 .seg[0] = { gref, 0, 7, 0 } };
+}
+
+static void expect_alive(void)
+{
+	struct blk_req req = good_read();
+
+	memset(page, 0, 4096);
+	cr_assert_eq(fakeblk_do(&fb, &req), BLKIF_RSP_OKAY);
+	cr_expect_eq(memcmp(page, image + 16 * DISK_SECTOR, 4096), 0);
+	cr_expect(!failed(0));
+}
+
+/* BE-10 and more: a bad request is an error response and moves no byte. */
+Test(blk_peer, bad_requests)
+{
+	struct blk_req good = good_read(), bad[24];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		bad[i] = good;
+	bad[n++].nseg = 0;
+	bad[n++].nseg = 12;
+	bad[n++].nseg = 255;
+	bad[n++].seg[0].last = 8;
+	bad[n++].seg[0].last = 255;
+	bad[n++].seg[0].first = 255;
+	bad[n].seg[0].first = 4;
+	bad[n++].seg[0].last = 3;
+	bad[n++].sector = SECTORS - 7;
+	bad[n++].sector = SECTORS;
+	bad[n++].sector = UINT64_MAX;
+	bad[n++].sector = UINT64_MAX / 512 + 1;
+	bad[n++].seg[0].gref = 0;
+	bad[n++].seg[0].gref = gref + 1;
+	bad[n++].seg[0].gref = UINT32_MAX;
+	bad[n].op = BLKIF_OP_WRITE;
+	bad[n++].sector = SECTORS;
+	bad[n].indirect = true; /* its page is no list of segments we allow */
+	bad[n].nseg = 257;
+	bad[n++].gref = gref;
+	bad[n].indirect = true;
+	bad[n++].gref = UINT32_MAX;
+	bad[n].indirect = true;
+	bad[n].op = BLKIF_OP_FLUSH_DISKCACHE;
+	bad[n++].gref = gref;
+	bad[n].op = BLKIF_OP_DISCARD;
+	bad[n++].nsectors = UINT64_MAX;
+	bad[n].op = BLKIF_OP_DISCARD;
+	bad[n++].nsectors = 0;
+	memset(page, 0x5a, 4096);
+	for (size_t i = 0; i < n; i++) {
+		cr_expect_eq(fakeblk_do(&fb, &bad[i]), BLKIF_RSP_ERROR,
+			     "bad request %zu", i);
+		for (int b = 0; b < 4096; b++)
+			cr_assert_eq(page[b], 0x5a, "request %zu moved", i);
+	}
+	bad[0] = good;
+	bad[0].op = 200;
+	cr_expect_eq(fakeblk_do(&fb, &bad[0]), BLKIF_RSP_EOPNOTSUPP);
+	bad[0].op = BLKIF_OP_WRITE_BARRIER;
+	cr_expect_eq(fakeblk_do(&fb, &bad[0]), BLKIF_RSP_EOPNOTSUPP);
+	expect_alive();
+}
+
+/* A good segment before the bad one is let go again. */
+Test(blk_peer, half_good)
+{
+	struct blk_req req = good_read();
+
+	req.nseg = 3;
+	req.seg[1] = req.seg[0];
+	req.seg[2] = (struct blk_seg){ gref + 500, 0, 7, 0 };
+	for (int i = 0; i < 100; i++)
+		cr_assert_eq(fakeblk_do(&fb, &req), BLKIF_RSP_ERROR);
+	cr_expect_eq(gnt_pins(dev.gnt, gref), 0);
+	expect_alive();
+}
+
+Test(blk_peer, read_only_page_is_not_written)
+{
+	uint64_t gfn = fakedom_alloc(f, 1);
+	uint32_t ro = fakedom_grant(f, gfn, GTF_readonly);
+	struct blk_req req = good_read();
+
+	req.seg[0].gref = ro;
+	cr_expect_eq(fakeblk_do(&fb, &req), BLKIF_RSP_ERROR);
+	cr_expect_eq(*(uint8_t *)fakedom_page(f, gfn), 0);
+	expect_alive();
+}
+
+/* NB-08: special pages are refused; a ring page only spoils itself. */
+Test(blk_peer, special_pages)
+{
+	static const uint32_t frames[] = { FAKEDOM_STORE_GFN,
+					   FAKEDOM_CONSOLE_GFN, 0xfee00,
+					   UINT32_MAX };
+	struct blk_req req = good_read();
+	uint32_t ref = fakedom_grant(f, 1, 0);
+
+	req.seg[0].gref = ref;
+	for (size_t i = 0; i < ARRAY_SIZE(frames); i++) {
+		fakedom_entry(f, ref)->frame = frames[i];
+		cr_expect_eq(fakeblk_do(&fb, &req), BLKIF_RSP_ERROR);
+	}
+	for (int i = 0; i < 4096; i++)
+		cr_assert_eq(((uint8_t *)fakedom_store_page(f))[i], 0);
+	expect_alive();
+}
+
+/* NB-05: 32 requests of one id, pages and kinds mixed: one answer each. */
+Test(blk_peer, same_id_everywhere)
+{
+	struct blk_req req = good_read();
+	int16_t status;
+	uint64_t id;
+	uint8_t op;
+	int errors = 0;
+
+	for (int i = 0; i < 32; i++) {
+		req = good_read();
+		if (i % 4 == 3)
+			req.nseg = 99;
+		if (i % 4 == 2)
+			req = (struct blk_req){ .op = BLKIF_OP_FLUSH_DISKCACHE,
+						.id = req.id };
+		fakeblk_put(&fb, &req);
+	}
+	fakeblk_push(&fb);
+	for (int i = 0; i < 32; i++) {
+		cr_assert_eq(fakeblk_take(&fb, 10000, &id, &op, &status), 1);
+		cr_expect_eq(id, req.id);
+		errors += status != BLKIF_RSP_OKAY;
+	}
+	cr_expect_eq(errors, 8);
+	cr_expect_eq(fakeblk_take(&fb, 50, &id, &op, &status), 0);
+	expect_alive();
+}
+
+struct claim {
+	char name[32];
+	uint32_t prod;
+};
+
+ParameterizedTestParameters(blk_peer, impossible_producer)
+{
+	static struct claim t[] = {
+		{ "one too many", 33 + 1 },
+		{ "far ahead", 0x80000000 },
+		{ "backwards", 0 },
+		{ "backwards, wrapped", UINT32_MAX },
+	};
+
+	return cr_make_param_array(struct claim, t, ARRAY_SIZE(t));
+}
+
+/* BE-05: the connection ends at once; the thread does not run on. */
+ParameterizedTest(struct claim *t, blk_peer, impossible_producer)
+{
+	_Atomic uint32_t *ring = fakedom_page(f, fb.gfn);
+
+	expect_alive(); /* one request made, one answered */
+	atomic_store(ring, t->prod);
+	fakedom_send(f, fb.at.port);
+	cr_expect(failed(1000), "%s", t->name);
+	cr_expect_not_null(strstr(atomic_load(&dev.failure), "ring"));
+	fakedom_wait(f, fb.at.port, 0);
+	atomic_store(ring, 2); /* repentance changes nothing */
+	fakedom_send(f, fb.at.port);
+	cr_expect(!fakedom_wait(f, fb.at.port, 50));
+}
+
+/* A storm of events without work: served as if there were none. */
+Test(blk_peer, event_storm)
+{
+	for (int i = 0; i < 100000; i++)
+		fakedom_send(f, fb.at.port);
+	expect_alive();
+}
+
+/* One entry's permission comes and goes while its page is asked for. */
+static _Atomic bool flipping;
+
+static void *flip_entry(void *arg)
+{
+	grant_entry_v1_t *e = fakedom_entry(f, *(uint32_t *)arg);
+	uint64_t good, bad = 0;
+	int which = 0;
+
+	memcpy(&good, e, sizeof(good));
+	while (flipping) {
+		/* Flags, domid and frame, each alone and together. */
+		switch (which++ % 4) {
+		case 0:
+			__atomic_store_n(&e->flags, 0, __ATOMIC_RELAXED);
+			break;
+		case 1:
+			__atomic_store_n(&e->domid, 9, __ATOMIC_RELAXED);
+			break;
+		case 2:
+			__atomic_store_n(&e->frame, FAKEDOM_STORE_GFN,
+					 __ATOMIC_RELAXED);
+			break;
+		default:
+			__atomic_store_n((uint64_t *)(void *)e, bad,
+					 __ATOMIC_RELAXED);
+		}
+		__atomic_store_n((uint64_t *)(void *)e, good, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+Test(blk_peer, grants_change_under_us)
+{
+	struct blk_req req = good_read();
+	uint64_t gfn = fakedom_alloc(f, 1);
+	uint32_t ref = fakedom_grant(f, gfn, 0);
+	int status, seen[2] = { 0 };
+	pthread_t t;
+
+	req.seg[0].gref = ref;
+	flipping = true;
+	cr_assert_eq(pthread_create(&t, NULL, flip_entry, &ref), 0);
+	for (int i = 0; i < 5000; i++) {
+		status = fakeblk_do(&fb, &req);
+		cr_assert(status == BLKIF_RSP_OKAY || status == BLKIF_RSP_ERROR,
+			  "status %d", status);
+		seen[status == BLKIF_RSP_OKAY]++;
+	}
+	flipping = false;
+	pthread_join(t, NULL);
+	cr_log_info("%d served, %d refused", seen[1], seen[0]);
+	cr_expect_eq(gnt_pins(dev.gnt, ref), 0);
+	for (int i = 0; i < 4096; i++)
+		cr_assert_eq(((uint8_t *)fakedom_store_page(f))[i], 0,
+			     "a frame was read twice");
+	expect_alive();
+}
+
+/*
+ * The bytes of a request change while it is taken.  What is used must be what was
+ * judged: reads go to this page only, within it, and writes nowhere.
+ */
+static void *flip_slot(void *arg)
+{
+	uint8_t *slot = (uint8_t *)fakedom_page(f, fb.gfn) + 64;
+	unsigned int seed = 1;
+
+	(void)arg;
+	while (flipping) {
+		int byte = rand_r(&seed) % 48; /* header, two segments */
+		uint8_t *at = slot + (rand_r(&seed) % 32) * 112 + byte;
+		uint8_t was = __atomic_load_n(at, __ATOMIC_RELAXED);
+
+		if (byte == 0) /* turn it into anything but a write */
+			__atomic_store_n(at,
+					 (uint8_t)(rand_r(&seed) % 2 ? 6 : 200),
+					 __ATOMIC_RELAXED);
+		else
+			__atomic_store_n(at, (uint8_t)rand_r(&seed),
+					 __ATOMIC_RELAXED);
+		__atomic_store_n(at, was, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+Test(blk_peer, requests_change_under_us)
+{
+	uint64_t guard = fakedom_alloc(f, 2);
+	struct blk_req req;
+	int16_t status;
+	uint64_t id;
+	uint8_t op;
+	pthread_t t;
+
+	flipping = true;
+	cr_assert_eq(pthread_create(&t, NULL, flip_slot, NULL), 0);
+	for (int i = 0; i < 3000; i++) {
+		req = good_read();
+		for (int k = 0; k < 8; k++)
+			fakeblk_put(&fb, &req);
+		fakeblk_push(&fb);
+		for (int k = 0; k < 8; k++)
+			cr_assert_eq(
+				fakeblk_take(&fb, 10000, &id, &op, &status), 1);
+	}
+	flipping = false;
+	pthread_join(t, NULL);
+	for (int i = 0; i < 8192; i++)
+		cr_assert_eq(((uint8_t *)fakedom_page(f, guard))[i], 0);
+	expect_alive();
+}
+
+/* Indirect segments change while they are copied out. */
+static void *flip_segs(void *arg)
+{
+	uint8_t *at = arg;
+	unsigned int seed = 1;
+
+	while (flipping) {
+		uint8_t *p =
+			at + 4 + (rand_r(&seed) % 64) * 8 + rand_r(&seed) % 2;
+
+		__atomic_store_n(p, 200, __ATOMIC_RELAXED);
+		__atomic_store_n(p, p[0] % 2 ? 7 : 7, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+Test(blk_peer, indirect_segments_change_under_us)
+{
+	uint64_t gfn = fakedom_alloc(f, 1), guard = fakedom_alloc(f, 1);
+	struct blk_seg *seg = fakedom_page(f, gfn);
+	struct blk_req req = { .op = BLKIF_OP_READ,
+			       .indirect = true,
+			       .nseg = 64,
+			       .gref = fakedom_grant(f, gfn, 0) };
+	pthread_t t;
+	int status;
+
+	for (int i = 0; i < 64; i++)
+		seg[i] = (struct blk_seg){ gref, 7, 7, 0 };
+	flipping = true;
+	cr_assert_eq(pthread_create(&t, NULL, flip_segs, seg), 0);
+	for (int i = 0; i < 3000; i++) {
+		status = fakeblk_do(&fb, &req);
+		cr_assert(status == BLKIF_RSP_OKAY ||
+			  status == BLKIF_RSP_ERROR);
+	}
+	flipping = false;
+	pthread_join(t, NULL);
+	for (int i = 0; i < 4096; i++)
+		cr_assert_eq(((uint8_t *)fakedom_page(f, guard))[i], 0);
+	expect_alive();
+}
+
+/* BE-07: nothing of ours shows in responses' padding. */
+Test(blk_peer, padding_is_zero)
+{
+	uint8_t *slot = (uint8_t *)fakedom_page(f, fb.gfn) + 64;
+	struct blk_req req = good_read();
+
+	memset(slot, 0xaa, 32 * 112);
+	req.nseg = 200;
+	cr_assert_eq(fakeblk_do(&fb, &req), BLKIF_RSP_ERROR);
+	cr_expect_eq(slot[9], 0);
+	for (int i = 12; i < 16; i++)
+		cr_expect_eq(slot[i], 0, "byte %d", i);
+}
+
+/* Rings that cannot be: each refused, nothing left bound or pinned. */
+Test(blk_peer, bad_rings)
+{
+	struct fakeblk other;
+	struct blk_queue *oq;
+	struct blk_ring bad;
+
+	fakeblk_init(&other, f, BLK_ABI_X86_32, 2);
+	for (int i = 0; i < 200; i++) {
+		bad = other.at;
+		bad.gref[3] = 2000;
+		cr_expect_eq(blkback_start(&oq, &dev, &disk, &bad), -ENOENT);
+		bad = other.at;
+		bad.port = 60;
+		cr_expect_eq(blkback_start(&oq, &dev, &disk, &bad), -EINVAL);
+		bad.port = fb.at.port; /* another queue's */
+		cr_expect_eq(blkback_start(&oq, &dev, &disk, &bad), -EINVAL);
+		bad.npages = 3;
+		cr_expect_eq(blkback_start(&oq, &dev, &disk, &bad), -EINVAL);
+	}
+	for (unsigned int i = 0; i < 4; i++)
+		cr_expect_eq(gnt_pins(dev.gnt, other.at.gref[i]), 0);
+	cr_expect(!fakedom_bound(f, other.at.port));
+	cr_assert_eq(blkback_start(&oq, &dev, &disk, &other.at), 0);
+	blkback_stop(oq);
+	expect_alive();
+}
+
+/* BE-09, NB-09: stop at any moment of a full queue; what was taken is done. */
+Test(blk_peer, stop_under_load)
+{
+	struct blk_req req = good_read();
+
+	for (int i = 0; i < 200; i++) {
+		struct fakeblk other;
+		struct blk_queue *oq;
+
+		if (i % 10 == 0)
+			fakeblk_init(&other, f, BLK_ABI_X86_64, 0);
+		memset(fakedom_page(f, other.gfn), 0, 4096);
+		ring_front_init(&other.ring,
+				(void *[]){ fakedom_page(f, other.gfn) }, 1,
+				112)
+			? abort()
+			: (void)0;
+		cr_assert_eq(blkback_start(&oq, &dev, &disk, &other.at), 0);
+		for (int k = 0; k < 32; k++)
+			fakeblk_put(&other, &req);
+		fakeblk_push(&other);
+		if (i % 3)
+			usleep((useconds_t)(i % 20) * 10);
+		blkback_stop(oq);
+	}
+	cr_expect_eq(gnt_pins(dev.gnt, gref), 0);
+	expect_alive();
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// tests/lib/fakeblk.c - one ring of a block frontend, scripted by a test.
+#include "tests/lib/fakeblk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xen/io/blkif.h>
+
+static void must(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "fakeblk: %s\n", what);
+	abort();
+}
+
+void fakeblk_init(struct fakeblk *fb, struct fakedom *dom, enum blk_abi abi,
+		  unsigned int order)
+{
+	void *page[BLK_MAX_PAGES];
+
+	*fb = (struct fakeblk){ .dom = dom, .layout = &blk_layouts[abi] };
+	fb->at.abi = abi;
+	fb->at.npages = 1u << order;
+	fb->gfn = fakedom_alloc(dom, fb->at.npages);
+	for (unsigned int i = 0; i < fb->at.npages; i++)
+		page[i] = fakedom_page(dom, fb->gfn + i);
+	must(!ring_front_init(&fb->ring, page, fb->at.npages, fb->layout->slot),
+	     "ring");
+	for (unsigned int i = 0; i < fb->at.npages; i++)
+		fb->at.gref[i] = fakedom_grant(dom, fb->gfn + i, 0);
+	fb->at.port = fakedom_port(dom);
+}
+
+void fakeblk_put(struct fakeblk *fb, const struct blk_req *req)
+{
+	const struct blk_layout *l = fb->layout;
+	uint8_t slot[RING_SLOT_MAX] = { 0 };
+
+	memcpy(slot + l->id, &req->id, sizeof(req->id));
+	memcpy(slot + l->sector, &req->sector, sizeof(req->sector));
+	if (req->indirect) {
+		slot[0] = BLKIF_OP_INDIRECT;
+		slot[1] = req->op;
+		memcpy(slot + 2, &req->nseg, sizeof(req->nseg));
+		memcpy(slot + l->grefs, &req->gref, sizeof(req->gref));
+	} else {
+		slot[0] = req->op;
+		slot[1] = (uint8_t)req->nseg;
+		if (req->op == BLKIF_OP_DISCARD)
+			memcpy(slot + l->rest, &req->nsectors,
+			       sizeof(req->nsectors));
+		else
+			memcpy(slot + l->rest, req->seg, sizeof(req->seg));
+	}
+	must(!ring_front_put(&fb->ring, slot, l->slot), "ring is full");
+}
+
+void fakeblk_push(struct fakeblk *fb)
+{
+	if (ring_front_push(&fb->ring))
+		fakedom_send(fb->dom, fb->at.port);
+}
+
+int fakeblk_take(struct fakeblk *fb, int ms, uint64_t *id, uint8_t *op,
+		 int16_t *status)
+{
+	uint8_t rsp[16];
+	int ret;
+
+	for (;;) {
+		ret = ring_front_take(&fb->ring, rsp, fb->layout->rsp);
+		if (ret)
+			break;
+		if (!ring_front_arm(&fb->ring, 1) &&
+		    !fakedom_wait(fb->dom, fb->at.port, ms))
+			return 0;
+	}
+	if (ret > 0) {
+		memcpy(id, rsp, sizeof(*id));
+		*op = rsp[8];
+		memcpy(status, rsp + 10, sizeof(*status));
+	}
+	return ret;
+}
+
+int fakeblk_do(struct fakeblk *fb, const struct blk_req *req)
+{
+	int16_t status;
+	uint64_t id;
+	uint8_t op;
+
+	fakeblk_put(fb, req);
+	fakeblk_push(fb);
+	if (fakeblk_take(fb, 10000, &id, &op, &status) != 1)
+		return 1;
+	must(id == req->id, "another request's response");
+	must(op == (req->indirect ? BLKIF_OP_INDIRECT : req->op), "operation");
+	return status;
+}

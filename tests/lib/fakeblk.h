@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tests/lib/fakeblk.h - one ring of a block frontend, scripted by a test. */
+#ifndef TESTS_LIB_FAKEBLK_H
+#define TESTS_LIB_FAKEBLK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dom0-backend/blkback.h"
+#include "ring/ring.h"
+#include "tests/lib/fakedom.h"
+
+/**
+ * struct fakeblk - A ring in the guest's memory, with its event channel.
+ * @at: What the frontend writes to the store of it.
+ */
+struct fakeblk {
+	struct fakedom *dom;
+	const struct blk_layout *layout;
+	struct ring_front ring;
+	struct blk_ring at;
+	uint64_t gfn; /* of the first ring page */
+};
+
+/** fakeblk_init() - Lay out and grant a ring of 2^@order pages. */
+void fakeblk_init(struct fakeblk *fb, struct fakedom *dom, enum blk_abi abi,
+		  unsigned int order);
+
+/**
+ * fakeblk_put() - Put a request as it is, true or not; not yet visible.
+ *
+ * An indirect one has its segments in the page behind @req->gref already.
+ */
+void fakeblk_put(struct fakeblk *fb, const struct blk_req *req);
+
+/** fakeblk_push() - Show what was put; send if the backend wants to know. */
+void fakeblk_push(struct fakeblk *fb);
+
+/**
+ * fakeblk_take() - Wait for a response.
+ * @ms: At most this long.
+ *
+ * Return: 1 and @id, @op, @status; 0 if there was none; -EPROTO if the backend
+ * has spoilt the ring.
+ */
+int fakeblk_take(struct fakeblk *fb, int ms, uint64_t *id, uint8_t *op,
+		 int16_t *status);
+
+/** fakeblk_do() - Put one request, wait; Return: its status, or 1 for none. */
+int fakeblk_do(struct fakeblk *fb, const struct blk_req *req);
+
+#endif
