@@ -15,7 +15,7 @@ declare -A group=(
 		lz4 mmdebstrap e2fsprogs iproute2 iputils-ping procps
 		util-linux ca-certificates"
 	[lint]="clang clang-format clang-tidy cppcheck shellcheck mandoc"
-	[bench]="qemu-system-x86 fio iperf3 gnuplot-nox python3-minimal"
+	[bench]="qemu-system-x86 gnuplot-nox"
 )
 
 want=()

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tests/e2e/lab_bad_input.sh - every mistake gets one clear line and leaves
 # nothing behind.
+# shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 kernel=$(kernel_of 6.12-cloud)

@@ -4,6 +4,7 @@
 #
 # Kernels x vCPUs x memory x initramfs compression: each value of each is met
 # with each kernel.
+# shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 ip link add xenbr0 type bridge

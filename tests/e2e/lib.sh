@@ -45,7 +45,11 @@ wait_for() {
 	done
 }
 
-kernel_of() { "$project/tests/lab/kernel" --print vmlinuz "$1"; }
+# The lab's cache and the hypervisor's are two.
+kernel_of() {
+	env -u SPLITVISOR_CACHE_DIR "$project/tests/lab/kernel" \
+		--print vmlinuz "$1"
+}
 
 console_log() { echo "$logs/console/guest-$1.log"; }
 

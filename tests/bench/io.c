@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// tests/bench/io.c - measure a disk or a TCP path; static, runs in any guest.
+//
+// usage: io blk FILE rand|seq BLOCK_BYTES DEPTH SECONDS
+//        io serve PORT                    for one client after another
+//        io send|receive|rr HOST PORT SECONDS
+//
+// Prints "RATE per_second OPERATIONS": requests, bytes or round trips a second,
+// and how many operations (64 KiB of a stream) that were in all.
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CHUNK	  65536
+#define RR_BYTES  64
+#define MAX_DEPTH 256
+
+static char chunk[CHUNK];
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static unsigned long number(const char *s, unsigned long max)
+{
+	char *end;
+	unsigned long v = strtoul(s, &end, 10);
+
+	if (!*s || *end || v == 0 || v > max)
+		errx(1, "%s: must be a number from 1 to %lu", s, max);
+	return v;
+}
+
+static void print(double amount, double ops, double seconds)
+{
+	printf("RATE %.1f %.0f\n", amount / seconds, ops);
+}
+
+struct job {
+	int fd;
+	bool random;
+	uint64_t blocks, next, seed, size;
+	char *buf[MAX_DEPTH];
+};
+
+static void queue_read(struct io_uring *ring, struct job *j, uint64_t slot)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+	uint64_t block = j->next++ % j->blocks;
+
+	if (j->random) {
+		j->seed = j->seed * 6364136223846793005u + 1442695040888963407u;
+		block = (j->seed >> 24) % j->blocks;
+	}
+	io_uring_prep_read(sqe, j->fd, j->buf[slot], (unsigned int)j->size,
+			   block * j->size);
+	io_uring_sqe_set_data64(sqe, slot);
+}
+
+static int block(char **arg)
+{
+	struct job j = { .seed = 1, .random = !strcmp(arg[1], "rand") };
+	unsigned long depth = number(arg[3], MAX_DEPTH);
+	double seconds = (double)number(arg[4], 3600), t0, t;
+	struct io_uring_cqe *cqe;
+	struct io_uring ring;
+	uint64_t bytes, done = 0;
+
+	j.size = number(arg[2], 1u << 24);
+	j.fd = open(arg[0], O_RDONLY | O_DIRECT);
+	if (j.fd < 0)
+		err(1, "%s", arg[0]);
+	if (ioctl(j.fd, BLKGETSIZE64, &bytes) < 0)
+		bytes = (uint64_t)lseek(j.fd, 0, SEEK_END);
+	j.blocks = (bytes < 256u << 20 ? bytes : 256u << 20) / j.size;
+	if (!j.blocks)
+		errx(1, "%s: smaller than a block", arg[0]);
+	if (io_uring_queue_init(MAX_DEPTH, &ring, 0) < 0)
+		errx(1, "no io_uring here");
+	t0 = now();
+	for (unsigned long i = 0; i < depth; i++) {
+		if (posix_memalign((void **)&j.buf[i], 4096, j.size))
+			errx(1, "no memory for %lu blocks", depth);
+		queue_read(&ring, &j, i);
+	}
+	do {
+		if (io_uring_submit_and_wait(&ring, 1) < 0)
+			errx(1, "io_uring_submit_and_wait failed");
+		while (!io_uring_peek_cqe(&ring, &cqe)) {
+			if (cqe->res != (int)j.size)
+				errx(1, "%s: read gave %d", arg[0], cqe->res);
+			done++;
+			queue_read(&ring, &j, io_uring_cqe_get_data64(cqe));
+			io_uring_cqe_seen(&ring, cqe);
+		}
+		t = now() - t0;
+	} while (t < seconds);
+	print((double)done, (double)done, t);
+	return 0;
+}
+
+static bool move(int fd, size_t len, bool sending)
+{
+	for (size_t at = 0; at < len;) {
+		ssize_t n =
+			sending ? send(fd, chunk + at, len - at, MSG_NOSIGNAL)
+				: recv(fd, chunk + at, len - at, 0);
+
+		if (n <= 0)
+			return false;
+		at += (size_t)n;
+	}
+	return true;
+}
+
+static void no_delay(int fd)
+{
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int)) <
+	    0)
+		err(1, "TCP_NODELAY");
+}
+
+static int serve(char **arg)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	int one = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	at.sin_port = htons((uint16_t)number(arg[0], 65535));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 ||
+	    listen(fd, 4) < 0)
+		err(1, "port %s", arg[0]);
+	for (;;) {
+		int c = accept(fd, NULL, NULL);
+		char what = 0;
+
+		if (c < 0)
+			err(1, "accept");
+		no_delay(c);
+		if (recv(c, &what, 1, 0) != 1)
+			what = 0;
+		if (what == 's')
+			while (move(c, CHUNK, false))
+				;
+		else if (what == 'r')
+			while (move(c, CHUNK, true))
+				;
+		else if (what == 'p')
+			while (move(c, RR_BYTES, false) &&
+			       move(c, RR_BYTES, true))
+				;
+		close(c);
+	}
+}
+
+static int client(const char *what, char **arg)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET };
+	double seconds = (double)number(arg[2], 3600), t0, t, n = 0;
+	bool rr = !strcmp(what, "rr"), sending = !strcmp(what, "send");
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	to.sin_port = htons((uint16_t)number(arg[1], 65535));
+	if (inet_pton(AF_INET, arg[0], &to.sin_addr) != 1)
+		errx(1, "%s: not an IPv4 address", arg[0]);
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
+		err(1, "connect %s:%s", arg[0], arg[1]);
+	no_delay(fd);
+	if (send(fd, rr ? "p" : sending ? "s" : "r", 1, 0) != 1)
+		err(1, "send");
+	t0 = now();
+	do {
+		bool ok = rr ? move(fd, RR_BYTES, true) &&
+					  move(fd, RR_BYTES, false)
+			     : move(fd, CHUNK, sending);
+
+		if (!ok)
+			errx(1, "the connection broke");
+		n++;
+		t = now() - t0;
+	} while (t < seconds);
+	print(rr ? n : n * CHUNK, n, t);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 7 && !strcmp(argv[1], "blk"))
+		return block(argv + 2);
+	if (argc == 3 && !strcmp(argv[1], "serve"))
+		return serve(argv + 2);
+	if (argc == 5 &&
+	    (!strcmp(argv[1], "send") || !strcmp(argv[1], "receive") ||
+	     !strcmp(argv[1], "rr")))
+		return client(argv[1], argv + 2);
+	errx(2, "usage: io blk FILE rand|seq BYTES DEPTH SECONDS | serve PORT |"
+		" send|receive|rr HOST PORT SECONDS");
+}
