@@ -88,6 +88,7 @@ tools_src := tools/xl_build.c tools/xl_cfg.c tools/xl_cfg_dev.c \
 	tools/xl_run.c tools/xl_store.c tools/xl_tree.c
 testlib_src := tests/lib/fakeblk.c tests/lib/fakedom.c tests/lib/netns.c
 testlib_src += tests/lib/toykernel.c
+testlib_src += tests/lib/toykernel.c
 
 # Program: its main file; libraries it uses, in link order; system libraries.
 programs :=
