@@ -73,7 +73,7 @@ stage_modules()
 	shift 2
 	mkdir -p "$to"
 	module_files "$dir" "$@" | while read -r file; do
-		objcopy --strip-unneeded -R .BTF -R .BTF.base "$file" \
+		objcopy --strip-debug -R .BTF -R .BTF.base "$file" \
 			"$to/${file##*/}"
 		echo "${file##*/}"
 	done >"$to/order"
