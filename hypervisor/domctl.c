@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// hypervisor/domctl.c - the domain socket's server half.
+#include "hypervisor/domctl.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/domsock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/sock.h"
+#include "hypervisor/layout.h"
+#include "hypervisor/stats.h"
+#include "hypervisor/vcpu.h"
+#include "hypervisor/vm.h"
+
+/*
+ * How it works
+ *
+ * One message in, one message out, in order; base/domsock.h is the protocol.
+ * Each call is a row of the table below with the roles that may make it, checked
+ * in one place.  Nothing waits for a client: one whose socket is full, or that
+ * breaks the protocol, is disconnected.  When a client goes, its event channels
+ * fall back to unbound.
+ */
+
+/** struct client - A connection. */
+struct client {
+	int fd; /* -1: free place */
+	bool greeted;
+	bool events;
+	enum dom_role role;
+	char device[64]; /* escaped, for the log */
+};
+
+struct domctl {
+	struct vm *vm;
+	int listener;
+	bool announced;
+	bool crowded; /* accept() failed for want of descriptors */
+	struct log_limit limit;
+	char path[PATH_MAX];
+	unsigned int n; /* places of client[] in use or freed */
+	struct client client[DOMCTL_MAX_CLIENTS];
+};
+
+/** struct answer - What goes back besides the message. */
+struct answer {
+	int fds[SOCK_MAX_FDS]; /* borrowed */
+	size_t nfds;
+	bool end; /* the domain is to be destroyed */
+};
+
+static void fill_info(struct vm *vm, struct dom_info *info)
+{
+	bool running = false;
+
+	*info = (struct dom_info){
+		.domid = vm->cfg.domid,
+		.vcpus_max = vm->cfg.vcpus_max,
+		.vcpus_online = vm->cfg.vcpus_online,
+		.backend_domid = VM_BACKEND,
+		.start_ns = vm->start_ns,
+		.store_gfn = LAYOUT_STORE >> SV_PAGE_SHIFT,
+		.console_gfn = LAYOUT_CONSOLE >> SV_PAGE_SHIFT,
+		.store_port = EVTCHN_STORE,
+		.console_port = EVTCHN_CONSOLE,
+		.pid = (uint32_t)getpid(),
+	};
+	memcpy(info->uuid, vm->cfg.uuid, sizeof(info->uuid));
+	snprintf(info->name, sizeof(info->name), "%s", vm->cfg.name);
+	for (unsigned int i = 0; i < vm->nvcpus; i++) {
+		info->cpu_ns += vcpu_cpu_ns(&vm->vcpus[i]);
+		running = running || vcpu_running(&vm->vcpus[i]);
+	}
+	pthread_mutex_lock(&vm->lock);
+	info->ram_kib = memory_pages(vm) * (SV_PAGE_SIZE / 1024);
+	info->reason = vm->reason;
+	if (vm->paused)
+		info->state |= DOM_PAUSED;
+	if (vm->shutdown)
+		info->state |= DOM_SHUTDOWN;
+	if (!(info->state & (DOM_PAUSED | DOM_SHUTDOWN)))
+		info->state |= running ? DOM_RUNNING : DOM_BLOCKED;
+	pthread_mutex_unlock(&vm->lock);
+}
+
+static int do_info(struct domctl *d, struct client *c, struct dom_msg *msg,
+		   struct answer *a)
+{
+	(void)c;
+	(void)a;
+	fill_info(d->vm, &msg->u.info);
+	return 0;
+}
+
+static int do_hello(struct domctl *d, struct client *c, struct dom_msg *msg,
+		    struct answer *a)
+{
+	size_t len = strnlen(msg->u.hello.device, sizeof(msg->u.hello.device));
+
+	if (c->greeted || msg->u.hello.role >= DOM_NROLES)
+		return -EINVAL;
+	c->greeted = true;
+	c->role = msg->u.hello.role;
+	c->events = msg->u.hello.events;
+	util_escape(c->device, sizeof(c->device), msg->u.hello.device, len);
+	return do_info(d, c, msg, a);
+}
+
+static int do_memmap(struct domctl *d, struct client *c, struct dom_msg *msg,
+		     struct answer *a)
+{
+	(void)c;
+	guestmem_memmap(d->vm->mem, &msg->u.memmap);
+	a->fds[a->nfds++] = d->vm->mem->fd;
+	return 0;
+}
+
+static int do_page(struct domctl *d, struct client *c, struct dom_msg *msg,
+		   struct answer *a)
+{
+	bool store = c->role == DOM_ROLE_STORE;
+
+	msg->u.page.gfn = (store ? LAYOUT_STORE : LAYOUT_CONSOLE) >>
+			  SV_PAGE_SHIFT;
+	msg->u.page.port = store ? EVTCHN_STORE : EVTCHN_CONSOLE;
+	a->fds[a->nfds++] = store ? d->vm->store.fd : d->vm->console.fd;
+	return 0;
+}
+
+static int do_grant_frames(struct domctl *d, struct client *c,
+			   struct dom_msg *msg, struct answer *a)
+{
+	uint32_t first = msg->u.frames.first;
+
+	(void)c;
+	memset(&msg->u, 0, sizeof(msg->u));
+	pthread_mutex_lock(&d->vm->lock);
+	gnttab_frames(d->vm, first, &msg->u.frames);
+	pthread_mutex_unlock(&d->vm->lock);
+	a->fds[a->nfds++] = d->vm->gnttab.fd;
+	return 0;
+}
+
+/* Which ports a role may bind: its own, or, for backends, all but those. */
+static bool may_bind(enum dom_role role, uint32_t port)
+{
+	switch (role) {
+	case DOM_ROLE_STORE:
+		return port == EVTCHN_STORE;
+	case DOM_ROLE_CONSOLE:
+		return port == EVTCHN_CONSOLE;
+	default:
+		return port != EVTCHN_STORE && port != EVTCHN_CONSOLE;
+	}
+}
+
+static int do_evtchn_bind(struct domctl *d, struct client *c,
+			  struct dom_msg *msg, struct answer *a)
+{
+	uint32_t port = msg->u.port;
+	int ret;
+
+	if (!may_bind(c->role, port))
+		return -EPERM;
+	pthread_mutex_lock(&d->vm->lock);
+	ret = evtchn_client_bind(d->vm, c, port, &a->fds[0], &a->fds[1]);
+	pthread_mutex_unlock(&d->vm->lock);
+	if (!ret)
+		a->nfds = 2;
+	return ret;
+}
+
+static int do_evtchn_close(struct domctl *d, struct client *c,
+			   struct dom_msg *msg, struct answer *a)
+{
+	int ret;
+
+	(void)a;
+	pthread_mutex_lock(&d->vm->lock);
+	ret = evtchn_client_close(d->vm, c, msg->u.port);
+	pthread_mutex_unlock(&d->vm->lock);
+	return ret;
+}
+
+static int do_pause(struct domctl *d, struct client *c, struct dom_msg *msg,
+		    struct answer *a)
+{
+	(void)c;
+	(void)msg;
+	(void)a;
+	vm_pause(d->vm);
+	return 0;
+}
+
+static int do_unpause(struct domctl *d, struct client *c, struct dom_msg *msg,
+		      struct answer *a)
+{
+	(void)c;
+	(void)msg;
+	(void)a;
+	vm_unpause(d->vm);
+	return 0;
+}
+
+static int do_destroy(struct domctl *d, struct client *c, struct dom_msg *msg,
+		      struct answer *a)
+{
+	(void)d;
+	(void)c;
+	(void)msg;
+	a->end = true;
+	return 0;
+}
+
+static int do_stats(struct domctl *d, struct client *c, struct dom_msg *msg,
+		    struct answer *a)
+{
+	(void)c;
+	(void)a;
+	memset(&msg->u, 0, sizeof(msg->u));
+	stats_fill(d->vm, &msg->u.stats);
+	return 0;
+}
+
+#define ADMIN	(1u << DOM_ROLE_ADMIN)
+#define STORE	(1u << DOM_ROLE_STORE)
+#define CONSOLE (1u << DOM_ROLE_CONSOLE)
+#define BACKEND (1u << DOM_ROLE_BACKEND)
+#define ALL	(ADMIN | STORE | CONSOLE | BACKEND)
+
+static const struct call {
+	const char *name;
+	int (*run)(struct domctl *d, struct client *c, struct dom_msg *msg,
+		   struct answer *a);
+	unsigned int roles;
+} calls[] = {
+	[DOM_HELLO] = { "HELLO", do_hello, ALL },
+	[DOM_INFO] = { "INFO", do_info, ALL },
+	[DOM_MEMMAP] = { "MEMMAP", do_memmap, ADMIN | BACKEND },
+	[DOM_PAGE] = { "PAGE", do_page, STORE | CONSOLE },
+	[DOM_GRANT_FRAMES] = { "GRANT_FRAMES", do_grant_frames, BACKEND },
+	[DOM_EVTCHN_BIND] = { "EVTCHN_BIND", do_evtchn_bind,
+			      STORE | CONSOLE | BACKEND },
+	[DOM_EVTCHN_CLOSE] = { "EVTCHN_CLOSE", do_evtchn_close,
+			       STORE | CONSOLE | BACKEND },
+	[DOM_PAUSE] = { "PAUSE", do_pause, ADMIN },
+	[DOM_UNPAUSE] = { "UNPAUSE", do_unpause, ADMIN },
+	[DOM_DESTROY] = { "DESTROY", do_destroy, ADMIN },
+	[DOM_STATS] = { "STATS", do_stats, ADMIN },
+};
+
+_Static_assert(ARRAY_SIZE(calls) == DOM_NTYPES, "one row for each call");
+
+static const char *const role_names[] = {
+	[DOM_ROLE_ADMIN] = "admin",
+	[DOM_ROLE_STORE] = "store",
+	[DOM_ROLE_CONSOLE] = "console",
+	[DOM_ROLE_BACKEND] = "backend",
+};
+
+_Static_assert(ARRAY_SIZE(role_names) == DOM_NROLES, "a name for each role");
+
+static void disconnect(struct domctl *d, struct client *c)
+{
+	pthread_mutex_lock(&d->vm->lock);
+	evtchn_client_gone(d->vm, c);
+	pthread_mutex_unlock(&d->vm->lock);
+	fd_close(&c->fd);
+	d->crowded = false;
+}
+
+/* Make the call, checking what all calls have in common; Return: status. */
+static int call(struct domctl *d, struct client *c, struct dom_msg *msg,
+		struct answer *a)
+{
+	const struct call *row = NULL;
+
+	if (msg->type < ARRAY_SIZE(calls))
+		row = &calls[msg->type];
+	if (!row || !row->run)
+		return -ENOSYS;
+	if (!c->greeted && msg->type != DOM_HELLO)
+		return -EPROTO;
+	if (c->greeted && !(row->roles & 1u << c->role)) {
+		log_limited(&d->limit, LOG_LVL_WARN,
+			    "domain socket: %s %s may not ask for %s",
+			    role_names[c->role], c->device, row->name);
+		return -EPERM;
+	}
+	return row->run(d, c, msg, a);
+}
+
+static int send_shutdown(struct domctl *d, struct client *c)
+{
+	struct dom_msg msg = { .magic = DOM_MAGIC,
+			       .version = DOM_VERSION,
+			       .type = DOM_EV_SHUTDOWN };
+
+	fill_info(d->vm, &msg.u.info);
+	return sock_send_fds(c->fd, &msg, sizeof(msg), NULL, 0);
+}
+
+/* Take one message and answer it; Return: 0, or -errno to disconnect. */
+static int serve(struct domctl *d, struct client *c, bool *end)
+{
+	struct answer a = { .nfds = 0 };
+	int fds[SOCK_MAX_FDS];
+	struct dom_msg msg;
+	size_t nfds;
+	bool hello;
+	int ret;
+
+	ret = sock_recv_fds(c->fd, &msg, sizeof(msg), fds, &nfds);
+	if (ret)
+		return ret == -EAGAIN ? 0 : ret;
+	/* No call takes descriptors. */
+	while (nfds)
+		fd_close(&fds[--nfds]);
+	if (msg.magic != DOM_MAGIC || msg.version != DOM_VERSION ||
+	    msg.seq == 0)
+		return -EPROTO;
+	hello = msg.type == DOM_HELLO;
+	msg.status = call(d, c, &msg, &a);
+	if (msg.status) {
+		memset(&msg.u, 0, sizeof(msg.u));
+		a.nfds = 0;
+	}
+	ret = sock_send_fds(c->fd, &msg, sizeof(msg), a.fds, a.nfds);
+	*end = *end || a.end;
+	/* The event is a state, not an edge: whoever comes late has it too. */
+	if (!ret && hello && c->events && d->announced)
+		ret = send_shutdown(d, c);
+	return ret;
+}
+
+static struct client *free_place(struct domctl *d)
+{
+	for (unsigned int i = 0; i < d->n; i++) {
+		if (d->client[i].fd < 0)
+			return &d->client[i];
+	}
+	return d->n < DOMCTL_MAX_CLIENTS ? &d->client[d->n++] : NULL;
+}
+
+static void accept_client(struct domctl *d)
+{
+	int fd = accept4(d->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct client *c;
+
+	if (fd < 0) {
+		/* Do not spin: wait until a client leaves. */
+		d->crowded = errno == EMFILE || errno == ENFILE;
+		return;
+	}
+	c = sock_peer_trusted(fd) ? free_place(d) : NULL;
+	if (!c) {
+		log_limited(&d->limit, LOG_LVL_WARN,
+			    "domain socket: a client is turned away (not ours, "
+			    "or more than %u)",
+			    DOMCTL_MAX_CLIENTS);
+		fd_close(&fd);
+		return;
+	}
+	*c = (struct client){ .fd = fd };
+}
+
+int domctl_new(struct domctl **out, struct vm *vm, const char *path)
+{
+	struct domctl *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return -ENOMEM;
+	d->vm = vm;
+	snprintf(d->path, sizeof(d->path), "%s", path);
+	d->listener = sock_listen(path, SOCK_SEQPACKET);
+	if (d->listener < 0) {
+		int ret = d->listener;
+
+		free(d);
+		return ret;
+	}
+	*out = d;
+	return 0;
+}
+
+void domctl_free(struct domctl *d)
+{
+	if (!d)
+		return;
+	for (unsigned int i = 0; i < d->n; i++) {
+		if (d->client[i].fd >= 0)
+			disconnect(d, &d->client[i]);
+	}
+	unlink(d->path);
+	fd_close(&d->listener);
+	free(d);
+}
+
+/* One entry for each place, so that indices match. */
+unsigned int domctl_pollfds(struct domctl *d,
+			    struct pollfd fds[DOMCTL_MAX_POLL])
+{
+	unsigned int n = 0;
+
+	fds[n++] = (struct pollfd){ .fd = d->crowded ? -1 : d->listener,
+				    .events = POLLIN };
+	for (unsigned int i = 0; i < d->n; i++)
+		fds[n++] = (struct pollfd){ .fd = d->client[i].fd,
+					    .events = POLLIN };
+	return n;
+}
+
+bool domctl_serve(struct domctl *d, const struct pollfd *fds, unsigned int n)
+{
+	struct client *c;
+	bool end = false;
+	int ret;
+
+	/*
+	 * Those that have gone first: the successor of a dead worker may wait
+	 * in the same round for the ports that it left.
+	 */
+	for (unsigned int i = 1; i < n; i++) {
+		if (fds[i].fd >= 0 && fds[i].revents & (POLLHUP | POLLERR))
+			disconnect(d, &d->client[i - 1]);
+	}
+	for (unsigned int i = 1; i < n; i++) {
+		c = &d->client[i - 1];
+		if (c->fd < 0 || !(fds[i].revents & POLLIN))
+			continue;
+		ret = serve(d, c, &end);
+		if (!ret)
+			continue;
+		if (ret != -EPIPE && ret != -ECONNRESET)
+			log_limited(&d->limit, LOG_LVL_WARN,
+				    "domain socket: %s %s: %s",
+				    c->greeted ? role_names[c->role] : "client",
+				    c->device, strerror(-ret));
+		disconnect(d, c);
+	}
+	if (fds[0].revents & POLLIN)
+		accept_client(d);
+	return !end;
+}
+
+void domctl_announce(struct domctl *d)
+{
+	bool down;
+
+	pthread_mutex_lock(&d->vm->lock);
+	down = d->vm->shutdown;
+	pthread_mutex_unlock(&d->vm->lock);
+	if (!down || d->announced)
+		return;
+	d->announced = true;
+	for (unsigned int i = 0; i < d->n; i++) {
+		if (d->client[i].fd >= 0 && d->client[i].events &&
+		    send_shutdown(d, &d->client[i]))
+			disconnect(d, &d->client[i]);
+	}
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// hypervisor/stats.c - counters of a domain, KVM's and our own.
+#include "hypervisor/stats.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/domsock.h"
+#include "hypervisor/kvm_abi.h"
+#include "hypervisor/vcpu.h"
+#include "hypervisor/vm.h"
+
+/* KVM's counters that tell what a domain costs (KVM_GET_STATS_FD). */
+static const char *const wanted[] = {
+	"exits",
+	"irq_exits",
+	"irq_injections",
+	"halt_exits",
+	"io_exits",
+	"mmio_exits",
+	"signal_exits",
+	"hypercalls",
+	"insn_emulation",
+	"pf_taken",
+	"request_irq_exits",
+	"irq_window_exits",
+	"halt_wakeup",
+	"halt_successful_poll",
+	"host_state_reload",
+};
+
+_Static_assert(ARRAY_SIZE(wanted) + 4 <= DOM_MAX_STATS, "all fit");
+
+/* Most descriptors and longest name that make sense; KVM has some 60 of 48. */
+#define MAX_DESC 512
+#define MAX_NAME 256
+
+static void add(struct dom_stats *s, const char *name, uint64_t value)
+{
+	for (uint32_t i = 0; i < s->n; i++) {
+		if (!strcmp(s->stat[i].name, name)) {
+			s->stat[i].value += value;
+			return;
+		}
+	}
+	if (s->n == DOM_MAX_STATS)
+		return;
+	snprintf(s->stat[s->n].name, sizeof(s->stat[0].name), "%s", name);
+	s->stat[s->n++].value = value;
+}
+
+static bool is_wanted(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		if (!strcmp(wanted[i], name))
+			return true;
+	}
+	return false;
+}
+
+/* One descriptor and, if we want it, its value. */
+static void add_desc(int fd, const struct kvm_stats_header *h, uint32_t i,
+		     struct dom_stats *s)
+{
+	size_t size = sizeof(struct kvm_stats_desc) + h->name_size;
+	struct {
+		struct kvm_stats_desc d;
+		char name[MAX_NAME + 1];
+	} desc = { .name = "" };
+	uint64_t value;
+
+	if (pread(fd, &desc, size, (off_t)(h->desc_offset + i * size)) !=
+	    (ssize_t)size)
+		return;
+	if (desc.d.size != 1 || !is_wanted(desc.name))
+		return;
+	if (pread(fd, &value, sizeof(value),
+		  (off_t)h->data_offset + desc.d.offset) == sizeof(value))
+		add(s, desc.name, value);
+}
+
+static void add_kvm(int fd, struct dom_stats *s)
+{
+	struct kvm_stats_header h;
+
+	if (fd < 0 || pread(fd, &h, sizeof(h), 0) != sizeof(h))
+		return;
+	if (h.num_desc > MAX_DESC || h.name_size > MAX_NAME)
+		return;
+	for (uint32_t i = 0; i < h.num_desc; i++)
+		add_desc(fd, &h, i, s);
+}
+
+void stats_fill(struct vm *vm, struct dom_stats *s)
+{
+	for (unsigned int i = 0; i < vm->nvcpus; i++) {
+		struct vcpu *v = &vm->vcpus[i];
+
+		add_kvm(v->stats_fd, s);
+		add(s, "user_exits", atomic_load(&v->count.exits));
+		add(s, "user_hypercalls", atomic_load(&v->count.hypercalls));
+		add(s, "user_io", atomic_load(&v->count.io));
+		add(s, "user_mmio", atomic_load(&v->count.mmio));
+	}
+}

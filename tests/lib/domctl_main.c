@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// tests/lib/domctl_main.c - sv-domctl: one call on a domain's socket.
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/domsock.h"
+#include "base/log.h"
+#include "base/paths.h"
+
+/*
+ * sv-domctl DOMID info | pause | unpause | destroy | stats | wait SECONDS
+ *
+ * For tests of sv-hypervisor alone, without store and toolstack.  wait ends
+ * when the guest has shut down, and prints the reason's number.
+ */
+#define MAX_DOMID 0x7fef
+
+static void print_info(const struct dom_info *i)
+{
+	printf("domid %u name %s state %#x reason %u vcpus %u/%u ram_kib %llu "
+	       "cpu_ms %llu\n",
+	       i->domid, i->name, i->state, i->reason, i->vcpus_online,
+	       i->vcpus_max, (unsigned long long)i->ram_kib,
+	       (unsigned long long)i->cpu_ns / 1000000);
+}
+
+static void print_stats(const struct dom_stats *s)
+{
+	for (uint32_t i = 0; i < MIN(s->n, DOM_MAX_STATS); i++)
+		printf("%.*s %llu\n", (int)sizeof(s->stat[i].name),
+		       s->stat[i].name, (unsigned long long)s->stat[i].value);
+}
+
+static int wait_down(struct dom *d, const char *seconds)
+{
+	struct pollfd pfd = { .fd = dom_fd(d), .events = POLLIN };
+	struct dom_info info;
+	struct dom_msg msg;
+	uint64_t limit;
+	int ret;
+
+	if (util_u64(seconds, 3600, &limit))
+		die("wait %s: must be a number of seconds up to 3600", seconds);
+	ret = dom_info(d, &info);
+	if (!ret && !(info.state & DOM_SHUTDOWN)) {
+		if (poll(&pfd, 1, (int)limit * 1000) == 0)
+			die("still running after %s s", seconds);
+		ret = dom_event(d, &msg);
+		if (ret == 1)
+			ret = msg.type == DOM_EV_SHUTDOWN ? 0 : -EPROTO;
+		info = msg.u.info;
+	}
+	if (!ret)
+		printf("%u\n", info.reason);
+	return ret;
+}
+
+static int simple(struct dom *d, uint16_t type)
+{
+	struct dom_msg msg = { .type = type };
+	int ret = dom_call(d, &msg, NULL, NULL);
+
+	if (!ret && type == DOM_INFO)
+		print_info(&msg.u.info);
+	if (!ret && type == DOM_STATS)
+		print_stats(&msg.u.stats);
+	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		uint16_t type;
+	} calls[] = {
+		{ "info", DOM_INFO },	    { "pause", DOM_PAUSE },
+		{ "unpause", DOM_UNPAUSE }, { "destroy", DOM_DESTROY },
+		{ "stats", DOM_STATS },
+	};
+	struct dom *d;
+	uint64_t domid;
+	int ret = -EINVAL;
+
+	log_init("sv-domctl", LOG_LVL_INFO);
+	paths_init();
+	if (argc < 3 || util_u64(argv[1], MAX_DOMID, &domid))
+		die("usage: sv-domctl DOMID info|pause|unpause|destroy|stats|"
+		    "wait SECONDS");
+	ret = dom_connect(&d, (unsigned int)domid, DOM_ROLE_ADMIN, NULL, true);
+	if (ret)
+		die("domain %s: %s", argv[1], strerror(-ret));
+	if (!strcmp(argv[2], "wait") && argc == 4)
+		ret = wait_down(d, argv[3]);
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		if (!strcmp(argv[2], calls[i].name))
+			ret = simple(d, calls[i].type);
+	}
+	dom_free(d);
+	if (ret)
+		die("domain %s: %s: %s", argv[1], argv[2], strerror(-ret));
+	return EXIT_SUCCESS;
+}
