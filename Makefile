@@ -86,9 +86,9 @@ tools_src := tools/xl_build.c tools/xl_cfg.c tools/xl_cfg_dev.c \
 	tools/xl_console.c tools/xl_daemons.c tools/xl_host.c tools/xl_json.c \
 	tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_proc.c \
 	tools/xl_run.c tools/xl_store.c tools/xl_tree.c
-testlib_src := tests/lib/fakeblk.c tests/lib/fakedom.c tests/lib/netns.c
+testlib_src := tests/lib/caplog.c tests/lib/fakeblk.c tests/lib/fakedom.c tests/lib/netns.c
 testlib_src += tests/lib/toykernel.c
-testlib_src += tests/lib/toykernel.c
+testlib_src += tests/lib/storebed.c
 
 # Program: its main file; libraries it uses, in link order; system libraries.
 programs :=
@@ -115,6 +115,7 @@ $(eval $(call program,sv-console,dom0-backend/console_main.c,backend ring base,$
 libs_tools := $(shell pkg-config --libs xenstore yajl 2>/dev/null) -l:libxlutil.a
 $(eval $(call program,xl,tools/xl.c,tools base,$(libs_tools)))
 $(eval $(call program,sv-fakehv,tests/lib/fakehv_main.c,testlib ring base,))
+$(eval $(call program,sv-consoleguest,tests/lib/consoleguest_main.c,testlib ring base,$(libs_backend)))
 $(eval $(call program,sv-unpack,hypervisor/unpack_main.c,hypervisor base,-larchive))
 
 # Tests link against every library; archives give only what is used.
