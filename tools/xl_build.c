@@ -91,14 +91,27 @@ static int start_vmm(const struct xl_cfg *c, unsigned int domid, int *ready)
 	return ret;
 }
 
-static int wait_vmm(const struct xl_cfg *c, int *ready)
+/* A VMM that ends while starting says why on our standard error, if it can. */
+static void report_end(const struct xl_cfg *c, unsigned int domid)
+{
+	char path[PATH_MAX];
+	struct xl_proc hv;
+	int sig;
+
+	if (xl_proc_load(&hv, paths_dom(path, domid, "hv.pid")))
+		return;
+	sig = xl_proc_fatal(&hv);
+	if (sig)
+		log_err("domain '%s': its VMM was ended by signal %d, %s (its log is %s/hv-%s.log)",
+			c->name, sig, strsignal(sig), paths_log(), c->name);
+}
+
+static int wait_vmm(const struct xl_cfg *c, unsigned int domid, int *ready)
 {
 	int ret = xl_proc_wait_ready(ready, READY_TIMEOUT_MS);
 
-	/* After -EPIPE the VMM has said why on our standard error. */
 	if (ret == -EPIPE)
-		log_err("domain '%s': not created (its log is %s/hv-%s.log)",
-			c->name, paths_log(), c->name);
+		report_end(c, domid);
 	else if (ret == -ETIMEDOUT)
 		log_err("domain '%s': the VMM was not ready after %d s (its log is %s/hv-%s.log)",
 			c->name, READY_TIMEOUT_MS / 1000, paths_log(), c->name);
@@ -239,7 +252,7 @@ static int assemble(const struct xl_cfg *c, struct xl_built *b)
 	if (!ret)
 		ret = write_store(h, &j, fill_base);
 	if (!ret)
-		ret = wait_vmm(c, &ready);
+		ret = wait_vmm(c, b->domid, &ready);
 	if (!ret) {
 		ret = dom_connect(&b->dom, b->domid, DOM_ROLE_ADMIN, NULL,
 				  true);

@@ -677,7 +677,7 @@ int xl_cfg_load(const char *path, char *const *extra, size_t n, char **text,
 		*lines += c == '\n';
 		putc(c, out);
 	}
-	if (ferror(in) || !feof(in))
+	if (!ret && (ferror(in) || !feof(in)))
 		ret = ferror(in) ? -EISDIR : -EFBIG;
 	if (ret)
 		log_err("Failed to read config file: %s: %s", path,

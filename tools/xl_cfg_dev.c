@@ -185,14 +185,17 @@ static int copy_disk(struct xl_disk *d, const libxl_device_disk *x)
 }
 
 /* libxlutil's reason, without the specification that it repeats. */
-static void report_disk(const char *spec, const char *where, char *said)
+static void report_disk(const char *spec, const char *where, const char *said)
 {
-	char *last = strrchr(said, ':');
+	static const char intro[] = "disk specification: ";
+	const char *why = strstr(said, intro), *end;
 
-	said[strcspn(said, "\n")] = '\0';
-	last = strrchr(said, ':');
-	log_err("%s: disk '%s': %s (a disk looks like '/path,raw,xvda,w')",
-		where, spec, last && last[1] ? last + 2 : "syntax error");
+	why = why ? why + strlen(intro) : said;
+	end = strstr(why, ": near");
+	if (!end)
+		end = why + strcspn(why, "\n");
+	log_err("%s: disk '%s': %.*s (a disk looks like '/path,raw,xvda,w')",
+		where, spec, (int)(end - why), why);
 }
 
 int xl_disk_parse(struct xl_disk *d, const char *spec, const char *where)

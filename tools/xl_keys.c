@@ -195,11 +195,13 @@ static size_t distance(const char *a, const char *b)
 
 const char *xl_key_nearest(const char *name)
 {
-	size_t best = MIN(strlen(name) / 3, 3u) + 1;
+	/* Twice the distance, so that a key that we use wins over another. */
+	size_t best = 2 * (MIN(strlen(name) / 3, 3u) + 1);
 	const char *found = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		size_t d = distance(name, keys[i].name);
+		size_t d = 2 * distance(name, keys[i].name) +
+			   (keys[i].use != XL_KEY_USED);
 
 		if (d < best) {
 			best = d;

@@ -42,6 +42,20 @@ enum xl_action xl_monitor_action(const struct xl_cfg *c, unsigned int reason)
 	return c->on[events[reason]];
 }
 
+static const char *reason_name(unsigned int reason)
+{
+	static const char *const names[] = {
+		[SHUTDOWN_poweroff] = "poweroff",
+		[SHUTDOWN_reboot] = "reboot",
+		[SHUTDOWN_suspend] = "suspend",
+		[SHUTDOWN_crash] = "crash",
+		[SHUTDOWN_watchdog] = "watchdog",
+		[SHUTDOWN_soft_reset] = "soft reset",
+	};
+
+	return reason < ARRAY_SIZE(names) ? names[reason] : "unknown";
+}
+
 /* Wait for the guest's shutdown; -EPIPE if the VMM has gone. */
 static int wait_shutdown(struct dom *dom, unsigned int *reason)
 {
@@ -194,8 +208,8 @@ static int live(const struct xl_cfg *c, const char *text, struct xl_built *b)
 		return destroy(b);
 	}
 	action = xl_monitor_action(c, reason);
-	log_info("Domain %u has shut down, reason code %u 0x%x", b->domid,
-		 reason, reason);
+	log_info("Domain %u has shut down, reason code %u 0x%x (%s)", b->domid,
+		 reason, reason, reason_name(reason));
 	log_info("Action for shutdown reason code %u is %s", reason,
 		 xl_action_name(action));
 	/* A guest that reboots at once, for ever, must not use up the host. */

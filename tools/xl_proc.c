@@ -224,6 +224,16 @@ static int wait_end(int fd, int timeout_ms)
 	return ret < 0 ? -errno : 0;
 }
 
+int xl_proc_fatal(const struct xl_proc *p)
+{
+	int fd = pidfd_open(p->pid, 0), status = 0;
+	bool ended = fd >= 0 && wait_end(fd, 2000) == 0 &&
+		     waitpid(p->pid, &status, WNOHANG) == p->pid;
+
+	fd_close(&fd);
+	return ended && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
 int xl_proc_end(const struct xl_proc *p, int patience_ms)
 {
 	int fd, ret;

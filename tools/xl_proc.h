@@ -63,6 +63,13 @@ int xl_proc_load(struct xl_proc *p, const char *pidfile) must_check;
 bool xl_proc_alive(const struct xl_proc *p);
 
 /**
+ * xl_proc_fatal() - The signal that ended a child of ours, or 0.
+ *
+ * To be asked once, after its end.
+ */
+int xl_proc_fatal(const struct xl_proc *p);
+
+/**
  * xl_proc_end() - Make sure that a process has ended.
  * @patience_ms: How long it may take to end by itself before it is killed.
  *

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// tests/unit/test_xl_cfg_dev.c - names and entries of disks and network cards.
+#include "tools/xl_cfg.h"
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct vdev {
+	char name[24];
+	int want; /* or -EINVAL */
+};
+
+ParameterizedTestParameters(xl_cfg_dev, vdev)
+{
+	static struct vdev t[] = {
+		{ "xvda", 51712 },
+		{ "xvda1", 51713 },
+		{ "xvda15", 51727 },
+		{ "xvdb", 51728 },
+		{ "xvdp", 51952 },
+		{ "xvdp15", 51967 },
+		{ "xvdq", (1 << 28) | (16 << 8) },
+		{ "xvda16", (1 << 28) | 16 },
+		{ "xvdz", (1 << 28) | (25 << 8) },
+		{ "xvdaa", (1 << 28) | (26 << 8) },
+		{ "xvdba3", (1 << 28) | (52 << 8) | 3 },
+		{ "xvda255", (1 << 28) | 255 },
+		{ "xvda256", -EINVAL },
+		{ "d0", 51712 },
+		{ "d0p1", 51713 },
+		{ "d15p15", 51967 },
+		{ "d16", (1 << 28) | (16 << 8) },
+		{ "d1048575", (1 << 28) | (1048575 << 8) },
+		{ "d1048576", -EINVAL },
+		{ "d0p", 51712 },
+		{ "d0x", -EINVAL },
+		{ "sda", 2048 },
+		{ "sda1", 2049 },
+		{ "sdb", 2064 },
+		{ "sdp15", 2303 },
+		{ "sdq", -EINVAL },
+		{ "sda16", -EINVAL },
+		{ "hda", 768 },
+		{ "hda63", 831 },
+		{ "hdb", 832 },
+		{ "hdc", 5632 },
+		{ "hdd5", 5701 },
+		{ "hde", -EINVAL },
+		{ "hda64", -EINVAL },
+		{ "51712", 51712 },
+		{ "xvd", -EINVAL },
+		{ "xvd1", -EINVAL },
+		{ "xvdA", -EINVAL },
+		{ "xvda1x", -EINVAL },
+		{ "vda", -EINVAL },
+		{ "", -EINVAL },
+		{ "xvdzzzzzzzzzzzzzz", -EINVAL },
+		{ "xvda99999999999999999", -EINVAL },
+	};
+	return cr_make_param_array(struct vdev, t, ARRAY_SIZE(t));
+}
+
+ParameterizedTest(struct vdev *t, xl_cfg_dev, vdev)
+{
+	unsigned int devid = 0;
+	int ret = xl_vdev_number(t->name, &devid);
+
+	cr_expect_eq(ret ? ret : (int)devid, t->want, "%s: %d, %u", t->name,
+		     ret, devid);
+}
+
+static void parse_disk(struct xl_disk *d, const char *spec)
+{
+	memset(d, 0, sizeof(*d));
+	cr_assert_eq(xl_disk_parse(d, spec, "t"), 0, "%s", spec);
+}
+
+Test(xl_cfg_dev, disk_forms)
+{
+	struct xl_disk d;
+
+	parse_disk(&d, "/img,raw,xvda,rw");
+	cr_expect_str_eq(d.path, "/img");
+	cr_expect_str_eq(d.vdev, "xvda");
+	cr_expect(d.writable && d.discard && d.trusted && !d.cdrom);
+	xl_disk_free(&d);
+	parse_disk(&d, "format=raw, vdev=hda, access=ro, no-discard, "
+		       "direct-io-safe, target=/a,b=c");
+	cr_expect_str_eq(d.path, "/a,b=c"); /* target= swallows the rest */
+	cr_expect(!d.writable && !d.discard && d.discard_given &&
+		  d.direct_io_safe);
+	xl_disk_free(&d);
+	parse_disk(&d, "phy:/dev/vg/lv,sda1,w");
+	cr_expect_str_eq(d.path, "/dev/vg/lv");
+	cr_expect_eq(d.devid, 2049);
+	xl_disk_free(&d);
+	parse_disk(&d, "/cd.iso,,xvdc,cdrom");
+	cr_expect(d.cdrom && !d.writable && !d.empty);
+	xl_disk_free(&d);
+	parse_disk(&d, ",,xvdc,cdrom");
+	cr_expect(d.cdrom && d.empty);
+	cr_expect_str_eq(d.path, "");
+	xl_disk_free(&d);
+}
+
+Test(xl_cfg_dev, read_only_stays_read_only)
+{
+	static const char *const specs[] = { "/i,raw,xvda,r", "/i,raw,xvda,ro",
+					     "access=r,vdev=xvda,target=/i",
+					     "file:/i,xvda,r" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
+		struct xl_disk d;
+
+		parse_disk(&d, specs[i]);
+		cr_expect_not(d.writable, "%s", specs[i]);
+		xl_disk_free(&d);
+	}
+}
+
+static const uint8_t uuid_a[16] = { 1, 2, 3 }, uuid_b[16] = { 1, 2, 4 };
+
+static void parse_vif(struct xl_vif *v, const char *spec, unsigned int devid,
+		      const uint8_t *uuid)
+{
+	memset(v, 0, sizeof(*v));
+	cr_assert_eq(xl_vif_parse(v, spec, devid, uuid, "t"), 0, "%s", spec);
+}
+
+Test(xl_cfg_dev, vif_defaults)
+{
+	struct xl_vif v;
+
+	parse_vif(&v, "", 3, uuid_a);
+	cr_expect_str_eq(v.bridge, "xenbr0");
+	cr_expect_null(v.net);
+	cr_expect_eq(v.devid, 3);
+	cr_expect(v.trusted);
+	xl_vif_free(&v);
+	parse_vif(&v, "net=nat", 0, uuid_a);
+	cr_expect_null(v.bridge);
+	cr_expect_str_eq(v.net, "nat");
+	xl_vif_free(&v);
+}
+
+Test(xl_cfg_dev, vif_keys)
+{
+	struct xl_vif v;
+
+	parse_vif(&v,
+		  "mac=00:16:3e:00:00:01, bridge=br1,vifname=vg1,ip=10.0.0.2, "
+		  "script=vif-nat,mtu=9000,devid=7,rate=10Mb/s@20ms,"
+		  "type=vif,model=e1000,backend=0,trusted=0",
+		  0, uuid_a);
+	cr_expect_eq(v.mac[5], 1);
+	cr_expect_str_eq(v.bridge, "br1");
+	cr_expect_str_eq(v.vifname, "vg1");
+	cr_expect_str_eq(v.ip, "10.0.0.2");
+	cr_expect_str_eq(v.script, "vif-nat");
+	cr_expect_eq(v.mtu, 9000);
+	cr_expect_eq(v.devid, 7);
+	cr_expect_eq(v.rate_usecs, 20000);
+	cr_expect_eq(v.rate_bytes, 25000); /* 10 Mbit/s for 20 ms */
+	cr_expect_not(v.trusted);
+	xl_vif_free(&v);
+}
+
+Test(xl_cfg_dev, mac_is_stable_and_xens)
+{
+	struct xl_vif a, b, c, d;
+
+	parse_vif(&a, "", 0, uuid_a);
+	parse_vif(&b, "", 0, uuid_a);
+	parse_vif(&c, "", 1, uuid_a);
+	parse_vif(&d, "", 0, uuid_b);
+	cr_expect_eq(a.mac[0], 0x00);
+	cr_expect_eq(a.mac[1], 0x16);
+	cr_expect_eq(a.mac[2], 0x3e);
+	cr_expect_lt(a.mac[3], 0x80);
+	cr_expect_eq(memcmp(a.mac, b.mac, 6), 0);
+	cr_expect_neq(memcmp(a.mac, c.mac, 6), 0);
+	cr_expect_neq(memcmp(a.mac, d.mac, 6), 0);
+	xl_vif_free(&a);
+	xl_vif_free(&b);
+	xl_vif_free(&c);
+	xl_vif_free(&d);
+}
