@@ -89,6 +89,7 @@ tools_src := tools/xl_build.c tools/xl_cfg.c tools/xl_cfg_dev.c \
 testlib_src := tests/lib/caplog.c tests/lib/fakeblk.c tests/lib/fakedom.c tests/lib/netns.c
 testlib_src += tests/lib/toykernel.c
 testlib_src += tests/lib/storebed.c
+testlib_src += tests/lib/stack.c
 
 # Program: its main file; libraries it uses, in link order; system libraries.
 programs :=

@@ -457,6 +457,7 @@ Test(console, a_reader_that_sleeps_misses_lines_but_holds_nobody_up,
 
 Test(console, last_words_reach_log_and_reader, .timeout = 60)
 {
+	bool wake = false;
 	struct screen s;
 	struct fix f;
 
@@ -464,7 +465,10 @@ Test(console, last_words_reach_log_and_reader, .timeout = 60)
 	s = screen_open(f.g[0].c);
 	pump_ms(&f, 5);
 	print_lines(&f, &f.g[0], 1500); /* more than the kernel's buffer */
-	print(&f, &f.g[0], "Power down.\r\n", 13);
+	pump_ms(&f, 50);
+	/* Without a notification: it had no time for one. */
+	cr_assert_eq(stream_write(&f.g[0].out, "Power down.\r\n", 13, &wake),
+		     13);
 	fakedom_free(f.g[0].dom);
 	f.g[0].dom = NULL;
 	for (int i = 0; i < 10; i++)
@@ -525,12 +529,14 @@ Test(console, a_liar_is_silenced_alone, .timeout = 60)
 	struct screen s, t;
 	struct fix f;
 	struct guest *g = f.g;
+	int events;
 
 	fix_init(&f, 2);
 	s = screen_open(g[0].c);
 	t = screen_open(g[1].c);
 	print_lines(&f, &g[0], 5);
 	screen_until(&f, &s, last_line(&g[0]));
+	events = event_base_get_num_events(f.hub.base, EVENT_BASE_COUNT_ADDED);
 	g[0].page->out_prod += 5000;
 	for (int i = 0; i < 100; i++) {
 		fakedom_send(g[0].dom, FAKEDOM_CONSOLE_PORT);
@@ -542,6 +548,9 @@ Test(console, a_liar_is_silenced_alone, .timeout = 60)
 	pump_ms(&f, 20);
 	screen_read(&s);
 	cr_expect_eq(s.len, 5 * LINE, "nothing more");
+	cr_expect_leq(event_base_get_num_events(f.hub.base,
+						EVENT_BASE_COUNT_ADDED),
+		      events - 2, "neither its kicks nor keys wake us");
 	print_lines(&f, &g[1], 100);
 	screen_until(&f, &t, last_line(&g[1]));
 	fakedom_free(g[0].dom);

@@ -1,0 +1,141 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tests/e2e/console.sh - sv-console as a program, with sv-xenstored and domains
+# that are nothing but a console: store nodes, signals, death and restart.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+mkdir -p "$SPLITVISOR_RUN_DIR"
+cd "$work" || exit 1
+declare -A to pids
+trap 'kill "${pids[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
+
+# start NAME PROGRAM ARG... - run until it says that it is ready.
+start() {
+	local name=$1 rd
+
+	shift
+	mkfifo "$work/$name.ready"
+	exec {rd}<>"$work/$name.ready"
+	"$@" --ready-fd 9 9>"$work/$name.ready" 2>>"$work/$name.err" &
+	pids[$name]=$!
+	[ "$(timeout 10 head -c 1 <&"$rd" | wc -c)" = 1 ]
+	local status=$?
+	exec {rd}>&-
+	rm "$work/$name.ready"
+	return $status
+}
+
+stop() { # NAME SIGNAL
+	kill "-$2" "${pids[$1]}"
+	wait "${pids[$1]}" 2>/dev/null
+	unset "pids[$1]"
+}
+
+guest() { # DOMID NAME
+	mkfifo "$work/in.$1"
+	sv-consoleguest "$1" "$2" <"$work/in.$1" >"$work/out.$1" 2>&1 &
+	pids[guest$1]=$!
+	exec {fd}>"$work/in.$1"
+	to[$1]=$fd
+}
+
+tell() { # DOMID COMMAND; waits until it is obeyed
+	local before
+	before=$(grep -ac "^done" "$work/out.$1")
+	echo "$2" >&"${to[$1]}"
+	wait_for 20 obeyed "$1" "$before"
+}
+obeyed() { [ "$(grep -ac '^done' "$work/out.$1")" -gt "$2" ]; }
+
+end() { # DOMID
+	echo end >&"${to[$1]}"
+	wait "${pids[guest$1]}"
+	unset "pids[guest$1]"
+}
+
+tty_of() { xenstore-read "/local/domain/$1/console/tty" 2>/dev/null; }
+has_tty() { [ -c "$(tty_of "$1")" ]; }
+no_tty() { [ -z "$(tty_of "$1")" ]; }
+no_process() { ! kill -0 "$1" 2>/dev/null; }
+log_has() { grep -qaF -- "$2" "$logs/console/guest-$1.log"; }
+
+# Every line from 0 to N-1 once and in order, from one or more files.
+lines_are() { # N FILE...
+	local n=$1
+	shift
+	cat "$@" | tr -d '\r' | grep -a '^line ' |
+		awk -v n="$n" '$2 != NR - 1 { exit 1 } END { exit NR != n }'
+}
+
+start store sv-xenstored --foreground
+ok $? "sv-xenstored starts"
+guest 3 early
+wait_for 5 test -S "$SPLITVISOR_RUN_DIR/dom/3/hv.sock"
+start console sv-console
+ok $? "sv-console starts"
+check "a domain that was there first gets a tty" wait_for 5 has_tty 3
+guest 4 later
+check "a domain that comes later gets a tty" wait_for 5 has_tty 4
+output=$(xenstore-ls -p /local/domain/4/console)
+grep -q "tty = \"$(tty_of 4)\".*(n0,r4)" <<<"$output"
+ok $? "the tty node is read-only to the guest"
+
+tell 3 "say hello from three"
+check "output is logged" wait_for 5 log_has early "hello from three"
+timeout 3 cat "$(tty_of 3)" >screen.3
+grep -qaF "hello from three" screen.3
+ok $? "a reader sees what came before it"
+echo "typed text" >"$(tty_of 3)"
+check "what is typed reaches the guest" wait_for 5 grep -qa "typed text" out.3
+
+tell 3 "print 500"
+mv "$logs/console/guest-early.log" "$work/moved.log"
+tell 3 "print 500"
+kill -HUP "${pids[console]}"
+wait_for 5 test -e "$logs/console/guest-early.log"
+tell 3 "print 500"
+check "SIGHUP begins a new log and loses nothing" \
+	wait_for 5 lines_are 1500 moved.log "$logs/console/guest-early.log"
+
+# Killed: the guest prints on (2 KiB fit its ring), the successor finds all.
+old=$(tty_of 3)
+stop console KILL
+tell 3 "print 50"
+start console sv-console
+ok $? "sv-console starts again after kill -9"
+tell 3 "print 450"
+check "its successor lost nothing" \
+	wait_for 5 lines_are 2000 moved.log "$logs/console/guest-early.log"
+check "the tty node names the new terminal (was $old)" wait_for 5 has_tty 3
+tell 3 "say again"
+timeout 2 cat "$(tty_of 3)" >screen.3
+grep -qaF again screen.3
+ok $? "and it works"
+
+tell 4 lie
+tell 3 "say still here"
+check "a liar's neighbours go on" wait_for 5 log_has early "still here"
+grep -qa 'domain 4: console ring index impossible' console.err
+ok $? "the liar is named once"
+[ "$(grep -ac impossible console.err)" = 1 ]
+ok $? "and only once"
+
+cat "$(tty_of 3)" >screen.3 2>/dev/null &
+reader=$!
+sleep 0.3
+tell 3 "print 3000"
+tell 3 "mute last words"
+end 3
+check "the reader ends with the domain" wait_for 10 no_process "$reader"
+output=$(tail -n 3 screen.3)
+tail -n 1 screen.3 | grep -qa 'last words'
+ok $? "the reader saw the last words"
+check "so did the log" log_has early "last words"
+check "no tty node is left" no_tty 3
+
+stop console TERM
+check "ended by SIGTERM, it withdraws its tty nodes" no_tty 4
+end 4
+stop store TERM
+echo "1..$tests_done"
