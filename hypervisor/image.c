@@ -473,6 +473,8 @@ int image_place(const struct image_src *src, const struct image *img,
 	char need[WHY_SIZE_MAX], have[WHY_SIZE_MAX];
 
 	*sum = (struct image_sum){ 0 };
+	sum_up(sum, (const uint8_t *)img->seg, img->nsegs * sizeof(img->seg[0]));
+	sum_up(sum, (const uint8_t *)&img->entry, sizeof(img->entry));
 	if (img->start < LAYOUT_KERNEL_MIN)
 		return why_set(why, -ENOSPC,
 			       "%s: wants to be loaded at %#" PRIx64

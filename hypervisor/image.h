@@ -46,7 +46,7 @@ struct image {
 	uint32_t entry; /* XEN_ELFNOTE_PHYS32_ENTRY, within a segment */
 };
 
-/** struct image_sum - Checksum against accidents of what was placed. */
+/** struct image_sum - Checksum against accidents of an image and its bytes. */
 struct image_sum {
 	uint64_t a, b;
 };
@@ -75,7 +75,7 @@ int image_parse(const struct image_src *src, struct image *out,
 /**
  * image_place() - Copy the segments of a parsed image into guest RAM.
  * @m:   Fresh guest RAM: what no segment fills must read as zero already.
- * @sum: Of the bytes copied; valid on success.
+ * @sum: Of @img and the bytes copied; valid on success.
  * @why: Set on failure.
  *
  * Every segment must lie in low RAM above LAYOUT_KERNEL_MIN.
