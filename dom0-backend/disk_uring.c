@@ -135,6 +135,11 @@ int disk_queue_begin(struct disk_queue *q)
 	return 0;
 }
 
+void disk_queue_end(struct disk_queue *q)
+{
+	io_uring_unregister_files(&q->ring);
+}
+
 /*
  * The submission queue has a place for each operation that can be under way, and
  * operations under way take none.

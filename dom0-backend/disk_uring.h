@@ -92,6 +92,14 @@ void disk_queue_free(struct disk_queue *q);
 /** disk_queue_begin() - From now on the calling thread uses @q. */
 int disk_queue_begin(struct disk_queue *q) must_check;
 
+/**
+ * disk_queue_end() - The calling thread stops using @q; nothing is under way.
+ *
+ * Lets go of the disk at once: the kernel takes an io_uring apart later, and
+ * would keep an exclusively opened device busy till then.
+ */
+void disk_queue_end(struct disk_queue *q);
+
 /** disk_queue_add() - Prepare an operation; it starts at the next run. */
 void disk_queue_add(struct disk_queue *q, struct disk_io *io);
 

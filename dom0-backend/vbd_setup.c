@@ -140,10 +140,9 @@ static int lock_disk(const struct vbd_disk *disk, bool write, char *err,
 	const struct vbd_disk *user;
 	char who[64] = "another program";
 
-	if (fcntl(disk->fd, F_OFD_SETLK, &fl) == 0)
-		return 0;
-	if (errno != EAGAIN && errno != EACCES)
-		return 0; /* a file system without locks */
+	if (fcntl(disk->fd, F_OFD_SETLK, &fl) == 0 ||
+	    (errno != EAGAIN && errno != EACCES))
+		return 0; /* locked, or on a file system without locks */
 	user = find_user(disk);
 	if (user)
 		snprintf(who, sizeof(who), "domain %u", user->domid);
@@ -236,8 +235,15 @@ close:
 	return ret;
 }
 
+/*
+ * The lock belongs to the open file, which the kernel keeps for a while as part
+ * of a dead worker's io_uring.  That worker's I/O ended before it did.
+ */
 void vbd_close(struct vbd_disk *disk)
 {
+	struct flock fl = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	fcntl(disk->fd, F_OFD_SETLK, &fl);
 	LIST_REMOVE(disk, link);
 	fd_close(&disk->fd);
 	free(disk->path);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tests/lib/stack.h - the real daemons in a run directory of the test's own. */
+#ifndef TESTS_LIB_STACK_H
+#define TESTS_LIB_STACK_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/util.h"
+#include "dom0-backend/xs_watch.h"
+
+/**
+ * struct stack - sv-xenstored and sv-backend, as built beside the test.
+ * @store:   A connection of dom0, for the test.
+ * @backend: Process id of sv-backend, -1 if it was not started.
+ */
+struct stack {
+	struct store *store;
+	pid_t xenstored, backend;
+	struct event_base *base;
+};
+
+/**
+ * stack_start() - Start the daemons; they die with the test.
+ *
+ * Makes the run directory too (fakedom_run_dir()).  Mistakes abort.
+ */
+void stack_start(struct stack *s, bool backend);
+
+/** stack_stop() - End them; Return: whether each ended with status 0. */
+bool stack_stop(struct stack *s);
+
+/** stack_write() - Write a node, value first; aborts if refused. */
+void stack_write(struct stack *s, const char *value, const char *fmt, ...)
+	printf_like(3, 4);
+
+/** stack_rm() - Remove a node and what is below it. */
+void stack_rm(struct stack *s, const char *path);
+
+/**
+ * stack_wait() - Wait until a node has a value; NULL means until it is gone.
+ * @ms: At most this long.
+ *
+ * Return: whether it has.
+ */
+bool stack_wait(struct stack *s, int ms, const char *value, const char *fmt,
+		...) printf_like(4, 5);
+
+/** stack_workers() - Count sv-backend's children; the first one to @first. */
+unsigned int stack_workers(const struct stack *s, pid_t *first);
+
+/** stack_wait_workers() - Wait, for 10 s at most, until there are @n. */
+bool stack_wait_workers(const struct stack *s, unsigned int n);
+
+/** stack_fds() - Open descriptors of sv-backend. */
+unsigned int stack_fds(const struct stack *s);
+
+#endif

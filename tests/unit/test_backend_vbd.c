@@ -1,0 +1,670 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// tests/unit/test_backend_vbd.c - sv-backend and sv-blkback, whole, no guest.
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+
+#include <xen/io/blkif.h>
+
+#include "tests/lib/fakeblk.h"
+#include "tests/lib/stack.h"
+
+#define DOMID	3u
+#define DEVID	51712u
+#define SECTORS 16384u /* 8 MiB */
+#define PAGES	2048u
+#define QUEUES	2u
+
+static struct stack s;
+static char be[128], fe[128];
+static char image[64];
+static uint8_t shadow[SECTORS * DISK_SECTOR];
+
+static const char *be_of(unsigned int domid)
+{
+	snprintf(be, sizeof(be), "/local/domain/0/backend/vbd/%u/%u", domid,
+		 DEVID);
+	snprintf(fe, sizeof(fe), "/local/domain/%u/device/vbd/%u", domid,
+		 DEVID);
+	return be;
+}
+
+/* What xl writes for a disk, in the order of reference listings. */
+static void attach(unsigned int domid, const char *params, const char *mode)
+{
+	char id[16];
+
+	snprintf(id, sizeof(id), "%u", domid);
+	be_of(domid);
+	stack_write(&s, "0", "%s/backend-id", fe);
+	stack_write(&s, "disk", "%s/device-type", fe);
+	stack_write(&s, be, "%s/backend", fe);
+	stack_write(&s, "1", "%s/state", fe);
+	stack_write(&s, params, "%s/params", be);
+	stack_write(&s, id, "%s/frontend-id", be);
+	stack_write(&s, "1", "%s/online", be);
+	stack_write(&s, "0", "%s/removable", be);
+	stack_write(&s, "xvda", "%s/dev", be);
+	stack_write(&s, "phy", "%s/type", be);
+	stack_write(&s, mode, "%s/mode", be);
+	stack_write(&s, "disk", "%s/device-type", be);
+	stack_write(&s, fe, "%s/frontend", be);
+	stack_write(&s, "1", "%s/state", be);
+}
+
+static void make_image(void)
+{
+	int fd;
+
+	snprintf(image, sizeof(image), "/tmp/sv-test-img-XXXXXX");
+	fd = mkstemp(image);
+	for (size_t i = 0; i < sizeof(shadow); i++)
+		shadow[i] = (uint8_t)rand();
+	cr_assert_eq(write(fd, shadow, sizeof(shadow)),
+		     (ssize_t)sizeof(shadow));
+	close(fd);
+}
+
+static void set_up(void)
+{
+	stack_start(&s, true);
+	make_image();
+}
+
+static void tear_down(void)
+{
+	unlink(image);
+	cr_expect(stack_stop(&s));
+}
+
+TestSuite(backend_vbd, .init = set_up, .fini = tear_down, .timeout = 120);
+
+/* ---- a frontend -------------------------------------------------------- */
+
+struct front {
+	struct fakedom *dom;
+	unsigned int nqueues;
+	struct fakeblk q[QUEUES];
+};
+
+static void write_num(uint64_t v, const char *dir, const char *name)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)v);
+	stack_write(&s, text, "%s/%s", dir, name);
+}
+
+static void write_queue(const struct fakeblk *q, const char *dir)
+{
+	char name[24];
+
+	if (q->at.npages == 1) {
+		write_num(q->at.gref[0], dir, "ring-ref");
+	} else {
+		write_num((uint64_t)__builtin_ctz(q->at.npages), dir,
+			  "ring-page-order");
+		for (unsigned int i = 0; i < q->at.npages; i++) {
+			snprintf(name, sizeof(name), "ring-ref%u", i);
+			write_num(q->at.gref[i], dir, name);
+		}
+	}
+	write_num(q->at.port, dir, "event-channel");
+}
+
+/* Lay out rings and write the keys, as Linux does on InitWait. */
+static void offer(struct front *fr, struct fakedom *dom, enum blk_abi abi,
+		  unsigned int order, unsigned int nqueues)
+{
+	char dir[160];
+
+	fr->dom = dom;
+	fr->nqueues = nqueues;
+	if (nqueues > 1)
+		write_num(nqueues, fe, "multi-queue-num-queues");
+	for (unsigned int i = 0; i < nqueues; i++) {
+		fakeblk_init(&fr->q[i], dom, abi, order);
+		snprintf(dir, sizeof(dir), nqueues == 1 ? "%s" : "%s/queue-%u",
+			 fe, i);
+		write_queue(&fr->q[i], dir);
+	}
+	stack_write(&s, blk_layouts[abi].protocol, "%s/protocol", fe);
+	stack_write(&s, "3", "%s/state", fe);
+}
+
+static bool join(void)
+{
+	if (!stack_wait(&s, 5000, "4", "%s/state", be))
+		return false;
+	stack_write(&s, "4", "%s/state", fe);
+	return true;
+}
+
+/* Attach, then connect as a frontend. */
+static void bring_up(struct front *fr, struct fakedom *dom, enum blk_abi abi,
+		     unsigned int order, unsigned int nqueues)
+{
+	attach(DOMID, image, "w");
+	cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
+	offer(fr, dom, abi, order, nqueues);
+	cr_assert(join());
+}
+
+#define BATCH	 16u
+#define MAX_SEGS 40u /* so that many requests are indirect */
+
+/* One request of the random test, with the pages that it uses. */
+struct job {
+	struct blk_req req;
+	uint64_t gfn;
+	uint32_t gref[MAX_SEGS];
+	struct blk_seg *list; /* its indirect page */
+	uint32_t list_gref;
+	struct blk_seg seg[MAX_SEGS];
+	unsigned int nsect;
+};
+
+static void job_init(struct job *j, struct fakedom *dom)
+{
+	uint64_t list = fakedom_alloc(dom, 1);
+
+	j->gfn = fakedom_alloc(dom, MAX_SEGS);
+	for (unsigned int i = 0; i < MAX_SEGS; i++)
+		j->gref[i] = fakedom_grant(dom, j->gfn + i, 0);
+	j->list = fakedom_page(dom, list);
+	j->list_gref = fakedom_grant(dom, list, 0);
+}
+
+static uint8_t *job_bytes(struct job *j, struct fakedom *dom, unsigned int i)
+{
+	return (uint8_t *)fakedom_page(dom, j->gfn + i) +
+	       j->seg[i].first * DISK_SECTOR;
+}
+
+static size_t seg_size(const struct blk_seg *seg)
+{
+	return (seg->last - seg->first + 1u) * (size_t)DISK_SECTOR;
+}
+
+/* Choose segments: mostly whole pages, as a kernel does, some odd. */
+static void job_segs(struct job *j, unsigned int n)
+{
+	j->nsect = 0;
+	for (unsigned int i = 0; i < n; i++) {
+		unsigned int first = rand() % 4 ? 0 : (unsigned int)rand() % 8;
+		unsigned int last =
+			rand() % 4 ? 7
+				   : first + (unsigned int)rand() % (8 - first);
+
+		j->seg[i] = (struct blk_seg){ j->gref[i], (uint8_t)first,
+					      (uint8_t)last, 0 };
+		j->nsect += last - first + 1;
+	}
+}
+
+/* Make a random request within [@from, @from + @room) sectors of the disk. */
+static void job_make(struct job *j, struct fakedom *dom, unsigned int from,
+		     unsigned int room, uint64_t id)
+{
+	bool write = rand() % 2;
+	unsigned int n = 1 + (unsigned int)rand() % MAX_SEGS;
+	uint8_t *to;
+
+	job_segs(j, n);
+	j->req = (struct blk_req){
+		.op = write ? BLKIF_OP_WRITE : BLKIF_OP_READ,
+		.indirect = n > BLK_SLOT_SEGS || rand() % 3 == 0,
+		.nseg = (uint16_t)n,
+		.id = id,
+		.sector = from + (unsigned int)rand() % (room - j->nsect + 1)
+	};
+	if (j->req.indirect) {
+		memcpy(j->list, j->seg, n * sizeof(j->seg[0]));
+		j->req.gref = j->list_gref;
+	} else {
+		memcpy(j->req.seg, j->seg, n * sizeof(j->seg[0]));
+	}
+	to = shadow + j->req.sector * DISK_SECTOR;
+	for (unsigned int i = 0; i < n; i++) {
+		uint8_t *at = job_bytes(j, dom, i);
+
+		for (size_t b = 0; b < seg_size(&j->seg[i]); b += 4)
+			*(int *)(void *)(at + b) = rand();
+		if (write)
+			memcpy(to, at, seg_size(&j->seg[i]));
+		to += seg_size(&j->seg[i]);
+	}
+}
+
+static void job_verify(struct job *j, struct fakedom *dom)
+{
+	const uint8_t *from = shadow + j->req.sector * DISK_SECTOR;
+
+	for (unsigned int i = 0; i < j->req.nseg; i++) {
+		cr_assert_eq(memcmp(job_bytes(j, dom, i), from,
+				    seg_size(&j->seg[i])),
+			     0, "sector %lu, segment %u", j->req.sector, i);
+		from += seg_size(&j->seg[i]);
+	}
+}
+
+/* Rounds of requests side by side on all queues, each in its own area. */
+static void random_io(struct front *fr, int rounds)
+{
+	static struct job jobs[BATCH];
+	static bool made;
+	uint64_t id;
+	int16_t status;
+	uint8_t op;
+
+	for (unsigned int i = 0; i < BATCH && !made; i++)
+		job_init(&jobs[i], fr->dom);
+	made = true;
+	for (int r = 0; r < rounds; r++) {
+		for (unsigned int i = 0; i < BATCH; i++) {
+			job_make(&jobs[i], fr->dom, i * (SECTORS / BATCH),
+				 SECTORS / BATCH, i);
+			fakeblk_put(&fr->q[i % fr->nqueues], &jobs[i].req);
+		}
+		for (unsigned int k = 0; k < fr->nqueues; k++)
+			fakeblk_push(&fr->q[k]);
+		for (unsigned int i = 0; i < BATCH; i++) {
+			cr_assert_eq(fakeblk_take(&fr->q[i % fr->nqueues], 9999,
+						  &id, &op, &status),
+				     1);
+			cr_assert_eq(status, BLKIF_RSP_OKAY);
+			cr_assert_lt(id, BATCH);
+			job_verify(&jobs[id], fr->dom);
+		}
+	}
+}
+
+static void check_image(void)
+{
+	static uint8_t now[sizeof(shadow)];
+	int fd = open(image, O_RDONLY);
+
+	cr_assert_eq(read(fd, now, sizeof(now)), (ssize_t)sizeof(now));
+	cr_expect_eq(memcmp(now, shadow, sizeof(now)), 0);
+	close(fd);
+}
+
+/* ---- data -------------------------------------------------------------- */
+
+struct shape {
+	enum blk_abi abi;
+	unsigned int order, nqueues;
+};
+
+ParameterizedTestParameters(backend_vbd, verified_io)
+{
+	static struct shape t[] = {
+		{ BLK_ABI_X86_64, 0, 1 }, { BLK_ABI_X86_32, 0, 1 },
+		{ BLK_ABI_X86_64, 4, 2 }, { BLK_ABI_X86_32, 3, 2 },
+		{ BLK_ABI_X86_64, 1, 1 },
+	};
+
+	return cr_make_param_array(struct shape, t, ARRAY_SIZE(t));
+}
+
+ParameterizedTest(struct shape *t, backend_vbd, verified_io)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	struct blk_req flush = { .op = BLKIF_OP_FLUSH_DISKCACHE, .id = 1 };
+	struct blk_req discard = { .op = BLKIF_OP_DISCARD,
+				   .sector = 1024,
+				   .nsectors = 2048 };
+	struct front fr;
+
+	bring_up(&fr, dom, t->abi, t->order, t->nqueues);
+	cr_expect(stack_wait(&s, 0, "16384", "%s/sectors", be));
+	cr_expect(stack_wait(&s, 0, "512", "%s/sector-size", be));
+	cr_expect(stack_wait(&s, 0, "0", "%s/info", be));
+	cr_expect(stack_wait(&s, 0, "connected", "%s/hotplug-status", be));
+	random_io(&fr, 100);
+	cr_expect_eq(fakeblk_do(&fr.q[0], &flush), BLKIF_RSP_OKAY);
+	check_image();
+	cr_expect_eq(fakeblk_do(&fr.q[0], &discard), BLKIF_RSP_OKAY);
+	memset(shadow + 1024 * DISK_SECTOR, 0, 2048 * DISK_SECTOR);
+	random_io(&fr, 20);
+	check_image();
+	fakedom_free(dom);
+	cr_expect(stack_wait_workers(&s, 0));
+}
+
+Test(backend_vbd, read_only)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	struct blk_req req = { .op = BLKIF_OP_WRITE, .nseg = 1 };
+	struct front fr;
+
+	chmod(image, 0444);
+	attach(DOMID, image, "r");
+	cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
+	cr_expect(stack_wait(&s, 0, "0", "%s/feature-discard", be));
+	offer(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	cr_assert(join());
+	cr_expect(stack_wait(&s, 0, "4", "%s/info", be));
+	req.seg[0] =
+		(struct blk_seg){ fakedom_grant(dom, fakedom_alloc(dom, 1), 0),
+				  0, 7, 0 };
+	cr_expect_eq(fakeblk_do(&fr.q[0], &req), BLKIF_RSP_ERROR);
+	req = (struct blk_req){ .op = BLKIF_OP_DISCARD, .nsectors = 8 };
+	cr_expect_eq(fakeblk_do(&fr.q[0], &req), BLKIF_RSP_ERROR);
+	check_image();
+	fakedom_free(dom);
+}
+
+/* ---- life -------------------------------------------------------------- */
+
+/* Reboot, kexec and module reload: the frontend goes round, online stays 1. */
+Test(backend_vbd, reconnect_cycles)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	struct front fr;
+
+	bring_up(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	for (int i = 0; i < 10; i++) {
+		random_io(&fr, 2);
+		stack_write(&s, "5", "%s/state", fe);
+		cr_assert(stack_wait(&s, 5000, "5", "%s/state", be));
+		random_io(&fr, 1); /* Closing is not yet closed */
+		stack_write(&s, "6", "%s/state", fe);
+		cr_assert(stack_wait(&s, 5000, "6", "%s/state", be));
+		cr_expect(!fakedom_bound(dom, fr.q[0].at.port));
+		stack_write(&s, "1", "%s/state", fe);
+		cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
+		offer(&fr, dom, i % 2 ? BLK_ABI_X86_64 : BLK_ABI_X86_32, 0, 1);
+		cr_assert(join());
+	}
+	random_io(&fr, 2);
+	check_image();
+	cr_expect_eq(stack_workers(&s, NULL), 1);
+	fakedom_free(dom);
+}
+
+static void ask_to_detach(void)
+{
+	stack_write(&s, "0", "%s/online", be);
+	stack_write(&s, "5", "%s/state", be);
+}
+
+Test(backend_vbd, detach_connected)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	struct front fr;
+
+	bring_up(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	ask_to_detach();
+	random_io(&fr, 5); /* served until the frontend has let go */
+	stack_write(&s, "6", "%s/state", fe);
+	cr_expect(stack_wait(&s, 5000, "6", "%s/state", be));
+	cr_expect(stack_wait_workers(&s, 0));
+	stack_rm(&s, be);
+	stack_rm(&s, fe);
+	attach(DOMID, image, "w"); /* and once more */
+	cr_expect(stack_wait(&s, 5000, "2", "%s/state", be));
+	fakedom_free(dom);
+}
+
+Test(backend_vbd, detach_of_a_paused_guest)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+
+	attach(DOMID, image, "w");
+	cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
+	ask_to_detach();
+	cr_expect(stack_wait(&s, 5000, "6", "%s/state", be));
+	cr_expect(stack_wait_workers(&s, 0));
+	fakedom_free(dom);
+}
+
+/* xl destroy: the directories go; nothing may be written into them again. */
+Test(backend_vbd, destroy_under_load)
+{
+	struct fakedom *dom;
+	struct blk_req req = { .op = BLKIF_OP_READ, .nseg = 1 };
+	struct front fr;
+	unsigned int fds = 0;
+
+	for (int i = 0; i < 8; i++) {
+		dom = fakedom_new(DOMID, PAGES);
+		bring_up(&fr, dom, BLK_ABI_X86_64, 0, 1);
+		req.seg[0].gref = fakedom_grant(dom, fakedom_alloc(dom, 1), 0);
+		for (int k = 0; k < 32; k++)
+			fakeblk_put(&fr.q[0], &req);
+		fakeblk_push(&fr.q[0]);
+		if (i % 2)
+			fakedom_free(dom);
+		stack_rm(&s, be);
+		stack_rm(&s, fe);
+		if (!(i % 2))
+			fakedom_free(dom);
+		cr_assert(stack_wait_workers(&s, 0));
+		cr_expect(!store_exists(s.store, "%s", be));
+		if (i == 1)
+			fds = stack_fds(&s);
+	}
+	cr_expect_eq(stack_fds(&s), fds, "descriptors left behind");
+}
+
+/* Until there is a journal, a crash looks to the frontend like a reconnect. */
+Test(backend_vbd, worker_crash)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	struct front fr;
+	pid_t pid = 0;
+
+	bring_up(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	cr_assert_eq(stack_workers(&s, &pid), 1);
+	kill(pid, SIGKILL);
+	cr_assert(stack_wait(&s, 5000, "5", "%s/state", be));
+	stack_write(&s, "6", "%s/state", fe);
+	cr_assert(stack_wait(&s, 5000, "6", "%s/state", be));
+	stack_write(&s, "1", "%s/state", fe);
+	cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
+	offer(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	cr_assert(join());
+	random_io(&fr, 5);
+	check_image();
+	fakedom_free(dom);
+}
+
+/* BE-28: garbage refuses the connection; an honest next one is served. */
+Test(backend_vbd, garbage_keys)
+{
+	static const char *const lies[][2] = {
+		{ "multi-queue-num-queues", "0" },
+		{ "multi-queue-num-queues", "65536" },
+		{ "multi-queue-num-queues", "abc" },
+		{ "multi-queue-num-queues", "-1" },
+		{ "ring-page-order", "5" },
+		{ "ring-page-order", "99999999999999999999" },
+		{ "ring-ref", "4294967296" },
+		{ "ring-ref", "" },
+		{ "ring-ref", "8x" },
+		{ "ring-ref", "1000000" },
+		{ "event-channel", "0" },
+		{ "event-channel", "4095" },
+		{ "protocol", "sparc-abi" },
+		{ "protocol", "x86_64-abi\x01" },
+	};
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	struct front fr;
+	char path[200];
+
+	attach(DOMID, image, "w");
+	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
+		cr_assert(stack_wait(&s, 5000, "2", "%s/state", be), "%zu", i);
+		fakeblk_init(&fr.q[0], dom, BLK_ABI_X86_64, 0);
+		write_queue(&fr.q[0], fe);
+		stack_write(&s, lies[i][1], "%s/%s", fe, lies[i][0]);
+		stack_write(&s, "3", "%s/state", fe);
+		cr_assert(stack_wait(&s, 5000, "5", "%s/state", be), "%s=%s",
+			  lies[i][0], lies[i][1]);
+		snprintf(path, sizeof(path), "%s/%s", fe, lies[i][0]);
+		stack_rm(&s, path);
+		stack_write(&s, "6", "%s/state", fe);
+		cr_assert(stack_wait(&s, 5000, "6", "%s/state", be));
+		stack_write(&s, "1", "%s/state", fe);
+	}
+	cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
+	offer(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	cr_assert(join());
+	random_io(&fr, 2);
+	cr_expect_eq(stack_workers(&s, NULL), 1);
+	fakedom_free(dom);
+}
+
+/* NB-06: keys count at the moment of connecting, not later. */
+Test(backend_vbd, keys_rewritten_while_connected)
+{
+	static const char *const keys[] = { "ring-ref", "event-channel",
+					    "protocol", "feature-persistent",
+					    "multi-queue-num-queues" };
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	struct front fr;
+
+	bring_up(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		stack_write(&s, "77", "%s/%s", fe, keys[i]);
+		random_io(&fr, 2);
+	}
+	stack_write(&s, "17", "%s/state", fe);
+	stack_write(&s, "-4", "%s/state", fe);
+	random_io(&fr, 2);
+	cr_expect(stack_wait(&s, 0, "4", "%s/state", be));
+	fakedom_free(dom);
+}
+
+/* A ring that is broken ends the device; it comes back when the guest does. */
+Test(backend_vbd, broken_ring)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	struct front fr;
+
+	bring_up(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	*(uint32_t *)fakedom_page(dom, fr.q[0].gfn) = 500;
+	fakedom_send(dom, fr.q[0].at.port);
+	cr_assert(stack_wait(&s, 5000, "5", "%s/state", be));
+	cr_expect(store_exists(s.store, "%s/error", be));
+	stack_write(&s, "6", "%s/state", fe);
+	cr_assert(stack_wait(&s, 5000, "6", "%s/state", be));
+	stack_write(&s, "1", "%s/state", fe);
+	cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
+	offer(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	cr_assert(join());
+	random_io(&fr, 5);
+	fakedom_free(dom);
+}
+
+/* ---- disks that cannot be ---------------------------------------------- */
+
+static void expect_refused(unsigned int domid, const char *params,
+			   const char *mode, const char *word)
+{
+	char *err = NULL;
+
+	attach(domid, params, mode);
+	cr_expect(stack_wait(&s, 5000, "error", "%s/hotplug-status", be), "%s",
+		  params);
+	cr_assert_eq(store_read(s.store, &err, "%s/hotplug-error", be), 0);
+	cr_log_info("%s", err);
+	cr_expect_not_null(strstr(err, word), "%s: %s", params, err);
+	cr_expect_not_null(strstr(err, params), "%s: %s", params, err);
+	cr_expect_null(strchr(err, '\n'));
+	cr_expect(stack_wait(&s, 0, "1", "%s/state", be));
+	cr_expect_eq(stack_workers(&s, NULL), 0);
+	free(err);
+	stack_rm(&s, be);
+	stack_rm(&s, fe);
+}
+
+Test(backend_vbd, bad_disks)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	unsigned int fds;
+
+	expect_refused(DOMID, "/nonexistent/disk.img", "w", "No such file");
+	fds = stack_fds(&s);
+	expect_refused(DOMID, "/tmp", "w", "neither");
+	expect_refused(DOMID, "/dev/null", "w", "neither");
+	expect_refused(DOMID, "relative.img", "w", "absolute");
+	expect_refused(DOMID, "", "w", "absolute");
+	expect_refused(DOMID, "qcow2:/tmp/x.qcow2", "w", "raw");
+	expect_refused(DOMID, image, "rw", "mode");
+	cr_assert_eq(truncate(image, 1000), 0);
+	expect_refused(DOMID, image, "w", "512");
+	cr_assert_eq(truncate(image, 0), 0);
+	expect_refused(DOMID, image, "w", "empty");
+	cr_assert_eq(truncate(image, 4096), 0);
+	chmod(image, 0444);
+	expect_refused(DOMID, image, "w", "read-only");
+	cr_expect_eq(stack_fds(&s), fds, "descriptors left behind");
+	/* Each of them can still be corrected. */
+	attach(DOMID, image, "r");
+	cr_expect(stack_wait(&s, 5000, "2", "%s/state", be));
+	fakedom_free(dom);
+}
+
+Test(backend_vbd, disk_in_use)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	struct fakedom *other = fakedom_new(DOMID + 1, PAGES);
+	char *err = NULL;
+
+	attach(DOMID, image, "w");
+	cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
+	attach(DOMID + 1, image, "w");
+	cr_expect(stack_wait(&s, 5000, "error", "%s/hotplug-status", be));
+	cr_assert_eq(store_read(s.store, &err, "%s/hotplug-error", be), 0);
+	cr_expect_not_null(strstr(err, "domain 3"), "%s", err);
+	free(err);
+	stack_rm(&s, be);
+	attach(DOMID + 1, image, "w!");
+	cr_expect(stack_wait(&s, 5000, "2", "%s/state", be));
+	fakedom_free(dom);
+	fakedom_free(other);
+}
+
+Test(backend_vbd, readers_share_a_disk)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	struct fakedom *other = fakedom_new(DOMID + 1, PAGES);
+
+	attach(DOMID, image, "r");
+	cr_expect(stack_wait(&s, 5000, "2", "%s/state", be));
+	attach(DOMID + 1, image, "r");
+	cr_expect(stack_wait(&s, 5000, "2", "%s/state", be));
+	be_of(DOMID);
+	stack_rm(&s, be);
+	stack_rm(&s, fe);
+	be_of(DOMID + 1);
+	stack_rm(&s, be);
+	stack_rm(&s, fe);
+	cr_expect(stack_wait_workers(&s, 0));
+	attach(DOMID, image, "w");
+	cr_expect(stack_wait(&s, 5000, "2", "%s/state", be), "lock is gone");
+	fakedom_free(dom);
+	fakedom_free(other);
+}
+
+/* The domain's socket comes late, as when xl writes the store first. */
+Test(backend_vbd, domain_comes_late)
+{
+	struct fakedom *dom;
+
+	attach(DOMID, image, "w");
+	usleep(300000);
+	dom = fakedom_new(DOMID, PAGES);
+	cr_expect(stack_wait(&s, 5000, "2", "%s/state", be));
+	fakedom_free(dom);
+}
