@@ -59,7 +59,7 @@ struct blk_io {
 	struct disk_io d;
 	struct blk_io *next;
 	uint64_t id;
-	uint8_t ring_op;
+	uint8_t op; /* echoed by the response */
 	enum gnt_access access;
 	unsigned int ngref;
 	uint32_t *gref;
@@ -92,7 +92,7 @@ struct blk_queue {
 void blkback_decode(struct blk_req *req, const struct blk_layout *layout,
 		    const uint8_t *slot)
 {
-	*req = (struct blk_req){ .op = slot[0], .ring_op = slot[0] };
+	*req = (struct blk_req){ .op = slot[0] };
 	memcpy(&req->id, slot + layout->id, sizeof(req->id));
 	memcpy(&req->sector, slot + layout->sector, sizeof(req->sector));
 	if (req->op == BLKIF_OP_INDIRECT) {
@@ -258,7 +258,7 @@ static int start(struct blk_queue *q, const struct blk_req *req)
 		return ret;
 	io = get_io(q);
 	io->id = req->id;
-	io->ring_op = req->ring_op;
+	io->op = req->op;
 	io->d.off = req->sector * DISK_SECTOR;
 	if (req->op == BLKIF_OP_FLUSH_DISKCACHE) {
 		io->d.op = DISK_FLUSH;
@@ -277,9 +277,9 @@ static int start(struct blk_queue *q, const struct blk_req *req)
 	return 0;
 }
 
-static void respond(struct blk_queue *q, uint64_t id, uint8_t ring_op, int ret)
+static void respond(struct blk_queue *q, uint64_t id, uint8_t op, int ret)
 {
-	struct blk_rsp rsp = { .id = id, .op = ring_op };
+	struct blk_rsp rsp = { .id = id, .op = op };
 
 	rsp.status = ret == 0		  ? BLKIF_RSP_OKAY
 		     : ret == -EOPNOTSUPP ? BLKIF_RSP_EOPNOTSUPP
@@ -294,7 +294,7 @@ static void refuse(struct blk_queue *q, const struct blk_req *req, int ret)
 		"request refused: operation %u, sector %llu, %u segments: %s",
 		req->op, (unsigned long long)req->sector, req->nseg,
 		strerror(-ret));
-	respond(q, req->id, req->ring_op, ret);
+	respond(q, req->id, req->op, ret);
 }
 
 /*
@@ -335,7 +335,7 @@ static void finish_requests(struct blk_queue *q)
 				    d->op, (unsigned long long)d->off,
 				    strerror(-ret));
 		unmap(q, io);
-		respond(q, io->id, io->ring_op, ret);
+		respond(q, io->id, io->op, ret);
 		put_io(q, io);
 		q->inflight--;
 	}

@@ -63,8 +63,8 @@ struct blk_seg {
 
 /**
  * struct blk_req - A request, copied out; nothing in it has been judged.
- * @op:       BLKIF_OP_*, for an indirect request the inner one.
- * @ring_op:  What the response echoes.
+ * @op:       BLKIF_OP_*, for an indirect request the inner one; a response
+ *            echoes it, as blkfront demands.
  * @nseg:     Number of segments claimed.
  * @sector:   First sector.
  * @nsectors: For a discard, its length.
@@ -72,7 +72,7 @@ struct blk_seg {
  * @seg:      Segments of a direct request.
  */
 struct blk_req {
-	uint8_t op, ring_op;
+	uint8_t op;
 	bool indirect;
 	uint16_t nseg;
 	uint32_t gref;

@@ -97,6 +97,6 @@ int fakeblk_do(struct fakeblk *fb, const struct blk_req *req)
 	if (fakeblk_take(fb, 10000, &id, &op, &status) != 1)
 		return 1;
 	must(id == req->id, "another request's response");
-	must(op == (req->indirect ? BLKIF_OP_INDIRECT : req->op), "operation");
+	must(op == req->op, "operation");
 	return status;
 }

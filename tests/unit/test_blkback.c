@@ -88,7 +88,6 @@ Test(blkback, decode_direct)
 	memcpy(slot, &r, sizeof(r));
 	blkback_decode(&req, &blk_layouts[BLK_ABI_X86_32], slot);
 	cr_expect_eq(req.op, BLKIF_OP_WRITE);
-	cr_expect_eq(req.ring_op, BLKIF_OP_WRITE);
 	cr_expect(!req.indirect);
 	cr_expect_eq(req.nseg, 200);
 	cr_expect_eq(req.id, r.id);
@@ -112,7 +111,6 @@ Test(blkback, decode_indirect)
 	memcpy(slot, &r, sizeof(r));
 	blkback_decode(&req, &blk_layouts[BLK_ABI_X86_64], slot);
 	cr_expect_eq(req.op, BLKIF_OP_READ);
-	cr_expect_eq(req.ring_op, BLKIF_OP_INDIRECT);
 	cr_expect(req.indirect);
 	cr_expect_eq(req.nseg, 256);
 	cr_expect_eq(req.gref, 1234);
