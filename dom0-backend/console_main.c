@@ -7,7 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <linux/capability.h>
 
 #include <event2/event.h>
 
@@ -89,6 +93,22 @@ static void raise_fd_limit(void)
 	(void)!setrlimit(RLIMIT_NOFILE, &lim);
 }
 
+/*
+ * What is left to do needs no capability: sockets, pseudo terminals and log files
+ * belong to the user that runs this.
+ */
+static void drop_privilege(void)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    syscall(SYS_capset, &head, none))
+		die("cannot drop privileges: %s", strerror(errno));
+}
+
 static char *log_dir(void)
 {
 	char *dir;
@@ -151,6 +171,7 @@ int main(int argc, char **argv)
 	hub.conf.dir = log_dir();
 	hub.conf.max = o.log_max;
 	hub.conf.replace_escape = o.replace_escape;
+	drop_privilege();
 	ret = console_hub_init(&hub);
 	if (ret)
 		die("inotify: %s", strerror(-ret));

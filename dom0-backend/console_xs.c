@@ -17,26 +17,28 @@
 
 struct tty {
 	unsigned int domid;
-	const char *value;
+	const char *name; /* "": none any more */
 };
 
 /*
- * Never bring back a domain that the toolstack has just removed: a write would
- * make its directories anew.
+ * Never bring back what the toolstack has just removed: a write would make all
+ * directories on its way anew. So a name is written only while there is such a
+ * domain, and withdrawn only while there is such a node.
  */
 static int publish(struct store *s, void *arg)
 {
 	const struct tty *t = arg;
 
-	if (!store_exists(s, "/local/domain/%u/console", t->domid))
+	if (!store_exists(s,
+			  *t->name ? "/local/domain/%u"
+				   : "/local/domain/%u/console/tty",
+			  t->domid))
 		return -ENOENT;
-	return store_write(s, t->value, "/local/domain/%u/console/tty",
+	return store_write(s, t->name, "/local/domain/%u/console/tty",
 			   t->domid);
 }
 
-/* An empty node means that there is no terminal: the old one may soon be someone
- * else's.
- */
+/* The name may soon be that of someone else's terminal. */
 static void withdraw(struct console_xs *x, struct console *c)
 {
 	struct tty t = { console_domid(c), "" };
@@ -76,9 +78,6 @@ static int serve(struct console_xs *x, unsigned int domid)
 
 	if (find(x, domid))
 		return 0;
-	/* Without a tty node nobody finds the pty: first the directory. */
-	if (!store_exists(x->store, "/local/domain/%u/console", domid))
-		return 0;
 	ret = console_new(&c, x->hub, domid);
 	if (ret == -ENOENT || ret == -ECONNREFUSED || ret == -EPIPE)
 		return 0; /* no such domain, or not any more */
@@ -87,7 +86,7 @@ static int serve(struct console_xs *x, unsigned int domid)
 			 strerror(-ret));
 		return ret;
 	}
-	t.value = console_tty(c);
+	t.name = console_tty(c);
 	ret = store_transact(x->store, publish, &t);
 	if (!ret || ret == -ENOENT)
 		return 0;

@@ -7,7 +7,7 @@
 
 mkdir -p "$SPLITVISOR_RUN_DIR"
 cd "$work" || exit 1
-declare -A to pids
+declare -A to=() pids=()
 trap 'kill "${pids[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
 
 # start NAME PROGRAM ARG... - run until it says that it is ready.
@@ -75,6 +75,8 @@ wait_for 5 test -S "$SPLITVISOR_RUN_DIR/dom/3/hv.sock"
 start console sv-console
 ok $? "sv-console starts"
 check "a domain that was there first gets a tty" wait_for 5 has_tty 3
+grep -q '^CapEff:[[:space:]]*0*$' "/proc/${pids[console]}/status"
+ok $? "it keeps no capability"
 guest 4 later
 check "a domain that comes later gets a tty" wait_for 5 has_tty 4
 output=$(xenstore-ls -p /local/domain/4/console)
@@ -120,6 +122,17 @@ grep -qa 'domain 4: console ring index impossible' console.err
 ok $? "the liar is named once"
 [ "$(grep -ac impossible console.err)" = 1 ]
 ok $? "and only once"
+
+# Out of descriptors: who is served stays served, who comes is served later.
+prlimit --pid "${pids[console]}" --nofile="$(find "/proc/${pids[console]}/fd" | wc -l):"
+guest 5 third
+check "a lack of descriptors is told" \
+	wait_for 5 grep -qa 'domain 5: no console: .*; tried again' console.err
+tell 3 "say not disturbed"
+check "and disturbs nobody" wait_for 5 log_has early "not disturbed"
+prlimit --pid "${pids[console]}" --nofile=1024:
+check "it is made good later" wait_for 20 has_tty 5
+end 5
 
 cat "$(tty_of 3)" >screen.3 2>/dev/null &
 reader=$!
