@@ -71,6 +71,9 @@ static int sandbox(void)
 		ALLOW(__NR_clock_gettime),
 		ALLOW(__NR_rt_sigreturn),
 		ALLOW(__NR_exit_group),
+#if SANITIZED
+		ALLOW(__NR_sigaltstack),
+#endif
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 	};
 	static const struct sock_fprog prog = { ARRAY_SIZE(code), code };
