@@ -80,12 +80,18 @@ set_host()
 # it leaves running is killed when it ends: a lab is over with its command.
 run_piped()
 {
-	$bb mkfifo -m 600 /run/lab/out /run/lab/err
-	$bb cat /run/lab/out >>$job/stdout &
-	out=$!
-	$bb cat /run/lab/err >>"$($bb readlink -f $job/stderr)" &
+	$bb mkfifo -m 600 /run/lab/stdout /run/lab/stderr
+	# Where the caller has one file for both, one pipe keeps the order.
+	if [ -L $job/stderr ]; then
+		$bb ln -sf stdout /run/lab/stderr
+	else
+		$bb cat /run/lab/stderr >>$job/stderr &
+	fi
 	err=$!
-	$bb setsid bash $job/command </dev/null >/run/lab/out 2>/run/lab/err &
+	$bb cat /run/lab/stdout >>$job/stdout &
+	out=$!
+	$bb setsid bash $job/command </dev/null \
+		>/run/lab/stdout 2>/run/lab/stderr &
 	wait $!
 	status=$?
 	for proc in /proc/[0-9]*; do
@@ -95,7 +101,7 @@ run_piped()
 		*) [ -e "$proc/exe" ] && kill -9 "${proc#/proc/}" ;;
 		esac
 	done 2>/dev/null
-	wait $out $err
+	wait
 }
 
 # run_tty - the command on a terminal that is the caller's.
