@@ -14,8 +14,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <xen/xen.h>
+#include <xen/sched.h>
+
 #include "base/fd.h"
 #include "base/log.h"
+#include "hypervisor/acpi.h"
 #include "hypervisor/boot.h"
 #include "hypervisor/cpuid.h"
 #include "hypervisor/version.h"
@@ -263,6 +267,32 @@ void vcpu_info_follow(struct vcpu *v)
 			    v->id);
 }
 
+/*
+ * Answer vcpu_ask_halted().  A halted vCPU with interrupts off, or one that
+ * waits for INIT and SIPI, can only be woken by another.
+ */
+static void answer_halted(struct vcpu *v)
+{
+	struct kvm_mp_state mp = { .mp_state = KVM_MP_STATE_RUNNABLE };
+
+	if (!v->ask_halted)
+		return;
+	v->ask_halted = false;
+	if (ioctl(v->fd, KVM_GET_MP_STATE, &mp) < 0)
+		return;
+	v->halted = mp.mp_state == KVM_MP_STATE_UNINITIALIZED ||
+		    mp.mp_state == KVM_MP_STATE_INIT_RECEIVED ||
+		    (mp.mp_state == KVM_MP_STATE_HALTED && !v->run->if_flag);
+	vm_halted(v->vm);
+}
+
+void vcpu_ask_halted(struct vcpu *v)
+{
+	v->ask_halted = true;
+	v->halted = false;
+	vcpu_kick(v);
+}
+
 /* Wait while parked and grant wishes; Return: false when the thread must end. */
 static bool gate(struct vcpu *v)
 {
@@ -280,6 +310,7 @@ static bool gate(struct vcpu *v)
 		vm->parked--;
 	}
 	apply_new(v);
+	answer_halted(v);
 	go_on = !vm->quit;
 	pthread_mutex_unlock(&vm->lock);
 	return go_on;
@@ -328,11 +359,14 @@ static void on_io(struct vcpu *v)
 		return;
 	if (run->io.direction == KVM_EXIT_IO_IN) {
 		memset(data, run->io.port == PORT_PIT2 ? 0 : 0xff, len);
-	} else if (run->io.port == PORT_DEBUG) {
-		pthread_mutex_lock(&v->vm->lock);
-		conlog_put(&v->vm->conlog, data, len);
-		pthread_mutex_unlock(&v->vm->lock);
+		return;
 	}
+	pthread_mutex_lock(&v->vm->lock);
+	if (run->io.port == PORT_DEBUG)
+		conlog_put(&v->vm->conlog, data, len);
+	else if (len == 1 && acpi_power_off(run->io.port, data[0]))
+		vm_shut(v->vm, SHUTDOWN_poweroff);
+	pthread_mutex_unlock(&v->vm->lock);
 }
 
 static void on_mmio(struct vcpu *v)

@@ -47,7 +47,9 @@ struct vcpu {
 	struct kvm_xen_vcpu_attr attr[VCPU_ATTRS];
 	bool has_thread;
 	uint8_t upcall_vector;
-	bool nmi; /* inject one */
+	bool nmi;	 /* inject one */
+	bool ask_halted; /* tell whether @halted */
+	bool halted;	 /* as last told: nothing but another vCPU wakes it */
 	bool info_registered;
 	uint8_t *info;	   /* UNTRUSTED: the vcpu_info in use, or NULL */
 	uint8_t *old_info; /* UNTRUSTED: until KVM has taken @info */
@@ -105,6 +107,13 @@ void vcpu_info_follow(struct vcpu *v);
 
 /** vcpu_upcall() - Inject the event upcall if events wait.  lock: vm->lock */
 void vcpu_upcall(struct vcpu *v);
+
+/**
+ * vcpu_ask_halted() - Find out soon whether the vCPU has stopped for good.
+ *
+ * Its thread sets @halted and calls vm_halted().  lock: vm->lock
+ */
+void vcpu_ask_halted(struct vcpu *v);
 
 /** vcpu_cpu_ns() - CPU time that the vCPU has used. */
 uint64_t vcpu_cpu_ns(const struct vcpu *v);

@@ -34,6 +34,9 @@
 /* How long vm_pause() waits for vCPUs to come out. */
 #define PAUSE_LIMIT_S 5
 
+/* How often to look whether the guest has stopped for good. */
+#define IDLE_PERIOD_NS UINT64_C(1000000000)
+
 static const struct {
 	int cap;
 	const char *name;
@@ -462,6 +465,7 @@ void vm_unpause(struct vm *vm)
 	vm->paused = false;
 	pthread_cond_broadcast(&vm->changed);
 	pthread_mutex_unlock(&vm->lock);
+	vm_wake(vm);
 }
 
 /* Raise VIRQ_TIMER for each period that has passed, once at most. */
@@ -475,6 +479,37 @@ static uint64_t periodic(struct vcpu *v, uint64_t now)
 				 (now - v->period_next) % v->period_ns;
 	}
 	return v->period_next;
+}
+
+void vm_halted(struct vm *vm)
+{
+	for (unsigned int i = 0; i < vm->nvcpus; i++) {
+		if (!vm->vcpus[i].halted)
+			return;
+	}
+	log_info("all vcpus have halted with interrupts off");
+	vm_shut(vm, SHUTDOWN_poweroff);
+}
+
+/*
+ * A vCPU that halts does not come out of KVM, so the stopped guest has to be
+ * looked for: when no vCPU has run for a while, ask them.
+ */
+static uint64_t look_idle(struct vm *vm, uint64_t now)
+{
+	uint64_t cpu_ns = 0;
+
+	if (now < vm->idle_next)
+		return vm->idle_next;
+	vm->idle_next = now + IDLE_PERIOD_NS;
+	for (unsigned int i = 0; i < vm->nvcpus; i++)
+		cpu_ns += vcpu_cpu_ns(&vm->vcpus[i]);
+	if (cpu_ns == vm->idle_cpu_ns) {
+		for (unsigned int i = 0; i < vm->nvcpus; i++)
+			vcpu_ask_halted(&vm->vcpus[i]);
+	}
+	vm->idle_cpu_ns = cpu_ns;
+	return vm->idle_next;
 }
 
 uint64_t vm_timers(struct vm *vm, uint64_t now)
@@ -496,6 +531,7 @@ uint64_t vm_timers(struct vm *vm, uint64_t now)
 		log_warn("watchdog %u has not been fed in time", i + 1);
 		vm_shut(vm, SHUTDOWN_watchdog);
 	}
+	next = MIN(next, look_idle(vm, now));
 unlock:
 	pthread_mutex_unlock(&vm->lock);
 	return next;

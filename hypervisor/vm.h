@@ -98,6 +98,8 @@ struct vm {
 	uint32_t reason; /* SHUTDOWN_* */
 	int code;	 /* SCHEDOP_shutdown_code, -1 for none */
 	uint64_t watchdog[VM_WATCHDOGS]; /* CLOCK_MONOTONIC ns; 0 = off */
+	uint64_t idle_next;		 /* when to look for a stopped guest */
+	uint64_t idle_cpu_ns; /* CPU time of all vCPUs at last look */
 	struct shinfo shinfo;
 	struct evtchn evtchn;
 	struct gnttab gnttab;
@@ -163,6 +165,14 @@ void vm_unpause(struct vm *vm);
  * Return: when to call again, UINT64_MAX for never.
  */
 uint64_t vm_timers(struct vm *vm, uint64_t now);
+
+/**
+ * vm_halted() - A vCPU has answered vcpu_ask_halted().
+ *
+ * When all have stopped with interrupts off the guest has powered off: that is
+ * how Xen's PVH guests end on "halt".  lock: vm->lock
+ */
+void vm_halted(struct vm *vm);
 
 /** vm_wake() - Make the main loop call vm_timers() and look at @shutdown. */
 void vm_wake(struct vm *vm);
