@@ -28,7 +28,7 @@
 
 struct console {
 	struct console_hub *hub;
-	struct console *next, **prev;
+	struct console *next;
 	unsigned int domid;
 	struct log_limit limit;
 
@@ -306,6 +306,8 @@ static void leave_domain(struct console *c)
 
 static void destroy(struct console *c)
 {
+	struct console **at;
+
 	leave_domain(c);
 	console_pty_close(&c->pty);
 	free_event(&c->pty_in);
@@ -313,11 +315,9 @@ static void destroy(struct console *c)
 	free_event(&c->retry_ev);
 	free_event(&c->drain_ev);
 	console_log_fini(&c->log);
-	if (c->prev) {
-		*c->prev = c->next;
-		if (c->next)
-			c->next->prev = c->prev;
-	}
+	for (at = &c->hub->first; *at != c; at = &(*at)->next)
+		;
+	*at = c->next;
 	free(c);
 }
 
@@ -430,17 +430,6 @@ static int attach(struct console *c)
 	return dom_evtchn_bind(c->dom, port, &c->kick, &c->call);
 }
 
-static void enlist(struct console *c)
-{
-	struct console_hub *h = c->hub;
-
-	c->next = h->first;
-	if (c->next)
-		c->next->prev = &c->next;
-	c->prev = &h->first;
-	h->first = c;
-}
-
 int console_new(struct console **out, struct console_hub *h, unsigned int domid)
 {
 	struct dom_info info;
@@ -451,6 +440,8 @@ int console_new(struct console **out, struct console_hub *h, unsigned int domid)
 	if (!c)
 		return -ENOMEM;
 	c->hub = h;
+	c->next = h->first;
+	h->first = c;
 	c->domid = domid;
 	c->kick = c->call = c->pty.master = c->pty.drain = c->pty.watch = -1;
 	ret = dom_connect(&c->dom, domid, DOM_ROLE_CONSOLE, NULL, true);
@@ -472,7 +463,6 @@ int console_new(struct console **out, struct console_hub *h, unsigned int domid)
 	ret = make_events(c);
 	if (ret)
 		goto destroy;
-	enlist(c);
 	log_info("domain %u: console on %s", domid, c->pty.name);
 	if (c->pty.held)
 		reader_came(c);
@@ -544,8 +534,12 @@ int console_hub_init(struct console_hub *h)
 
 void console_hub_fini(struct console_hub *h)
 {
-	while (h->first)
-		console_stop(h->first);
+	struct console *c, *next;
+
+	for (c = h->first; c; c = next) {
+		next = c->next;
+		console_stop(c);
+	}
 	free_event(&h->inotify_ev);
 	fd_close(&h->inotify);
 }

@@ -27,16 +27,15 @@ static void require(bool ok)
 
 uint32_t ring_slots(size_t npages, size_t slot)
 {
-	uint32_t n = 1;
-	size_t fit;
+	size_t n = 1, fit;
 
 	if (!npages || npages > RING_PAGES_MAX || (npages & (npages - 1)) ||
 	    !slot || slot > RING_SLOT_MAX || slot % 4)
 		return 0;
 	fit = (npages * RING_PAGE_SIZE - sizeof(struct ring_shm)) / slot;
-	while (n * 2 <= fit)
+	while (n <= fit / 2)
 		n *= 2;
-	return n;
+	return (uint32_t)n;
 }
 
 static int area_init(struct ring_area *a, void *const *pages, size_t npages,

@@ -23,8 +23,8 @@
 /* A 32-bit word in shared memory. UNTRUSTED: a peer may write it at any time. */
 typedef _Atomic uint32_t shm_word;
 
-_Static_assert(sizeof(shm_word) == 4 && _Alignof(shm_word) == 4,
-	       "a shared word has the layout of uint32_t");
+_Static_assert(sizeof(shm_word) == sizeof(uint32_t), "no hidden lock");
+_Static_assert(_Alignof(shm_word) == _Alignof(uint32_t), "as in Xen's structs");
 
 /**
  * shm_fetch() - Copy bytes out of shared memory, once.
