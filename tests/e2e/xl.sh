@@ -1,0 +1,476 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tests/e2e/xl.sh - the toolstack with the real store and backends, and domains
+# whose VMM is a stand-in (sv-fakehv): life and death without KVM.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# Programs look for each other beside themselves: a directory with the stand-in.
+mkdir "$work/bin"
+for p in xl sv-xenstored sv-backend sv-blkback sv-netback sv-console; do
+	[ ! -e "$project/build/bin/$p" ] ||
+		cp "$project/build/bin/$p" "$work/bin/"
+done
+cp "$project/build/bin/sv-fakehv" "$work/bin/sv-hypervisor"
+PATH=$work/bin:$PATH
+cd "$work" || exit 1
+
+cp /bin/true kernel
+cp /bin/true kernel-refuse
+cp /bin/true kernel-hang
+truncate -s 4M disk.img
+cat >g1.cfg <<-EOF
+	name = "g1"
+	type = "pvh"
+	kernel = "$work/kernel"
+	memory = 16
+	vcpus = 1
+	maxvcpus = 2
+	uuid = "11111111-2222-3333-4444-555555555555"
+	disk = [ '$work/disk.img,raw,xvda,rw' ]
+EOF
+cat >bare.cfg <<-EOF
+	name = "bare"
+	kernel = "kernel"
+	memory = 16
+EOF
+
+pid_of() { cut -d' ' -f1 "$SPLITVISOR_RUN_DIR/$1.pid"; }
+vmm_of() { pid_of "dom/$(xl domid "$1")/hv"; }
+state() { xl list "$1" 2>/dev/null | awk 'NR == 2 { print $5 }'; }
+state_is() { [ "$(state "$1")" = "$2" ]; }
+monitor_of() { # the process that holds the owner lock
+	local fd
+	fd=$(find /proc/[0-9]*/fd -lname "$SPLITVISOR_RUN_DIR/dom/$(xl domid "$1")/owner" 2>/dev/null | head -n 1)
+	fd=${fd#/proc/}
+	echo "${fd%%/*}"
+}
+store_of_guests() {
+	xenstore-ls -fp | grep -vE '^/(tool|local/domain/0/(control|domid|name|memory)|local/pool)'
+}
+# Everything that a domain could leave behind.
+census() {
+	our_processes | wc -l
+	our_processes | xargs -I{} find /proc/{}/fd -lname '/memfd:*' 2>/dev/null | wc -l
+	ls "$SPLITVISOR_RUN_DIR/dom"
+	store_of_guests
+}
+settles() { [ "$(census)" = "$baseline" ]; }
+is_clean() { # NAME
+	wait_for 5 settles
+	output=$(diff <(echo "$baseline") <(census))
+	ok $? "$1: nothing is left behind"
+}
+
+# ---- The first domain brings up the daemons ---------------------------------
+
+output=$(xl create g1.cfg 2>&1 && xl pause g1)
+ok $? "create, with daemons started on the way"
+[ "$output" = "Parsing config from g1.cfg" ]
+ok $? "create prints what xl prints"
+output=$(xl list)
+[ "$(sed 1d <<<"$output" | awk '{ print NF }' | sort -u)" = 6 ] &&
+	grep -qE '^Domain-0 +0 +[0-9]+ +[0-9]+     r-----  +[0-9.]+$' <<<"$output" &&
+	grep -qxF 'g1                                           1    16     1     --p---       0.0' <<<"$output"
+ok $? "list shows it, in the columns that scripts split"
+
+# The nodes that Xen's xl makes for such a domain; backends add their own.
+expected() {
+	cat <<-EOF
+		/libxl = ""   (n0)
+		/libxl/1 = ""   (n0)
+		/libxl/1/device = ""   (n0)
+		/libxl/1/device/console = ""   (n0)
+		/libxl/1/device/console/0 = ""   (n0)
+		/libxl/1/device/console/0/backend = "/local/domain/0/backend/console/1/0"   (n0)
+		/libxl/1/device/console/0/frontend = "/local/domain/1/console"   (n0)
+		/libxl/1/device/console/0/frontend-id = "1"   (n0)
+		/libxl/1/device/console/0/online = "1"   (n0)
+		/libxl/1/device/console/0/protocol = "vt100"   (n0)
+		/libxl/1/device/console/0/state = "1"   (n0)
+		/libxl/1/device/vbd = ""   (n0)
+		/libxl/1/device/vbd/51712 = ""   (n0)
+		/libxl/1/device/vbd/51712/backend = "/local/domain/0/backend/vbd/1/51712"   (n0)
+		/libxl/1/device/vbd/51712/bootable = "1"   (n0)
+		/libxl/1/device/vbd/51712/dev = "xvda"   (n0)
+		/libxl/1/device/vbd/51712/device-type = "disk"   (n0)
+		/libxl/1/device/vbd/51712/discard-enable = "1"   (n0)
+		/libxl/1/device/vbd/51712/frontend = "/local/domain/1/device/vbd/51712"   (n0)
+		/libxl/1/device/vbd/51712/frontend-id = "1"   (n0)
+		/libxl/1/device/vbd/51712/mode = "w"   (n0)
+		/libxl/1/device/vbd/51712/online = "1"   (n0)
+		/libxl/1/device/vbd/51712/params = "$work/disk.img"   (n0)
+		/libxl/1/device/vbd/51712/removable = "0"   (n0)
+		/libxl/1/device/vbd/51712/script = "/etc/xen/scripts/block"   (n0)
+		/libxl/1/device/vbd/51712/specification = "xen"   (n0)
+		/libxl/1/device/vbd/51712/state = "1"   (n0)
+		/libxl/1/device/vbd/51712/type = "phy"   (n0)
+		/libxl/1/dm-version = "qemu_xen"   (n0)
+		/libxl/1/type = "pvh"   (n0)
+		/local = ""   (n0)
+		/local/domain = ""   (n0)
+		/local/domain/0 = ""   (n0)
+		/local/domain/0/backend = ""   (n0)
+		/local/domain/0/backend/console = ""   (n0)
+		/local/domain/0/backend/console/1 = ""   (n0)
+		/local/domain/0/backend/console/1/0 = ""   (n0,r1)
+		/local/domain/0/backend/console/1/0/frontend = "/local/domain/1/console"   (n0,r1)
+		/local/domain/0/backend/console/1/0/frontend-id = "1"   (n0,r1)
+		/local/domain/0/backend/console/1/0/online = "1"   (n0,r1)
+		/local/domain/0/backend/console/1/0/protocol = "vt100"   (n0,r1)
+		/local/domain/0/backend/console/1/0/state = "1"   (n0,r1)
+		/local/domain/0/backend/vbd = ""   (n0)
+		/local/domain/0/backend/vbd/1 = ""   (n0)
+		/local/domain/0/backend/vbd/1/51712 = ""   (n0,r1)
+		/local/domain/0/backend/vbd/1/51712/bootable = "1"   (n0,r1)
+		/local/domain/0/backend/vbd/1/51712/dev = "xvda"   (n0,r1)
+		/local/domain/0/backend/vbd/1/51712/device-type = "disk"   (n0,r1)
+		/local/domain/0/backend/vbd/1/51712/discard-enable = "1"   (n0,r1)
+		/local/domain/0/backend/vbd/1/51712/frontend = "/local/domain/1/device/vbd/51712"   (n0,r1)
+		/local/domain/0/backend/vbd/1/51712/frontend-id = "1"   (n0,r1)
+		/local/domain/0/backend/vbd/1/51712/mode = "w"   (n0,r1)
+		/local/domain/0/backend/vbd/1/51712/online = "1"   (n0,r1)
+		/local/domain/0/backend/vbd/1/51712/params = "$work/disk.img"   (n0,r1)
+		/local/domain/0/backend/vbd/1/51712/removable = "0"   (n0,r1)
+		/local/domain/0/backend/vbd/1/51712/script = "/etc/xen/scripts/block"   (n0,r1)
+		/local/domain/0/backend/vbd/1/51712/specification = "xen"   (n0,r1)
+		/local/domain/0/backend/vbd/1/51712/state = "2"   (n0,r1)
+		/local/domain/0/backend/vbd/1/51712/type = "phy"   (n0,r1)
+		/local/domain/1 = ""   (n0,r1)
+		/local/domain/1/attr = ""   (n1)
+		/local/domain/1/console = ""   (n0,r1)
+		/local/domain/1/console/backend = "/local/domain/0/backend/console/1/0"   (n0,r1)
+		/local/domain/1/console/backend-id = "0"   (n1,r0)
+		/local/domain/1/console/limit = "1048576"   (n0,r1)
+		/local/domain/1/console/output = "pty"   (n0,r1)
+		/local/domain/1/console/port = "2"   (n0,r1)
+		/local/domain/1/console/ring-ref = "1044479"   (n0,r1)
+		/local/domain/1/console/tty = "TTY"   (n0,r1)
+		/local/domain/1/console/type = "xenconsoled"   (n0,r1)
+		/local/domain/1/control = ""   (n0,r1)
+		/local/domain/1/control/feature-poweroff = ""   (n1)
+		/local/domain/1/control/feature-reboot = ""   (n1)
+		/local/domain/1/control/feature-suspend = ""   (n1)
+		/local/domain/1/control/platform-feature-multiprocessor-suspend = "1"   (n0,r1)
+		/local/domain/1/control/platform-feature-xs_reset_watches = "1"   (n0,r1)
+		/local/domain/1/control/shutdown = ""   (n1)
+		/local/domain/1/control/sysrq = ""   (n1)
+		/local/domain/1/cpu = ""   (n0,r1)
+		/local/domain/1/cpu/0 = ""   (n0,r1)
+		/local/domain/1/cpu/0/availability = "online"   (n0,r1)
+		/local/domain/1/cpu/1 = ""   (n0,r1)
+		/local/domain/1/cpu/1/availability = "offline"   (n0,r1)
+		/local/domain/1/data = ""   (n1)
+		/local/domain/1/device = ""   (n0,r1)
+		/local/domain/1/device/suspend = ""   (n0,r1)
+		/local/domain/1/device/suspend/event-channel = ""   (n1)
+		/local/domain/1/device/vbd = ""   (n0,r1)
+		/local/domain/1/device/vbd/51712 = ""   (n1,r0)
+		/local/domain/1/device/vbd/51712/backend = "/local/domain/0/backend/vbd/1/51712"   (n1,r0)
+		/local/domain/1/device/vbd/51712/backend-id = "0"   (n1,r0)
+		/local/domain/1/device/vbd/51712/device-type = "disk"   (n1,r0)
+		/local/domain/1/device/vbd/51712/state = "1"   (n1,r0)
+		/local/domain/1/device/vbd/51712/trusted = "1"   (n1,r0)
+		/local/domain/1/device/vbd/51712/virtual-device = "51712"   (n1,r0)
+		/local/domain/1/domid = "1"   (n0,r1)
+		/local/domain/1/drivers = ""   (n1)
+		/local/domain/1/error = ""   (n1)
+		/local/domain/1/feature = ""   (n1)
+		/local/domain/1/memory = ""   (n0,r1)
+		/local/domain/1/memory/static-max = "16384"   (n0,r1)
+		/local/domain/1/memory/target = "16384"   (n0,r1)
+		/local/domain/1/memory/videoram = "0"   (n0,r1)
+		/local/domain/1/name = "g1"   (n0,r1)
+		/local/domain/1/store = ""   (n0,r1)
+		/local/domain/1/store/port = "1"   (n0,r1)
+		/local/domain/1/store/ring-ref = "1044476"   (n0,r1)
+		/local/domain/1/vm = "/vm/11111111-2222-3333-4444-555555555555"   (n0,r1)
+		/vm = ""   (n0)
+		/vm/11111111-2222-3333-4444-555555555555 = ""   (n0,r1)
+		/vm/11111111-2222-3333-4444-555555555555/name = "g1"   (n0,r1)
+		/vm/11111111-2222-3333-4444-555555555555/start_time = "TIME"   (n0,r1)
+		/vm/11111111-2222-3333-4444-555555555555/uuid = "11111111-2222-3333-4444-555555555555"   (n0,r1)
+	EOF
+}
+has_tty() { [ -n "$(xenstore-read /local/domain/1/console/tty)" ]; }
+wait_for 10 has_tty
+output=$(diff <(expected | sort) <(store_of_guests |
+	sed -E 's|(console/tty = ")/dev/pts/[0-9]+|\1TTY|
+		s|(start_time = ")[0-9]+\.[0-9]+|\1TIME|' |
+	grep -vE '^/local/domain/0/backend/vbd/1/51712/(feature-|multi-queue|max-ring|physical-|hotplug-status|discard-[^e]|sector|info)' |
+	sort))
+ok $? "the store holds Xen's nodes, values and permissions"
+
+# ---- Verbs on a domain that lives --------------------------------------------
+
+output=$(xl domid g1; xl domname 1)
+[ "$output" = $'1\ng1' ]
+ok $? "domid and domname"
+check "unambiguous beginnings of verbs" sh -c 'xl unp g1 && xl l g1 && xl blo g1'
+check "unpause" state_is g1 ------
+output=$(xl list -l g1)
+grep -qx '    {' <<<"$output" && grep -qx '        "domid": 1,' <<<"$output" &&
+	grep -q '^                "name": "g1",$' <<<"$output" &&
+	grep -q '^                    "pdev_path": ' <<<"$output"
+ok $? "list -l in the layout that xendomains greps"
+output=$(xl list -v g1 | tail -n 1)
+[ "$output" = 'g1                                           1    16     1     ------       0.0 11111111-2222-3333-4444-555555555555        -                -' ]
+ok $? "list -v"
+xenstore-write /local/domain/1/device/vbd/51712/backend /evil \
+	/local/domain/1/device/vbd/51712/state 99999999999999999999
+output=$(xl block-list g1)
+[ "$output" = "$(printf '%s\n' 'Vdev  BE  handle state evt-ch ring-ref BE-path                       ' \
+	'51712 0   1      -1    -1     -1       /local/domain/0/backend/vbd/1/51712')" ]
+ok $? "block-list does not believe the guest"
+for name in nosuch 77; do
+	output=$(xl list $name 2>&1)
+	[ $? = 1 ] && [ "$output" = "$name is an invalid domain identifier (rc=-6)" ]
+	ok $? "list $name: as xl says it"
+done
+output=$(xl create -q g1.cfg 2>&1)
+[ $? = 3 ] && [[ $output = "domain name 'g1' is taken by domain 1"* ]] &&
+	[ "$(wc -l <<<"$output")" = 1 ]
+ok $? "a taken name is refused with one line"
+output=$(xl create -q g1.cfg name='"g2"' 2>&1)
+[ $? = 3 ] && [[ $output = *"$work/disk.img"*"in use by domain 1"* ]] &&
+	[ "$(wc -l <<<"$output")" = 1 ] && gone g2
+ok $? "a disk in use is refused with one line"
+output=$(xl shutdown g1 2>&1)
+[ $? = 1 ] && grep -q 'PV control interface not available' <<<"$output"
+ok $? "shutdown of a guest that has not said that it listens"
+check "destroy" xl destroy g1
+output=$(xl list g1 2>&1)
+[ $? = 1 ]
+ok $? "list NAME fails once it is destroyed"
+baseline=$(census)
+xl create -q bare.cfg && xl destroy bare
+is_clean "create and destroy"
+
+# ---- Failures undo everything --------------------------------------------------
+
+output=$(xl create -q bare.cfg "kernel='$work/kernel-refuse'" 2>&1)
+[ $? = 3 ] && [ "$output" = "kernel '$work/kernel-refuse': not a kernel (a test says so)" ]
+ok $? "what the VMM says of a bad kernel is the one line that the user sees"
+is_clean "a refused kernel"
+xl create -q bare.cfg "kernel='$work/kernel-hang'" 2>interrupted &
+pid=$!
+sleep 0.5
+kill -INT $pid
+wait $pid
+[ $? = 3 ] && grep -q 'interrupted, not created' interrupted
+ok $? "an interrupted create says so"
+is_clean "an interrupted create"
+xl create -q bare.cfg "kernel='$work/kernel-hang'" 2>killed &
+pid=$!
+sleep 0.5
+kill -9 "$(vmm_of bare)"
+wait $pid
+[ $? = 3 ] && grep -q 'ended by signal 9' killed
+ok $? "a VMM that dies while starting"
+is_clean "a VMM that dies while starting"
+xl create -q bare.cfg "kernel='$work/kernel-hang'" 2>/dev/null &
+pid=$!
+sleep 0.5
+stale=$(vmm_of bare)
+kill -9 $pid "$stale"
+wait $pid
+check "after a killed create the name can be used again" xl create -q bare.cfg
+xl destroy bare
+is_clean "a killed create"
+
+# ---- How domains end -----------------------------------------------------------
+
+signal_guest() { kill "-$2" "$(vmm_of "$1")"; }
+
+xl create -q bare.cfg
+signal_guest bare USR1
+check "poweroff: is destroyed" wait_for 5 gone bare
+is_clean "poweroff"
+
+xl create -q bare.cfg && first=$(xl domid bare)
+uuid=$(xenstore-read "$(xenstore-read "/local/domain/$first/vm")/uuid")
+signal_guest bare USR2
+restarted() { [ "$(xl domid bare 2>/dev/null || echo 0)" -gt "$first" ] && state_is bare ------; }
+check "reboot: restarts under a new domid" wait_for 5 restarted
+[ "$(xenstore-read "$(xenstore-read "/local/domain/$(xl domid bare)/vm")/uuid")" = "$uuid" ]
+ok $? "reboot: keeps its UUID"
+kill -9 "$(vmm_of bare)"
+check "a VMM that is killed is gone from the list" wait_for 2 gone bare
+is_clean "a VMM that is killed"
+
+xl create -q bare.cfg "on_poweroff='preserve'"
+signal_guest bare USR1
+check "preserve: stays, listed as ---s--" wait_for 5 state_is bare ---s--
+sleep 0.3
+check "preserve: until it is destroyed" xl destroy bare
+is_clean "preserve"
+
+xl create -q bare.cfg "on_crash='rename-restart'" "disk=['$work/disk.img,raw,xvda,w']"
+first=$(xl domid bare)
+signal_guest bare ALRM
+check "rename-restart: the successor runs" wait_for 10 restarted
+kept=$(xl domname "$first")
+[[ $kept = bare-20*Z ]] && state_is "$kept" ---sc-
+ok $? "rename-restart: the crashed domain is kept under another name"
+xl destroy bare
+check "rename-restart: both can be destroyed" xl destroy "$kept"
+is_clean "rename-restart"
+
+xl create -q bare.cfg "on_crash='coredump-destroy'"
+signal_guest bare ALRM
+check "coredump-destroy: is destroyed" wait_for 5 gone bare
+check "coredump-destroy: the log says that there is no dump" \
+	grep -q 'No core dump' "$logs/xl-bare.log"
+is_clean "coredump-destroy"
+
+xl create -q bare.cfg
+kill -9 "$(monitor_of bare)"
+check "destroy without a monitor" xl destroy bare
+is_clean "destroy without a monitor"
+
+xl create -q -e bare.cfg
+[ -z "$(monitor_of bare)" ]
+ok $? "create -e leaves no monitor"
+signal_guest bare USR1
+check "create -e: stays after poweroff" wait_for 5 state_is bare ---s--
+xl destroy bare
+is_clean "create -e"
+
+xl create -q bare.cfg
+kill -STOP "$(vmm_of bare)"
+output=$(timeout 20 xl list 2>&1)
+[ $? = 0 ] && grep -q 'does not answer' <<<"$output" && grep -q '^bare ' <<<"$output"
+ok $? "a VMM that hangs does not hang the list"
+check "a VMM that hangs can be destroyed" timeout 40 xl destroy bare
+is_clean "a VMM that hangs"
+
+xl create -q -F bare.cfg &
+pid=$!
+check "create -F: runs" wait_for 5 state_is bare ------
+signal_guest bare USR1
+wait $pid
+ok $? "create -F: ends with the domain"
+is_clean "create -F"
+
+# ---- Shutdown ----------------------------------------------------------------
+
+can() { xenstore-write "/local/domain/$(xl domid "$1")/control/feature-poweroff" 1; }
+# The stand-in does what a guest does: reads the word, acknowledges, powers off.
+obey() {
+	local node
+	node=/local/domain/$(xl domid "$1")/control/shutdown
+	for _ in $(seq 50); do
+		[ "$(xenstore-read "$node")" = poweroff ] && break
+		sleep 0.1
+	done
+	signal_guest "$1" USR1
+}
+xl create -q bare.cfg
+xl create -q bare.cfg name='"bare2"'
+id=$(xl domid bare) id2=$(xl domid bare2)
+can bare && can bare2
+obey bare &
+output=$(xl shutdown -w bare 2>&1)
+[ $? = 0 ] && [ "$output" = "$(printf '%s\n' "Shutting down domain $id" \
+	"Waiting for 1 domains" "Domain $id has been shut down, reason code 0")" ]
+ok $? "shutdown -w waits and prints what xl prints"
+wait_for 5 gone bare
+obey bare2 &
+output=$(xl shutdown -a -w 2>&1)
+[ $? = 0 ] && grep -q "Domain $id2 has been shut down" <<<"$output"
+ok $? "shutdown -a -w"
+wait_for 5 gone bare2
+is_clean "shutdown"
+xl create -q bare.cfg && can bare
+(sleep 0.5; xl destroy bare) &
+output=$(xl shutdown -w bare 2>&1)
+grep -q 'has been destroyed' <<<"$output"
+ok $? "shutdown -w of a domain that is destroyed meanwhile"
+wait
+is_clean "shutdown and destroy"
+
+# ---- Console --------------------------------------------------------------------
+
+xl create -q bare.cfg
+output=$(printf '\035' | timeout 5 xl console bare 2>&1)
+ok $? "console: the escape character leaves it"
+# Its output and input are not a terminal here, and end at different times.
+timeout 10 xl console bare </dev/null >/dev/null 2>&1 &
+pid=$!
+sleep 0.5
+kill -0 $pid
+ok $? "console: stays without input"
+xl destroy bare
+wait $pid
+ok $? "console: ends with the domain"
+is_clean "console"
+output=$(printf '\035' | timeout 10 xl create -q -c bare.cfg 2>&1) &&
+	state_is bare ------
+ok $? "create -c: attaches, and lets the domain run"
+xl destroy bare
+is_clean "create -c"
+
+# ---- Many at once, many in turn --------------------------------------------------
+
+pids=()
+for i in 1 2 3 4; do
+	xl create -q bare.cfg 2>/dev/null &
+	pids+=($!)
+done
+won=0
+for pid in "${pids[@]}"; do
+	wait "$pid" && won=$((won + 1))
+done
+[ $won = 1 ]
+ok $? "of four creates of one name, one succeeds"
+xl destroy bare
+is_clean "creates at once"
+
+failures=0
+for _ in $(seq 50); do
+	xl create -q g1.cfg && xl destroy g1 || failures=$((failures + 1))
+done
+output="$failures of 50 failed"
+ok $failures "50 cycles of create and destroy"
+is_clean "50 cycles"
+
+# ---- Logs -----------------------------------------------------------------------
+
+echo '2026-01-01T00:00:02.000000Z second' >"$logs/hv-a.log"
+printf '2026-01-01T00:00:01.000000Z first\n\033[31mits second line\n2026-01-01T00:00:03.000000Z third\n' >"$logs/hv-b.log"
+output=$(xl dmesg | grep -A 3 first)
+[ "$output" = "$(printf '%s\n' '2026-01-01T00:00:01.000000Z first' '\x1b[31mits second line' \
+	'2026-01-01T00:00:02.000000Z second' '2026-01-01T00:00:03.000000Z third')" ]
+ok $? "dmesg merges the logs by time and shows no escape sequences"
+xl dmesg -c >/dev/null
+[ -z "$(xl dmesg)" ]
+ok $? "dmesg -c clears"
+
+# ---- The store -------------------------------------------------------------------
+
+kill -STOP "$(pid_of sv-xenstored)"
+output=$(timeout 20 xl create -q bare.cfg 2>&1)
+[ $? = 3 ] && grep -q "^store '.*': not answering" <<<"$output" &&
+	[ "$(wc -l <<<"$output")" = 1 ]
+ok $? "a store that does not answer: one line"
+kill -CONT "$(pid_of sv-xenstored)"
+is_clean "a store that does not answer"
+
+mapfile -t pids < <(our_processes)
+kill "${pids[@]}"
+none_left() { [ "$(our_processes | wc -l)" = 0 ]; }
+wait_for 10 none_left
+xl create -q bare.cfg &
+xl create -q bare.cfg name='"bare2"' &
+wait
+[ "$(our_processes | xargs -I{} cat /proc/{}/comm | grep -c sv-xenstored)" = 1 ] &&
+	listed bare && listed bare2
+ok $? "two creates at once start one store"
+check "domains after a new start can be destroyed" sh -c 'xl destroy bare && xl destroy bare2'
+
+# ---- No permission ----------------------------------------------------------------
+
+output=$(SPLITVISOR_RUN_DIR=/proc/nowhere xl create -q bare.cfg 2>&1)
+[ $? = 3 ] && [[ $output = "run directory '/proc/nowhere': "*"(run as root, "* ]] &&
+	[ "$(wc -l <<<"$output")" = 1 ]
+ok $? "a run directory that cannot be made: one line"
