@@ -359,6 +359,7 @@ static void on_drain(int fd, short what, void *arg)
 static void end(struct console *c)
 {
 	take_output(c, TURN_BYTES); /* more than the ring holds */
+	c->dead = true;
 	log_info("domain %u: gone, console closed", c->domid);
 	c->ending = true;
 	c->ending_since = util_clock_ns();

@@ -6,9 +6,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -451,6 +453,30 @@ Test(console, a_reader_that_sleeps_misses_lines_but_holds_nobody_up,
 	cr_expect_not_null(strstr(s.text, "bytes dropped]"));
 	cr_expect_lt(s.len, 200000);
 	expect_log(&f, 32768);
+	screen_close(&s);
+	fix_fini(&f);
+}
+
+Test(console, a_full_disk_is_the_logs_trouble, .timeout = 60)
+{
+	struct rlimit lim, full;
+	struct screen s;
+	struct fix f;
+
+	signal(SIGXFSZ, SIG_IGN);
+	fix_init(&f, 1);
+	s = screen_open(f.g[0].c);
+	pump_ms(&f, 5);
+	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &lim), 0);
+	full = lim;
+	full.rlim_cur = 1000;
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &full), 0);
+	print_lines(&f, &f.g[0], 500);
+	screen_until(&f, &s, last_line(&f.g[0]));
+	cr_expect_eq(check_lines(s.text, s.len), 0);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &lim), 0);
+	pump_ms(&f, 1200); /* the next try needs no new output */
+	expect_log(&f, 500);
 	screen_close(&s);
 	fix_fini(&f);
 }
