@@ -70,7 +70,9 @@ store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 	xenstore-lite/quota.c xenstore-lite/txn.c xenstore-lite/watch.c \
 	xenstore-lite/wire.c
 backend_src := dom0-backend/dhcp.c dom0-backend/link_nl.c dom0-backend/nat.c \
-	dom0-backend/net_slots.c dom0-backend/tap.c dom0-backend/vif_setup.c
+	dom0-backend/net_rxq.c dom0-backend/net_slots.c dom0-backend/net_txq.c \
+	dom0-backend/netback.c dom0-backend/netback_xs.c dom0-backend/tap.c \
+	dom0-backend/vif_setup.c
 backend_src += dom0-backend/device.c dom0-backend/evtchn_fd.c \
 	dom0-backend/gnt_map.c dom0-backend/xb_state.c dom0-backend/xs_watch.c
 backend_src += dom0-backend/blkback.c dom0-backend/blkback_xs.c \
@@ -90,6 +92,7 @@ testlib_src := tests/lib/caplog.c tests/lib/fakeblk.c tests/lib/fakedom.c tests/
 testlib_src += tests/lib/toykernel.c
 testlib_src += tests/lib/storebed.c
 testlib_src += tests/lib/stack.c
+testlib_src += tests/lib/fakenet.c tests/lib/fakenic.c
 
 # Program: its main file; libraries it uses, in link order; system libraries.
 programs :=
@@ -111,6 +114,7 @@ $(eval $(call program,sv-domctl,tests/lib/domctl_main.c,base,))
 $(eval $(call program,sv-xenstored,xenstore-lite/main.c,store ring base,$(libs_store)))
 $(eval $(call program,sv-backend,dom0-backend/main.c dom0-backend/backends.c,backend ring base,$(libs_backend) $(libs_vif)))
 $(eval $(call program,sv-blkback,dom0-backend/blkback_main.c,backend ring base,$(libs_backend) -luring))
+$(eval $(call program,sv-netback,dom0-backend/netback_main.c,backend ring base,$(libs_backend)))
 $(eval $(call program,sv-console,dom0-backend/console_main.c,backend ring base,$(libs_backend)))
 # libxlutil.so would bring all of libxenlight; the archive needs none of it.
 libs_tools := $(shell pkg-config --libs xenstore yajl 2>/dev/null) -l:libxlutil.a
@@ -167,10 +171,12 @@ $(foreach p,$(programs),$(eval $(call link,$(p))))
 test_archives := $(test_libs:%=$(out)/libsv%.a)
 $(units): %: %.o $(test_archives)
 	@echo "  LD    $@"
-	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $< $(test_archives) $(test_sys) -lcriterion
+	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $< -Wl,--start-group $(test_archives) \
+		-Wl,--end-group $(test_sys) -lcriterion
 $(stresses): %: %.o $(test_archives)
 	@echo "  LD    $@"
-	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $< $(test_archives) $(test_sys)
+	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $< -Wl,--start-group $(test_archives) \
+		-Wl,--end-group $(test_sys)
 
 # ---- Tests, demo, lint -----------------------------------------------------
 

@@ -29,7 +29,7 @@ static void put16(uint8_t *p, uint16_t v)
 	p[1] = (uint8_t)v;
 }
 
-/* Sum of 16-bit words, the last one padded; @len is at most NET_LEN_MAX. */
+/* Sum of 16-bit words, the last one padded; for less than 128 KiB. */
 static uint32_t add16(const uint8_t *p, size_t len)
 {
 	uint32_t sum = 0;
@@ -281,7 +281,7 @@ const char *net_tx_vnet(const struct net_tx *pkt, uint8_t *h, size_t hlen,
 const char *net_rx_fault(const struct net_caps *caps,
 			 const struct virtio_net_hdr *v, size_t len)
 {
-	if (len < NET_LEN_MIN || len > NET_LEN_MAX)
+	if (len < NET_LEN_MIN || len > NET_RX_LEN_MAX)
 		return "length";
 	if (len > SV_PAGE_SIZE && !caps->sg)
 		return "longer than a page and no feature-sg";

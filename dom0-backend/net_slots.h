@@ -36,8 +36,12 @@
 #define NET_HDR_MAX   256u
 #define NET_EXTRAS    4u /* extra infos of a packet, one of each type */
 
-/* Data slots that hold any packet, and one for the extra info. */
-#define NET_RX_SLOTS_MAX (NET_LEN_MAX / SV_PAGE_SIZE + 2)
+/*
+ * To the guest: the host counts its 65535 bytes without the Ethernet header and
+ * a VLAN tag. Slots that hold any packet, and one for the extra info.
+ */
+#define NET_RX_LEN_MAX	 (NET_LEN_MAX + 18u)
+#define NET_RX_SLOTS_MAX (NET_RX_LEN_MAX / SV_PAGE_SIZE + 2)
 
 /** union net_tx_slot - A tx request slot as it lies in the ring. */
 union net_tx_slot {

@@ -579,7 +579,7 @@ Test(net_slots, rx_lengths)
 {
 	struct virtio_net_hdr v = { .gso_size = 1448 };
 
-	for (size_t len = NET_LEN_MIN; len <= NET_LEN_MAX; len++) {
+	for (size_t len = NET_LEN_MIN; len <= NET_RX_LEN_MAX; len++) {
 		v.gso_type = VIRTIO_NET_HDR_GSO_NONE;
 		expect_rx(&v, len);
 		v.gso_type = VIRTIO_NET_HDR_GSO_TCPV6;
@@ -608,8 +608,8 @@ Test(net_slots, rx_only_what_the_guest_can_take)
 	struct virtio_net_hdr v = { .gso_size = 1448 };
 	struct net_caps caps = all_caps;
 
-	cr_expect_null(net_rx_fault(&caps, &v, NET_LEN_MAX));
-	cr_expect_not_null(net_rx_fault(&caps, &v, NET_LEN_MAX + 1));
+	cr_expect_null(net_rx_fault(&caps, &v, NET_RX_LEN_MAX));
+	cr_expect_not_null(net_rx_fault(&caps, &v, NET_RX_LEN_MAX + 1));
 	cr_expect_not_null(net_rx_fault(&caps, &v, 13));
 	v.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
 	cr_expect_null(net_rx_fault(&caps, &v, 9000));

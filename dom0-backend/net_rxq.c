@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// dom0-backend/net_rxq.c - packets from a TAP queue to the guest's rx ring.
+#include "dom0-backend/net_rxq.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "ring/shm.h"
+
+int rxq_init(struct rxq *q, struct gnt_map *gnt, const struct net_caps *caps,
+	     int tap, uint32_t gref)
+{
+	int ret;
+
+	q->gnt = gnt;
+	q->caps = caps;
+	q->tap = tap;
+	q->gref = gref;
+	q->first = q->n = q->stalled = 0;
+	q->held = 0;
+	q->packets = q->drops = 0;
+	q->limit = (struct log_limit){ 0 };
+	q->ready = true;
+	q->page = NULL;
+	ret = gnt_get(gnt, gref, GNT_WRITE, &q->page);
+	if (ret)
+		return ret;
+	return rxq_ring_back_attach(&q->ring, &q->page, 1, NULL);
+}
+
+static struct rxq_slot *slot_at(struct rxq *q, uint32_t i)
+{
+	return &q->slot[(q->first + i) % RXQ_NENT];
+}
+
+/* The first slot has been answered. */
+static void pop(struct rxq *q)
+{
+	struct rxq_slot *s = slot_at(q, 0);
+
+	if (s->page)
+		gnt_put(q->gnt, s->gref, GNT_WRITE);
+	q->first++;
+	q->n--;
+}
+
+void rxq_fini(struct rxq *q)
+{
+	while (q->n)
+		pop(q);
+	if (q->page)
+		gnt_put(q->gnt, q->gref, GNT_WRITE);
+	q->page = NULL;
+}
+
+void rxq_ready(struct rxq *q)
+{
+	q->ready = true;
+}
+
+/* Take all requests that are there: as many as the ring has slots, at most. */
+static int fill(struct rxq *q)
+{
+	netif_rx_request_t req;
+	struct rxq_slot *s;
+	int ret;
+
+	while ((ret = rxq_ring_back_take(&q->ring, &req)) > 0) {
+		s = slot_at(q, q->n++);
+		*s = (struct rxq_slot){ .gref = req.gref, .id = req.id };
+		ret = gnt_get(q->gnt, s->gref, GNT_WRITE, &s->page);
+		if (ret)
+			log_limited(&q->limit, LOG_LVL_WARN,
+				    "rx request: grant %u cannot be written: "
+				    "%s; answered with an error",
+				    s->gref, strerror(-ret));
+	}
+	return ret;
+}
+
+/* Answer the first slots with an error, without a packet. */
+static void refuse(struct rxq *q, uint32_t n)
+{
+	union net_rx_rsp r = { 0 };
+
+	while (n--) {
+		r.rsp.id = slot_at(q, 0)->id;
+		r.rsp.status = NETIF_RSP_ERROR;
+		rxq_ring_back_put(&q->ring, &r);
+		pop(q);
+	}
+}
+
+static void answer(struct rxq *q, size_t len)
+{
+	bool gso = q->vnet.gso_type != VIRTIO_NET_HDR_GSO_NONE;
+	uint32_t n = net_rx_slots(len, gso);
+	union net_rx_rsp r;
+
+	for (uint32_t i = 0; i < n; i++) {
+		r = net_rx_rsp(&q->vnet, len, i, slot_at(q, 0)->id);
+		rxq_ring_back_put(&q->ring, &r);
+		pop(q);
+	}
+	q->packets++;
+}
+
+static void drop(struct rxq *q, const char *why)
+{
+	q->drops++;
+	log_limited(&q->limit, LOG_LVL_WARN,
+		    "a packet for the guest is dropped: %s", why);
+}
+
+/* Usable pages in a row, from the first slot on, at most @max. */
+static uint32_t usable(struct rxq *q, uint32_t max)
+{
+	uint32_t n = 0;
+
+	while (n < max && n < q->n && slot_at(q, n)->page)
+		n++;
+	return n;
+}
+
+/*
+ * Copy the packet in @buf into the guest's pages.
+ *
+ * Return: false if it has to wait for q->stalled more of them.
+ */
+static bool deliver(struct rxq *q)
+{
+	bool gso = q->vnet.gso_type != VIRTIO_NET_HDR_GSO_NONE;
+	uint32_t need = net_rx_slots(q->held, gso);
+	uint32_t have = usable(q, need), page;
+
+	if (have < need && have == q->n) {
+		q->stalled = need - have;
+		return false;
+	}
+	q->stalled = 0;
+	if (have < need) {
+		refuse(q, have + 1);
+		drop(q, "the guest's rx request is bad");
+		q->held = 0;
+		return true;
+	}
+	page = 0;
+	for (size_t at = 0; at < q->held; at += SV_PAGE_SIZE, page++) {
+		if (gso && page == 1)
+			page++;
+		shm_post(slot_at(q, page)->page, q->buf + at,
+			 MIN(q->held - at, SV_PAGE_SIZE));
+	}
+	answer(q, q->held);
+	q->held = 0;
+	return true;
+}
+
+/*
+ * Read a packet; returns its bytes behind the header in q->vnet, 0 if there is
+ * none or it is to be dropped: q->ready tells.
+ */
+static size_t read_packet(struct rxq *q, struct iovec *iov, int niov)
+{
+	const char *fault;
+	ssize_t got;
+	size_t len;
+
+	iov[0].iov_base = &q->vnet;
+	iov[0].iov_len = sizeof(q->vnet);
+	got = readv(q->tap, iov, niov);
+	if (got < (ssize_t)sizeof(q->vnet)) {
+		/* EAGAIN; or the interface is gone: nothing more comes. */
+		q->ready = got < 0 && errno == EINTR;
+		return 0;
+	}
+	len = (size_t)got - sizeof(q->vnet);
+	q->vnet.gso_type &= (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
+	fault = net_rx_fault(q->caps, &q->vnet, len);
+	if (fault) {
+		drop(q, fault);
+		return 0;
+	}
+	return len;
+}
+
+/* Read a packet into @buf; it goes on as far as there are pages. */
+static void read_held(struct rxq *q)
+{
+	struct iovec iov[2] = { [1] = { q->buf, sizeof(q->buf) } };
+	size_t len = read_packet(q, iov, 2);
+
+	if (!len)
+		return;
+	if (net_rx_wants_csum(q->caps, &q->vnet, q->buf) &&
+	    net_csum_fill(q->buf, len, &q->vnet) < 0) {
+		drop(q, "its checksum lies outside");
+		return;
+	}
+	q->held = len;
+	deliver(q);
+}
+
+/* Pages that the largest packet takes, and the place left for an extra info. */
+static uint32_t pages_wanted(const struct rxq *q)
+{
+	return q->caps->sg ? NET_RX_SLOTS_MAX : 1;
+}
+
+static bool may_be_gso(const struct rxq *q)
+{
+	return q->caps->tso4 || q->caps->tso6;
+}
+
+/* No extra info after all: the pages behind the first move up by one. */
+static void close_gap(struct rxq *q, size_t len)
+{
+	uint8_t page[SV_PAGE_SIZE];
+
+	for (uint32_t i = 1; i < net_rx_slots(len, false); i++) {
+		shm_fetch(page, slot_at(q, i + 1)->page, sizeof(page));
+		shm_post(slot_at(q, i)->page, page, sizeof(page));
+	}
+}
+
+/*
+ * Fill in the checksum of a packet that lies in the guest's pages. What the
+ * guest may have written there meanwhile spoils its own packet only.
+ */
+static int fill_csum(struct rxq *q, size_t len)
+{
+	int at;
+
+	for (size_t i = 0; i * SV_PAGE_SIZE < len; i++)
+		shm_fetch(q->buf + i * SV_PAGE_SIZE,
+			  slot_at(q, (uint32_t)i)->page,
+			  MIN(len - i * SV_PAGE_SIZE, SV_PAGE_SIZE));
+	at = net_csum_fill(q->buf, len, &q->vnet);
+	for (int i = at; at >= 0 && i < at + 2; i++) {
+		struct rxq_slot *s =
+			slot_at(q, (uint32_t)i / (uint32_t)SV_PAGE_SIZE);
+
+		shm_post((uint8_t *)s->page + i % (int)SV_PAGE_SIZE, q->buf + i,
+			 1);
+	}
+	return at < 0 ? at : 0;
+}
+
+/* Read a packet straight into the guest's pages; there are enough of them. */
+static void read_direct(struct rxq *q)
+{
+	struct iovec iov[NET_RX_SLOTS_MAX + 2];
+	uint8_t eth[NET_LEN_MIN];
+	bool gap = may_be_gso(q);
+	int n = 1;
+	size_t len;
+
+	for (uint32_t i = 0; i < pages_wanted(q); i++) {
+		if (i != 1 || !gap)
+			iov[n++] = (struct iovec){ slot_at(q, i)->page,
+						   SV_PAGE_SIZE };
+	}
+	/* What lands here shows that the packet was too long. */
+	iov[n++] = (struct iovec){ q->buf, sizeof(q->buf) };
+	len = read_packet(q, iov, n);
+	if (!len)
+		return;
+	if (gap && q->vnet.gso_type == VIRTIO_NET_HDR_GSO_NONE)
+		close_gap(q, len);
+	shm_fetch(eth, slot_at(q, 0)->page, sizeof(eth));
+	if (net_rx_wants_csum(q->caps, &q->vnet, eth) && fill_csum(q, len)) {
+		drop(q, "its checksum lies outside");
+		return;
+	}
+	answer(q, len);
+}
+
+/* Pass on one packet; false if nothing can be done now. */
+static bool step(struct rxq *q)
+{
+	if (q->n && !slot_at(q, 0)->page) {
+		refuse(q, 1);
+		return true;
+	}
+	if (q->held)
+		return deliver(q);
+	if (!q->ready)
+		return false;
+	if (!q->n) {
+		q->stalled = 1;
+		return false;
+	}
+	if (usable(q, pages_wanted(q)) == pages_wanted(q))
+		read_direct(q);
+	else
+		read_held(q);
+	return true;
+}
+
+int rxq_poll(struct rxq *q, unsigned int budget)
+{
+	int ret = fill(q);
+
+	if (ret)
+		return ret;
+	q->stalled = 0;
+	while (budget) {
+		if (!step(q))
+			return 0;
+		budget--;
+	}
+	return 1;
+}
+
+bool rxq_push(struct rxq *q)
+{
+	return rxq_ring_back_push(&q->ring);
+}
+
+bool rxq_arm(struct rxq *q)
+{
+	return q->stalled && rxq_ring_back_arm(&q->ring, q->stalled);
+}
+
+bool rxq_inject(struct rxq *q, const uint8_t *frame, size_t len)
+{
+	if (q->held || fill(q) || !usable(q, 1))
+		return false;
+	q->vnet = (struct virtio_net_hdr){ 0 };
+	memcpy(q->buf, frame, len);
+	q->held = len;
+	return deliver(q);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* dom0-backend/net_rxq.h - packets from a TAP queue to the guest's rx ring. */
+#ifndef DOM0_BACKEND_NET_RXQ_H
+#define DOM0_BACKEND_NET_RXQ_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "dom0-backend/gnt_map.h"
+#include "dom0-backend/net_slots.h"
+#include "ring/ring.h"
+
+/*
+ * How it works
+ *
+ * Requests, each a page of the guest to fill, are taken and pinned as they come
+ * and wait in ring order. While there are enough for the largest packet, one
+ * readv puts the next packet straight into their pages. Whether the second slot
+ * will carry an extra info is only known afterwards; as nearly every packet of
+ * more than a page is one to be segmented, its page is left out, and the rare
+ * other packet is moved up by a page.
+ *
+ * With fewer pages than that, the packet is read into private memory, where one
+ * may wait for more pages. Nothing else is buffered: what the guest does not
+ * make room for stays in the TAP queue, where the kernel drops what is too much.
+ */
+#define RXQ_NENT 256u /* slots of a ring of one page */
+
+RING_DEFINE(rxq_ring, netif_rx_request_t, union net_rx_rsp);
+
+/** struct rxq_slot - A page of the guest; NULL if its grant is bad. */
+struct rxq_slot {
+	void *page; /* UNTRUSTED */
+	uint32_t gref;
+	uint16_t id;
+};
+
+/**
+ * struct rxq - One rx ring. Members are private to net_rxq.c.
+ * @slot:    Requests taken and not answered: @n from @first on, cyclic.
+ * @ready:   The TAP queue may have packets.
+ * @stalled: Requests missing to go on; 0 if none are.
+ * @held:    Bytes in @buf waiting for pages; described by @vnet.
+ */
+struct rxq {
+	struct gnt_map *gnt;
+	const struct net_caps *caps;
+	int tap;
+	uint32_t gref; /* of the ring */
+	void *page;
+	struct rxq_ring_back ring;
+	struct rxq_slot slot[RXQ_NENT];
+	uint32_t first, n;
+	bool ready;
+	uint32_t stalled;
+	uint64_t packets, drops;
+	struct log_limit limit;
+	struct virtio_net_hdr vnet;
+	size_t held;
+	uint8_t buf[NET_RX_LEN_MAX + 1];
+};
+
+/**
+ * rxq_init() - Begin to serve a ring.
+ * @q:    Filled in; on failure only rxq_fini() may follow.
+ * @gnt:  *Borrowed*, as @caps, until rxq_fini().
+ * @tap:  TAP queue, non-blocking; *borrowed*.
+ * @gref: UNTRUSTED: of the ring's page.
+ *
+ * Return: 0 or -errno.
+ */
+int rxq_init(struct rxq *q, struct gnt_map *gnt, const struct net_caps *caps,
+	     int tap, uint32_t gref) must_check;
+
+/** rxq_fini() - Unpin all pages; harmless after a failed or no rxq_init(). */
+void rxq_fini(struct rxq *q);
+
+/** rxq_ready() - The TAP queue has become readable. */
+void rxq_ready(struct rxq *q);
+
+/**
+ * rxq_poll() - Pass on packets.
+ * @budget: At most so many.
+ *
+ * Return: 1 if there may be more to do at once, 0 if not, -EPROTO if the ring is
+ * dead.
+ */
+int rxq_poll(struct rxq *q, unsigned int budget) must_check;
+
+/** rxq_push() - Show the guest its packets; Return: whether to notify it. */
+bool rxq_push(struct rxq *q) must_check;
+
+/**
+ * rxq_arm() - Before sleeping: be notified of pages if any are missing.
+ *
+ * Return: true if they have come: do not sleep.
+ */
+bool rxq_arm(struct rxq *q) must_check;
+
+/**
+ * rxq_inject() - Give the guest a packet of our own making.
+ * @frame: Up to a page.
+ *
+ * Return: whether there was room; the packet is dropped otherwise.
+ */
+bool rxq_inject(struct rxq *q, const uint8_t *frame, size_t len);
+
+#endif

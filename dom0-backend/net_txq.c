@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// dom0-backend/net_txq.c - packets from the guest's tx ring to a TAP queue.
+#include "dom0-backend/net_txq.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "dom0-backend/net_rxq.h"
+#include "ring/shm.h"
+
+#define DHCP_MAX    1514u /* of a request's frame */
+#define NS_PER_USEC 1000u
+#define WAIT_MAX_MS 1000
+
+int txq_init(struct txq *q, struct gnt_map *gnt, struct rxq *rx,
+	     const struct dhcp_lease *lease, const struct txq_rate *rate,
+	     int tap, uint32_t gref)
+{
+	int ret;
+
+	*q = (struct txq){
+		.gnt = gnt,
+		.rx = rx,
+		.lease = lease,
+		.tap = tap,
+		.gref = gref,
+		.rate = *rate,
+		.credit = (int64_t)rate->bytes,
+		.since = util_clock_ns(),
+	};
+	ret = gnt_get(gnt, gref, GNT_WRITE, &q->page);
+	if (ret)
+		return ret;
+	return txq_ring_back_attach(&q->ring, &q->page, 1, NULL);
+}
+
+void txq_fini(struct txq *q)
+{
+	if (q->page)
+		gnt_put(q->gnt, q->gref, GNT_WRITE);
+	q->page = NULL;
+}
+
+/* ---- the rate limit ------------------------------------------------------ */
+
+static bool limited(const struct txq *q)
+{
+	return q->rate.bytes && q->rate.usec;
+}
+
+/* Whether a packet may be sent now; credit comes steadily, up to one period's. */
+static bool has_credit(struct txq *q)
+{
+	uint64_t period = q->rate.usec * NS_PER_USEC, now;
+
+	if (!limited(q))
+		return true;
+	now = util_clock_ns();
+	if (now - q->since >= period) {
+		q->credit +=
+			(int64_t)((now - q->since) / period * q->rate.bytes);
+		q->credit = MIN(q->credit, (int64_t)q->rate.bytes);
+		q->since = now - (now - q->since) % period;
+	}
+	return q->credit > 0;
+}
+
+static int wait_for_credit(const struct txq *q)
+{
+	uint64_t ms = q->rate.usec / 1000 + 1;
+
+	return ms < WAIT_MAX_MS ? (int)ms : WAIT_MAX_MS;
+}
+
+/* ---- one packet ----------------------------------------------------------- */
+
+/* Take a packet's slots; 1 if it is complete in q->chain. */
+static int take_chain(struct txq *q)
+{
+	union net_tx_slot slot;
+	int ret;
+
+	net_chain_begin(&q->chain);
+	q->n = 0;
+	while ((ret = txq_ring_back_take(&q->ring, &slot)) > 0) {
+		assert(q->n < TXQ_NENT); /* ring.h: no more are in flight */
+		q->slot[q->n].extra = net_chain_want(&q->chain) ==
+				      NET_WANT_EXTRA;
+		q->slot[q->n++].id = slot.req.id;
+		if (net_chain_add(&q->chain, &slot) == NET_WANT_NONE)
+			return 1;
+	}
+	return !ret && q->n ? -EBADMSG : ret;
+}
+
+static void answer(struct txq *q, int16_t status)
+{
+	for (uint32_t i = 0; i < q->n; i++) {
+		netif_tx_response_t rsp = {
+			.id = q->slot[i].id,
+			.status = q->slot[i].extra ? NETIF_RSP_NULL : status,
+		};
+
+		txq_ring_back_put(&q->ring, &rsp);
+	}
+}
+
+/* Pin all pieces; page[i] is that of frag[i]. */
+static int pin(struct txq *q, const struct net_tx *p, uint8_t **page)
+{
+	uint32_t i;
+	void *at;
+	int ret;
+
+	for (i = 0; i < p->nfrags; i++) {
+		ret = gnt_get(q->gnt, p->frag[i].gref, GNT_READ, &at);
+		if (ret)
+			goto unpin;
+		page[i] = at;
+	}
+	return 0;
+
+unpin:
+	log_limited(&q->limit, LOG_LVL_WARN,
+		    "tx request: grant %u cannot be read: %s; packet dropped",
+		    p->frag[i].gref, strerror(-ret));
+	while (i--)
+		gnt_put(q->gnt, p->frag[i].gref, GNT_READ);
+	return ret;
+}
+
+static void unpin(struct txq *q, const struct net_tx *p)
+{
+	for (uint32_t i = 0; i < p->nfrags; i++)
+		gnt_put(q->gnt, p->frag[i].gref, GNT_READ);
+}
+
+/* Copy the packet's first @len bytes, once. */
+static void copy_head(const struct net_tx *p, uint8_t *const *page, uint8_t *to,
+		      size_t len)
+{
+	for (uint32_t i = 0; len; i++) {
+		size_t n = MIN(len, p->frag[i].len);
+
+		shm_fetch(to, page[i] + p->frag[i].off, n);
+		to += n;
+		len -= n;
+	}
+}
+
+/* Where the packet lies but for its first @skip bytes; returns the pieces. */
+static int fill_iov(const struct net_tx *p, uint8_t *const *page, size_t skip,
+		    struct iovec *iov)
+{
+	int n = 0;
+
+	for (uint32_t i = 0; i < p->nfrags; i++) {
+		size_t cut = MIN(skip, p->frag[i].len);
+
+		skip -= cut;
+		if (cut == p->frag[i].len)
+			continue; /* never an empty one: XSA-448 */
+		iov[n].iov_base = page[i] + p->frag[i].off + cut;
+		iov[n++].iov_len = p->frag[i].len - cut;
+	}
+	return n;
+}
+
+/* Whether the packet was a DHCP request that we have answered. */
+static bool answered_dhcp(struct txq *q, const struct net_tx *p,
+			  uint8_t *const *page, size_t hlen)
+{
+	uint8_t in[DHCP_MAX], out[DHCP_REPLY_MAX];
+	size_t len;
+
+	if (!q->lease || p->len > sizeof(in) || !dhcp_may_be(q->hdr, hlen))
+		return false;
+	copy_head(p, page, in, p->len);
+	len = dhcp_reply(in, p->len, q->lease, out);
+	if (len)
+		rxq_inject(q->rx, out, len); /* no room? it will ask again */
+	return len;
+}
+
+static int16_t refuse(struct txq *q, const char *why)
+{
+	q->drops++;
+	log_limited(&q->limit, LOG_LVL_WARN,
+		    "a packet from the guest is dropped: %s", why);
+	return NETIF_RSP_ERROR;
+}
+
+/* Send a packet whose pages are pinned; returns its status. */
+static int16_t send_pinned(struct txq *q, const struct net_tx *p,
+			   uint8_t *const *page)
+{
+	struct iovec iov[2 + NET_FRAGS_MAX];
+	size_t hlen = MIN(p->len, NET_HDR_MAX);
+	struct virtio_net_hdr vnet;
+	const char *fault;
+	int n;
+
+	copy_head(p, page, q->hdr, hlen);
+	if (answered_dhcp(q, p, page, hlen))
+		return NETIF_RSP_OKAY;
+	fault = net_tx_vnet(p, q->hdr, hlen, &vnet);
+	if (fault)
+		return refuse(q, fault);
+	iov[0] = (struct iovec){ &vnet, sizeof(vnet) };
+	iov[1] = (struct iovec){ q->hdr, hlen };
+	n = 2 + fill_iov(p, page, hlen, iov + 2);
+	if (writev(q->tap, iov, n) < 0) {
+		q->drops++;
+		log_limited(&q->limit, LOG_LVL_WARN,
+			    "the host takes no packet of %u bytes: %s", p->len,
+			    strerror(errno));
+		return NETIF_RSP_DROPPED;
+	}
+	q->packets++;
+	return NETIF_RSP_OKAY;
+}
+
+static int16_t send_packet(struct txq *q)
+{
+	const struct net_tx *p = &q->chain.pkt;
+	uint8_t *page[NET_FRAGS_MAX];
+	int16_t status;
+
+	if (q->chain.fault)
+		return refuse(q, q->chain.fault);
+	if (pin(q, p, page)) {
+		q->drops++;
+		return NETIF_RSP_ERROR;
+	}
+	status = send_pinned(q, p, page);
+	unpin(q, p);
+	q->credit -= limited(q) ? p->len : 0;
+	return status;
+}
+
+int txq_poll(struct txq *q, unsigned int budget)
+{
+	int ret;
+
+	while (budget && has_credit(q)) {
+		ret = take_chain(q);
+		if (ret <= 0)
+			return ret;
+		answer(q, send_packet(q));
+		budget--;
+	}
+	return !budget;
+}
+
+bool txq_push(struct txq *q)
+{
+	return txq_ring_back_push(&q->ring);
+}
+
+bool txq_arm(struct txq *q, int *wait_ms)
+{
+	*wait_ms = -1;
+	if (has_credit(q))
+		return txq_ring_back_arm(&q->ring, 1);
+	*wait_ms = wait_for_credit(q);
+	return false;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* dom0-backend/net_txq.h - packets from the guest's tx ring to a TAP queue. */
+#ifndef DOM0_BACKEND_NET_TXQ_H
+#define DOM0_BACKEND_NET_TXQ_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "dom0-backend/dhcp.h"
+#include "dom0-backend/gnt_map.h"
+#include "dom0-backend/net_slots.h"
+#include "ring/ring.h"
+
+/*
+ * How it works
+ *
+ * A packet's slots are taken one by one and checked (net_slots.h); its pages are
+ * pinned, its first NET_HDR_MAX bytes copied, and one writev sends the copy and
+ * the rest straight from the guest's pages. Then all its slots are answered: so
+ * nothing is ever in flight between two calls. A bad packet is answered with an
+ * error and dropped; a packet that does not end within the ring, like an
+ * impossible index, ends the connection.
+ */
+#define TXQ_NENT 256u /* slots of a ring of one page */
+
+RING_DEFINE(txq_ring, union net_tx_slot, netif_tx_response_t);
+
+struct rxq;
+
+/** struct txq_rate - At most @bytes in @usec; no limit if either is 0. */
+struct txq_rate {
+	uint64_t bytes, usec;
+};
+
+/**
+ * struct txq - One tx ring. Members are private to net_txq.c.
+ * @rx:     Of the same card: DHCP answers go there.
+ * @lease:  What to answer to DHCP, or NULL.
+ * @credit: Bytes that may be sent; falls below 0 by one packet at most.
+ * @since:  When @credit was right, CLOCK_MONOTONIC ns.
+ * @slot:   Those of the packet being read: @n.
+ */
+struct txq {
+	struct gnt_map *gnt;
+	struct rxq *rx;
+	const struct dhcp_lease *lease;
+	int tap;
+	uint32_t gref; /* of the ring */
+	void *page;
+	struct txq_ring_back ring;
+	struct txq_rate rate;
+	int64_t credit;
+	uint64_t since;
+	uint64_t packets, drops;
+	struct log_limit limit;
+	uint32_t n;
+	struct {
+		uint16_t id;
+		bool extra;
+	} slot[TXQ_NENT];
+	struct net_chain chain;
+	uint8_t hdr[NET_HDR_MAX];
+};
+
+/**
+ * txq_init() - Begin to serve a ring.
+ * @q:     Filled in; on failure only txq_fini() may follow.
+ * @gnt:   *Borrowed*, as @rx and @lease, until txq_fini().
+ * @tap:   TAP queue, non-blocking; *borrowed*.
+ * @gref:  UNTRUSTED: of the ring's page.
+ *
+ * Return: 0 or -errno.
+ */
+int txq_init(struct txq *q, struct gnt_map *gnt, struct rxq *rx,
+	     const struct dhcp_lease *lease, const struct txq_rate *rate,
+	     int tap, uint32_t gref) must_check;
+
+/** txq_fini() - Unpin the ring; harmless after a failed or no txq_init(). */
+void txq_fini(struct txq *q);
+
+/**
+ * txq_poll() - Send packets.
+ * @budget: At most so many.
+ *
+ * Return: 1 if there may be more to do at once, 0 if not, -EPROTO if the ring is
+ * dead, -EBADMSG if a packet does not end.
+ */
+int txq_poll(struct txq *q, unsigned int budget) must_check;
+
+/** txq_push() - Show the guest the answers; Return: whether to notify it. */
+bool txq_push(struct txq *q) must_check;
+
+/**
+ * txq_arm() - Before sleeping: be notified of packets.
+ * @wait_ms: How long to sleep at most: -1, or until the rate allows to go on.
+ *
+ * Return: true if there are some now: do not sleep.
+ */
+bool txq_arm(struct txq *q, int *wait_ms) must_check;
+
+#endif

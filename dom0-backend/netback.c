@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// dom0-backend/netback.c - a PV network card: its queues and their threads.
+#include "dom0-backend/netback.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "dom0-backend/evtchn_fd.h"
+#include "dom0-backend/net_rxq.h"
+
+#define BUDGET 64 /* packets of one direction before the other's turn */
+
+/**
+ * struct net_queue - One queue; after the start its thread's alone.
+ * @split: @rx_evtchn is bound too, else @tx_evtchn is for both rings.
+ * @stop:  Set, and then @stop_fd written, to end the thread.
+ */
+struct net_queue {
+	struct device *dev;
+	struct txq tx;
+	struct rxq rx;
+	struct evtchn_fd tx_evtchn, rx_evtchn;
+	bool split;
+	int epoll, stop_fd;
+	_Atomic bool stop;
+	pthread_t thread;
+};
+
+/* Which fd has become ready. */
+enum source { SOURCE_TAP, SOURCE_TX, SOURCE_RX, SOURCE_STOP };
+
+static const char *why_dead(int ret)
+{
+	return ret == -EBADMSG ? "a packet does not end within its ring"
+			       : "a ring's index is impossible";
+}
+
+/* Show the guest what was done; one channel gets one notification. */
+static void push(struct net_queue *q)
+{
+	bool tx = txq_push(&q->tx), rx = rxq_push(&q->rx);
+
+	if (tx || (rx && !q->split))
+		evtchn_fd_notify(&q->tx_evtchn);
+	if (rx && q->split)
+		evtchn_fd_notify(&q->rx_evtchn);
+}
+
+/* Both directions once: 1 if there is more to do, 0, or why to give up. */
+static int turn(struct net_queue *q)
+{
+	int tx, rx;
+
+	tx = txq_poll(&q->tx, BUDGET);
+	if (tx < 0)
+		return tx;
+	rx = rxq_poll(&q->rx, BUDGET);
+	if (rx < 0)
+		return rx;
+	push(q);
+	return tx || rx;
+}
+
+static int wait_for_work(struct net_queue *q, int ms)
+{
+	struct epoll_event ev[4];
+	int n;
+
+	n = epoll_wait(q->epoll, ev, ARRAY_SIZE(ev), ms);
+	if (n < 0 && errno != EINTR)
+		return -errno;
+	for (int i = 0; i < n; i++) {
+		if (ev[i].data.u32 == SOURCE_TAP)
+			rxq_ready(&q->rx);
+	}
+	return 0;
+}
+
+static void *serve(void *arg)
+{
+	struct net_queue *q = arg;
+	int ret = 0, ms;
+
+	while (!atomic_load(&q->stop)) {
+		ret = turn(q);
+		if (ret > 0)
+			continue;
+		if (ret)
+			break;
+		if (txq_arm(&q->tx, &ms) || rxq_arm(&q->rx))
+			continue;
+		ret = wait_for_work(q, ms);
+		if (ret)
+			break;
+	}
+	if (ret < 0)
+		device_fail(q->dev, why_dead(ret));
+	return NULL;
+}
+
+/* Edge-triggered, and ready at once if it is ready now. */
+static int add_source(struct net_queue *q, int fd, enum source what)
+{
+	struct epoll_event ev = {
+		.events = EPOLLIN | EPOLLET,
+		.data.u32 = what,
+	};
+
+	return epoll_ctl(q->epoll, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
+}
+
+static int add_sources(struct net_queue *q)
+{
+	int ret;
+
+	q->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (q->epoll < 0)
+		return -errno;
+	q->stop_fd = eventfd(0, EFD_CLOEXEC);
+	if (q->stop_fd < 0)
+		return -errno;
+	ret = add_source(q, q->stop_fd, SOURCE_STOP);
+	if (!ret)
+		ret = add_source(q, q->rx.tap, SOURCE_TAP);
+	if (!ret)
+		ret = add_source(q, q->tx_evtchn.kick, SOURCE_TX);
+	if (!ret && q->split)
+		ret = add_source(q, q->rx_evtchn.kick, SOURCE_RX);
+	return ret;
+}
+
+static int bind_ports(struct net_queue *q, const struct net_keys *keys)
+{
+	int ret;
+
+	q->split = keys->rx_port != keys->tx_port;
+	ret = evtchn_fd_bind(&q->tx_evtchn, q->dev->dom, keys->tx_port);
+	if (!ret && q->split)
+		ret = evtchn_fd_bind(&q->rx_evtchn, q->dev->dom, keys->rx_port);
+	return ret;
+}
+
+static void free_queue(struct net_queue *q)
+{
+	evtchn_fd_close(&q->tx_evtchn);
+	evtchn_fd_close(&q->rx_evtchn);
+	txq_fini(&q->tx);
+	rxq_fini(&q->rx);
+	fd_close(&q->epoll);
+	fd_close(&q->stop_fd);
+	free(q);
+}
+
+int netback_start(struct net_queue **out, struct device *dev,
+		  const struct net_conf *conf, int tap,
+		  const struct net_keys *keys)
+{
+	struct net_queue *q = calloc(1, sizeof(*q));
+	int ret;
+
+	if (!q)
+		return -ENOMEM;
+	q->dev = dev;
+	q->epoll = q->stop_fd = -1;
+	q->tx_evtchn = q->rx_evtchn = (struct evtchn_fd)EVTCHN_FD_INIT;
+	ret = rxq_init(&q->rx, dev->gnt, &conf->caps, tap, keys->rx_ref);
+	if (!ret)
+		ret = txq_init(&q->tx, dev->gnt, &q->rx, conf->lease,
+			       &conf->rate, tap, keys->tx_ref);
+	if (!ret)
+		ret = bind_ports(q, keys);
+	if (!ret)
+		ret = add_sources(q);
+	if (!ret)
+		ret = -pthread_create(&q->thread, NULL, serve, q);
+	if (ret) {
+		free_queue(q);
+		return ret;
+	}
+	*out = q;
+	return 0;
+}
+
+void netback_stop(struct net_queue *q, struct net_stats *sum)
+{
+	uint64_t one = 1;
+
+	atomic_store(&q->stop, true);
+	if (write(q->stop_fd, &one, sizeof(one)) < 0) /* cannot be full */
+		log_warn("a queue is not woken: %s", strerror(errno));
+	pthread_join(q->thread, NULL);
+	sum->tx_packets += q->tx.packets;
+	sum->tx_drops += q->tx.drops;
+	sum->rx_packets += q->rx.packets;
+	sum->rx_drops += q->rx.drops;
+	free_queue(q);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* dom0-backend/netback.h - a PV network card: its queues and their threads. */
+#ifndef DOM0_BACKEND_NETBACK_H
+#define DOM0_BACKEND_NETBACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dom0-backend/device.h"
+#include "dom0-backend/dhcp.h"
+#include "dom0-backend/net_slots.h"
+#include "dom0-backend/net_txq.h"
+#include "dom0-backend/vif_setup.h"
+
+/*
+ * How it works
+ *
+ * Each queue of the frontend (xen/io/netif.h) has a tx ring, an rx ring, one or
+ * two event channels, one TAP queue and one thread. The thread works off both
+ * directions in turns, publishes all answers of a turn at once, and sleeps only
+ * when neither can go on. Its epoll set is edge-triggered: eventfds need not be
+ * read, and a TAP queue that the guest makes no room for wakes nobody.
+ *
+ * The main thread (netback_xs.c) starts and stops queues.
+ */
+
+/**
+ * struct net_conf - What all queues of a connection share. Constant while any
+ * runs.
+ * @caps:  What the guest can take.
+ * @lease: What to answer to DHCP, or NULL.
+ * @rate:  Limit of each queue for packets from the guest.
+ */
+struct net_conf {
+	struct net_caps caps;
+	const struct dhcp_lease *lease;
+	struct txq_rate rate;
+};
+
+/** struct net_keys - A queue, as the frontend describes it: UNTRUSTED. */
+struct net_keys {
+	uint32_t tx_ref, rx_ref;
+	uint32_t tx_port, rx_port; /* the same: one channel for both */
+};
+
+struct net_queue;
+
+/**
+ * netback_start() - Begin to serve a queue.
+ * @out:  *Owned*: netback_stop(); written only on success.
+ * @dev:  *Borrowed*; device_fail() is called on it when the frontend lies.
+ * @conf: *Borrowed*.
+ * @tap:  TAP queue; *borrowed*.
+ *
+ * Return: 0; -EINVAL if a port is not ours to bind; -ENOENT, -EACCES or -EFAULT
+ * for a bad grant; or -errno.
+ */
+int netback_start(struct net_queue **out, struct device *dev,
+		  const struct net_conf *conf, int tap,
+		  const struct net_keys *keys) must_check;
+
+/** struct net_stats - Packets, and those dropped, by direction. */
+struct net_stats {
+	uint64_t tx_packets, tx_drops, rx_packets, rx_drops;
+};
+
+/**
+ * netback_stop() - End a queue; no packet is half done afterwards.
+ * @sum: Its counters are added here.
+ */
+void netback_stop(struct net_queue *q, struct net_stats *sum);
+
+/**
+ * struct netback - A card; the private data of its struct device.
+ * @tap:      TAP queues, @ntap of them: from --tap-fds.
+ * @lease:    Valid if @has_lease.
+ * @queue:    Served now: @nqueues.
+ */
+struct netback {
+	int tap[VIF_MAX_QUEUES];
+	unsigned int ntap;
+	bool has_lease;
+	struct dhcp_lease lease;
+	struct txq_rate rate; /* of the whole card */
+	struct net_conf conf;
+	struct net_queue *queue[VIF_MAX_QUEUES];
+	unsigned int nqueues;
+};
+
+extern const struct device_ops netback_ops;
+
+#endif

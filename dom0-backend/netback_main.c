@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// dom0-backend/netback_main.c - sv-netback: serves one PV network card.
+#include "dom0-backend/netback.h"
+
+int main(int argc, char **argv)
+{
+	struct netback n = { 0 };
+
+	return device_main(argc, argv, &netback_ops, &n);
+}

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// dom0-backend/netback_xs.c - the control plane of a PV network card.
+#include "dom0-backend/netback.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "dom0-backend/tap.h"
+
+#define PATH_SIZE  256
+#define DRAIN_MAX  4096 /* packets; more than any TAP queue holds */
+#define RATE_MAX   UINT32_MAX
+#define PERIOD_MAX 60000000u /* usec */
+
+static int option(struct device *dev, const char *name, const char *value)
+{
+	struct netback *n = dev->priv;
+	char list[128], *word, *rest = list;
+	uint64_t fd;
+
+	if (strcmp(name, "tap-fds") || strlen(value) >= sizeof(list))
+		return -EINVAL;
+	strcpy(list, value);
+	while ((word = strsep(&rest, ","))) {
+		if (n->ntap == VIF_MAX_QUEUES || util_u64(word, INT32_MAX, &fd))
+			return -EINVAL;
+		n->tap[n->ntap++] = (int)fd;
+	}
+	return 0;
+}
+
+/* ---- the backend's own keys, trusted -------------------------------------- */
+
+static int read_lease(struct device *dev, struct netback *n)
+{
+	char *text;
+	int ret = store_read(dev->store, &text, "%s/lease", dev->be);
+
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	ret = dhcp_lease_parse(text, &n->lease);
+	if (ret)
+		log_err("%s/lease '%s' is not a lease; remove the key, or the "
+			"device and add it again",
+			dev->be, text);
+	free(text);
+	n->has_lease = !ret;
+	return ret;
+}
+
+/* "bytes,usec" */
+static int parse_rate(char *text, struct txq_rate *rate)
+{
+	char *comma = strchr(text, ',');
+	uint64_t bytes, usec;
+
+	if (!comma)
+		return -EINVAL;
+	*comma = '\0';
+	if (util_u64(text, RATE_MAX, &bytes) ||
+	    util_u64(comma + 1, PERIOD_MAX, &usec))
+		return -EINVAL;
+	*rate = (struct txq_rate){ bytes, usec };
+	return 0;
+}
+
+static int read_rate(struct device *dev, struct netback *n)
+{
+	char *text;
+	int ret = store_read(dev->store, &text, "%s/rate", dev->be);
+
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	ret = parse_rate(text, &n->rate);
+	if (ret)
+		log_err("%s/rate is not BYTES,MICROSECONDS; correct rate= in "
+			"the vif's specification",
+			dev->be);
+	free(text);
+	return ret;
+}
+
+static int init(struct device *dev)
+{
+	struct netback *n = dev->priv;
+	int ret;
+
+	if (!n->ntap) {
+		log_err("--tap-fds is missing: run by sv-backend only");
+		return -EINVAL;
+	}
+	ret = read_lease(dev, n);
+	return ret ? ret : read_rate(dev, n);
+}
+
+static void fini(struct device *dev)
+{
+	struct netback *n = dev->priv;
+
+	while (n->ntap)
+		fd_close(&n->tap[--n->ntap]);
+}
+
+static int keys(struct device *dev, enum xb_state state)
+{
+	const struct netback *n = dev->priv;
+	const struct {
+		const char *name;
+		uint64_t value;
+	} key[] = {
+		{ "feature-sg", 1 },
+		{ "feature-gso-tcpv4", 1 },
+		{ "feature-gso-tcpv6", 1 },
+		{ "feature-ipv6-csum-offload", 1 },
+		{ "feature-rx-copy", 1 },
+		{ "feature-rx-flip", 0 },
+		{ "feature-split-event-channels", 1 },
+		{ "multi-queue-max-queues", n->ntap },
+	};
+	int ret = 0;
+
+	if (state != XB_INIT_WAIT)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(key) && !ret; i++)
+		ret = store_write_u64(dev->store, key[i].value, "%s/%s",
+				      dev->be, key[i].name);
+	return ret;
+}
+
+/* ---- the frontend's keys, UNTRUSTED ---------------------------------------- */
+
+static int bad_key(struct device *dev, const char *dir, const char *name,
+		   const char *want, int ret)
+{
+	log_limited(&dev->limit, LOG_LVL_WARN, "%s/%s: %s; must be %s", dir,
+		    name, strerror(-ret), want);
+	return ret;
+}
+
+/* A key that is 0, 1 or absent; anything else counts as absent. */
+static bool flag(struct device *dev, const char *name)
+{
+	uint64_t v;
+
+	return !store_read_opt(dev->store, 0, 1, &v, "%s/%s", dev->fe, name) &&
+	       v;
+}
+
+static int read_caps(struct device *dev, struct net_caps *c)
+{
+	if (!flag(dev, "request-rx-copy"))
+		return bad_key(dev, dev->fe, "request-rx-copy",
+			       "1: pages are not flipped", -EOPNOTSUPP);
+	c->sg = flag(dev, "feature-sg");
+	c->csum4 = !flag(dev, "feature-no-csum-offload");
+	c->csum6 = flag(dev, "feature-ipv6-csum-offload");
+	c->tso4 = c->sg && c->csum4 && flag(dev, "feature-gso-tcpv4");
+	c->tso6 = c->sg && c->csum6 && flag(dev, "feature-gso-tcpv6");
+	return 0;
+}
+
+static int read_u32(struct device *dev, const char *dir, const char *name,
+		    uint32_t *out)
+{
+	uint64_t v;
+	int ret;
+
+	ret = store_read_u64(dev->store, UINT32_MAX, &v, "%s/%s", dir, name);
+	if (ret)
+		return bad_key(dev, dir, name, "a 32-bit number", ret);
+	*out = (uint32_t)v;
+	return 0;
+}
+
+static int read_queue(struct device *dev, const char *dir, struct net_keys *k)
+{
+	int ret;
+
+	ret = read_u32(dev, dir, "tx-ring-ref", &k->tx_ref);
+	if (!ret)
+		ret = read_u32(dev, dir, "rx-ring-ref", &k->rx_ref);
+	if (ret)
+		return ret;
+	if (!store_exists(dev->store, "%s/event-channel-tx", dir)) {
+		ret = read_u32(dev, dir, "event-channel", &k->tx_port);
+		k->rx_port = k->tx_port;
+		return ret;
+	}
+	ret = read_u32(dev, dir, "event-channel-tx", &k->tx_port);
+	return ret ? ret : read_u32(dev, dir, "event-channel-rx", &k->rx_port);
+}
+
+/* ---- connection ------------------------------------------------------------ */
+
+static void disconnect(struct device *dev)
+{
+	struct netback *n = dev->priv;
+	struct net_stats sum = { 0 };
+
+	if (tap_carrier(n->tap[0], false))
+		log_debug("the carrier is not turned off");
+	while (n->nqueues)
+		netback_stop(n->queue[--n->nqueues], &sum);
+	log_limited(&dev->limit, LOG_LVL_INFO,
+		    "packets from the guest: %llu, dropped %llu; to the guest: "
+		    "%llu, dropped %llu",
+		    (unsigned long long)sum.tx_packets,
+		    (unsigned long long)sum.tx_drops,
+		    (unsigned long long)sum.rx_packets,
+		    (unsigned long long)sum.rx_drops);
+}
+
+/* What waits in a TAP queue is for whoever was connected before. */
+static void drain(int fd)
+{
+	char scrap[64];
+
+	for (int i = 0; i < DRAIN_MAX; i++) {
+		if (read(fd, scrap, sizeof(scrap)) <= 0)
+			return;
+	}
+}
+
+/* Settle what comes out of the TAP queues, for @nqueues of them. */
+static int prepare_taps(struct netback *n, uint64_t nqueues)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < n->ntap && !ret; i++)
+		ret = tap_attach(n->tap[i], i < nqueues);
+	for (unsigned int i = 0; i < nqueues; i++)
+		drain(n->tap[i]);
+	return ret ? ret : tap_offload(n->tap[0], &n->conf.caps);
+}
+
+static int start_queue(struct device *dev, const char *dir)
+{
+	struct netback *n = dev->priv;
+	struct net_keys k;
+	int ret = read_queue(dev, dir, &k);
+
+	if (ret)
+		return ret;
+	ret = netback_start(&n->queue[n->nqueues], dev, &n->conf,
+			    n->tap[n->nqueues], &k);
+	if (ret) {
+		log_limited(&dev->limit, LOG_LVL_WARN,
+			    "%s: grants %u (tx) and %u (rx), ports %u and %u: "
+			    "%s",
+			    dir, k.tx_ref, k.rx_ref, k.tx_port, k.rx_port,
+			    strerror(-ret));
+		return ret;
+	}
+	n->nqueues++;
+	return 0;
+}
+
+/* A single queue's keys lie in the device's directory, others in queue-N. */
+static int start_queues(struct device *dev, uint64_t nqueues)
+{
+	char dir[PATH_SIZE];
+	int ret = 0;
+
+	for (unsigned int i = 0; i < nqueues && !ret; i++) {
+		snprintf(dir, sizeof(dir), nqueues == 1 ? "%s" : "%s/queue-%u",
+			 dev->fe, i);
+		ret = start_queue(dev, dir);
+	}
+	return ret;
+}
+
+static int connect(struct device *dev)
+{
+	struct netback *n = dev->priv;
+	uint64_t nqueues;
+	int ret;
+
+	n->conf = (struct net_conf){ .lease = n->has_lease ? &n->lease : NULL };
+	ret = read_caps(dev, &n->conf.caps);
+	if (ret)
+		return ret;
+	ret = store_read_opt(dev->store, 1, n->ntap, &nqueues,
+			     "%s/multi-queue-num-queues", dev->fe);
+	if (ret || !nqueues)
+		return bad_key(dev, dev->fe, "multi-queue-num-queues",
+			       "from 1 to our multi-queue-max-queues",
+			       ret ? ret : -ERANGE);
+	n->conf.rate = n->rate;
+	n->conf.rate.bytes = (n->rate.bytes + nqueues - 1) / nqueues;
+	ret = prepare_taps(n, nqueues);
+	if (!ret)
+		ret = start_queues(dev, nqueues);
+	if (!ret)
+		ret = tap_carrier(n->tap[0], true);
+	if (ret) {
+		disconnect(dev);
+		return ret;
+	}
+	log_limited(&dev->limit, LOG_LVL_INFO,
+		    "serving %u queue(s); the guest takes%s%s%s%s%s",
+		    n->nqueues, n->conf.caps.sg ? " sg" : "",
+		    n->conf.caps.csum4 ? " csum4" : "",
+		    n->conf.caps.csum6 ? " csum6" : "",
+		    n->conf.caps.tso4 ? " tso4" : "",
+		    n->conf.caps.tso6 ? " tso6" : "");
+	return 0;
+}
+
+const struct device_ops netback_ops = {
+	.type = "vif",
+	.program = "netback",
+	.option = option,
+	.init = init,
+	.fini = fini,
+	.keys = keys,
+	.connect = connect,
+	.disconnect = disconnect,
+};

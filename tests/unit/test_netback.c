@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tests/unit/test_netback.c - a card's data path, frontend to TAP and back. */
+#include "dom0-backend/netback.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "tests/lib/fakenic.h"
+
+#define MS 2000 /* to wait for what must come */
+
+static struct fakenic nic;
+static uint8_t out[NET_RX_LEN_MAX], in[NET_RX_LEN_MAX];
+
+static void start(unsigned int nqueues, bool split)
+{
+	fakenic_init(&nic, nqueues, split, 1500);
+	fakenic_start(&nic);
+}
+
+static void fini(void)
+{
+	fakenic_fini(&nic);
+}
+
+TestSuite(netback, .fini = fini);
+
+/* The next frame of the guest is @out, @len bytes. */
+static struct virtio_net_hdr expect_from_guest(size_t len)
+{
+	struct virtio_net_hdr v;
+
+	cr_assert_eq(fakenic_from_guest(&nic, &v, in, MS), len, "no %zu bytes",
+		     len);
+	cr_assert_arr_eq(in, out, len);
+	return v;
+}
+
+static int recv_any(struct fakenet *f, struct virtio_net_hdr *v)
+{
+	return fakenet_wait_recv(f, v, in, MS);
+}
+
+/* The next frame for the guest is @out. */
+static struct virtio_net_hdr expect_to_guest(struct fakenet *f, size_t len)
+{
+	struct virtio_net_hdr v;
+	int got = recv_any(f, &v);
+
+	cr_assert_eq(got, (int)len, "%d instead of %zu bytes", got, len);
+	cr_assert_arr_eq(in, out, len);
+	return v;
+}
+
+Test(netback, tx_any_size_in_any_pieces)
+{
+	static const size_t chunks[] = { 4096, 1024, 90, 4 };
+	struct virtio_net_hdr v = { 0 }, got;
+
+	start(1, true);
+	for (size_t c = 0; c < ARRAY_SIZE(chunks); c++) {
+		for (size_t len = 64; len <= 1514; len += 145) {
+			if (len > NET_FRAGS_MAX * chunks[c])
+				break;
+			frame_udp(out, len);
+			cr_assert(fakenet_send(nic.front[0], &v, out, len,
+					       chunks[c]));
+			fakenet_push(nic.front[0]);
+			got = expect_from_guest(len);
+			cr_expect_eq(got.gso_type, VIRTIO_NET_HDR_GSO_NONE);
+		}
+	}
+	cr_expect(fakenet_reap_all(nic.front[0]));
+	cr_expect_eq(nic.front[0]->errors, 0);
+	cr_expect_eq(fakenic_stop(&nic).tx_drops, 0);
+	cr_expect_eq(fakenic_pins(&nic), 0);
+}
+
+Test(netback, tx_blank_checksum)
+{
+	struct virtio_net_hdr v, got;
+
+	start(1, true);
+	v = frame_udp(out, 1000);
+	cr_assert(fakenet_send(nic.front[0], &v, out, 1000, 4096));
+	fakenet_push(nic.front[0]);
+	got = expect_from_guest(1000);
+	cr_expect_eq(got.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
+	cr_expect_eq(got.csum_start, 34);
+	cr_expect_eq(got.csum_offset, 6);
+}
+
+Test(netback, tx_segments_of_64_kib)
+{
+	struct virtio_net_hdr v, got;
+
+	start(1, true);
+	for (int v6 = 0; v6 < 2; v6++) {
+		v = frame_tcp(out, NET_LEN_MAX, v6, 1400);
+		cr_assert(
+			fakenet_send(nic.front[0], &v, out, NET_LEN_MAX, 4096));
+		fakenet_push(nic.front[0]);
+		got = expect_from_guest(NET_LEN_MAX);
+		cr_expect_eq(got.gso_type, v.gso_type);
+		cr_expect_eq(got.gso_size, 1400);
+		cr_expect_eq(got.csum_start, v.csum_start);
+	}
+	cr_expect(fakenet_reap_all(nic.front[0]));
+	cr_expect_eq(nic.front[0]->done, 34, "16 slots and an extra info each");
+}
+
+/* More than the ring holds, and than one turn of the thread does. */
+Test(netback, tx_many)
+{
+	struct virtio_net_hdr v = { 0 };
+
+	start(1, false);
+	frame_udp(out, 200);
+	for (uint32_t i = 0; i < 2000; i++) {
+		memcpy(out + 100, &i, sizeof(i));
+		while (!fakenet_send(nic.front[0], &v, out, 200, 4096)) {
+			fakenet_push(nic.front[0]);
+			cr_assert(fakenet_reap_all(nic.front[0]));
+		}
+		if (i % 50 == 49)
+			fakenet_push(nic.front[0]);
+	}
+	for (uint32_t i = 0; i < 2000; i++) {
+		memcpy(out + 100, &i, sizeof(i));
+		expect_from_guest(200);
+	}
+	cr_expect(fakenet_reap_all(nic.front[0]));
+	cr_expect_eq(fakenic_stop(&nic).tx_packets, 2000);
+}
+
+Test(netback, rx_any_size)
+{
+	struct virtio_net_hdr v = { 0 }, got;
+
+	start(1, true);
+	for (size_t len = 64; len <= 1514; len += 29) {
+		fakenet_post(nic.front[0], 256);
+		frame_udp(out, len);
+		fakenic_to_guest(&nic, &v, out, len);
+		got = expect_to_guest(nic.front[0], len);
+		cr_expect_eq(got.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM, 0);
+	}
+	fakenic_stop(&nic);
+	cr_expect_eq(fakenic_pins(&nic), 0);
+}
+
+Test(netback, rx_segments_and_blank_checksum)
+{
+	struct virtio_net_hdr v, got;
+
+	start(1, true);
+	for (int v6 = 0; v6 < 2; v6++) {
+		for (size_t len = 3000; len <= NET_LEN_MAX - 14; len += 6947) {
+			fakenet_post(nic.front[0], 256);
+			v = frame_tcp(out, len, v6, 1400);
+			fakenic_to_guest(&nic, &v, out, len);
+			got = expect_to_guest(nic.front[0], len);
+			cr_expect_eq(got.gso_type, v.gso_type);
+			cr_expect_eq(got.gso_size, 1400);
+			cr_expect_eq(got.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
+		}
+	}
+	cr_expect_eq(fakenic_stop(&nic).rx_drops, 0);
+}
+
+/* Few pages at a time: packets wait in private memory for the rest. */
+Test(netback, rx_pages_come_late)
+{
+	struct virtio_net_hdr v;
+
+	start(1, true);
+	for (uint32_t few = 1; few < 20; few++) {
+		v = frame_tcp(out, 60000, few & 1, 1400);
+		fakenic_to_guest(&nic, &v, out, 60000);
+		for (uint32_t i = 0; i < 16; i += few) {
+			struct virtio_net_hdr none;
+
+			cr_expect_eq(fakenet_recv(nic.front[0], &none, in), 0);
+			fakenet_post(nic.front[0], few < 16 - i ? few : 16 - i);
+			usleep(1000);
+		}
+		v = expect_to_guest(nic.front[0], 60000);
+		cr_expect_eq(v.gso_size, 1400);
+	}
+}
+
+/* A packet of several pages that is not to be segmented: no gap in it. */
+Test(netback, rx_jumbo)
+{
+	struct virtio_net_hdr v = { 0 };
+
+	fakenic_init(&nic, 1, true, 20000);
+	fakenic_start(&nic);
+	for (size_t len = 4000; len <= 20000; len += 511) {
+		fakenet_post(nic.front[0], 256);
+		frame_udp(out, len);
+		fakenic_to_guest(&nic, &v, out, len);
+		expect_to_guest(nic.front[0], len);
+	}
+}
+
+Test(netback, rx_for_a_guest_without_features)
+{
+	struct virtio_net_hdr v, got;
+	size_t len = 10000, sum = 0;
+
+	fakenic_init(&nic, 1, false, 1500);
+	nic.conf.caps = (struct net_caps){ 0 };
+	fakenic_start(&nic);
+	fakenet_post(nic.front[0], 256);
+	v = frame_tcp(out, len, false, 1400);
+	fakenic_to_guest(&nic, &v, out, len);
+	while (sum < len - FRAME_TCP4) { /* the host segments */
+		int n = recv_any(nic.front[0], &got);
+
+		cr_assert_gt(n, (int)FRAME_TCP4);
+		cr_expect_eq(got.gso_type, VIRTIO_NET_HDR_GSO_NONE);
+		cr_expect_eq(got.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM, 0);
+		cr_expect(frame_sum_ok(in, (size_t)n));
+		cr_expect_arr_eq(in + FRAME_TCP4, out + FRAME_TCP4 + sum,
+				 (size_t)n - FRAME_TCP4);
+		sum += (size_t)n - FRAME_TCP4;
+	}
+	cr_expect_eq(sum, len - FRAME_TCP4);
+}
+
+/* IPv4 offload alone, as FreeBSD has it: what is IPv6 gets its checksum here. */
+Test(netback, rx_checksum_filled_in_for_one_family)
+{
+	struct virtio_net_hdr v, got;
+
+	fakenic_init(&nic, 1, false, 9000);
+	nic.conf.caps.csum6 = nic.conf.caps.tso6 = false;
+	fakenic_start(&nic);
+	for (uint32_t pages = 1; pages < 256; pages += 254) {
+		for (size_t len = 1000; len < 9000; len += 1999) {
+			if (pages == 1 && len > SV_PAGE_SIZE)
+				break;
+			fakenet_post(nic.front[0], pages);
+			v = frame_tcp(out, len, true, 0);
+			fakenic_to_guest(&nic, &v, out, len);
+			cr_assert_eq(recv_any(nic.front[0], &got), (int)len);
+			cr_expect_eq(got.flags, VIRTIO_NET_HDR_F_DATA_VALID);
+			cr_expect(frame_sum_ok(in, len));
+			cr_expect_arr_eq(in + FRAME_TCP6, out + FRAME_TCP6,
+					 len - FRAME_TCP6);
+		}
+	}
+	fakenet_post(nic.front[0], 256);
+	v = frame_tcp(out, 1000, false, 0);
+	fakenic_to_guest(&nic, &v, out, 1000);
+	got = expect_to_guest(nic.front[0], 1000);
+	cr_expect_eq(got.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
+}
+
+static uint64_t cpu_us(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (uint64_t)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000u +
+	       (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+}
+
+Test(netback, rx_stalls_without_spinning_or_loss)
+{
+	struct virtio_net_hdr v = { 0 };
+	uint64_t cpu;
+
+	start(1, true);
+	frame_udp(out, 100);
+	for (uint32_t i = 0; i < 100; i++) {
+		memcpy(out + 50, &i, sizeof(i));
+		fakenic_to_guest(&nic, &v, out, 100);
+	}
+	cpu = cpu_us();
+	usleep(300000);
+	cr_expect_lt(cpu_us() - cpu, 100000, "of 300 ms");
+	for (uint32_t i = 0; i < 100; i++) {
+		fakenet_post(nic.front[0], i % 3);
+		memcpy(out + 50, &i, sizeof(i));
+		while (!fakenet_recv(nic.front[0], &v, in)) {
+			fakenet_post(nic.front[0], 1);
+			fakedom_wait(nic.dom, nic.front[0]->keys.rx_port, 10);
+		}
+		cr_assert_arr_eq(in, out, 100, "%u", i);
+	}
+}
+
+Test(netback, both_directions_on_several_queues)
+{
+	struct virtio_net_hdr v = { 0 }, got;
+	unsigned int to_guest = 0, queues = 0;
+
+	start(3, true);
+	for (unsigned int q = 0; q < 3; q++) {
+		fakenet_post(nic.front[q], 256);
+		for (uint32_t i = 0; i < 20; i++) {
+			frame_udp(out, 300 + q);
+			cr_assert(fakenet_send(nic.front[q], &v, out, 300 + q,
+					       100));
+			fakenet_push(nic.front[q]);
+			expect_from_guest(300 + q);
+		}
+		cr_expect(fakenet_reap_all(nic.front[q]));
+	}
+	for (uint32_t i = 0; i < 60; i++) { /* spread by their ports */
+		frame_udp(out, 500);
+		fakenic_to_guest(&nic, &v, out, 500);
+	}
+	for (unsigned int q = 0; q < 3; q++) {
+		unsigned int n = 0;
+
+		while (fakenet_wait_recv(nic.front[q], &got, in, 200) > 0)
+			n++;
+		to_guest += n;
+		queues += n > 0;
+	}
+	cr_expect_eq(to_guest, 60);
+	cr_expect_geq(queues, 2);
+}
+
+Test(netback, dhcp_is_answered_on_the_spot)
+{
+	static const struct dhcp_lease lease = {
+		.mac = { 0, 0x16, 0x3e, 1, 2, 3 },
+		.ip = 0xc0a8e711,
+		.router = 0xc0a8e701,
+		.prefix = 24,
+	};
+	struct virtio_net_hdr v = { 0 }, got;
+
+	fakenic_init(&nic, 1, true, 1500);
+	nic.conf.lease = &lease;
+	fakenic_start(&nic);
+	fakenet_post(nic.front[0], 3);
+	frame_udp(out, 300);
+	memset(out + FRAME_UDP4, 0, 300 - FRAME_UDP4);
+	memset(out + 30, 0xff, 4);
+	memcpy(out + 34, "\0\x44\0\x43", 4);
+	memcpy(out + FRAME_UDP4, "\1\1\6", 3);
+	memcpy(out + FRAME_UDP4 + 28, lease.mac, 6);
+	memcpy(out + FRAME_UDP4 + 236, "\x63\x82\x53\x63\x35\1\1\xff", 8);
+	cr_assert(fakenet_send(nic.front[0], &v, out, 300, 20));
+	fakenet_push(nic.front[0]);
+	cr_assert_eq(recv_any(nic.front[0], &got), DHCP_REPLY_MAX);
+	cr_expect_arr_eq(in, lease.mac, 6);
+	cr_expect_arr_eq(in + FRAME_UDP4 + 16, "\xc0\xa8\xe7\x11", 4);
+
+	/* It is not passed on; what is no request is. */
+	memcpy(out + FRAME_UDP4, "\2", 1);
+	cr_assert(fakenet_send(nic.front[0], &v, out, 300, 20));
+	fakenet_push(nic.front[0]);
+	expect_from_guest(300);
+	cr_expect_eq(fakenic_stop(&nic).tx_packets, 1);
+}
+
+Test(netback, rate_is_kept)
+{
+	struct virtio_net_hdr v = { 0 };
+	uint64_t begin;
+
+	fakenic_init(&nic, 1, true, 1500);
+	nic.conf.rate = (struct txq_rate){ 5000, 50000 };
+	fakenic_start(&nic);
+	frame_udp(out, 1000);
+	begin = util_clock_ns();
+	for (int i = 0; i < 40; i++)
+		cr_assert(fakenet_send(nic.front[0], &v, out, 1000, 4096));
+	fakenet_push(nic.front[0]);
+	cr_expect(fakenet_reap_all(nic.front[0]));
+	/* 40000 bytes: 5000 at once, then 7 times 50 ms, less one packet. */
+	cr_expect_geq(util_clock_ns() - begin, 290000000u);
+	cr_expect_eq(fakenic_stop(&nic).tx_packets, 40);
+}
+
+Test(netback, refused_at_the_start)
+{
+	struct net_keys keys;
+	struct net_queue *q;
+
+	start(1, true);
+	keys = nic.front[0]->keys; /* its ports are bound already */
+	cr_expect_eq(netback_start(&q, &nic.dev, &nic.conf, nic.tap[0], &keys),
+		     -EINVAL);
+	fakenic_stop(&nic);
+	keys.tx_ref = 1999;
+	cr_expect_lt(netback_start(&q, &nic.dev, &nic.conf, nic.tap[0], &keys),
+		     0);
+	keys = nic.front[0]->keys;
+	keys.rx_ref = UINT32_MAX;
+	cr_expect_lt(netback_start(&q, &nic.dev, &nic.conf, nic.tap[0], &keys),
+		     0);
+	keys = nic.front[0]->keys;
+	keys.rx_ref = nic.front[0]->tx_page[0].gref; /* read-only */
+	cr_expect_eq(netback_start(&q, &nic.dev, &nic.conf, nic.tap[0], &keys),
+		     -EACCES);
+	keys = nic.front[0]->keys;
+	keys.rx_port = 4095;
+	cr_expect_lt(netback_start(&q, &nic.dev, &nic.conf, nic.tap[0], &keys),
+		     0);
+	cr_expect_not(fakedom_bound(nic.dom, keys.tx_port));
+	cr_expect_eq(fakenic_pins(&nic), 0);
+}
