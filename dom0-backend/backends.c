@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,14 +22,14 @@
 #include "dom0-backend/xb_state.h"
 #include "dom0-backend/xs_watch.h"
 
-#define ROOT	   "/local/domain/0/backend"
-#define MAX_FDS	   (1 + VIF_MAX_QUEUES)
-#define MAX_ARGS   16
-#define ARG_SIZE   160
-#define DOMID_MAX  0x7fefu
-#define STABLE_MS  60000u /* a worker that lived so long starts afresh */
-#define DOM_TRIES  7u	  /* 12 s in all, for a domain that is being made */
-#define KILL_AFTER 5	  /* seconds that a worker has to end by itself */
+#define ROOT	  "/local/domain/0/backend"
+#define MAX_FDS	  (1 + VIF_MAX_QUEUES)
+#define MAX_ARGS  16
+#define ARG_SIZE  160
+#define DOMID_MAX 0x7fefu
+#define STABLE_MS 60000u /* a worker that lived so long starts afresh */
+#define DOM_TRIES 7u	 /* 12 s in all, for a domain that is being made */
+#define KILL_MS	  5000u	 /* that a worker has to end by itself */
 
 /* What a worker is started with. */
 struct start {
@@ -89,7 +90,7 @@ struct backends {
 	struct store *store;
 	struct store_watch *watch;
 	bool stopping;
-	LIST_HEAD(, backend) list;
+	LIST_HEAD(backend_list, backend) list;
 };
 
 /* A key's text, or "" if it is missing.  *Owned* by the caller. */
@@ -433,7 +434,7 @@ static void vanish(struct backend *b)
 	}
 	b->phase = LEAVING;
 	kill(b->pid, SIGTERM);
-	wait_ms(b, KILL_AFTER * 1000);
+	wait_ms(b, KILL_MS);
 }
 
 /* Whether the directory was made anew since we were done with it. */
@@ -447,7 +448,7 @@ static bool made_anew(struct backend *b)
 	if (b->phase != FAILED)
 		return false;
 	status = key(b, "hotplug-status");
-	ret = status && strcmp(status, "error");
+	ret = status && strcmp(status, "error") != 0;
 	free(status);
 	return ret;
 }
@@ -561,7 +562,7 @@ static void on_change(void *arg, const char *path)
 	unsigned int domid, devid;
 	const char *leaf;
 
-	if (strncmp(path, ROOT, strlen(ROOT)))
+	if (strncmp(path, ROOT, strlen(ROOT)) != 0)
 		return;
 	path += strlen(ROOT);
 	switch (split(path + (*path == '/'), &type, &domid, &devid, &leaf)) {
@@ -671,10 +672,14 @@ unsigned int backends_stop(struct backends *all, int sig)
 
 void backends_free(struct backends *all)
 {
+	struct backend *b, *next;
+
 	if (!all)
 		return;
-	while (!LIST_EMPTY(&all->list))
-		forget(LIST_FIRST(&all->list));
+	for (b = LIST_FIRST(&all->list); b; b = next) {
+		next = LIST_NEXT(b, link);
+		forget(b);
+	}
 	store_unwatch(all->watch);
 	free(all);
 }

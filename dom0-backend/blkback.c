@@ -186,11 +186,14 @@ static void unmap(struct blk_queue *q, struct blk_io *io)
 /* Add bytes to the vector, joining them to those that they follow. */
 static void add_bytes(struct disk_io *d, uint8_t *at, size_t len)
 {
-	struct iovec *v = d->niov ? &d->iov[d->niov - 1] : NULL;
+	struct iovec *v;
 
-	if (v && (uint8_t *)v->iov_base + v->iov_len == at) {
-		v->iov_len += len;
-		return;
+	if (d->niov) {
+		v = &d->iov[d->niov - 1];
+		if ((uint8_t *)v->iov_base + v->iov_len == at) {
+			v->iov_len += len;
+			return;
+		}
 	}
 	d->iov[d->niov++] = (struct iovec){ at, len };
 }

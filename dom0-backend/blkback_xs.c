@@ -18,7 +18,7 @@ static int option(struct device *dev, const char *name, const char *value)
 	struct blkback *b = dev->priv;
 	uint64_t fd;
 
-	if (strcmp(name, "disk-fd") || util_u64(value, INT32_MAX, &fd))
+	if (strcmp(name, "disk-fd") != 0 || util_u64(value, INT32_MAX, &fd))
 		return -EINVAL;
 	b->disk_fd = (int)fd;
 	return 0;

@@ -232,7 +232,7 @@ static void parse(struct device *dev, int argc, char **argv)
 	for (int i = 1; i < argc; i += 2) {
 		const char *name = argv[i], *value = argv[i + 1];
 
-		if (strncmp(name, "--", 2) || !value)
+		if (strncmp(name, "--", 2) != 0 || !value)
 			die("%s: options are --name value; see sv-backend(8)",
 			    name);
 		name += 2;

@@ -14,7 +14,7 @@
 #include "base/fd.h"
 #include "dom0-backend/disk_uring.h"
 
-static LIST_HEAD(, vbd_disk) disks = LIST_HEAD_INITIALIZER(disks);
+static LIST_HEAD(disk_list, vbd_disk) disks = LIST_HEAD_INITIALIZER(disks);
 
 /* What to tell about a failure to open a path. */
 static const char *remedy(int err, bool write)
@@ -123,7 +123,7 @@ static int check_disk(int fd, const char *path, char *err, size_t errlen)
 
 static const struct vbd_disk *find_user(const struct vbd_disk *disk)
 {
-	const struct vbd_disk *d;
+	const struct vbd_disk *d = NULL;
 
 	LIST_FOREACH (d, &disks, link) {
 		if (d->dev == disk->dev && d->ino == disk->ino && !d->shared)
@@ -163,8 +163,8 @@ static int check_config(const struct vbd_config *cfg, const char **path,
 		size_t n = (size_t)(colon - cfg->params);
 
 		*path = colon + 1;
-		if (strncmp(cfg->params, "aio", n) &&
-		    strncmp(cfg->params, "raw", n)) {
+		if (n != 3 || (strncmp(cfg->params, "aio", n) != 0 &&
+			       strncmp(cfg->params, "raw", n) != 0)) {
 			snprintf(err, errlen,
 				 "disk %s: only raw images are served: convert "
 				 "it with qemu-img convert -O raw",
@@ -179,8 +179,8 @@ static int check_config(const struct vbd_config *cfg, const char **path,
 			 *path);
 		return -EINVAL;
 	}
-	if (strcmp(cfg->mode, "r") && strcmp(cfg->mode, "w") &&
-	    strcmp(cfg->mode, "w!")) {
+	if (strcmp(cfg->mode, "r") != 0 && strcmp(cfg->mode, "w") != 0 &&
+	    strcmp(cfg->mode, "w!") != 0) {
 		snprintf(err, errlen, "disk %s: mode %s is none of r, w, w!",
 			 *path, cfg->mode);
 		return -EINVAL;

@@ -47,7 +47,7 @@ struct store {
 	struct event *retry_ev;
 	int alive_fd;
 	uint64_t next_id;
-	LIST_HEAD(, store_watch) watches;
+	LIST_HEAD(watch_list, store_watch) watches;
 };
 
 static int xs_errno(void)
@@ -57,7 +57,7 @@ static int xs_errno(void)
 
 static void deliver(struct store *s, const char *path, const char *token)
 {
-	struct store_watch *w;
+	struct store_watch *w = NULL;
 	uint64_t id;
 
 	if (util_u64(token, UINT64_MAX, &id))
@@ -205,11 +205,15 @@ int store_new(struct store **out, struct event_base *base)
 
 void store_free(struct store *s)
 {
+	struct store_watch *w, *next;
+
 	if (!s)
 		return;
 	disconnect(s);
-	while (!LIST_EMPTY(&s->watches))
-		store_unwatch(LIST_FIRST(&s->watches));
+	for (w = LIST_FIRST(&s->watches); w; w = next) {
+		next = LIST_NEXT(w, link);
+		store_unwatch(w);
+	}
 	if (s->retry_ev)
 		event_free(s->retry_ev);
 	free(s);
@@ -281,7 +285,7 @@ static int read_u64(struct store *s, uint64_t max, uint64_t *out,
 		    const char *fmt, va_list ap)
 {
 	char path[PATH_SIZE];
-	char *text;
+	char *text = NULL;
 	int ret = set_path(s, path, fmt, ap);
 
 	if (!ret)

@@ -524,6 +524,37 @@ Test(backend_vbd, garbage_keys)
 	fakedom_free(dom);
 }
 
+/* BE-16, BE-17: any states in any order, as fast as the store takes them. */
+Test(backend_vbd, frontend_toggles)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	char state[2] = "0";
+	struct front fr;
+	unsigned int fds;
+	pid_t pid, now = 0;
+
+	bring_up(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	fds = stack_fds(&s);
+	stack_workers(&s, &pid);
+	for (int i = 0; i < 3000; i++) {
+		state[0] = (char)('0' + rand() % 9);
+		stack_write(&s, state, "%s/state", fe);
+		if (i % 100 == 0)
+			fakedom_send(dom, fr.q[0].at.port);
+	}
+	stack_write(&s, "6", "%s/state", fe);
+	cr_assert(stack_wait(&s, 5000, "6", "%s/state", be));
+	stack_write(&s, "1", "%s/state", fe);
+	cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
+	offer(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	cr_assert(join());
+	random_io(&fr, 5);
+	cr_expect_eq(stack_workers(&s, &now), 1);
+	cr_expect_eq(now, pid, "the worker was lost");
+	cr_expect_eq(stack_fds(&s), fds);
+	fakedom_free(dom);
+}
+
 /* NB-06: keys count at the moment of connecting, not later. */
 Test(backend_vbd, keys_rewritten_while_connected)
 {
