@@ -81,7 +81,8 @@ backend_src += dom0-backend/blkback.c dom0-backend/blkback_xs.c \
 backend_src += dom0-backend/backlog.c dom0-backend/console.c \
 	dom0-backend/console_log.c dom0-backend/console_pty.c \
 	dom0-backend/console_xs.c
-tools_src := tools/xl_build.c tools/xl_cfg.c tools/xl_cfg_dev.c \
+tools_src := tools/doctor.c tools/doctor_kvm.c tools/xl_build.c \
+	tools/xl_cfg.c tools/xl_cfg_dev.c \
 	tools/xl_cfg_host.c tools/xl_cmd.c tools/xl_cmd_console.c \
 	tools/xl_cmd_create.c tools/xl_cmd_dev.c tools/xl_cmd_dmesg.c \
 	tools/xl_cmd_info.c tools/xl_cmd_list.c tools/xl_cmd_power.c \
@@ -89,7 +90,7 @@ tools_src := tools/xl_build.c tools/xl_cfg.c tools/xl_cfg_dev.c \
 	tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_proc.c \
 	tools/xl_run.c tools/xl_store.c tools/xl_tree.c
 testlib_src := tests/lib/caplog.c tests/lib/fakeblk.c tests/lib/fakedom.c tests/lib/netns.c
-testlib_src += tests/lib/toykernel.c
+testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
 testlib_src += tests/lib/storebed.c
 testlib_src += tests/lib/stack.c
 testlib_src += tests/lib/fakenet.c tests/lib/fakenic.c
@@ -119,6 +120,7 @@ $(eval $(call program,sv-console,dom0-backend/console_main.c,backend ring base,$
 # libxlutil.so would bring all of libxenlight; the archive needs none of it.
 libs_tools := $(shell pkg-config --libs xenstore yajl 2>/dev/null) -l:libxlutil.a
 $(eval $(call program,xl,tools/xl.c,tools base,$(libs_tools)))
+$(eval $(call program,sv-doctor,tools/sv_doctor.c,tools base,$(libs_tools)))
 $(eval $(call program,sv-fakehv,tests/lib/fakehv_main.c,testlib ring base,))
 $(eval $(call program,sv-consoleguest,tests/lib/consoleguest_main.c,testlib ring base,$(libs_backend)))
 $(eval $(call program,sv-unpack,hypervisor/unpack_main.c,hypervisor base,-larchive))

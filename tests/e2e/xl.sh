@@ -338,8 +338,8 @@ is_clean "create -e"
 
 xl create -q bare.cfg
 kill -STOP "$(vmm_of bare)"
-output=$(timeout 20 xl list 2>&1)
-[ $? = 0 ] && grep -q 'does not answer' <<<"$output" && grep -q '^bare ' <<<"$output"
+output=$(timeout 20 xl list 2>&1) &&
+	grep -q 'does not answer' <<<"$output" && grep -q '^bare ' <<<"$output"
 ok $? "a VMM that hangs does not hang the list"
 check "a VMM that hangs can be destroyed" timeout 40 xl destroy bare
 is_clean "a VMM that hangs"
@@ -370,14 +370,12 @@ xl create -q bare.cfg name='"bare2"'
 id=$(xl domid bare) id2=$(xl domid bare2)
 can bare && can bare2
 obey bare &
-output=$(xl shutdown -w bare 2>&1)
-[ $? = 0 ] && [ "$output" = "$(printf '%s\n' "Shutting down domain $id" \
+output=$(xl shutdown -w bare 2>&1) && [ "$output" = "$(printf '%s\n' "Shutting down domain $id" \
 	"Waiting for 1 domains" "Domain $id has been shut down, reason code 0")" ]
 ok $? "shutdown -w waits and prints what xl prints"
 wait_for 5 gone bare
 obey bare2 &
-output=$(xl shutdown -a -w 2>&1)
-[ $? = 0 ] && grep -q "Domain $id2 has been shut down" <<<"$output"
+output=$(xl shutdown -a -w 2>&1) && grep -q "Domain $id2 has been shut down" <<<"$output"
 ok $? "shutdown -a -w"
 wait_for 5 gone bare2
 is_clean "shutdown"
@@ -413,7 +411,7 @@ is_clean "create -c"
 # ---- Many at once, many in turn --------------------------------------------------
 
 pids=()
-for i in 1 2 3 4; do
+for _ in 1 2 3 4; do
 	xl create -q bare.cfg 2>/dev/null &
 	pids+=($!)
 done
