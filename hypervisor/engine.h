@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* hypervisor/engine.h - what the host kernel does for event channels. */
+/* hypervisor/engine.h - what the host kernel does for a guest. */
 #ifndef HYPERVISOR_ENGINE_H
 #define HYPERVISOR_ENGINE_H
 
@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/util.h"
+#include "hypervisor/guestmem.h"
 
 struct vcpu;
 struct vcpu_runstate_info;
@@ -22,6 +23,13 @@ struct vm;
 struct engine {
 	const char *name;
 
+	/**
+	 * @slot: Show host memory at a guest address; size 0 takes it away.
+	 * -EEXIST if it would overlap another slot.
+	 */
+	int (*slot)(struct vm *vm, unsigned int slot, gpa_t gpa, void *host,
+		    uint64_t size);
+
 	/** @raise: Make @port pending on @vcpu, as seen from a backend. */
 	int (*raise)(struct vm *vm, uint32_t port, unsigned int vcpu);
 
@@ -36,7 +44,11 @@ struct engine {
 	int (*send_to_port)(struct vm *vm, uint32_t port, uint32_t peer,
 			    unsigned int vcpu);
 
-	/** @send_none: Undo the two above; sends become hypercalls. */
+	/** @send_move: Change the vCPU of a send_to_port. */
+	int (*send_move)(struct vm *vm, uint32_t port, uint32_t peer,
+			 unsigned int vcpu);
+
+	/** @send_none: Undo the first two; sends become hypercalls. */
 	void (*send_none)(struct vm *vm, uint32_t port);
 
 	/** @irq_attach: Let writes to an eventfd raise @port on @vcpu. */

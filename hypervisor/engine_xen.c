@@ -92,12 +92,13 @@ static int xen_send_to_fd(struct vm *vm, uint32_t port, int fd)
 	return set_attr(vm, &attr);
 }
 
-static int xen_send_to_port(struct vm *vm, uint32_t port, uint32_t peer,
-			    unsigned int vcpu)
+static int set_send_port(struct vm *vm, uint32_t port, uint32_t peer,
+			 unsigned int vcpu, uint32_t flags)
 {
 	struct kvm_xen_hvm_attr attr = { .type = KVM_XEN_ATTR_TYPE_EVTCHN };
 
 	attr.u.evtchn.send_port = port;
+	attr.u.evtchn.flags = flags;
 	attr.u.evtchn.type = peer == port ? EVTCHNSTAT_ipi
 					  : EVTCHNSTAT_interdomain;
 	attr.u.evtchn.deliver.port.port = peer;
@@ -105,6 +106,18 @@ static int xen_send_to_port(struct vm *vm, uint32_t port, uint32_t peer,
 	attr.u.evtchn.deliver.port.priority =
 		KVM_IRQ_ROUTING_XEN_EVTCHN_PRIO_2LEVEL;
 	return set_attr(vm, &attr);
+}
+
+static int xen_send_to_port(struct vm *vm, uint32_t port, uint32_t peer,
+			    unsigned int vcpu)
+{
+	return set_send_port(vm, port, peer, vcpu, 0);
+}
+
+static int xen_send_move(struct vm *vm, uint32_t port, uint32_t peer,
+			 unsigned int vcpu)
+{
+	return set_send_port(vm, port, peer, vcpu, KVM_XEN_EVTCHN_UPDATE);
 }
 
 static struct kvm_irq_routing_entry *find_route(struct routes *r, uint32_t port)
@@ -341,9 +354,11 @@ static int xen_clock(struct vm *vm, uint64_t *ns)
 
 const struct engine engine_xen = {
 	.name = "kvm-xen",
+	.slot = vm_slot,
 	.raise = xen_raise,
 	.send_to_fd = xen_send_to_fd,
 	.send_to_port = xen_send_to_port,
+	.send_move = xen_send_move,
 	.send_none = xen_send_none,
 	.irq_attach = xen_irq_attach,
 	.irq_detach = xen_irq_detach,

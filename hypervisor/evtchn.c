@@ -201,8 +201,7 @@ static int move(struct vm *vm, uint32_t port, const struct evtchn_port *p,
 		return 0;
 	if (p->call >= 0)
 		return vm->engine->irq_move(vm, port, vcpu);
-	vm->engine->send_none(vm, p->peer);
-	return vm->engine->send_to_port(vm, p->peer, port, vcpu);
+	return vm->engine->send_move(vm, p->peer, port, vcpu);
 }
 
 int evtchn_bind_vcpu(struct vm *vm, uint32_t port, uint32_t vcpu)

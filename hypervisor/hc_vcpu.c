@@ -98,6 +98,7 @@ static int64_t register_time_phys(struct hc *hc, struct vcpu *v)
 static int64_t register_info(struct hc *hc, struct vcpu *v)
 {
 	struct vcpu_register_vcpu_info r;
+	gpa_t page;
 
 	if (hc_read(hc, &r, hc->arg[2], sizeof(r)))
 		return -EFAULT;
@@ -105,7 +106,11 @@ static int64_t register_info(struct hc *hc, struct vcpu *v)
 		return -EINVAL;
 	if (r.offset > SV_PAGE_SIZE - SHINFO_VCPU_SIZE || r.offset % 8)
 		return -EINVAL;
-	return vcpu_info_move(v, gpa_of_gfn(r.mfn).v + r.offset);
+	page = gpa_of_gfn(r.mfn);
+	/* The whole page first: a wild frame number must not wrap below. */
+	if (!guestmem_ptr(hc->vm->mem, page, SV_PAGE_SIZE))
+		return -EINVAL;
+	return vcpu_info_move(v, page.v + r.offset);
 }
 
 static int64_t get_runstate(struct hc *hc, struct vcpu *v)

@@ -32,8 +32,9 @@ void physmap_remove(struct vm *vm, struct physmap_page *p)
 {
 	if (p->in_ram)
 		memcpy(p->home, p->host, SV_PAGE_SIZE);
-	else if (p->gfn != PHYSMAP_NONE)
-		vm_slot_clear(vm, p->slot);
+	else if (p->gfn != PHYSMAP_NONE &&
+		 vm->engine->slot(vm, p->slot, gpa_of(0), NULL, 0))
+		log_warn("memory slot %u: cannot be removed", p->slot);
 	p->host = p->home;
 	p->gfn = PHYSMAP_NONE;
 	p->in_ram = false;
@@ -55,8 +56,8 @@ int physmap_place(struct vm *vm, struct physmap_page *p, uint64_t gfn)
 		p->host = ram;
 		p->in_ram = true;
 	} else {
-		ret = vm_slot_set(vm, p->slot, gpa_of_gfn(gfn), p->home,
-				  SV_PAGE_SIZE);
+		ret = vm->engine->slot(vm, p->slot, gpa_of_gfn(gfn), p->home,
+				       SV_PAGE_SIZE);
 		if (ret)
 			return ret == -EEXIST ? -EINVAL : ret;
 	}

@@ -175,8 +175,8 @@ static void free_page(struct vm_page *p)
 	fd_close(&p->fd);
 }
 
-int vm_slot_set(struct vm *vm, unsigned int slot, gpa_t gpa, void *host,
-		uint64_t size)
+int vm_slot(struct vm *vm, unsigned int slot, gpa_t gpa, void *host,
+	    uint64_t size)
 {
 	struct kvm_userspace_memory_region r = {
 		.slot = slot,
@@ -188,12 +188,6 @@ int vm_slot_set(struct vm *vm, unsigned int slot, gpa_t gpa, void *host,
 	return ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &r) < 0 ? -errno : 0;
 }
 
-void vm_slot_clear(struct vm *vm, unsigned int slot)
-{
-	if (vm_slot_set(vm, slot, gpa_of(0), NULL, 0))
-		log_warn("memory slot %u: cannot be removed", slot);
-}
-
 static int make_slots(struct vm *vm)
 {
 	int ret;
@@ -201,8 +195,7 @@ static int make_slots(struct vm *vm)
 	for (unsigned int i = 0; i < vm->mem->n; i++) {
 		struct guestmem_region *r = &vm->mem->region[i];
 
-		ret = vm_slot_set(vm, VM_SLOT_RAM + i, r->gpa, r->host,
-				  r->size);
+		ret = vm_slot(vm, VM_SLOT_RAM + i, r->gpa, r->host, r->size);
 		if (ret)
 			return ret;
 	}
@@ -212,11 +205,11 @@ static int make_slots(struct vm *vm)
 	if (!ret)
 		ret = make_page(&vm->shared, "sv-shared-info");
 	if (!ret)
-		ret = vm_slot_set(vm, VM_SLOT_STORE, gpa_of(LAYOUT_STORE),
-				  vm->store.host, SV_PAGE_SIZE);
+		ret = vm_slot(vm, VM_SLOT_STORE, gpa_of(LAYOUT_STORE),
+			      vm->store.host, SV_PAGE_SIZE);
 	if (!ret)
-		ret = vm_slot_set(vm, VM_SLOT_CONSOLE, gpa_of(LAYOUT_CONSOLE),
-				  vm->console.host, SV_PAGE_SIZE);
+		ret = vm_slot(vm, VM_SLOT_CONSOLE, gpa_of(LAYOUT_CONSOLE),
+			      vm->console.host, SV_PAGE_SIZE);
 	if (ret)
 		return ret;
 	physmap_init(&vm->shinfo.page, vm->shared.host, VM_SLOT_SHINFO);

@@ -126,13 +126,12 @@ int vm_new(struct vm **out, const struct vm_config *cfg,
 void vm_free(struct vm *vm);
 
 /**
- * vm_slot_set(), vm_slot_clear() - Show host memory at a guest address.
+ * vm_slot() - Set a KVM memory slot, for engines; see struct engine.
  *
- * Return: 0, -EEXIST if it would overlap another slot, or -errno.
+ * Return: 0 or -errno.
  */
-int vm_slot_set(struct vm *vm, unsigned int slot, gpa_t gpa, void *host,
-		uint64_t size) must_check;
-void vm_slot_clear(struct vm *vm, unsigned int slot);
+int vm_slot(struct vm *vm, unsigned int slot, gpa_t gpa, void *host,
+	    uint64_t size) must_check;
 
 /**
  * vm_shut() - The guest is down: note why, stop its vCPUs, tell the main loop.
