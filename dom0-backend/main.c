@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // dom0-backend/main.c - sv-backend: the parent of all device workers.
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 
 #include <event2/event.h>
@@ -159,6 +161,26 @@ static struct event *on_signal(struct parent *p, int sig, event_callback_fn fn)
 	return ev;
 }
 
+/*
+ * Two parents would start two workers for each device.  The lock is on the run
+ * directory itself, held till we end; children do not inherit it.
+ */
+static void be_the_only_one(void)
+{
+	int ret = paths_mkdir(paths_run());
+	int fd = ret ? ret
+		     : open(paths_run(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		die("%s: cannot open: %s; set SPLITVISOR_RUN_DIR to a usable "
+		    "directory",
+		    paths_run(), strerror(ret ? -ret : errno));
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		die("%s: another sv-backend serves there: stop it, or choose "
+		    "another SPLITVISOR_RUN_DIR",
+		    paths_run());
+}
+
 static void set_up(struct parent *p)
 {
 	int ret;
@@ -205,6 +227,7 @@ int main(int argc, char **argv)
 	parse(argc, argv, &ready_fd, &console);
 	paths_init();
 	signal(SIGPIPE, SIG_IGN);
+	be_the_only_one();
 	set_up(&p);
 	if (console)
 		start_console(-1, 0, &p);

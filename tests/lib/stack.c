@@ -77,6 +77,25 @@ static pid_t start(const char *name, const char *option)
 	return pid;
 }
 
+int stack_run(const char *name, const char *option)
+{
+	char path[PATH_MAX];
+	int status;
+	pid_t pid;
+
+	program_path(path, name);
+	pid = fork();
+	MUST(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		redirect_log();
+		execl(path, name, option, NULL);
+		_exit(127);
+	}
+	MUST(waitpid(pid, &status, 0) == pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
 void stack_start(struct stack *s, bool backend)
 {
 	*s = (struct stack){ .xenstored = -1, .backend = -1 };

@@ -30,6 +30,14 @@ void stack_start(struct stack *s, bool backend);
 /** stack_stop() - End them; Return: whether each ended with status 0. */
 bool stack_stop(struct stack *s);
 
+/**
+ * stack_run() - Run a program to its end.
+ * @option: One argument, or NULL.
+ *
+ * Return: its exit status, or -1 if it was ended by a signal.
+ */
+int stack_run(const char *name, const char *option);
+
 /** stack_write() - Write a node, value first; aborts if refused. */
 void stack_write(struct stack *s, const char *value, const char *fmt, ...)
 	printf_like(3, 4);

@@ -688,6 +688,15 @@ Test(backend_vbd, readers_share_a_disk)
 	fakedom_free(other);
 }
 
+Test(backend_vbd, there_is_only_one)
+{
+	cr_expect_eq(stack_run("sv-backend", NULL), 1);
+	cr_expect_eq(stack_run("sv-backend", "--bogus"), 1);
+	cr_expect_eq(stack_run("sv-backend", "--help"), 0);
+	cr_expect_eq(stack_run("sv-blkback", NULL), 1);
+	cr_expect_eq(stack_run("sv-blkback", "--disk-fd"), 1);
+}
+
 /* The domain's socket comes late, as when xl writes the store first. */
 Test(backend_vbd, domain_comes_late)
 {
