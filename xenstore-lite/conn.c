@@ -37,7 +37,6 @@ unsigned int conn_stall_ms = 20000;
 static struct event_base *loop;
 static uint64_t last_serial;
 static TAILQ_HEAD(, conn) ready = TAILQ_HEAD_INITIALIZER(ready);
-static size_t nready;
 
 static void on_stall(evutil_socket_t fd, short what, void *arg);
 
@@ -114,7 +113,6 @@ static void ready_remove(struct conn *c)
 		return;
 	TAILQ_REMOVE(&ready, c, ready);
 	c->queued = false;
-	nready--;
 }
 
 void conn_free(struct conn *c)
@@ -142,7 +140,6 @@ void conn_kick(struct conn *c)
 		return;
 	TAILQ_INSERT_TAIL(&ready, c, ready);
 	c->queued = true;
-	nready++;
 }
 
 /* A socket's client has gone or misbehaved: conn_run() frees it. */
@@ -278,7 +275,7 @@ static struct out *out_new(const struct xsd_sockmsg *hdr)
 
 static void out_add(struct conn *c, struct out *o)
 {
-	if (STAILQ_EMPTY(&c->out) && c->domain)
+	if (c->domain && !evtimer_pending(c->stall, NULL))
 		arm_stall(c);
 	STAILQ_INSERT_TAIL(&c->out, o, next);
 	c->out_bytes += o->len;
@@ -605,8 +602,11 @@ static void serve(struct conn *c)
 	if (!c->parked && !c->dead)
 		flush(c);
 	set_blocked(c, intake_full(c));
+	/* Its own replies put it on the queue again; they are sent by now. */
+	if (!c->dead)
+		ready_remove(c);
 	/* Stopped by a limit, not for want of messages. */
-	if (size > 0 && !c->blocked)
+	if (size > 0 && !c->blocked && !c->parked)
 		conn_kick(c);
 	if (c->parked)
 		in_free(c);
@@ -615,15 +615,18 @@ static void serve(struct conn *c)
 
 bool conn_pending(void)
 {
-	return nready > 0;
+	return !TAILQ_EMPTY(&ready);
 }
 
 void conn_run(void)
 {
-	/* Those who become ready meanwhile get a turn, but not for ever. */
-	for (size_t n = nready + 16; n && nready; n--) {
-		struct conn *c = TAILQ_FIRST(&ready);
+	static uint64_t run;
+	struct conn *c;
 
+	/* Also those who become ready meanwhile, but each only once. */
+	run++;
+	while ((c = TAILQ_FIRST(&ready)) && c->run != run) {
+		c->run = run;
 		ready_remove(c);
 		if (!c->dead)
 			serve(c);

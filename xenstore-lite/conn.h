@@ -79,7 +79,7 @@ struct conn {
 	bool parked, dead, blocked, readable, queued, wr_armed;
 	bool trace;
 	TAILQ_ENTRY(conn) ready;
-	LIST_ENTRY(conn) entry;
+	uint64_t run; /* the conn_run() that served it last */
 	char *in;
 	size_t in_at, in_len;
 	struct out_list out;
@@ -123,7 +123,7 @@ void conn_kick(struct conn *c);
 /** conn_pending() - Whether conn_run() has work left. */
 bool conn_pending(void);
 
-/** conn_run() - Serve ready connections for a bounded time. */
+/** conn_run() - Serve every ready connection once. */
 void conn_run(void);
 
 /**

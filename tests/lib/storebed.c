@@ -40,13 +40,18 @@ void bed_fini(void)
 	event_base_free(base);
 }
 
+void bed_step(void)
+{
+	event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	conn_run();
+}
+
 void bed_pump(void)
 {
 	do {
-		event_base_loop(base, EVLOOP_NONBLOCK);
-		conn_run();
+		bed_step();
 		if (!conn_pending())
-			event_base_loop(base, EVLOOP_NONBLOCK);
+			event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 	} while (conn_pending());
 }
 
@@ -147,6 +152,15 @@ static void take_one(struct bed_client *c, const struct xsd_sockmsg *h)
 	c->reply_len = (int)h->len;
 	memcpy(c->reply, body, h->len);
 	c->reply[h->len] = '\0';
+}
+
+void bed_drain(struct bed_client *c)
+{
+	char buf[XENSTORE_RING_SIZE];
+	bool notify;
+
+	if (stream_read(&c->rsp, buf, sizeof(buf), &notify) > 0)
+		conn_kick(c->conn);
 }
 
 unsigned int bed_take(struct bed_client *c)

@@ -52,6 +52,9 @@ void bed_fini(void);
 /** bed_pump() - Let the store work until it has nothing left to do. */
 void bed_pump(void);
 
+/** bed_step() - One turn of the store's loop. */
+void bed_step(void);
+
 struct bed_client *bed_dom0(void);
 struct bed_client *bed_guest(unsigned int domid);
 
@@ -63,6 +66,9 @@ void bed_kill(struct bed_client *c);
 
 /** bed_send() - Put bytes into the socket or ring; Return: bytes taken. */
 size_t bed_send(struct bed_client *c, const void *data, size_t len);
+
+/** bed_drain() - Throw away what is in a guest's ring now. */
+void bed_drain(struct bed_client *c);
 
 /** bed_take() - Collect what the store sent; Return: replies seen. */
 unsigned int bed_take(struct bed_client *c);
