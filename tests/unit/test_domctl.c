@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tests/unit/test_domctl.c - the domain socket's server, and clients that lie.
+ */
+#include "hypervisor/domctl.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <xen/sched.h>
+
+#include "base/domsock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "hypervisor/layout.h"
+#include "tests/lib/fakevm.h"
+
+static struct fakevm *f;
+static struct domctl *d;
+static char dir[] = "/tmp/test_domctl.XXXXXX";
+static char path[PATH_MAX];
+static int fds[SOCK_MAX_FDS];
+static size_t nfds;
+
+static void setup(void)
+{
+	log_init("", LOG_LVL_ERR);
+	f = fakevm_new(2);
+	f->vm.cfg.name = "toy";
+	f->vm.cfg.vcpus_max = f->vm.cfg.vcpus_online = 2;
+	f->vm.store.fd = fd_memfd("store", 4096);
+	f->vm.console.fd = fd_memfd("console", 4096);
+	pthread_cond_init(&f->vm.changed, NULL);
+	pthread_cond_init(&f->vm.idle, NULL);
+	cr_assert_not_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/hv.sock", dir);
+	cr_assert_eq(domctl_new(&d, &f->vm, path), 0);
+}
+
+static void teardown(void)
+{
+	domctl_free(d);
+	cr_expect_neq(access(path, F_OK), 0, "the socket is removed");
+	rmdir(dir);
+	fd_close(&f->vm.store.fd);
+	fd_close(&f->vm.console.fd);
+	fakevm_free(f);
+}
+
+TestSuite(domctl, .init = setup, .fini = teardown);
+
+/* Serve until nothing more arrives; Return: false once destroyed. */
+static bool serve(void)
+{
+	static struct pollfd p[DOMCTL_MAX_POLL];
+	bool on = true;
+	unsigned int n;
+
+	domctl_announce(d);
+	for (;;) {
+		n = domctl_pollfds(d, p);
+		if (poll(p, n, 0) <= 0)
+			return on;
+		on = domctl_serve(d, p, n) && on;
+	}
+}
+
+static int dial(void)
+{
+	int fd = sock_connect(path, SOCK_SEQPACKET);
+
+	cr_assert_geq(fd, 0);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	serve();
+	return fd;
+}
+
+static void send_msg(int fd, const struct dom_msg *msg)
+{
+	cr_assert_eq(sock_send_fds(fd, msg, sizeof(*msg), NULL, 0), 0);
+}
+
+/* One call; Return: its status, or -EPIPE if we were disconnected. */
+static int ask(int fd, uint16_t type, struct dom_msg *msg)
+{
+	int ret;
+
+	msg->magic = DOM_MAGIC;
+	msg->version = DOM_VERSION;
+	msg->type = type;
+	msg->seq = 42;
+	msg->status = 0;
+	send_msg(fd, msg);
+	serve();
+	ret = sock_recv_fds(fd, msg, sizeof(*msg), fds, &nfds);
+	if (ret)
+		return ret == -ECONNRESET ? -EPIPE : ret;
+	cr_expect_eq(msg->seq, 42);
+	cr_expect_eq(msg->type, type);
+	return msg->status;
+}
+
+static int hello(enum dom_role role, bool events)
+{
+	struct dom_msg msg = { .u.hello = { .role = role, .events = events } };
+	int fd = dial();
+
+	cr_assert_eq(ask(fd, DOM_HELLO, &msg), 0);
+	return fd;
+}
+
+static void close_got(void)
+{
+	while (nfds)
+		fd_close(&fds[--nfds]);
+}
+
+Test(domctl, hello_answers_with_facts)
+{
+	struct dom_msg msg = { .u.hello = { .role = DOM_ROLE_ADMIN } };
+	int fd = dial();
+
+	f->vm.paused = true;
+	cr_assert_eq(ask(fd, DOM_HELLO, &msg), 0);
+	cr_expect_eq(msg.u.info.domid, FAKEVM_DOMID);
+	cr_expect_str_eq(msg.u.info.name, "toy");
+	cr_expect_eq(msg.u.info.state, DOM_PAUSED);
+	cr_expect_eq(msg.u.info.ram_kib, 16384);
+	cr_expect_eq(msg.u.info.store_gfn, 0xfeffc);
+	cr_expect_eq(msg.u.info.console_gfn, 0xfefff);
+	cr_expect_eq(msg.u.info.store_port, 1);
+	cr_expect_eq(msg.u.info.console_port, 2);
+	cr_expect_eq(ask(fd, DOM_HELLO, &msg), -EINVAL, "once only");
+	close(fd);
+}
+
+/* What each role may call; the letters of base/domsock.h. */
+Test(domctl, rights)
+{
+	static const char *const may[DOM_NTYPES] = {
+		[DOM_INFO] = "ASCB",	   [DOM_MEMMAP] = "AB",
+		[DOM_PAGE] = "SC",	   [DOM_GRANT_FRAMES] = "B",
+		[DOM_EVTCHN_BIND] = "SCB", [DOM_EVTCHN_CLOSE] = "SCB",
+		[DOM_PAUSE] = "A",	   [DOM_UNPAUSE] = "A",
+		[DOM_DESTROY] = "A",	   [DOM_STATS] = "A",
+	};
+	struct dom_msg msg;
+	int fd, status;
+
+	for (enum dom_role r = DOM_ROLE_ADMIN; r < DOM_NROLES; r++) {
+		for (uint16_t type = DOM_INFO; type < DOM_NTYPES; type++) {
+			/* No vCPU thread would answer a pause. */
+			if (type == DOM_PAUSE && r == DOM_ROLE_ADMIN)
+				continue;
+			fd = hello(r, false);
+			memset(&msg, 0, sizeof(msg));
+			status = ask(fd, type, &msg);
+			close_got();
+			/* Port 0 is nobody's; binding it may not say EPERM. */
+			if (strchr(may[type], "ASCB"[r]) &&
+			    type != DOM_EVTCHN_BIND)
+				cr_expect_neq(status, -EPERM,
+					      "role %d, type %u", r, type);
+			else
+				cr_expect_lt(status, 0, "role %d, type %u", r,
+					     type);
+			close(fd);
+			serve();
+		}
+	}
+}
+
+Test(domctl, a_role_binds_its_own_ports_only)
+{
+	static const struct {
+		enum dom_role role;
+		uint32_t port;
+		int want;
+	} t[] = {
+		{ DOM_ROLE_STORE, EVTCHN_STORE, 0 },
+		{ DOM_ROLE_STORE, EVTCHN_CONSOLE, -EPERM },
+		{ DOM_ROLE_STORE, 3, -EPERM },
+		{ DOM_ROLE_CONSOLE, EVTCHN_CONSOLE, 0 },
+		{ DOM_ROLE_CONSOLE, EVTCHN_STORE, -EPERM },
+		{ DOM_ROLE_BACKEND, EVTCHN_STORE, -EPERM },
+		{ DOM_ROLE_BACKEND, EVTCHN_CONSOLE, -EPERM },
+		{ DOM_ROLE_BACKEND, 3, 0 },
+		{ DOM_ROLE_BACKEND, 4, -EINVAL },
+		{ DOM_ROLE_BACKEND, UINT32_MAX, -EINVAL },
+	};
+	struct dom_msg msg;
+	uint32_t port;
+	int fd;
+
+	cr_assert_eq(evtchn_alloc_unbound(&f->vm, 0, &port), 0);
+	cr_assert_eq(port, 3);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		fd = hello(t[i].role, false);
+		msg.u.port = t[i].port;
+		cr_expect_eq(ask(fd, DOM_EVTCHN_BIND, &msg), t[i].want,
+			     "row %zu", i);
+		cr_expect_eq(nfds, t[i].want ? 0 : 2);
+		close_got();
+		close(fd);
+		serve();
+		cr_expect_eq(f->irq_fd[3], -1, "unbound when the client goes");
+	}
+}
+
+Test(domctl, a_successor_binds_what_a_dead_worker_left)
+{
+	struct dom_msg msg;
+	uint32_t port;
+	int old, new;
+
+	cr_assert_eq(evtchn_alloc_unbound(&f->vm, 0, &port), 0);
+	old = hello(DOM_ROLE_BACKEND, false);
+	new = hello(DOM_ROLE_BACKEND, false);
+	msg.u.port = port;
+	cr_assert_eq(ask(old, DOM_EVTCHN_BIND, &msg), 0);
+	close_got();
+	msg.u.port = port;
+	cr_expect_eq(ask(new, DOM_EVTCHN_BIND, &msg), -EBUSY);
+	/* Death and the successor's call arrive in one round. */
+	close(old);
+	msg.u.port = port;
+	cr_expect_eq(ask(new, DOM_EVTCHN_BIND, &msg), 0);
+	close_got();
+	close(new);
+}
+
+Test(domctl, pages_go_to_their_roles)
+{
+	struct dom_msg msg;
+	int fd;
+
+	fd = hello(DOM_ROLE_STORE, false);
+	cr_assert_eq(ask(fd, DOM_PAGE, &msg), 0);
+	cr_expect_eq(nfds, 1);
+	cr_expect_eq(msg.u.page.gfn, LAYOUT_STORE >> 12);
+	cr_expect_eq(msg.u.page.port, EVTCHN_STORE);
+	close_got();
+	close(fd);
+	fd = hello(DOM_ROLE_CONSOLE, false);
+	cr_assert_eq(ask(fd, DOM_PAGE, &msg), 0);
+	cr_expect_eq(msg.u.page.gfn, LAYOUT_CONSOLE >> 12);
+	close_got();
+	close(fd);
+}
+
+Test(domctl, memory_and_grants)
+{
+	struct dom_msg msg;
+	int fd = hello(DOM_ROLE_BACKEND, false);
+
+	cr_assert_eq(ask(fd, DOM_MEMMAP, &msg), 0);
+	cr_expect_eq(nfds, 1);
+	cr_expect_eq(msg.u.memmap.n, 1);
+	cr_expect_eq(msg.u.memmap.size, 16 << 20);
+	close_got();
+	msg.u.frames.first = 0;
+	cr_assert_eq(ask(fd, DOM_GRANT_FRAMES, &msg), 0);
+	cr_expect_eq(nfds, 1);
+	cr_expect_eq(msg.u.frames.n, 1);
+	cr_expect_eq(msg.u.frames.total, 1);
+	close_got();
+	msg.u.frames.first = UINT32_MAX;
+	cr_assert_eq(ask(fd, DOM_GRANT_FRAMES, &msg), 0);
+	cr_expect_eq(msg.u.frames.n, 0);
+	close_got();
+	close(fd);
+}
+
+Test(domctl, shutdown_is_told_to_all_that_asked_early_or_late)
+{
+	int early = hello(DOM_ROLE_ADMIN, true), late;
+	int quiet = hello(DOM_ROLE_ADMIN, false);
+	struct dom_msg msg;
+
+	pthread_mutex_lock(&f->vm.lock);
+	vm_shut(&f->vm, SHUTDOWN_reboot);
+	pthread_mutex_unlock(&f->vm.lock);
+	serve();
+	serve();
+	cr_assert_eq(sock_recv_fds(early, &msg, sizeof(msg), fds, &nfds), 0);
+	cr_expect_eq(msg.type, DOM_EV_SHUTDOWN);
+	cr_expect_eq(msg.seq, 0);
+	cr_expect_eq(msg.u.info.reason, SHUTDOWN_reboot);
+	cr_expect(msg.u.info.state & DOM_SHUTDOWN);
+	cr_expect_eq(sock_recv_fds(early, &msg, sizeof(msg), fds, &nfds),
+		     -EAGAIN, "once");
+	cr_expect_eq(sock_recv_fds(quiet, &msg, sizeof(msg), fds, &nfds),
+		     -EAGAIN);
+	late = hello(DOM_ROLE_ADMIN, true);
+	cr_assert_eq(sock_recv_fds(late, &msg, sizeof(msg), fds, &nfds), 0);
+	cr_expect_eq(msg.type, DOM_EV_SHUTDOWN);
+	close(early);
+	close(late);
+	close(quiet);
+}
+
+Test(domctl, destroy_is_answered_first)
+{
+	struct dom_msg msg = { .magic = DOM_MAGIC,
+			       .version = DOM_VERSION,
+			       .type = DOM_DESTROY,
+			       .seq = 1 };
+	int fd = hello(DOM_ROLE_ADMIN, false);
+
+	send_msg(fd, &msg);
+	cr_expect_not(serve());
+	cr_assert_eq(sock_recv_fds(fd, &msg, sizeof(msg), fds, &nfds), 0);
+	cr_expect_eq(msg.status, 0);
+	close(fd);
+}
+
+/* A line of lies: each ends that connection and no other. */
+Test(domctl, clients_that_break_the_protocol)
+{
+	struct dom_msg good = { .magic = DOM_MAGIC,
+				.version = DOM_VERSION,
+				.type = DOM_INFO,
+				.seq = 1 };
+	int other = hello(DOM_ROLE_ADMIN, false);
+	struct dom_msg msg;
+	char big[4096] = "";
+	int fd;
+
+	for (int lie = 0; lie < 6; lie++) {
+		fd = hello(DOM_ROLE_BACKEND, false);
+		msg = good;
+		switch (lie) {
+		case 0:
+			msg.magic++;
+			break;
+		case 1:
+			msg.version++;
+			break;
+		case 2:
+			msg.seq = 0;
+			break;
+		case 3:
+			cr_assert_eq(send(fd, &msg, 15, 0), 15);
+			break;
+		case 4:
+			cr_assert_eq(send(fd, big, sizeof(big), 0),
+				     sizeof(big));
+			break;
+		default:
+			shutdown(fd, SHUT_WR);
+			break;
+		}
+		if (lie < 3)
+			send_msg(fd, &msg);
+		serve();
+		cr_expect_eq(sock_recv_fds(fd, &msg, sizeof(msg), fds, &nfds),
+			     -EPIPE, "lie %d", lie);
+		close(fd);
+	}
+	msg = good;
+	cr_expect_eq(ask(other, DOM_INFO, &msg), 0, "others are still served");
+	close(other);
+}
+
+Test(domctl, calls_before_hello_and_calls_that_do_not_exist)
+{
+	struct dom_msg msg = { .seq = 0 };
+	int fd = dial();
+
+	cr_expect_eq(ask(fd, DOM_INFO, &msg), -EPROTO);
+	cr_expect_eq(ask(fd, DOM_DESTROY, &msg), -EPROTO);
+	msg.u.hello.role = DOM_NROLES;
+	cr_expect_eq(ask(fd, DOM_HELLO, &msg), -EINVAL);
+	msg.u.hello.role = UINT32_MAX;
+	cr_expect_eq(ask(fd, DOM_HELLO, &msg), -EINVAL);
+	memset(&msg, 0xff, sizeof(msg));
+	msg.u.hello.role = DOM_ROLE_BACKEND;
+	cr_expect_eq(ask(fd, DOM_HELLO, &msg), 0, "an endless device name");
+	cr_expect_eq(ask(fd, 0, &msg), -ENOSYS);
+	cr_expect_eq(ask(fd, DOM_NTYPES, &msg), -ENOSYS);
+	cr_expect_eq(ask(fd, DOM_EV_SHUTDOWN, &msg), -ENOSYS);
+	cr_expect_eq(ask(fd, UINT16_MAX, &msg), -ENOSYS);
+	close(fd);
+}
+
+Test(domctl, errors_leak_nothing)
+{
+	struct dom_msg msg;
+	int fd = hello(DOM_ROLE_BACKEND, false);
+
+	memset(&msg.u, 0xaa, sizeof(msg.u));
+	cr_expect_eq(ask(fd, DOM_PAUSE, &msg), -EPERM);
+	for (size_t i = 0; i < sizeof(msg.u.raw); i++)
+		cr_assert_eq(msg.u.raw[i], 0);
+	close(fd);
+}
+
+Test(domctl, descriptors_from_clients_are_closed)
+{
+	struct dom_msg msg = { .magic = DOM_MAGIC,
+			       .version = DOM_VERSION,
+			       .type = DOM_INFO,
+			       .seq = 1 };
+	int fd = hello(DOM_ROLE_ADMIN, false), three[3] = { 0, 1, 2 };
+	int before, after;
+
+	before = open("/dev/null", O_RDONLY);
+	close(before);
+	for (int i = 0; i < 100; i++) {
+		cr_assert_eq(sock_send_fds(fd, &msg, sizeof(msg), three, 3), 0);
+		serve();
+		cr_assert_eq(sock_recv_fds(fd, &msg, sizeof(msg), fds, &nfds),
+			     0);
+	}
+	after = open("/dev/null", O_RDONLY);
+	close(after);
+	cr_expect_eq(before, after);
+	close(fd);
+}
+
+Test(domctl, a_client_that_never_reads_is_dropped)
+{
+	struct dom_msg msg = { .magic = DOM_MAGIC,
+			       .version = DOM_VERSION,
+			       .type = DOM_INFO,
+			       .seq = 1 };
+	int fd = hello(DOM_ROLE_ADMIN, false);
+	int other = hello(DOM_ROLE_ADMIN, false);
+	int ret = 0;
+
+	for (int i = 0; i < 10000 && !ret; i++) {
+		ret = sock_send_fds(fd, &msg, sizeof(msg), NULL, 0);
+		serve();
+	}
+	cr_expect(ret == -EPIPE || ret == -ECONNRESET, "%d", ret);
+	cr_expect_eq(ask(other, DOM_INFO, &msg), 0);
+	close(fd);
+	close(other);
+}
+
+Test(domctl, crowds_are_turned_away)
+{
+	static int crowd[DOMCTL_MAX_CLIENTS + 20];
+	struct rlimit rl = { 4096, 4096 };
+	int first = hello(DOM_ROLE_ADMIN, false);
+	struct dom_msg msg;
+	char c;
+
+	setrlimit(RLIMIT_NOFILE, &rl);
+	for (size_t i = 0; i < ARRAY_SIZE(crowd); i++)
+		crowd[i] = dial();
+	cr_expect_eq(recv(crowd[ARRAY_SIZE(crowd) - 1], &c, 1, 0), 0,
+		     "the last is out");
+	cr_expect_eq(ask(first, DOM_INFO, &msg), 0, "the first is in");
+	for (size_t i = 0; i < ARRAY_SIZE(crowd); i++)
+		close(crowd[i]);
+	serve();
+	close(hello(DOM_ROLE_ADMIN, false));
+	close(first);
+}
