@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -363,6 +364,95 @@ Test(backend_vbd, read_only)
 	fakedom_free(dom);
 }
 
+static void expect_refused(unsigned int domid, const char *params,
+			   const char *mode, const char *word)
+{
+	char *err = NULL;
+
+	attach(domid, params, mode);
+	cr_expect(stack_wait(&s, 5000, "error", "%s/hotplug-status", be), "%s",
+		  params);
+	cr_assert_eq(store_read(s.store, &err, "%s/hotplug-error", be), 0);
+	cr_log_info("%s", err);
+	cr_expect_not_null(strstr(err, word), "%s: %s", params, err);
+	cr_expect_not_null(strstr(err, params), "%s: %s", params, err);
+	cr_expect_null(strchr(err, '\n'));
+	cr_expect(stack_wait(&s, 0, "1", "%s/state", be));
+	cr_expect_eq(stack_workers(&s, NULL), 0);
+	free(err);
+	stack_rm(&s, be);
+	stack_rm(&s, fe);
+}
+
+/* Make a loop device of the image; false where the host has none to give. */
+static bool loop_device(char *path, size_t size)
+{
+	char command[128];
+	FILE *out;
+
+	snprintf(command, sizeof(command), "losetup -f --show %s", image);
+	out = popen(command, "r");
+	cr_assert(out);
+	if (!fgets(path, (int)size, out))
+		path[0] = '\0';
+	path[strcspn(path, "\n")] = '\0';
+	return pclose(out) == 0 && path[0];
+}
+
+static void loop_end(const char *path)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "losetup -d %s", path);
+	cr_expect_eq(system(command), 0);
+}
+
+Test(backend_vbd, block_device)
+{
+	struct blk_req discard = { .op = BLKIF_OP_DISCARD,
+				   .sector = 4096,
+				   .nsectors = 1024 };
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	char loop[64], file[64], dev[16];
+	struct front fr;
+	struct stat st;
+	int fd;
+
+	if (!loop_device(loop, sizeof(loop)))
+		cr_skip_test("no loop device to be had");
+	cr_assert_eq(stat(loop, &st), 0);
+	strcpy(file, image);
+	strcpy(image, loop);
+	bring_up(&fr, dom, BLK_ABI_X86_64, 0, 2);
+	strcpy(image, file);
+	snprintf(dev, sizeof(dev), "%x:%x", major(st.st_rdev),
+		 minor(st.st_rdev));
+	cr_expect(stack_wait(&s, 0, dev, "%s/physical-device", be));
+	cr_expect(stack_wait(&s, 0, "16384", "%s/sectors", be));
+	random_io(&fr, 20);
+	cr_expect_eq(fakeblk_do(&fr.q[0], &discard), BLKIF_RSP_OKAY);
+	memset(shadow + 4096 * DISK_SECTOR, 0, 1024 * DISK_SECTOR);
+	random_io(&fr, 20);
+	/* The host may not use it meanwhile, nor we what the host uses. */
+	fd = open(loop, O_RDWR | O_EXCL);
+	cr_expect(fd < 0 && errno == EBUSY);
+	fakedom_free(dom);
+	cr_expect(stack_wait_workers(&s, 0));
+	stack_rm(&s, be);
+	stack_rm(&s, fe);
+	for (int i = 0; i < 100; i++) {
+		fd = open(loop, O_RDWR | O_EXCL);
+		if (fd >= 0)
+			break;
+		usleep(1000); /* the parent has reaped; now it closes */
+	}
+	cr_expect_geq(fd, 0, "the device is free again");
+	expect_refused(DOMID, loop, "w", "unmount");
+	close(fd);
+	loop_end(loop);
+	check_image();
+}
+
 /* ---- life -------------------------------------------------------------- */
 
 /* Reboot, kexec and module reload: the frontend goes round, online stays 1. */
@@ -598,26 +688,6 @@ Test(backend_vbd, broken_ring)
 }
 
 /* ---- disks that cannot be ---------------------------------------------- */
-
-static void expect_refused(unsigned int domid, const char *params,
-			   const char *mode, const char *word)
-{
-	char *err = NULL;
-
-	attach(domid, params, mode);
-	cr_expect(stack_wait(&s, 5000, "error", "%s/hotplug-status", be), "%s",
-		  params);
-	cr_assert_eq(store_read(s.store, &err, "%s/hotplug-error", be), 0);
-	cr_log_info("%s", err);
-	cr_expect_not_null(strstr(err, word), "%s: %s", params, err);
-	cr_expect_not_null(strstr(err, params), "%s: %s", params, err);
-	cr_expect_null(strchr(err, '\n'));
-	cr_expect(stack_wait(&s, 0, "1", "%s/state", be));
-	cr_expect_eq(stack_workers(&s, NULL), 0);
-	free(err);
-	stack_rm(&s, be);
-	stack_rm(&s, fe);
-}
 
 Test(backend_vbd, bad_disks)
 {
