@@ -141,7 +141,7 @@ static bool deliver(struct rxq *q)
 	}
 	q->stalled = 0;
 	if (have < need) {
-		refuse(q, have + 1);
+		refuse(q, have); /* the bad one's turn is next */
 		drop(q, "the guest's rx request is bad");
 		q->held = 0;
 		return true;
@@ -177,7 +177,6 @@ static size_t read_packet(struct rxq *q, struct iovec *iov, int niov)
 		return 0;
 	}
 	len = (size_t)got - sizeof(q->vnet);
-	q->vnet.gso_type &= (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
 	fault = net_rx_fault(q->caps, &q->vnet, len);
 	if (fault) {
 		drop(q, fault);

@@ -107,7 +107,7 @@ static void wait_for_carrier(void)
 	struct ifreq ifr = { .ifr_name = "t0" };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct link_info info;
-	struct link_nl *nl;
+	struct link_nl *nl = NULL;
 
 	for (int i = 0; i < 5000 && !(ifr.ifr_flags & IFF_RUNNING); i++) {
 		usleep(1000);

@@ -272,6 +272,61 @@ static uint64_t cpu_us(void)
 	       (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 }
 
+Test(netback, idle_costs_nothing)
+{
+	struct virtio_net_hdr v = { 0 };
+	uint64_t cpu;
+
+	start(2, true);
+	for (int i = 0; i < 2; i++)
+		fakenet_post(nic.front[i], 100);
+	frame_udp(out, 100);
+	fakenic_to_guest(&nic, &v, out, 100);
+	cr_assert(fakenet_send(nic.front[0], &v, out, 100, 100));
+	fakenet_push(nic.front[0]);
+	expect_from_guest(100);
+	usleep(10000);
+	cpu = cpu_us();
+	usleep(300000);
+	cr_expect_lt(cpu_us() - cpu, 30000, "of 300 ms");
+}
+
+static void expect_notified(bool split)
+{
+	struct virtio_net_hdr v = { 0 };
+	struct fakenet *f;
+
+	start(1, split);
+	f = nic.front[0];
+	fakenet_post(f, 100);
+	usleep(20000);
+	for (int i = 0; i < 5; i++) {
+		frame_udp(out, 100);
+		cr_assert_eq(fakenet_recv(f, &v, in), 0); /* arms */
+		fakedom_wait(nic.dom, f->keys.rx_port, 0);
+		fakenic_to_guest(&nic, &v, out, 100);
+		cr_assert(fakedom_wait(nic.dom, f->keys.rx_port, MS));
+		expect_to_guest(f, 100);
+
+		cr_assert(fakenet_reap_all(f)); /* arms */
+		fakedom_wait(nic.dom, f->keys.tx_port, 0);
+		cr_assert(fakenet_send(f, &v, out, 100, 100));
+		fakenet_push(f);
+		cr_assert(fakedom_wait(nic.dom, f->keys.tx_port, MS));
+		expect_from_guest(100);
+	}
+}
+
+Test(netback, each_ring_has_its_channel)
+{
+	expect_notified(true);
+}
+
+Test(netback, both_rings_share_a_channel)
+{
+	expect_notified(false);
+}
+
 Test(netback, rx_stalls_without_spinning_or_loss)
 {
 	struct virtio_net_hdr v = { 0 };
@@ -362,7 +417,13 @@ Test(netback, dhcp_is_answered_on_the_spot)
 	cr_assert(fakenet_send(nic.front[0], &v, out, 300, 20));
 	fakenet_push(nic.front[0]);
 	expect_from_guest(300);
-	cr_expect_eq(fakenic_stop(&nic).tx_packets, 1);
+
+	/* Nor is one that no request is as long as. */
+	memcpy(out + FRAME_UDP4, "\1", 1);
+	cr_assert(fakenet_send(nic.front[0], &v, out, 9000, 4096));
+	fakenet_push(nic.front[0]);
+	expect_from_guest(9000);
+	cr_expect_eq(fakenic_stop(&nic).tx_packets, 2);
 }
 
 Test(netback, rate_is_kept)
