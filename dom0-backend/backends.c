@@ -238,6 +238,15 @@ static int write_connected(struct store *s, void *arg)
 	return store_write(s, "connected", "%s/hotplug-status", b->path);
 }
 
+static int write_disconnected(struct store *s, void *arg)
+{
+	struct backend *b = arg;
+
+	if (!store_exists(s, "%s/frontend", b->path))
+		return -ENOENT;
+	return store_write(s, "disconnected", "%s/hotplug-status", b->path);
+}
+
 struct complaint {
 	struct backend *b;
 	const char *err;
@@ -614,6 +623,16 @@ static void report(const struct backend *b, int status)
 			WEXITSTATUS(status));
 }
 
+/* The host's end is free again: who waits may use the image for another. */
+static void tell_detached(struct backend *b)
+{
+	int ret = store_transact(b->all->store, write_disconnected, b);
+
+	if (ret && ret != -ENOENT)
+		log_warn("%s: cannot write hotplug-status: %s", b->path,
+			 strerror(-ret));
+}
+
 static void ended(struct backend *b, int status)
 {
 	struct backends *all = b->all;
@@ -631,6 +650,7 @@ static void ended(struct backend *b, int status)
 	if (fine) {
 		undo(b);
 		b->phase = DETACHED;
+		tell_detached(b);
 		consider(all, type, domid, devid);
 		return;
 	}

@@ -21,7 +21,7 @@ struct backends;
  * toolstack told by hotplug-status, and one worker started, which then owns the
  * state.  A worker that crashes is started again, ever later.  When the
  * directory goes, or the worker ends because the device was detached, the host
- * end is undone.
+ * end is undone, and hotplug-status is "disconnected".
  *
  * What we write into a directory is written in a transaction that sees that it
  * is still there.  Single-threaded; everything happens in the loop.

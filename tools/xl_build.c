@@ -371,10 +371,10 @@ static int take_apart(unsigned int domid)
 
 int xl_teardown(unsigned int domid)
 {
-	char path[PATH_MAX], dir[PATH_MAX];
+	char path[PATH_MAX];
 	int lock, ret = 0;
+	bool was;
 
-	paths_dom(dir, domid, "");
 	lock = open(paths_dom(path, domid, "teardown"),
 		    O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (lock < 0)
@@ -382,8 +382,10 @@ int xl_teardown(unsigned int domid)
 	while (flock(lock, LOCK_EX) < 0 && errno == EINTR)
 		;
 	/* Whoever held the lock has probably done everything. */
+	was = xl_shield(true);
 	if (access(path, F_OK) == 0)
 		ret = take_apart(domid);
+	xl_shield(was);
 	fd_close(&lock);
 	return ret;
 }

@@ -19,6 +19,7 @@
 #define MAX_ARGS 64
 
 static volatile sig_atomic_t interrupted;
+static bool shielded;
 
 static void on_interrupt(int sig)
 {
@@ -38,7 +39,15 @@ void xl_catch_interrupts(void)
 
 bool xl_interrupted(void)
 {
-	return interrupted != 0;
+	return interrupted != 0 && !shielded;
+}
+
+bool xl_shield(bool on)
+{
+	bool was = shielded;
+
+	shielded = on;
+	return was;
 }
 
 /* State letter and start time of a process, from /proc/PID/stat. */

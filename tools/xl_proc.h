@@ -86,4 +86,11 @@ void xl_catch_interrupts(void);
 /** xl_interrupted() - Whether such a signal has come. */
 bool xl_interrupted(void);
 
+/**
+ * xl_shield() - Have xl_interrupted() deny it while something is undone.
+ *
+ * Return: what it was before, to be set again.
+ */
+bool xl_shield(bool on);
+
 #endif

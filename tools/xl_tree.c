@@ -345,24 +345,16 @@ unsigned int *xl_tree_devices(struct xs_handle *h, unsigned int domid,
 	return list;
 }
 
-/* A device that is being removed; @connected: its backend must close it. */
-struct removal {
-	struct device dev;
-	bool connected;
-};
-
 /*
  * The frontend's nodes go first: a backend then knows that nobody will answer
  * and closes by itself, whatever the guest has written there.
  */
 static void fill_removal(struct xl_txn *x, void *arg)
 {
-	struct removal *r = arg;
-	const struct device *d = &r->dev;
+	const struct device *d = arg;
 	char *state = xl_store_get(x->h, x->t, BACKEND "/state", d->type,
 				   d->domid, d->devid);
 
-	r->connected = state && state[0] >= '3' && state[0] <= '5';
 	xl_txn_rm(x, FRONTEND, d->domid, d->type, d->devid);
 	if (state) {
 		xl_txn_put(x, "0", BACKEND "/online", d->type, d->domid,
@@ -373,48 +365,49 @@ static void fill_removal(struct xl_txn *x, void *arg)
 	free(state);
 }
 
-static int is_closed(struct xs_handle *h, void *arg)
+/*
+ * A backend whose host end (image, interface) is in use says "connected"; when
+ * it is free for another domain, something else, or the node is gone.
+ */
+static int is_released(struct xs_handle *h, void *arg)
 {
 	const struct device *d = arg;
-	/* A node that is gone is closed, too. */
-	long state = xl_store_number(h, XenbusStateClosed, BACKEND "/state",
-				     d->type, d->domid, d->devid);
+	char *status = xl_store_get(h, XBT_NULL, BACKEND "/hotplug-status",
+				    d->type, d->domid, d->devid);
+	bool held = status && !strcmp(status, "connected");
 
-	return state == XenbusStateClosed;
+	free(status);
+	return !held;
 }
 
-static void wait_closed(struct xs_handle *h, struct removal *r, uint64_t end)
+static void wait_released(struct xs_handle *h, struct device *d, uint64_t end)
 {
 	uint64_t now = util_clock_ns();
 	char path[128];
 
-	snprintf(path, sizeof(path), BACKEND, r->dev.type, r->dev.domid,
-		 r->dev.devid);
+	snprintf(path, sizeof(path), BACKEND, d->type, d->domid, d->devid);
 	if (xl_store_wait(h, path, now < end ? (int)((end - now) / 1000000) : 0,
-			  is_closed, &r->dev) < 0)
+			  is_released, d) < 0)
 		log_warn("domain %u: %s %u was not closed by its backend",
-			 r->dev.domid, r->dev.type, r->dev.devid);
+			 d->domid, d->type, d->devid);
 }
 
 static void detach_type(struct xs_handle *h, unsigned int domid,
-			const char *type, uint64_t end)
+			const char *type, uint64_t end, bool wait)
 {
+	struct device d = { .domid = domid, .type = type };
 	unsigned int *devids;
-	struct removal *r;
 	size_t n;
 
 	devids = xl_tree_devices(h, domid, type, &n);
-	r = n ? calloc(n, sizeof(*r)) : NULL;
-	for (size_t i = 0; r && i < n; i++) {
-		r[i].dev = (struct device){ domid, devids[i], type };
-		if (xl_txn_run(h, fill_removal, &r[i]))
-			r[i].connected = false;
+	for (size_t i = 0; i < n; i++) {
+		d.devid = devids[i];
+		if (wait)
+			wait_released(h, &d, end);
+		else if (xl_txn_run(h, fill_removal, &d))
+			log_warn("domain %u: %s %u cannot be detached", domid,
+				 type, d.devid);
 	}
-	for (size_t i = 0; r && i < n; i++) {
-		if (r[i].connected)
-			wait_closed(h, &r[i], end);
-	}
-	free(r);
 	free(devids);
 }
 
@@ -422,8 +415,11 @@ void xl_tree_detach(struct xs_handle *h, unsigned int domid, int timeout_ms)
 {
 	uint64_t end = util_clock_ns() + (uint64_t)timeout_ms * 1000000;
 
-	detach_type(h, domid, "vbd", end);
-	detach_type(h, domid, "vif", end);
+	/* All at once first: they close side by side. */
+	detach_type(h, domid, "vbd", end, false);
+	detach_type(h, domid, "vif", end, false);
+	detach_type(h, domid, "vbd", end, true);
+	detach_type(h, domid, "vif", end, true);
 }
 
 static void fill_remove(struct xl_txn *x, void *arg)

@@ -2,6 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tests/e2e/xl.sh - the toolstack with the real store and backends, and domains
 # whose VMM is a stand-in (sv-fakehv): life and death without KVM.
+#
+# Interfaces and bridges are made in a network namespace of the test's own.
+[ -n "${XL_TEST_NETNS:-}" ] ||
+	XL_TEST_NETNS=1 exec unshare --net --mount "$0" "$@"
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -15,6 +19,8 @@ cp "$project/build/bin/sv-fakehv" "$work/bin/sv-hypervisor"
 PATH=$work/bin:$PATH
 cd "$work" || exit 1
 
+ip link set lo up
+ip link add xenbr0 type bridge
 cp /bin/true kernel
 cp /bin/true kernel-refuse
 cp /bin/true kernel-hang
@@ -28,6 +34,7 @@ cat >g1.cfg <<-EOF
 	maxvcpus = 2
 	uuid = "11111111-2222-3333-4444-555555555555"
 	disk = [ '$work/disk.img,raw,xvda,rw' ]
+	vif = [ 'mac=00:16:3e:00:00:01,bridge=xenbr0,vifname=vg1' ]
 EOF
 cat >bare.cfg <<-EOF
 	name = "bare"
@@ -52,6 +59,7 @@ store_of_guests() {
 census() {
 	our_processes | wc -l
 	our_processes | xargs -I{} find /proc/{}/fd -lname '/memfd:*' 2>/dev/null | wc -l
+	ip -o link | wc -l
 	ls "$SPLITVISOR_RUN_DIR/dom"
 	store_of_guests
 }
@@ -105,6 +113,43 @@ expected() {
 		/libxl/1/device/vbd/51712/specification = "xen"   (n0)
 		/libxl/1/device/vbd/51712/state = "1"   (n0)
 		/libxl/1/device/vbd/51712/type = "phy"   (n0)
+		/libxl/1/device/vif = ""   (n0)
+		/libxl/1/device/vif/0 = ""   (n0)
+		/libxl/1/device/vif/0/frontend = "/local/domain/1/device/vif/0"   (n0)
+		/libxl/1/device/vif/0/backend = "/local/domain/0/backend/vif/1/0"   (n0)
+		/libxl/1/device/vif/0/frontend-id = "1"   (n0)
+		/libxl/1/device/vif/0/online = "1"   (n0)
+		/libxl/1/device/vif/0/state = "1"   (n0)
+		/libxl/1/device/vif/0/script = "/etc/xen/scripts/vif-bridge"   (n0)
+		/libxl/1/device/vif/0/vifname = "vg1"   (n0)
+		/libxl/1/device/vif/0/mac = "00:16:3e:00:00:01"   (n0)
+		/libxl/1/device/vif/0/bridge = "xenbr0"   (n0)
+		/libxl/1/device/vif/0/handle = "0"   (n0)
+		/libxl/1/device/vif/0/type = "vif"   (n0)
+		/libxl/1/device/vif/0/hotplug-status = ""   (n0)
+		/local/domain/0/backend/vif = ""   (n0)
+		/local/domain/0/backend/vif/1 = ""   (n0)
+		/local/domain/0/backend/vif/1/0 = ""   (n0,r1)
+		/local/domain/0/backend/vif/1/0/frontend = "/local/domain/1/device/vif/0"   (n0,r1)
+		/local/domain/0/backend/vif/1/0/frontend-id = "1"   (n0,r1)
+		/local/domain/0/backend/vif/1/0/online = "1"   (n0,r1)
+		/local/domain/0/backend/vif/1/0/state = "2"   (n0,r1)
+		/local/domain/0/backend/vif/1/0/script = "/etc/xen/scripts/vif-bridge"   (n0,r1)
+		/local/domain/0/backend/vif/1/0/vifname = "vg1"   (n0,r1)
+		/local/domain/0/backend/vif/1/0/mac = "00:16:3e:00:00:01"   (n0,r1)
+		/local/domain/0/backend/vif/1/0/bridge = "xenbr0"   (n0,r1)
+		/local/domain/0/backend/vif/1/0/handle = "0"   (n0,r1)
+		/local/domain/0/backend/vif/1/0/type = "vif"   (n0,r1)
+		/local/domain/0/backend/vif/1/0/hotplug-status = "connected"   (n0,r1)
+		/local/domain/1/device/vif = ""   (n0,r1)
+		/local/domain/1/device/vif/0 = ""   (n1,r0)
+		/local/domain/1/device/vif/0/backend = "/local/domain/0/backend/vif/1/0"   (n1,r0)
+		/local/domain/1/device/vif/0/backend-id = "0"   (n1,r0)
+		/local/domain/1/device/vif/0/state = "1"   (n1,r0)
+		/local/domain/1/device/vif/0/handle = "0"   (n1,r0)
+		/local/domain/1/device/vif/0/mac = "00:16:3e:00:00:01"   (n1,r0)
+		/local/domain/1/device/vif/0/trusted = "1"   (n1,r0)
+		/local/domain/1/device/vif/0/mtu = "1500"   (n0,r1)
 		/libxl/1/dm-version = "qemu_xen"   (n0)
 		/libxl/1/type = "pvh"   (n0)
 		/local = ""   (n0)
@@ -197,7 +242,8 @@ wait_for 10 has_tty
 output=$(diff <(expected | sort) <(store_of_guests |
 	sed -E 's|(console/tty = ")/dev/pts/[0-9]+|\1TTY|
 		s|(start_time = ")[0-9]+\.[0-9]+|\1TIME|' |
-	grep -vE '^/local/domain/0/backend/vbd/1/51712/(feature-|multi-queue|max-ring|physical-|hotplug-status|discard-[^e]|sector|info)' |
+	grep -vE '^/local/domain/0/backend/(vbd/1/51712|vif/1/0)/(feature-|multi-queue|max-ring|physical-|discard-[^e]|sector|info)' |
+	grep -v 'vbd/1/51712/hotplug-status' |
 	sort))
 ok $? "the store holds Xen's nodes, values and permissions"
 
@@ -222,6 +268,11 @@ output=$(xl block-list g1)
 [ "$output" = "$(printf '%s\n' 'Vdev  BE  handle state evt-ch ring-ref BE-path                       ' \
 	'51712 0   1      -1    -1     -1       /local/domain/0/backend/vbd/1/51712')" ]
 ok $? "block-list does not believe the guest"
+output=$(xl network-list g1)
+[ "$output" = "$(printf '%s\n' 'Idx BE Mac Addr.         handle state evt-ch   tx-/rx-ring-ref BE-path                       ' \
+	'0   0  00:16:3e:00:00:01     0     1     -1    -1/-1          /local/domain/0/backend/vif/1/0')" ] &&
+	ip -o link show vg1 | grep -q 'master xenbr0'
+ok $? "network-list, and the card's interface on the bridge"
 for name in nosuch 77; do
 	output=$(xl list $name 2>&1)
 	[ $? = 1 ] && [ "$output" = "$name is an invalid domain identifier (rc=-6)" ]
@@ -231,7 +282,7 @@ output=$(xl create -q g1.cfg 2>&1)
 [ $? = 3 ] && [[ $output = "domain name 'g1' is taken by domain 1"* ]] &&
 	[ "$(wc -l <<<"$output")" = 1 ]
 ok $? "a taken name is refused with one line"
-output=$(xl create -q g1.cfg name='"g2"' 2>&1)
+output=$(xl create -q g1.cfg name='"g2"' 'vif=[]' 2>&1)
 [ $? = 3 ] && [[ $output = *"$work/disk.img"*"in use by domain 1"* ]] &&
 	[ "$(wc -l <<<"$output")" = 1 ] && gone g2
 ok $? "a disk in use is refused with one line"
