@@ -55,10 +55,11 @@ static struct node *node_new(const char *name, size_t len, struct perms *perms)
 
 	if (!n)
 		return NULL;
+	last_gen++;
 	*n = (struct node){ .refs = 1,
 			    .hash = name_hash(name, len),
 			    .perms = perm_get(perms),
-			    .gen = ++last_gen,
+			    .gen = last_gen,
 			    .kgen = last_gen,
 			    .seq = last_gen,
 			    .name_len = (uint16_t)len };
