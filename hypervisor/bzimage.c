@@ -161,7 +161,7 @@ int bzimage_find(const struct image_src *src, struct bzimage *out,
 	if (ret)
 		return why_set(why, ret, "%s: cannot be read: %s", src->name,
 			       strerror(-ret));
-	if (len < SETUP_VERSION || memcmp(head + SETUP_MAGIC, "HdrS", 4))
+	if (len < SETUP_VERSION || memcmp(head + SETUP_MAGIC, "HdrS", 4) != 0)
 		return not_a_kernel(src, head, len, why);
 	if (len < sizeof(head))
 		return truncated(src, sizeof(head), why);

@@ -312,7 +312,7 @@ static int read_note(struct elf *e, uint64_t *at, uint64_t end)
 			return ret;
 	}
 	*at = desc + ((uint64_t)n.descsz + 3) / 4 * 4;
-	if (desc + n.descsz > end || memcmp(name, xen, sizeof(xen)) ||
+	if (desc + n.descsz > end || memcmp(name, xen, sizeof(xen)) != 0 ||
 	    n.type != XEN_ELFNOTE_PHYS32_ENTRY)
 		return 0;
 	if (n.descsz != 4 && n.descsz != 8)
@@ -473,7 +473,8 @@ int image_place(const struct image_src *src, const struct image *img,
 	char need[WHY_SIZE_MAX], have[WHY_SIZE_MAX];
 
 	*sum = (struct image_sum){ 0 };
-	sum_up(sum, (const uint8_t *)img->seg, img->nsegs * sizeof(img->seg[0]));
+	sum_up(sum, (const uint8_t *)img->seg,
+	       img->nsegs * sizeof(img->seg[0]));
 	sum_up(sum, (const uint8_t *)&img->entry, sizeof(img->entry));
 	if (img->start < LAYOUT_KERNEL_MIN)
 		return why_set(why, -ENOSPC,

@@ -19,9 +19,10 @@
 #include "base/fd.h"
 #include "base/paths.h"
 
-#define HASH_LEN  32
+#define HASH_LEN  ((size_t)32)
 #define HASH_STEP (256u << 10)
 #define SUFFIX	  ".elf"
+#define NAME_LEN  ((ssize_t)(2 * HASH_LEN + sizeof(SUFFIX) - 1))
 #define TEMP	  ".new."
 
 /* A file changed less than this ago may change again without a trace. */
@@ -119,10 +120,9 @@ static int name_entry(struct image_cache *c, const struct image_src *src)
 	ret = hash_all(md, src);
 	hash = gcry_md_read(md, GCRY_MD_BLAKE2B_256);
 	for (size_t i = 0; !ret && i < HASH_LEN; i++)
-		snprintf(c->hash + 2 * i, 3, "%02x", hash[i]);
+		snprintf(c->hash + 2 * i, sizeof(c->hash) - 2 * i, "%02x%s",
+			 hash[i], SUFFIX);
 	gcry_md_close(md);
-	if (!ret)
-		strcat(c->hash, SUFFIX);
 	return ret;
 }
 
@@ -140,8 +140,8 @@ static int check_entry(int fd, const char *name, struct trailer *t)
 	if (pread(fd, t, sizeof(*t), st.st_size - (off_t)sizeof(*t)) !=
 	    (ssize_t)sizeof(*t))
 		return -ENOENT;
-	if (memcmp(t->magic, trailer_magic, sizeof(t->magic)) ||
-	    strncmp(t->hash, name, sizeof(t->hash)) ||
+	if (memcmp(t->magic, trailer_magic, sizeof(t->magic)) != 0 ||
+	    strncmp(t->hash, name, sizeof(t->hash)) != 0 ||
 	    t->size != (uint64_t)st.st_size - sizeof(*t))
 		return -ENOENT;
 	return 0;
@@ -176,7 +176,7 @@ static int follow_link(struct image_cache *c)
 	if (!c->stat[0])
 		return -ENOENT;
 	n = readlinkat(c->dir, c->stat, c->hash, sizeof(c->hash));
-	if (n == 2 * HASH_LEN + (ssize_t)sizeof(SUFFIX) - 1) {
+	if (n == NAME_LEN) {
 		c->hash[n] = '\0';
 		if (!strchr(c->hash, '/'))
 			return 0;
@@ -278,7 +278,7 @@ static size_t collect(int dir, DIR *d, struct entry *list)
 		struct stat st;
 
 		if (de->d_name[0] == '.' &&
-		    strncmp(de->d_name, TEMP, strlen(TEMP)))
+		    strncmp(de->d_name, TEMP, strlen(TEMP)) != 0)
 			continue;
 		if (fstatat(dir, de->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;

@@ -58,7 +58,7 @@ static int open_kernel(const char *path, struct image_src *src, struct stat *st,
 static void hear(int fd, char *text, size_t size)
 {
 	size_t len = 0;
-	char rest[256];
+	char rest[256] = "";
 
 	for (;;) {
 		bool full = len + 1 >= size;
@@ -106,8 +106,8 @@ static int start_unpack(const struct image_src *src, int out, int err,
 static int unpack(const struct image_src *src, int out, struct why *why)
 {
 	char text[sizeof(why->text)] = "";
-	int pipefd[2], status, ret;
-	pid_t pid;
+	int pipefd[2], status = 0, ret;
+	pid_t pid = -1;
 
 	if (pipe2(pipefd, O_CLOEXEC) < 0)
 		return why_set(why, -errno, "pipe: %s", strerror(errno));

@@ -59,7 +59,7 @@
  * the 128 MiB section of struct pages that Linux would make for a hole.
  */
 #define LAYOUT_GRANT	    UINT64_C(0x5f000)
-#define LAYOUT_GRANT_FRAMES 64
+#define LAYOUT_GRANT_FRAMES UINT64_C(64)
 #define LAYOUT_GRANT_END    (LAYOUT_GRANT + LAYOUT_GRANT_FRAMES * 4096)
 
 /** LAYOUT_ISA - Linux takes no RAM from here to LAYOUT_KERNEL_MIN. */
@@ -86,7 +86,7 @@
  * of the two in use are Xen's (SPECIALPAGE_XENSTORE, SPECIALPAGE_CONSOLE).
  */
 #define LAYOUT_SPECIAL	     UINT64_C(0xfeff8000)
-#define LAYOUT_SPECIAL_PAGES 8
+#define LAYOUT_SPECIAL_PAGES UINT64_C(8)
 #define LAYOUT_STORE	     (LAYOUT_SPECIAL + 4 * 4096)
 #define LAYOUT_CONSOLE	     (LAYOUT_SPECIAL + 7 * 4096)
 

@@ -107,7 +107,7 @@ static int run(const char *name, struct why *why)
 
 int main(int argc, char **argv)
 {
-	struct why why;
+	struct why why = { "" };
 	size_t len;
 
 	if (argc != 2) {
