@@ -306,6 +306,23 @@ struct virtio_net_hdr frame_udp(uint8_t *frame, size_t len)
 	return describe(l4, 6);
 }
 
+struct virtio_net_hdr frame_udp_to(uint8_t *frame, size_t len,
+				   const uint8_t *dst, const uint8_t *src,
+				   uint32_t from, uint32_t to)
+{
+	struct virtio_net_hdr v = frame_udp(frame, len);
+	uint8_t *ip = frame + FRAME_ETH, *udp = ip + FRAME_IP4;
+
+	memcpy(frame, dst, 6);
+	memcpy(frame + 6, src, 6);
+	memcpy(ip + 12, &from, 4);
+	memcpy(ip + 16, &to, 4);
+	set16(ip + 10, 0);
+	set16(ip + 10, (uint16_t)~fold(add(ip, FRAME_IP4)));
+	set16(udp + 6, fold(pseudo(frame, len, v.csum_start, 17)));
+	return v;
+}
+
 bool frame_sum_ok(const uint8_t *frame, size_t len)
 {
 	bool v6 = frame[12] == 0x86;

@@ -91,6 +91,11 @@ struct virtio_net_hdr frame_tcp(uint8_t *frame, size_t len, bool v6,
 /** frame_udp() - The same for UDP over IPv4. */
 struct virtio_net_hdr frame_udp(uint8_t *frame, size_t len);
 
+/** frame_udp_to() - The same to port 5000, with addresses; IP as on the wire. */
+struct virtio_net_hdr frame_udp_to(uint8_t *frame, size_t len,
+				   const uint8_t *dst, const uint8_t *src,
+				   uint32_t from, uint32_t to);
+
 /** frame_sum_ok() - Whether the TCP or UDP checksum of a frame is right. */
 bool frame_sum_ok(const uint8_t *frame, size_t len);
 

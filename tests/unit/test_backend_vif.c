@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// tests/unit/test_backend_vif.c - sv-backend and sv-netback, whole, no guest.
+#include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+
+#include "base/fd.h"
+#include "dom0-backend/dhcp.h"
+#include "dom0-backend/link_nl.h"
+#include "tests/lib/fakenet.h"
+#include "tests/lib/fakenic.h"
+#include "tests/lib/netns.h"
+#include "tests/lib/stack.h"
+
+#define DOMID 3u
+#define MAC   "00:16:3e:01:02:03"
+#define MS    5000
+
+static const uint8_t mac[6] = { 0, 0x16, 0x3e, 1, 2, 3 };
+static const struct virtio_net_hdr plain;
+
+static struct stack s;
+static struct link_nl *nl;
+static char be[128], fe[128];
+static uint8_t out[NET_RX_LEN_MAX], in[NET_RX_LEN_MAX];
+
+static void set_up(void)
+{
+	netns_enter();
+	cr_assert_eq(link_open(&nl), 0);
+	stack_start(&s, true);
+	snprintf(be, sizeof(be), "/local/domain/0/backend/vif/%u/0", DOMID);
+	snprintf(fe, sizeof(fe), "/local/domain/%u/device/vif/0", DOMID);
+}
+
+static void tear_down(void)
+{
+	struct link_info info;
+
+	cr_expect(stack_stop(&s));
+	cr_expect_eq(link_get(nl, "vif3.0", &info), -ENODEV);
+	cr_expect_eq(link_get(nl, "sv-nat", &info), -ENODEV);
+	link_close(nl);
+}
+
+TestSuite(backend_vif, .init = set_up, .fini = tear_down, .timeout = 120);
+
+/* What xl writes for a card, in the order of reference listings. */
+static void attach(const char *key, const char *value)
+{
+	stack_write(&s, be, "%s/backend", fe);
+	stack_write(&s, "0", "%s/backend-id", fe);
+	stack_write(&s, "1", "%s/state", fe);
+	stack_write(&s, "0", "%s/handle", fe);
+	stack_write(&s, MAC, "%s/mac", fe);
+	stack_write(&s, "3", "%s/frontend-id", be);
+	stack_write(&s, "1", "%s/online", be);
+	stack_write(&s, "/etc/xen/scripts/vif-bridge", "%s/script", be);
+	stack_write(&s, MAC, "%s/mac", be);
+	stack_write(&s, value, "%s/%s", be, key);
+	stack_write(&s, "0", "%s/handle", be);
+	stack_write(&s, "vif", "%s/type", be);
+	stack_write(&s, fe, "%s/frontend", be);
+	stack_write(&s, "1", "%s/state", be);
+}
+
+static void detach(void)
+{
+	stack_write(&s, "0", "%s/online", be);
+	stack_write(&s, "5", "%s/state", be);
+	stack_write(&s, "6", "%s/state", fe);
+	cr_expect(stack_wait(&s, MS, "6", "%s/state", be));
+	cr_expect(stack_wait_workers(&s, 0));
+	stack_rm(&s, be);
+	stack_rm(&s, fe);
+}
+
+static void write_num(uint32_t v, const char *dir, const char *name)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", v);
+	stack_write(&s, text, "%s/%s", dir, name);
+}
+
+/* The keys of Linux' xen-netfront, up to its state. */
+static void write_keys(struct fakenet *const *q, unsigned int nqueues)
+{
+	static const char *const on[] = {
+		"request-rx-copy",   "feature-rx-notify",
+		"feature-sg",	     "feature-gso-tcpv4",
+		"feature-gso-tcpv6", "feature-ipv6-csum-offload"
+	};
+	char dir[160];
+
+	write_num(nqueues, fe, "multi-queue-num-queues");
+	for (unsigned int i = 0; i < nqueues; i++) {
+		const struct net_keys *k = &q[i]->keys;
+
+		snprintf(dir, sizeof(dir), nqueues == 1 ? "%s" : "%s/queue-%u",
+			 fe, i);
+		write_num(k->tx_ref, dir, "tx-ring-ref");
+		write_num(k->rx_ref, dir, "rx-ring-ref");
+		if (k->tx_port == k->rx_port) {
+			write_num(k->tx_port, dir, "event-channel");
+		} else {
+			write_num(k->tx_port, dir, "event-channel-tx");
+			write_num(k->rx_port, dir, "event-channel-rx");
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(on); i++)
+		write_num(1, fe, on[i]);
+}
+
+static bool connect_card(struct fakenet *const *q, unsigned int nqueues)
+{
+	if (!stack_wait(&s, MS, "2", "%s/state", be))
+		return false;
+	write_keys(q, nqueues);
+	stack_write(&s, "4", "%s/state", fe);
+	for (unsigned int i = 0; i < nqueues; i++)
+		fakenet_post(q[i], 200);
+	return stack_wait(&s, MS, "4", "%s/state", be);
+}
+
+/* ---- the guest's half of some protocols ------------------------------------- */
+
+static void send_out(struct fakenet *q, const struct virtio_net_hdr *v,
+		     size_t len)
+{
+	cr_assert(fakenet_send(q, v, out, len, 4096));
+	fakenet_push(q);
+	cr_assert(fakenet_reap_all(q));
+	cr_assert_eq(q->status, NETIF_RSP_OKAY);
+}
+
+/* Wait for a packet, on any queue, with @len bytes @want at @at. */
+static int recv_with(struct fakenet *const *q, unsigned int nqueues, int ms,
+		     size_t at, const void *want, size_t len)
+{
+	struct virtio_net_hdr v;
+
+	for (int i = 0; i < ms; i++) {
+		for (unsigned int k = 0; k < nqueues; k++) {
+			int got = fakenet_recv(q[k], &v, in);
+
+			fakenet_post(q[k], 200);
+			if (got >= (int)(at + len) &&
+			    !memcmp(in + at, want, len))
+				return got;
+		}
+		usleep(1000);
+	}
+	return 0;
+}
+
+static void put_dhcp(uint8_t type)
+{
+	frame_udp(out, 342);
+	memset(out, 0xff, 6);
+	memcpy(out + 6, mac, 6);
+	memset(out + FRAME_UDP4, 0, 300);
+	memset(out + 30, 0xff, 4);
+	memcpy(out + 34, "\0\x44\0\x43", 4);
+	memcpy(out + FRAME_UDP4, "\1\1\6", 3);
+	memcpy(out + FRAME_UDP4 + 28, mac, 6);
+	memcpy(out + FRAME_UDP4 + 236, "\x63\x82\x53\x63\x35\1", 6);
+	out[FRAME_UDP4 + 242] = type;
+	out[FRAME_UDP4 + 243] = 255;
+}
+
+/* Get the address by DHCP, as text. */
+static void dhcp(struct fakenet *const *q, unsigned int nqueues, char *ip)
+{
+	put_dhcp(1);
+	send_out(q[0], &plain, 342);
+	cr_assert(recv_with(q, nqueues, MS, 34, "\0\x43\0\x44", 4), "no offer");
+	cr_expect_eq(in[FRAME_UDP4 + 242], 2);
+	inet_ntop(AF_INET, in + FRAME_UDP4 + 16, ip, INET_ADDRSTRLEN);
+}
+
+/* Ask for the host's hardware address, which also tells it ours. */
+static void arp(struct fakenet *const *q, unsigned int nqueues, uint32_t ip,
+		uint32_t host)
+{
+	memset(out, 0, 60);
+	memset(out, 0xff, 6);
+	memcpy(out + 6, mac, 6);
+	memcpy(out + 12, "\x08\x06\0\1\x08\0\6\4\0\1", 10);
+	memcpy(out + 22, mac, 6);
+	memcpy(out + 28, &ip, 4);
+	memcpy(out + 38, &host, 4);
+	/* As any guest, more than once: a bridge notices a cable late. */
+	for (int i = 0; i < MS / 200; i++) {
+		send_out(q[0], &plain, 60);
+		if (recv_with(q, nqueues, 200, 12, "\x08\x06\0\1\x08\0\6\4\0\2",
+			      10))
+			break;
+		cr_assert_lt(i + 1, MS / 200, "no ARP reply");
+	}
+	memcpy(out, in + 22, 6); /* for the next frame */
+}
+
+/* A datagram to the host and one back, each with a blank checksum. */
+static void echo(struct fakenet *const *q, unsigned int nqueues, uint32_t ip,
+		 uint32_t host)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+				  .sin_port = htons(5000),
+				  .sin_addr = { host } };
+	struct timeval limit = { .tv_sec = 5 };
+	uint8_t dst[6], got[1500];
+	socklen_t len = sizeof(sa);
+	struct virtio_net_hdr v;
+	int fd;
+
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	cr_assert_eq(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	memcpy(dst, out, 6);
+	v = frame_udp_to(out, 1400, dst, mac, ip, host);
+	send_out(q[0], &v, 1400);
+	cr_assert_eq(recvfrom(fd, got, sizeof(got), 0, (struct sockaddr *)&sa,
+			      &len),
+		     1400 - (int)FRAME_UDP4, "nothing at the host");
+	cr_expect_arr_eq(got, out + FRAME_UDP4, 1400 - FRAME_UDP4);
+	got[0] ^= 1;
+	cr_assert_gt(sendto(fd, got, 1000, 0, (struct sockaddr *)&sa, len), 0);
+	cr_assert_eq(recv_with(q, nqueues, MS, FRAME_UDP4, got, 1000),
+		     1000 + (int)FRAME_UDP4, "nothing at the guest");
+	close(fd);
+}
+
+/* ---- tests --------------------------------------------------------------------- */
+
+ParameterizedTestParameters(backend_vif, nat)
+{
+	static unsigned int queues[] = { 1, 2 };
+
+	return cr_make_param_array(unsigned int, queues, 2);
+}
+
+ParameterizedTest(unsigned int *queues, backend_vif, nat)
+{
+	struct fakedom *dom = fakedom_new(DOMID, FAKENET_RAM);
+	struct fakenet *q[2];
+	char ip[INET_ADDRSTRLEN];
+	struct in_addr guest, host;
+
+	for (unsigned int i = 0; i < *queues; i++)
+		q[i] = fakenet_new(dom, *queues > 1);
+	attach("net", "nat");
+	cr_assert(stack_wait(&s, MS, "2", "%s/state", be));
+	cr_expect(stack_wait(&s, 0, "connected", "%s/hotplug-status", be));
+	cr_expect(stack_wait(&s, 0, "vif3.0", "%s/vifname", be));
+	cr_expect(stack_wait(&s, 0, "1", "%s/feature-sg", be));
+	cr_expect(stack_wait(&s, 0, "1", "%s/feature-gso-tcpv4", be));
+	cr_expect(stack_wait(&s, 0, "1", "%s/feature-rx-copy", be));
+	cr_expect(stack_wait(&s, 0, "0", "%s/feature-rx-flip", be));
+	cr_expect(
+		stack_wait(&s, 0, "1", "%s/feature-split-event-channels", be));
+	cr_assert(connect_card(q, *queues));
+	dhcp(q, *queues, ip);
+	cr_expect(stack_wait(&s, 0, ip, "%s/ip", be), "%s", ip);
+	inet_pton(AF_INET, ip, &guest);
+	inet_pton(AF_INET, "192.168.231.1", &host);
+	arp(q, *queues, guest.s_addr, host.s_addr);
+	echo(q, *queues, guest.s_addr, host.s_addr);
+	detach();
+	for (unsigned int i = 0; i < *queues; i++)
+		fakenet_free(q[i]);
+	fakedom_free(dom);
+}
+
+static void expect_refused(const char *key, const char *value, const char *word)
+{
+	char *err = NULL;
+
+	attach(key, value);
+	cr_expect(stack_wait(&s, MS, "error", "%s/hotplug-status", be));
+	cr_assert_eq(store_read(s.store, &err, "%s/hotplug-error", be), 0);
+	cr_expect_not_null(strstr(err, word), "'%s' not in: %s", word, err);
+	free(err);
+	cr_expect_eq(stack_workers(&s, NULL), 0);
+	stack_rm(&s, be);
+	stack_rm(&s, fe);
+}
+
+Test(backend_vif, refused_by_the_host)
+{
+	struct fakedom *dom = fakedom_new(DOMID, FAKENET_RAM);
+
+	expect_refused("bridge", "br9", "bridge br9 does not exist");
+	expect_refused("net", "wan", "net='wan' is not known");
+	expect_refused("vifname", "a b", "'a b'");
+	fakedom_free(dom);
+}
+
+Test(backend_vif, bad_frontend_keys)
+{
+	static const struct {
+		const char *name, *value, *good;
+	} bad[] = {
+		{ "multi-queue-num-queues", "0", "1" },
+		{ "multi-queue-num-queues", "65536", "1" },
+		{ "multi-queue-num-queues", "abc", "1" },
+		{ "multi-queue-num-queues", "-1", "1" },
+		{ "request-rx-copy", "0", "1" },
+		{ "tx-ring-ref", "4294967296", NULL },
+		{ "rx-ring-ref", "63999", NULL },
+		{ "event-channel-tx", "4095", NULL },
+	};
+	struct fakedom *dom = fakedom_new(DOMID, FAKENET_RAM);
+	struct fakenet *q = fakenet_new(dom, true);
+
+	attach("net", "none");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		cr_assert(stack_wait(&s, MS, "2", "%s/state", be), "%s=%s",
+			  bad[i].name, bad[i].value);
+		write_keys(&q, 1);
+		stack_write(&s, bad[i].value, "%s/%s", fe, bad[i].name);
+		stack_write(&s, "4", "%s/state", fe);
+		cr_assert(stack_wait(&s, MS, "5", "%s/state", be), "%s=%s",
+			  bad[i].name, bad[i].value);
+		cr_expect_not(fakedom_bound(dom, q->keys.tx_port));
+		stack_write(&s, "6", "%s/state", fe);
+		cr_assert(stack_wait(&s, MS, "6", "%s/state", be));
+		stack_write(&s, "1", "%s/state", fe);
+	}
+	cr_assert(connect_card(&q, 1)); /* and a good one */
+	detach();
+	fakenet_free(q);
+	fakedom_free(dom);
+}
+
+/* Reboot, kexec and module reload; features and queues differ each time. */
+Test(backend_vif, reconnect_cycles)
+{
+	struct fakedom *dom = fakedom_new(DOMID, 3 * FAKENET_RAM);
+	struct in_addr host, guest;
+	char ip[INET_ADDRSTRLEN];
+	unsigned int fds = 0;
+
+	inet_pton(AF_INET, "192.168.231.1", &host);
+	attach("net", "nat");
+	for (int i = 0; i < 3; i++) {
+		unsigned int n = 1 + (unsigned int)i % 2;
+		struct fakenet *q[2];
+
+		for (unsigned int k = 0; k < n; k++)
+			q[k] = fakenet_new(dom, i != 2);
+		cr_assert(connect_card(q, n));
+		dhcp(q, n, ip);
+		inet_pton(AF_INET, ip, &guest);
+		arp(q, n, guest.s_addr, host.s_addr);
+		echo(q, n, guest.s_addr, host.s_addr);
+		stack_write(&s, "6", "%s/state", fe);
+		cr_assert(stack_wait(&s, MS, "6", "%s/state", be));
+		cr_expect_not(fakedom_bound(dom, q[0]->keys.tx_port));
+		stack_write(&s, "1", "%s/state", fe);
+		cr_assert(stack_wait(&s, MS, "2", "%s/state", be));
+		if (!i)
+			fds = stack_fds(&s);
+		cr_expect_eq(stack_fds(&s), fds);
+		for (unsigned int k = 0; k < n; k++)
+			fakenet_free(q[k]);
+	}
+	detach();
+	fakedom_free(dom);
+}
+
+/* A frontend that lies loses its connection, and may begin anew. */
+Test(backend_vif, lie_ends_the_connection)
+{
+	struct fakedom *dom = fakedom_new(DOMID, 2 * FAKENET_RAM);
+	struct fakenet *q = fakenet_new(dom, true);
+	char *err = NULL;
+
+	attach("net", "none");
+	cr_assert(connect_card(&q, 1));
+	__atomic_store_n((uint32_t *)q->tx_ring, 1000u, __ATOMIC_SEQ_CST);
+	fakedom_send(dom, q->keys.tx_port);
+	cr_assert(stack_wait(&s, MS, "5", "%s/state", be));
+	cr_assert_eq(store_read(s.store, &err, "%s/error", be), 0);
+	cr_expect_not_null(strstr(err, "index"), "%s", err);
+	free(err);
+	stack_write(&s, "6", "%s/state", fe);
+	cr_assert(stack_wait(&s, MS, "6", "%s/state", be));
+	fakenet_free(q);
+	stack_write(&s, "1", "%s/state", fe);
+	q = fakenet_new(dom, true);
+	cr_assert(connect_card(&q, 1));
+	cr_expect_eq(stack_workers(&s, NULL), 1);
+	detach();
+	fakenet_free(q);
+	fakedom_free(dom);
+}
+
+/* The interface belongs to the parent and outlives a worker. */
+Test(backend_vif, killed_worker_comes_back)
+{
+	struct fakedom *dom = fakedom_new(DOMID, 2 * FAKENET_RAM);
+	struct fakenet *q = fakenet_new(dom, true);
+	char ip[INET_ADDRSTRLEN], again[INET_ADDRSTRLEN];
+	struct link_info before, after;
+	pid_t pid = -1;
+
+	attach("net", "nat");
+	cr_assert(connect_card(&q, 1));
+	dhcp(&q, 1, ip);
+	cr_assert_eq(link_get(nl, "vif3.0", &before), 0);
+	cr_assert_eq(stack_workers(&s, &pid), 1);
+	kill(pid, SIGKILL);
+	cr_assert(stack_wait(&s, MS, "5", "%s/state", be));
+	cr_assert_eq(link_get(nl, "vif3.0", &after), 0);
+	cr_expect_eq(before.index, after.index);
+	stack_write(&s, "6", "%s/state", fe);
+	cr_assert(stack_wait(&s, MS, "6", "%s/state", be));
+	fakenet_free(q);
+	stack_write(&s, "1", "%s/state", fe);
+	q = fakenet_new(dom, true);
+	cr_assert(connect_card(&q, 1));
+	dhcp(&q, 1, again);
+	cr_expect_str_eq(ip, again);
+	detach();
+	fakenet_free(q);
+	fakedom_free(dom);
+}
+
+/* A domain that vanishes takes its interface and the NAT along. */
+Test(backend_vif, domain_dies)
+{
+	struct fakedom *dom = fakedom_new(DOMID, FAKENET_RAM);
+	struct fakenet *q = fakenet_new(dom, false);
+	struct link_info info;
+
+	attach("net", "nat");
+	cr_assert(connect_card(&q, 1));
+	fakenet_free(q);
+	fakedom_free(dom);
+	cr_expect(stack_wait_workers(&s, 0));
+	stack_rm(&s, be);
+	stack_rm(&s, fe);
+	for (int i = 0; i < MS && !link_get(nl, "sv-nat", &info); i++)
+		usleep(1000);
+	cr_expect_eq(link_get(nl, "vif3.0", &info), -ENODEV);
+	cr_expect_eq(link_get(nl, "sv-nat", &info), -ENODEV);
+}
