@@ -29,6 +29,14 @@ need()
 	fi
 }
 
+# need_busybox - a busybox that runs in an empty root.
+need_busybox()
+{
+	if ! [[ -x /bin/busybox ]] || ldd /bin/busybox >/dev/null 2>&1; then
+		die 'no static /bin/busybox; apt-get install busybox-static'
+	fi
+}
+
 # cache_lock - hold the cache's lock until this process (or subshell) ends, so
 # that labs started together fetch and build each thing once.
 cache_lock()
