@@ -135,9 +135,7 @@ static int load_initramfs(struct guestmem *m, const struct image *img,
 			why_size(low, m->region[0].size));
 		goto close;
 	}
-	ret = image_read(&src, 0,
-			 guestmem_ptr(m, gpa_of(module->paddr), src.size),
-			 src.size);
+	ret = image_copy(&src, 0, src.size, m, module->paddr, NULL);
 	if (ret)
 		ret = why_set(why, ret, "%s: initramfs cannot be read: %s",
 			      path, strerror(-ret));

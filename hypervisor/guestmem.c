@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/domsock.h"
 #include "base/fd.h"
@@ -133,6 +134,29 @@ int guestmem_write(struct guestmem *m, gpa_t gpa, const void *buf, size_t len)
 	if (!to)
 		return -EFAULT;
 	shm_post(to, buf, len);
+	return 0;
+}
+
+int guestmem_fill(struct guestmem *m, gpa_t gpa, const void *buf, size_t len)
+{
+	const struct guestmem_region *r = find(m, gpa, len);
+	const uint8_t *from = buf;
+	uint64_t at;
+
+	if (!r)
+		return -EFAULT;
+	at = r->offset + (gpa.v - r->gpa.v);
+	while (len) {
+		ssize_t n = pwrite(m->fd, from, len, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		from += n;
+		at += (uint64_t)n;
+		len -= (size_t)n;
+	}
 	return 0;
 }
 

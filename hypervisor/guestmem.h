@@ -92,6 +92,17 @@ int guestmem_write(struct guestmem *m, gpa_t gpa, const void *buf,
 		   size_t len) must_check;
 
 /**
+ * guestmem_fill() - As guestmem_write(), for much data into fresh memory.
+ *
+ * Goes through the memfd: a page that is not there yet is made without a fault
+ * and without being cleared first.
+ *
+ * Return: 0, -EFAULT if any byte is not RAM, or -errno.
+ */
+int guestmem_fill(struct guestmem *m, gpa_t gpa, const void *buf,
+		  size_t len) must_check;
+
+/**
  * guestmem_offset() - Where a page of RAM lies in the memfd.
  * @gfn:    UNTRUSTED: guest frame number.
  * @offset: Bytes; written only on success.

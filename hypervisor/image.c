@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <xen/elfnote.h>
@@ -448,23 +449,24 @@ static void sum_up(struct image_sum *sum, const uint8_t *at, uint64_t len)
 	sum->b = b + sum->a;
 }
 
-static int place_segment(const struct image_src *src,
-			 const struct image_segment *s, struct guestmem *m,
-			 struct image_sum *sum)
+int image_copy(const struct image_src *src, uint64_t offset, uint64_t len,
+	       struct guestmem *m, uint64_t gpa, struct image_sum *sum)
 {
-	uint8_t *to = guestmem_ptr(m, gpa_of(s->gpa), s->memsz);
+	uint8_t *buf = malloc(COPY_STEP);
+	int ret = buf ? 0 : -ENOMEM;
 
-	if (!to)
-		return -ENOSPC;
-	for (uint64_t done = 0; done < s->filesz; done += COPY_STEP) {
-		uint64_t len = MIN(COPY_STEP, s->filesz - done);
-		int ret = image_read(src, s->offset + done, to + done, len);
+	for (uint64_t done = 0; !ret && done < len; done += COPY_STEP) {
+		uint64_t step = MIN(COPY_STEP, len - done);
 
+		ret = image_read(src, offset + done, buf, step);
 		if (ret)
-			return ret;
-		sum_up(sum, to + done, len);
+			break;
+		if (sum)
+			sum_up(sum, buf, step);
+		ret = guestmem_fill(m, gpa_of(gpa + done), buf, step);
 	}
-	return 0;
+	free(buf);
+	return ret;
 }
 
 int image_place(const struct image_src *src, const struct image *img,
@@ -488,7 +490,8 @@ int image_place(const struct image_src *src, const struct image *img,
 			src->name, why_size(need, img->end),
 			why_size(have, m->region[0].size));
 	for (unsigned int i = 0; i < img->nsegs; i++) {
-		int ret = place_segment(src, &img->seg[i], m, sum);
+		const struct image_segment *s = &img->seg[i];
+		int ret = image_copy(src, s->offset, s->filesz, m, s->gpa, sum);
 
 		if (ret)
 			return why_set(why, ret, "%s: cannot be read: %s",

@@ -87,6 +87,17 @@ int image_place(const struct image_src *src, const struct image *img,
 		struct why *why) must_check;
 
 /**
+ * image_copy() - Copy a range of the source into guest RAM.
+ * @sum: Continued over the bytes, or NULL.
+ *
+ * Return: 0, -EINVAL if the source ends before, -EFAULT if the place is not
+ * RAM, or -errno.
+ */
+int image_copy(const struct image_src *src, uint64_t offset, uint64_t len,
+	       struct guestmem *m, uint64_t gpa,
+	       struct image_sum *sum) must_check;
+
+/**
  * image_load() - Load a kernel file, a bzImage or an ELF image.
  * @path: The file.
  * @out:  Written only on success.

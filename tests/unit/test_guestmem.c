@@ -200,6 +200,21 @@ Test(guestmem, discarded_pages_are_zero_and_freed)
 	guestmem_free(m);
 }
 
+Test(guestmem, fill_is_write_through_the_file)
+{
+	struct guestmem *m = ram(5 * GIB);
+	char text[8] = "";
+
+	cr_assert_eq(guestmem_fill(m, gpa_of(4 * GIB + 4094), "filled", 7), 0);
+	cr_assert_eq(guestmem_read(m, gpa_of(4 * GIB + 4094), text, 7), 0);
+	cr_assert_str_eq(text, "filled");
+	cr_expect_eq(guestmem_fill(m, gpa_of(3 * GIB - 3), text, 4), -EFAULT);
+	cr_expect_eq(guestmem_fill(m, gpa_of(UINT64_MAX), text, 4), -EFAULT);
+	cr_expect_eq(guestmem_fill(m, gpa_of(6 * GIB - 7), text, 8), -EFAULT);
+	cr_expect_eq(guestmem_fill(m, gpa_of(6 * GIB - 8), text, 8), 0);
+	guestmem_free(m);
+}
+
 Test(guestmem, free_of_nothing)
 {
 	guestmem_free(NULL);
