@@ -197,7 +197,7 @@ long batch_growth(const struct batch *b, unsigned int domid)
 	const struct change *c;
 	long n = 0;
 
-	TAILQ_FOREACH (c, &b->changes, entry) {
+	for (c = TAILQ_FIRST(&b->changes); c; c = TAILQ_NEXT(c, entry)) {
 		if (c->kind == CHANGE_REMOVED)
 			n -= count_owned(&c->walk, domid);
 		else if (c->kind != CHANGE_VALUE)
@@ -270,7 +270,7 @@ void batch_publish(struct batch *b)
 {
 	struct change *c;
 
-	TAILQ_FOREACH (c, &b->changes, entry) {
+	for (c = TAILQ_FIRST(&b->changes); c; c = TAILQ_NEXT(c, entry)) {
 		if (c->kind == CHANGE_REMOVED)
 			publish_removed(b, c);
 		else

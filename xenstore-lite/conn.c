@@ -17,9 +17,9 @@
 
 #define IN_SIZE (2 * WIRE_MAX)
 #define SOCKET_OUT \
-	(256u * 1024) /* unread bytes after which we stop to listen */
-#define SOCKET_MAX (16u * 1024 * 1024) /* and after which we hang up */
-#define EVENTS_MAX 1024		       /* unread events of one guest */
+	(256ul * 1024) /* unread bytes after which we stop to listen */
+#define SOCKET_MAX (16ul * 1024 * 1024) /* and after which we hang up */
+#define EVENTS_MAX 1024			/* unread events of one guest */
 #define IOVS	   64
 
 /* One message on its way out. */
@@ -36,7 +36,8 @@ unsigned int conn_stall_ms = 20000;
 
 static struct event_base *loop;
 static uint64_t last_serial;
-static TAILQ_HEAD(, conn) ready = TAILQ_HEAD_INITIALIZER(ready);
+TAILQ_HEAD(conn_list, conn);
+static struct conn_list ready = TAILQ_HEAD_INITIALIZER(ready);
 
 static void on_stall(evutil_socket_t fd, short what, void *arg);
 
@@ -44,6 +45,15 @@ void conn_setup(struct event_base *base)
 {
 	loop = base;
 }
+
+/* Guests wait while @by makes another try; see conn_lost(). */
+#define HOLD_MS 50
+static struct {
+	struct conn *by;
+	struct event *end;
+	uint64_t not_before; /* ns: the guests' turn lasts until then */
+	struct conn_list waiting;
+} hold = { .waiting = TAILQ_HEAD_INITIALIZER(hold.waiting) };
 
 /* ---- Life -------------------------------------------------------------- */
 
@@ -111,12 +121,13 @@ static void ready_remove(struct conn *c)
 {
 	if (!c->queued)
 		return;
-	TAILQ_REMOVE(&ready, c, ready);
-	c->queued = false;
+	TAILQ_REMOVE(c->held ? &hold.waiting : &ready, c, ready);
+	c->queued = c->held = false;
 }
 
 void conn_free(struct conn *c)
 {
+	conn_ends(c);
 	watch_del_all(c);
 	txn_free_all(c);
 	out_free(c);
@@ -229,7 +240,8 @@ static int ring_writev(struct conn *c, const struct iovec *v, int n)
 static void arm_stall(struct conn *c)
 {
 	struct timeval tv = { .tv_sec = conn_stall_ms / 1000,
-			      .tv_usec = conn_stall_ms % 1000 * 1000 };
+			      .tv_usec = (suseconds_t)(conn_stall_ms % 1000) *
+					 1000 };
 
 	evtimer_add(c->stall, &tv);
 }
@@ -416,7 +428,7 @@ static int send_some(struct conn *c, bool *all)
 	int n = 0;
 	int put;
 
-	STAILQ_FOREACH (o, &c->out, next) {
+	for (o = STAILQ_FIRST(&c->out); o; o = STAILQ_NEXT(o, next)) {
 		size_t skip = n ? 0 : c->out_at;
 
 		if (n == IOVS)
@@ -491,7 +503,9 @@ static int next_message(struct conn *c)
 	for (;;) {
 		size_t have = c->in_len - c->in_at;
 
-		size = have ? wire_size(c->in + c->in_at, have) : 0;
+		size = 0;
+		if (have)
+			size = wire_size(c->in + c->in_at, have);
 		if (size < 0 || (size && (size_t)size <= have))
 			return size;
 		if (!c->readable)
@@ -613,6 +627,64 @@ static void serve(struct conn *c)
 	signal_guest(c);
 }
 
+/* ---- Turns ------------------------------------------------------------- */
+
+static void end_hold(void)
+{
+	struct conn *c;
+
+	hold.by = NULL;
+	event_free(hold.end);
+	hold.end = NULL;
+	hold.not_before = util_clock_ns() + HOLD_MS * 1000000ull;
+	for (c = TAILQ_FIRST(&hold.waiting); c; c = TAILQ_NEXT(c, ready))
+		c->held = false;
+	TAILQ_CONCAT(&ready, &hold.waiting, ready);
+}
+
+static void on_hold_over(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	end_hold();
+}
+
+void conn_lost(struct conn *c)
+{
+	c->lost = c->who.privileged;
+}
+
+void conn_begins(struct conn *c)
+{
+	struct timeval tv = { .tv_usec = HOLD_MS * 1000 };
+
+	if (!c->lost || hold.by || util_clock_ns() < hold.not_before)
+		return;
+	hold.end = evtimer_new(loop, on_hold_over, NULL);
+	if (!hold.end)
+		return;
+	evtimer_add(hold.end, &tv);
+	hold.by = c;
+	c->lost = false;
+}
+
+void conn_ends(struct conn *c)
+{
+	if (hold.by == c)
+		end_hold();
+}
+
+/* Put a guest aside while another's transaction has the store for itself. */
+static bool must_wait(struct conn *c)
+{
+	if (!hold.by || !c->domain)
+		return false;
+	TAILQ_INSERT_TAIL(&hold.waiting, c, ready);
+	c->queued = c->held = true;
+	return true;
+}
+
 bool conn_pending(void)
 {
 	return !TAILQ_EMPTY(&ready);
@@ -628,6 +700,8 @@ void conn_run(void)
 	while ((c = TAILQ_FIRST(&ready)) && c->run != run) {
 		c->run = run;
 		ready_remove(c);
+		if (must_wait(c))
+			continue;
 		if (!c->dead)
 			serve(c);
 		if (c->dead)

@@ -63,7 +63,9 @@ struct conn_ring {
  * @domain:   For a ring; NULL for a socket.
  * @fd:       Owned socket; -1 for a ring.
  * @parked:   Broke the protocol; neither heard nor spoken to (ring).
+ * @lost:     Its last transaction failed for a conflict.
  * @dead:     To be freed by conn_run() (socket).
+ * @queued:   Waits for a turn; @held: until the store is free again.
  * @blocked:  Not listened to until it reads.
  * @in:       Incoming bytes, allocated while a message is incomplete.
  * @nreplies: Unread replies in @out.
@@ -76,8 +78,8 @@ struct conn {
 	int fd;
 	struct conn_ring ring;
 	struct event *rd, *wr, *stall;
-	bool parked, dead, blocked, readable, queued, wr_armed;
-	bool trace;
+	bool parked, dead, blocked, readable, queued, held, wr_armed;
+	bool lost, trace;
 	TAILQ_ENTRY(conn) ready;
 	uint64_t run; /* the conn_run() that served it last */
 	char *in;
@@ -125,6 +127,20 @@ bool conn_pending(void);
 
 /** conn_run() - Serve every ready connection once. */
 void conn_run(void);
+
+/**
+ * conn_lost() - A transaction of @c failed because others wrote meanwhile.
+ *
+ * dom0 retries for ever, and a guest that keeps rewriting a node could make it
+ * lose for ever (XSA-206).  So the next try of a dom0 client that lost is made
+ * while all guests wait: until it ends, 50 ms at most, and not before guests
+ * had as much time since the last such stop.
+ */
+void conn_lost(struct conn *c);
+
+/** conn_begins(), conn_ends() - @c starts a transaction; one has ended. */
+void conn_begins(struct conn *c);
+void conn_ends(struct conn *c);
 
 /**
  * conn_reply() - Answer a request.

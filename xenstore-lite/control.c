@@ -69,7 +69,7 @@ static int control_log(struct req *r, struct text *t)
 	const char *how = r->args.n == 2 ? r->args.v[1] : "";
 
 	(void)t;
-	if (strcmp(how, "on") && strcmp(how, "off"))
+	if (strcmp(how, "on") != 0 && strcmp(how, "off") != 0)
 		return -EINVAL;
 	dispatch_trace = !strcmp(how, "on");
 	return 0;
@@ -179,7 +179,7 @@ int op_control(struct req *r)
 	int ret;
 
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		if (strcmp(commands[i].name, r->args.v[0]))
+		if (strcmp(commands[i].name, r->args.v[0]) != 0)
 			continue;
 		ret = commands[i].run(r, &t);
 		if (!ret && t.len)

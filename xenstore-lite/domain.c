@@ -46,7 +46,8 @@ struct domain {
 static struct event_base *loop;
 static struct tree *live;
 static struct htab domains;
-static TAILQ_HEAD(, domain) list = TAILQ_HEAD_INITIALIZER(list);
+TAILQ_HEAD(domain_list, domain);
+static struct domain_list list = TAILQ_HEAD_INITIALIZER(list);
 
 void domain_setup(struct event_base *base, struct tree *tree)
 {

@@ -281,6 +281,7 @@ int op_transaction_start(struct req *r)
 	ret = txn_start(c, dispatch_live(), &t);
 	if (ret)
 		return ret;
+	conn_begins(c);
 	snprintf(id, sizeof(id), "%u", t->id);
 	req_reply_str(r, id);
 	return 0;
@@ -291,7 +292,7 @@ int op_transaction_end(struct req *r)
 	const char *how = r->args.v[0];
 	int ret = 0;
 
-	if (strcmp(how, "T") && strcmp(how, "F"))
+	if (strcmp(how, "T") != 0 && strcmp(how, "F") != 0)
 		return -EINVAL;
 	if (!r->txn)
 		return -ENOENT;
@@ -299,6 +300,9 @@ int op_transaction_end(struct req *r)
 		ret = txn_commit(r->txn, dispatch_live());
 	txn_free(r->txn);
 	r->txn = NULL;
+	conn_ends(r->conn);
+	if (ret == -EAGAIN)
+		conn_lost(r->conn);
 	return ret;
 }
 

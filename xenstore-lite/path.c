@@ -22,7 +22,7 @@ size_t path_local_prefix(const char *path)
 	size_t n = sizeof(local) - 1;
 	size_t digits;
 
-	if (strncmp(path, local, n))
+	if (strncmp(path, local, n) != 0)
 		return 0;
 	digits = strspn(path + n, "0123456789");
 	if (!digits || path[n + digits] != '/')
@@ -40,7 +40,7 @@ static bool valid_special(const char *path)
 		return true;
 	if (!strncmp(path, PATH_INTRODUCE "/", sizeof(PATH_INTRODUCE)))
 		n = sizeof(PATH_INTRODUCE) - 1;
-	else if (strncmp(path, PATH_RELEASE "/", n + 1))
+	else if (strncmp(path, PATH_RELEASE "/", n + 1) != 0)
 		return false;
 	return !util_u64(path + n + 1, 0x7fef, &domid);
 }

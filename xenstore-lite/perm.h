@@ -76,7 +76,7 @@ int perm_parse(struct perms **out, const char *text, size_t len) must_check;
  */
 size_t perm_print(const struct perms *p, char *buf);
 #define PERM_MAX  256
-#define PERM_TEXT (PERM_MAX * 8)
+#define PERM_TEXT (PERM_MAX * 8ul)
 
 /** perm_default() - "n<domid>"; Return: *owned* by the caller, or NULL. */
 struct perms *perm_default(unsigned int domid);

@@ -36,6 +36,8 @@ extern struct quota_row quotas[QUOTA_COUNT];
 /** quota_set() - Change a limit; Return: 0 or -EINVAL for an unknown name. */
 int quota_set(const char *name, unsigned int limit) must_check;
 
+LIST_HEAD(owned_list, owned);
+
 /**
  * struct account - What one domid uses.
  * @owned:  Its nodes in the live tree, by path: the list and the count in one,
@@ -50,7 +52,7 @@ struct account {
 	unsigned int transactions;
 	uint64_t memory;
 	struct htab owned;
-	LIST_HEAD(, owned) list;
+	struct owned_list list;
 };
 
 /** struct owned - One node that counts against a domain other than dom0. */

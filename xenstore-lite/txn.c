@@ -54,10 +54,10 @@ int txn_start(struct conn *c, const struct tree *live, struct txn **out)
 
 void txn_free(struct txn *t)
 {
-	struct txn_entry *e;
+	struct txn_entry *e, *next;
 
-	while ((e = TAILQ_FIRST(&t->entries))) {
-		TAILQ_REMOVE(&t->entries, e, entry);
+	for (e = TAILQ_FIRST(&t->entries); e; e = next) {
+		next = TAILQ_NEXT(e, entry);
 		free(e);
 	}
 	htab_fini(&t->paths);
@@ -71,10 +71,12 @@ void txn_free(struct txn *t)
 
 void txn_free_all(struct conn *c)
 {
-	struct txn *t;
+	struct txn *t, *next;
 
-	while ((t = TAILQ_FIRST(&c->txns)))
+	for (t = TAILQ_FIRST(&c->txns); t; t = next) {
+		next = TAILQ_NEXT(t, entry);
 		txn_free(t);
+	}
 }
 
 static struct txn_entry *entry_find(const struct txn *t, const char *path,
@@ -181,7 +183,7 @@ int txn_absorb(struct txn *t, struct batch *b)
 
 	if (!t->conn->who.privileged)
 		t->growth += batch_growth(b, domid);
-	TAILQ_FOREACH (c, &b->changes, entry) {
+	for (c = TAILQ_FIRST(&b->changes); c; c = TAILQ_NEXT(c, entry)) {
 		ret = absorb_one(t, c);
 		if (ret)
 			break;
@@ -258,7 +260,7 @@ int txn_commit(struct txn *t, struct tree *live)
 
 	/* Nothing at all happened meanwhile: no need to look. */
 	if (live->top != t->base.top) {
-		TAILQ_FOREACH (e, &t->entries, entry)
+		for (e = TAILQ_FIRST(&t->entries); e; e = TAILQ_NEXT(e, entry))
 			if (!still_true(t, live, e))
 				return -EAGAIN;
 	}
@@ -266,7 +268,7 @@ int txn_commit(struct txn *t, struct tree *live)
 		return ret;
 	tree_share(&next, live);
 	batch_init(&b, &next);
-	TAILQ_FOREACH (e, &t->entries, entry) {
+	for (e = TAILQ_FIRST(&t->entries); e; e = TAILQ_NEXT(e, entry)) {
 		ret = replay_one(t, &b, e);
 		if (ret)
 			goto drop;

@@ -48,6 +48,8 @@ struct txn_entry {
 	char path[];
 };
 
+TAILQ_HEAD(txn_entry_list, txn_entry);
+
 struct txn {
 	TAILQ_ENTRY(txn) entry; /* in conn->txns */
 	struct hlink link;
@@ -58,7 +60,7 @@ struct txn {
 	struct tree base, tree;
 	struct htab paths;
 	size_t nentries;
-	TAILQ_HEAD(, txn_entry) entries; /* in order of the last creation */
+	struct txn_entry_list entries; /* in order of the last creation */
 };
 
 TAILQ_HEAD(txn_list, txn);

@@ -100,10 +100,12 @@ int watch_del(struct conn *c, const char *path, const char *token)
 
 void watch_del_all(struct conn *c)
 {
-	struct watch *w;
+	struct watch *w, *next;
 
-	while ((w = TAILQ_FIRST(&c->watches)))
+	for (w = TAILQ_FIRST(&c->watches); w; w = next) {
+		next = TAILQ_NEXT(w, entry);
 		forget(w);
+	}
 }
 
 void watch_send_first(const struct watch *w)
@@ -142,7 +144,7 @@ static void collect(const char *path, size_t len, unsigned int below)
 	for (; l; l = htab_next(l)) {
 		struct watch *w = container_of(l, struct watch, by_path);
 
-		if (w->len != len || memcmp(w->path, path, len) ||
+		if (w->len != len || memcmp(w->path, path, len) != 0 ||
 		    w->depth < below)
 			continue;
 		if (!found_add(w))
@@ -205,7 +207,7 @@ void watch_fire(const struct watch_cause *cause)
 		}
 	}
 	if (found.n > 1)
-		qsort(found.v, found.n, sizeof(found.v[0]), by_seq);
+		qsort(found.v, found.n, sizeof(struct watch *), by_seq);
 	for (size_t i = 0; i < found.n; i++) {
 		const struct watch *w = found.v[i];
 
@@ -226,7 +228,7 @@ void watch_fire_special(const char *name, unsigned int domid,
 	collect(path, strlen(path), 0);
 	collect(path, len, 0);
 	if (found.n > 1)
-		qsort(found.v, found.n, sizeof(found.v[0]), by_seq);
+		qsort(found.v, found.n, sizeof(struct watch *), by_seq);
 	for (size_t i = 0; i < found.n; i++) {
 		const struct watch *w = found.v[i];
 		bool bare = w->len == len &&

@@ -688,6 +688,56 @@ Test(store_peer, flood_is_fair)
 		bed_close(flood[i]);
 }
 
+/* Send without waiting; the answer comes in some later step. */
+static bool ask_in_flood(struct bed_client *f, uint32_t type, uint32_t tx,
+			 const char *payload, size_t len)
+{
+	struct xsd_sockmsg h = { .type = type,
+				 .tx_id = tx,
+				 .len = (uint32_t)len };
+	char msg[128];
+
+	memcpy(msg, &h, sizeof(h));
+	memcpy(msg + sizeof(h), payload, len);
+	cr_assert_eq(bed_send(d0, msg, sizeof(h) + len), sizeof(h) + len);
+	for (int i = 0; i < 1000; i++) {
+		while (room(f) >= 24)
+			put_request(f, XS_WRITE, "data/x\0y", 8);
+		bed_step();
+		bed_drain(f);
+		if (bed_take(d0))
+			return d0->reply_type == type;
+	}
+	return false;
+}
+
+/* XSA-206: a node that a guest rewrites without pause can still be read and
+ * acted upon in one transaction. */
+Test(store_peer, flood_of_conflicts)
+{
+	int losses = 0;
+
+	for (int round = 0; round < 5; round++) {
+		uint32_t t;
+		int tries = 0;
+		bool won;
+
+		do {
+			cr_assert(ask_in_flood(g, XS_TRANSACTION_START, 0, "",
+					       1));
+			t = (uint32_t)strtoul(d0->reply, NULL, 10);
+			cr_assert(ask_in_flood(g, XS_READ, t,
+					       "/local/domain/1/data/x", 23));
+			cr_assert(ask_in_flood(g, XS_WRITE, t, "/libxl/1\0v",
+					       10));
+			won = ask_in_flood(g, XS_TRANSACTION_END, t, "T", 2);
+			losses += !won;
+			cr_assert_lt(++tries, 100000);
+		} while (!won);
+	}
+	cr_expect_geq(losses, 5, "the flood was none");
+}
+
 /* XSA-330, XSA-512: no index keeps what another has forgotten. */
 Test(store_peer, watch_and_reset)
 {
