@@ -352,8 +352,6 @@ static void *serve(void *arg)
 	if (!taking)
 		device_fail(q->dev, "cannot enable io_uring");
 	while (taking || q->inflight) {
-		if (atomic_load(&q->stop))
-			taking = false;
 		if (taking && take_requests(q) < 0) {
 			device_fail(q->dev, "the frontend's ring is broken: "
 					    "impossible request index");
@@ -362,10 +360,14 @@ static void *serve(void *arg)
 		finish_requests(q);
 		if (ring_back_push(&q->ring))
 			evtchn_fd_notify(&q->evtchn);
+		/* After finish_requests(), which may have eaten stop's kick. */
+		if (atomic_load(&q->stop))
+			taking = false;
 		if (!taking && !q->inflight)
 			break;
 		disk_queue_run(q->dq, !taking || !ring_back_arm(&q->ring, 1));
 	}
+	disk_queue_end(q->dq);
 	return NULL;
 }
 

@@ -135,11 +135,6 @@ int disk_queue_begin(struct disk_queue *q)
 	return 0;
 }
 
-void disk_queue_end(struct disk_queue *q)
-{
-	io_uring_unregister_files(&q->ring);
-}
-
 /*
  * The submission queue has a place for each operation that can be under way, and
  * operations under way take none.
@@ -220,6 +215,33 @@ void disk_queue_run(struct disk_queue *q, bool sleep)
 	/* Out of memory or interrupted for now: the next run tries again. */
 	assert(ret >= 0 || ret == -EINTR || ret == -EAGAIN || ret == -EBUSY ||
 	       ret == -ENOMEM);
+}
+
+/*
+ * A read left behind would live on for a while after the ring is closed, and
+ * take a kick away from whoever reads the eventfd next.
+ */
+static void disarm_kick(struct disk_queue *q)
+{
+	struct io_uring_cqe *cqe;
+
+	io_uring_prep_cancel(get_sqe(q), q, 0);
+	while (q->armed) {
+		if (io_uring_submit_and_wait(&q->ring, 1) < 0)
+			continue; /* interrupted */
+		while (io_uring_peek_cqe(&q->ring, &cqe) == 0) {
+			if (io_uring_cqe_get_data(cqe) == q)
+				q->armed = false;
+			io_uring_cqe_seen(&q->ring, cqe);
+		}
+	}
+}
+
+void disk_queue_end(struct disk_queue *q)
+{
+	if (q->armed)
+		disarm_kick(q);
+	io_uring_unregister_files(&q->ring);
 }
 
 /* Take @n transferred bytes off the front of what is left. */

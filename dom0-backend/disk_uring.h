@@ -95,8 +95,9 @@ int disk_queue_begin(struct disk_queue *q) must_check;
 /**
  * disk_queue_end() - The calling thread stops using @q; nothing is under way.
  *
- * Lets go of the disk at once: the kernel takes an io_uring apart later, and
- * would keep an exclusively opened device busy till then.
+ * Lets go of the disk and of the kick at once: the kernel takes an io_uring
+ * apart later, and till then an exclusively opened device would stay busy, and
+ * kicks would be lost to the next reader.
  */
 void disk_queue_end(struct disk_queue *q);
 
