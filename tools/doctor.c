@@ -127,11 +127,14 @@ static void check_memory(struct doctor *d)
 {
 	char path[PATH_MAX], line[128];
 	FILE *f = fopen(doctor_path(d, path, "/proc/meminfo"), "re");
+	static const char name[] = "MemAvailable:";
 	unsigned long long kib = 0;
 
 	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "MemAvailable: %llu", &kib) == 1)
-			break;
+		if (strncmp(line, name, strlen(name)) != 0)
+			continue;
+		kib = strtoull(line + strlen(name), NULL, 10);
+		break;
 	}
 	if (f)
 		fclose(f);
@@ -160,7 +163,7 @@ static void check_hugepages(struct doctor *d)
 	}
 	*end = '\0';
 	on++;
-	if (strcmp(on, "never") && strcmp(on, "deny"))
+	if (strcmp(on, "never") != 0 && strcmp(on, "deny") != 0)
 		doctor_add(d, DOCTOR_OK, "hugepages", NULL,
 			   "for shared memory: %s", on);
 	else

@@ -17,6 +17,14 @@
 #include "base/log.h"
 #include "tools/xl_keys.h"
 
+/*
+ * gcc 12's analyzer does not follow struct parse to the struct xl_cfg that owns
+ * what is allocated here, and that xl_cfg_free() frees.
+ */
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
+
 /* libxlutil.a wants this one function of libxenlight, and nothing else. */
 void libxl_defbool_set(libxl_defbool *db, bool b)
 {
@@ -197,16 +205,28 @@ static int parse_name(const struct parse *p)
 	return 0;
 }
 
+int xl_hex_byte(const char *s)
+{
+	int v = 0;
+
+	for (int i = 0; i < 2; i++, s++) {
+		if (!isxdigit((unsigned char)*s))
+			return -EINVAL;
+		v = v * 16 + (isdigit((unsigned char)*s)
+				      ? *s - '0'
+				      : tolower((unsigned char)*s) - 'a' + 10);
+	}
+	return v;
+}
+
 int xl_uuid_parse(const char *s, uint8_t uuid[16])
 {
 	uint8_t out[16];
 
 	for (size_t i = 0; i < 16; i++) {
-		unsigned int byte;
+		int byte = xl_hex_byte(s);
 
-		if (!isxdigit((unsigned char)s[0]) ||
-		    !isxdigit((unsigned char)s[1]) ||
-		    sscanf(s, "%2x", &byte) != 1)
+		if (byte < 0)
 			return -EINVAL;
 		out[i] = (uint8_t)byte;
 		s += 2;
@@ -260,7 +280,7 @@ static int parse_type(const struct parse *p)
 	ret = get(p, "type", &v);
 	if (ret)
 		return ret;
-	if (v && strcmp(v, "pvh"))
+	if (v && strcmp(v, "pvh") != 0)
 		return refuse(
 			p, "type",
 			"type = '%s': only PVH guests can run (leave the key out or set type = \"pvh\")",
@@ -268,13 +288,13 @@ static int parse_type(const struct parse *p)
 	ret = get(p, "builder", &v);
 	if (ret)
 		return ret;
-	if (v && strcmp(v, "linux") && strcmp(v, "generic"))
+	if (v && strcmp(v, "linux") != 0 && strcmp(v, "generic") != 0)
 		return refuse(
 			p, "builder",
 			"builder = '%s': only PVH guests can run (leave the key out)",
 			v);
 	ret = get(p, "passthrough", &v);
-	if (!ret && v && strcmp(v, "disabled") && strcmp(v, "0"))
+	if (!ret && v && strcmp(v, "disabled") != 0 && strcmp(v, "0") != 0)
 		return refuse(
 			p, "passthrough",
 			"passthrough = '%s': devices cannot be passed through (leave the key out)",
@@ -393,7 +413,8 @@ static int parse_tsc_mode(const struct parse *p)
 	if (ret || !v)
 		return ret;
 	for (unsigned int i = 0; i < ARRAY_SIZE(modes); i++) {
-		if (strcmp(v, modes[i]) && (v[0] != (char)('0' + i) || v[1]))
+		if (strcmp(v, modes[i]) != 0 &&
+		    (v[0] != (char)('0' + i) || v[1]))
 			continue;
 		p->c->tsc_mode = i ? modes[i] : NULL;
 		return 0;
@@ -429,7 +450,7 @@ static int parse_actions(const struct parse *p)
 			return ret;
 		if (!v)
 			continue;
-		while (a < XL_NACTIONS && strcmp(v, action_names[a]))
+		while (a < XL_NACTIONS && strcmp(v, action_names[a]) != 0)
 			a++;
 		if (a == XL_NACTIONS ||
 		    (a == XL_ACTION_SOFT_RESET && i != XL_ON_SOFT_RESET))
@@ -560,16 +581,15 @@ static int check_keys(const struct parse *p)
 static void report_syntax(const struct parse *p, char *report)
 {
 	size_t len = strlen(p->path);
-	unsigned int line = 0;
-	char at[PATH_MAX + 16];
+	unsigned long line = 0;
+	char at[PATH_MAX + 16], *end;
 
 	report[strcspn(report, "\n")] = '\0';
-	if (!strncmp(report, p->path, len) &&
-	    sscanf(report + len, ":%u:", &line) == 1)
-		report = strchr(report + len + 1, ':') + 1;
-	else
-		report += strspn(report, " ");
-	write_where(p, at, sizeof(at), line);
+	if (!strncmp(report, p->path, len) && report[len] == ':') {
+		line = strtoul(report + len + 1, &end, 10);
+		report = *end == ':' ? end + 1 : end;
+	}
+	write_where(p, at, sizeof(at), (unsigned int)line);
 	log_err("%s:%s%s (settings look like key = \"text\", key = 12, key = [ 'a', 'b' ])",
 		at, *report == ' ' ? "" : " ",
 		*report ? report : "config parsing error");

@@ -147,6 +147,9 @@ int xl_vdev_number(const char *name, unsigned int *devid) must_check;
 
 /* The rest is for xl_cfg.c. */
 
+/** xl_hex_byte() - Two hexadecimal digits; Return: 0 to 255, or -EINVAL. */
+int xl_hex_byte(const char *s) must_check;
+
 /**
  * xl_disk_parse() - Parse one entry of disk=.
  * @where: "FILE:LINE" for messages.

@@ -102,7 +102,7 @@ int xl_vdev_number(const char *name, unsigned int *devid)
 		const char *s = name;
 		long disk, part;
 
-		if (strncmp(s, kinds[i].prefix, strlen(kinds[i].prefix)))
+		if (strncmp(s, kinds[i].prefix, strlen(kinds[i].prefix)) != 0)
 			continue;
 		s += strlen(kinds[i].prefix);
 		disk = read_letters(&s);
@@ -134,8 +134,8 @@ static const char *backend_name(libxl_disk_backend backend)
 static int take_disk(struct xl_disk *d, const libxl_device_disk *x,
 		     const char *spec, const char *where)
 {
-	if (x->backend_domname && strcmp(x->backend_domname, "0") &&
-	    strcmp(x->backend_domname, "Domain-0")) {
+	if (x->backend_domname && strcmp(x->backend_domname, "0") != 0 &&
+	    strcmp(x->backend_domname, "Domain-0") != 0) {
 		log_err("%s: disk '%s': backend = %s: only this host serves disks (leave backend= out)",
 			where, spec, x->backend_domname);
 		return -EINVAL;
@@ -256,12 +256,13 @@ static void make_mac(uint8_t mac[6], const uint8_t uuid[16], unsigned int devid)
 
 static int parse_mac(uint8_t mac[6], const char *s)
 {
-	char extra;
+	for (int i = 0; i < 6; i++, s += 3) {
+		int byte = xl_hex_byte(s);
 
-	if (strlen(s) != 17 ||
-	    sscanf(s, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &mac[0], &mac[1],
-		   &mac[2], &mac[3], &mac[4], &mac[5], &extra) != 6)
-		return -EINVAL;
+		if (byte < 0 || s[2] != (i < 5 ? ':' : '\0'))
+			return -EINVAL;
+		mac[i] = (uint8_t)byte;
+	}
 	return mac[0] & 1 ? -EINVAL : 0; /* a multicast address */
 }
 
@@ -298,8 +299,8 @@ static int replace_ifname(char **at, const char *value)
 
 static int replace_net(char **at, const char *value)
 {
-	if (strcmp(value, "none") && strcmp(value, "nat") &&
-	    strncmp(value, "nat:", 4))
+	if (strcmp(value, "none") != 0 && strcmp(value, "nat") != 0 &&
+	    strncmp(value, "nat:", 4) != 0)
 		return -EINVAL;
 	return replace(at, value);
 }
@@ -325,15 +326,17 @@ static int set_vif(struct xl_vif *v, const char *key, const char *value)
 	if (!strcmp(key, "model"))
 		return replace(&v->model, value);
 	if (!strcmp(key, "type"))
-		return strcmp(value, "vif") ? -EINVAL
-					    : replace(&v->type, value);
+		return strcmp(value, "vif") != 0 ? -EINVAL
+						 : replace(&v->type, value);
 	if (!strcmp(key, "rate"))
 		return parse_rate(v, value);
 	if (!strcmp(key, "backend"))
-		return strcmp(value, "0") && strcmp(value, "Domain-0") ? -EINVAL
-								       : 0;
+		return strcmp(value, "0") != 0 && strcmp(value, "Domain-0") != 0
+			       ? -EINVAL
+			       : 0;
 	if (!strcmp(key, "trusted")) {
-		v->trusted = strcmp(value, "0") && strcmp(value, "false");
+		v->trusted = strcmp(value, "0") != 0 &&
+			     strcmp(value, "false") != 0;
 		return 0;
 	}
 	if (!strcmp(key, "mtu")) {

@@ -81,7 +81,7 @@ const struct xl_cmd *xl_cmd_find(const char *name, size_t *n)
 
 	*n = 0;
 	for (size_t i = 0; i < xl_ncmds; i++) {
-		if (strncmp(xl_cmds[i].name, name, strlen(name)))
+		if (strncmp(xl_cmds[i].name, name, strlen(name)) != 0)
 			continue;
 		found = &xl_cmds[i];
 		if (!strcmp(found->name, name)) {

@@ -13,8 +13,8 @@ int xl_cmd_console(int argc, char **argv)
 	int opt, status = 0, fd;
 
 	while ((opt = xl_getopt(argc, argv, "n:t:", NULL, 1, &status)) > 0) {
-		if ((opt == 'n' && strcmp(optarg, "0")) ||
-		    (opt == 't' && strcmp(optarg, "pv"))) {
+		if ((opt == 'n' && strcmp(optarg, "0") != 0) ||
+		    (opt == 't' && strcmp(optarg, "pv") != 0)) {
 			fprintf(stderr,
 				"xl console: -%c %s: there is console 0 of type pv only\n",
 				opt, optarg);

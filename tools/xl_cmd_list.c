@@ -201,7 +201,7 @@ int xl_cmd_domid(int argc, char **argv)
 		;
 	if (!opt)
 		return status;
-	if (strcmp(argv[optind], "Domain-0") &&
+	if (strcmp(argv[optind], "Domain-0") != 0 &&
 	    xl_run_find(argv[optind], &domid)) {
 		fprintf(stderr,
 			"Can't get domid of domain name '%s', maybe this domain does not exist.\n",

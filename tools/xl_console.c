@@ -39,7 +39,7 @@ static int open_pty(const char *tty)
 	struct termios t;
 	int fd;
 
-	if (strncmp(tty, "/dev/pts/", 9) || strchr(tty + 9, '/'))
+	if (strncmp(tty, "/dev/pts/", 9) != 0 || strchr(tty + 9, '/'))
 		return -EINVAL;
 	fd = open(tty, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)

@@ -14,13 +14,12 @@ char *xl_host_line(const char *file, const char *name, char *buf, size_t size)
 	FILE *f = fopen(file, "re");
 	size_t len = strlen(name), room = 0;
 	char *line = NULL;
-	ssize_t n;
 
 	buf[0] = '\0';
-	while (f && (n = getline(&line, &room, f)) > 0) {
+	while (f && getline(&line, &room, f) > 0) {
 		char *s = line + len;
 
-		if (strncmp(line, name, len))
+		if (strncmp(line, name, len) != 0)
 			continue;
 		s += strspn(s, " \t");
 		if (*s != ':')
@@ -48,17 +47,18 @@ static uint64_t meminfo(const char *name)
 unsigned int xl_host_topology(unsigned int cpu, const char *what)
 {
 	char path[128];
-	unsigned int n = 0;
+	unsigned long n = 0;
+	char line[16];
 	FILE *f;
 
 	snprintf(path, sizeof(path),
 		 "/sys/devices/system/cpu/cpu%u/topology/%s", cpu, what);
 	f = fopen(path, "re");
-	if (f && fscanf(f, "%u", &n) != 1)
-		n = 0;
+	if (f && fgets(line, sizeof(line), f))
+		n = strtoul(line, NULL, 10);
 	if (f)
 		fclose(f);
-	return n;
+	return (unsigned int)n;
 }
 
 static unsigned int count_nodes(void)
@@ -78,19 +78,22 @@ static unsigned int count_nodes(void)
 /* The host's own time; a guest's is in its own row. */
 static uint64_t used_cpu_ns(void)
 {
-	unsigned long long user = 0, nice = 0, system = 0, irq = 0, soft = 0;
-	unsigned long long guest = 0, ticks;
+	/* user nice system idle iowait irq softirq steal guest */
+	static const int sign[] = { 1, 1, 1, 0, 0, 1, 1, 0, -1 };
 	FILE *f = fopen("/proc/stat", "re");
+	char line[256] = "", *at = line + 3; /* behind "cpu" */
 	long hz = sysconf(_SC_CLK_TCK);
+	int64_t ticks = 0;
 
-	if (f && fscanf(f, "cpu %llu %llu %llu %*u %*u %llu %llu %*u %llu",
-			&user, &nice, &system, &irq, &soft, &guest) < 5)
-		user = 0;
+	if (f && !fgets(line, sizeof(line), f))
+		line[3] = '\0';
 	if (f)
 		fclose(f);
-	ticks = user + nice + system + irq + soft;
-	ticks -= MIN(ticks, guest);
-	return hz > 0 ? ticks * (1000000000ull / (unsigned long long)hz) : 0;
+	for (size_t i = 0; i < ARRAY_SIZE(sign); i++)
+		ticks += sign[i] * (int64_t)strtoull(at, &at, 10);
+	return hz > 0 && ticks > 0
+		       ? (uint64_t)ticks * (1000000000u / (uint64_t)hz)
+		       : 0;
 }
 
 void xl_host_read(struct xl_host *h)

@@ -195,7 +195,7 @@ static int live(const struct xl_cfg *c, const char *text, struct xl_built *b)
 {
 	uint64_t since = util_clock_ns();
 	enum xl_action action;
-	unsigned int reason;
+	unsigned int reason = 0;
 	int ret;
 
 	log_info("Waiting for domain %s (domid %u) to die [pid %d]", c->name,

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -50,14 +51,26 @@ bool xl_shield(bool on)
 	return was;
 }
 
+/* Field @n of a line of proc(5)'s stat, counted from 3 behind the name. */
+static const char *stat_field(const char *line, unsigned int n)
+{
+	const char *at = strrchr(line, ')'); /* the name may hold anything */
+
+	for (unsigned int i = 3; at && i <= n; i++)
+		at = strchr(at + 1, ' ');
+	return at ? at + 1 : NULL;
+}
+
 /* State letter and start time of a process, from /proc/PID/stat. */
 static int read_stat(pid_t pid, char *state, uint64_t *start)
 {
-	char path[64], buf[1024], *at;
-	unsigned long long ticks;
+	const char *letter, *ticks;
+	char path[64], buf[1024];
 	ssize_t n;
 	int fd;
 
+	*state = 'X';
+	*start = 0;
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -67,14 +80,12 @@ static int read_stat(pid_t pid, char *state, uint64_t *start)
 	if (n <= 0)
 		return -ESRCH;
 	buf[n] = '\0';
-	at = strrchr(buf, ')'); /* the name may hold anything */
-	/* Fields 3 (state) and 22 (start time) of proc(5). */
-	if (!at ||
-	    sscanf(at + 1,
-		   " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
-		   state, &ticks) != 2)
+	letter = stat_field(buf, 3);
+	ticks = stat_field(buf, 22);
+	if (!letter || !ticks)
 		return -EPROTO;
-	*start = ticks;
+	*state = *letter;
+	*start = strtoull(ticks, NULL, 10);
 	return 0;
 }
 
@@ -90,16 +101,19 @@ bool xl_proc_alive(const struct xl_proc *p)
 int xl_proc_load(struct xl_proc *p, const char *pidfile)
 {
 	FILE *f = fopen(pidfile, "re");
-	unsigned long long start;
-	int pid, n;
+	char line[64] = "", *end;
+	long pid;
 
 	if (!f)
 		return -errno;
-	n = fscanf(f, "%d %llu", &pid, &start);
+	if (!fgets(line, sizeof(line), f))
+		line[0] = '\0';
 	fclose(f);
-	if (n != 2 || pid <= 1)
+	pid = strtol(line, &end, 10);
+	if (*end != ' ' || pid <= 1 || pid > INT_MAX)
 		return -ESRCH;
-	*p = (struct xl_proc){ .pid = pid, .start = start };
+	*p = (struct xl_proc){ .pid = (pid_t)pid,
+			       .start = strtoull(end, NULL, 10) };
 	return 0;
 }
 

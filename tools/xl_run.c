@@ -124,7 +124,7 @@ static int add_dom(struct xl_dom **list, size_t *n, size_t *room,
 
 	if (util_u64(entry, XL_MAX_DOMID, &domid) || !domid)
 		return 0;
-	if (*n == *room) {
+	if (!*list || *n == *room) {
 		*room = *room ? *room * 2 : 16;
 		more = reallocarray(*list, *room, sizeof(**list));
 		if (!more)
@@ -173,7 +173,7 @@ static int find_name(const char *name, unsigned int *domid)
 		return ret;
 	ret = -ENOENT;
 	for (size_t i = 0; i < n && ret; i++) {
-		if (strcmp(list[i].name, name))
+		if (strcmp(list[i].name, name) != 0)
 			continue;
 		*domid = list[i].domid;
 		ret = 0;
@@ -217,13 +217,14 @@ static unsigned int last_domid(void)
 {
 	char path[PATH_MAX];
 	FILE *f = fopen(run_path(path, "domid"), "re");
-	unsigned int last = 0;
+	unsigned long last = 0;
+	char line[16];
 
-	if (f && fscanf(f, "%u", &last) != 1)
-		last = 0;
+	if (f && fgets(line, sizeof(line), f))
+		last = strtoul(line, NULL, 10);
 	if (f)
 		fclose(f);
-	return last < XL_MAX_DOMID ? last : 0;
+	return last < XL_MAX_DOMID ? (unsigned int)last : 0;
 }
 
 static int remember_domid(unsigned int domid)

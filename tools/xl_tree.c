@@ -160,7 +160,7 @@ static void put_device(struct xl_txn *x, unsigned int domid, const char *type,
 {
 	char fe[128], be[128], own[128];
 
-	if (strcmp(type, "console"))
+	if (strcmp(type, "console") != 0)
 		snprintf(fe, sizeof(fe), FRONTEND, domid, type, devid);
 	else
 		snprintf(fe, sizeof(fe), DOM "/console", domid);
@@ -173,7 +173,7 @@ static void put_device(struct xl_txn *x, unsigned int domid, const char *type,
 	put_keys(x, back, own);
 
 	xl_txn_put(x, "", "%s", fe);
-	if (strcmp(type, "console"))
+	if (strcmp(type, "console") != 0)
 		xl_txn_perm(x, domid, 0, "%s", fe);
 	xl_txn_put(x, be, "%s/backend", fe);
 	xl_txn_put(x, "0", "%s/backend-id", fe);
