@@ -166,7 +166,7 @@ static void parse_options(struct vm_config *cfg, int argc, char **argv)
 	    !cfg->kernel)
 		die("--domid, --name, --memory, --vcpus and --kernel must be "
 		    "given; see --help");
-	if (!*cfg->name || strlen(cfg->name) >= DOM_NAME_MAX)
+	if (strlen(cfg->name) == 0 || strlen(cfg->name) >= DOM_NAME_MAX)
 		die("--name: must have 1 to %d bytes", DOM_NAME_MAX - 1);
 	if (!cfg->vcpus_max)
 		cfg->vcpus_max = cfg->vcpus_online;

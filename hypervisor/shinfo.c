@@ -20,6 +20,9 @@
 #define PORTS64 4096u
 #define PORTS32 1024u
 
+/* Both bitmaps together, in the 64-bit layout, which has the larger ones. */
+#define MAPS64_SIZE ((size_t)2 * PORTS64 / 8)
+
 uint32_t shinfo_ports(const struct vm *vm)
 {
 	return vm->shinfo.is64 ? PORTS64 : PORTS32;
@@ -27,7 +30,7 @@ uint32_t shinfo_ports(const struct vm *vm)
 
 static _Atomic uint32_t *word(const struct vm *vm, size_t map, uint32_t port)
 {
-	uint8_t *at = vm->shinfo.page.host + map + port / 32 * 4;
+	uint8_t *at = vm->shinfo.page.host + map + port / 32 * sizeof(uint32_t);
 
 	return (_Atomic uint32_t *)(void *)at;
 }
@@ -72,14 +75,13 @@ int shinfo_set_width(struct vm *vm, bool is64)
 	uint8_t pending[PORTS32 / 8];
 	int ret;
 
-	if (is64 == vm->shinfo.is64)
-		return 0;
+	/* KVM takes the width from the hypercall page too: always say it. */
 	ret = vm->engine->width(vm, is64);
-	if (ret)
+	if (ret || is64 == vm->shinfo.is64)
 		return ret;
 	/* Both layouts have the pending bitmap at the same place. */
 	memcpy(pending, vm->shinfo.page.host + PENDING, sizeof(pending));
-	memset(vm->shinfo.page.host + PENDING, 0, PORTS64 / 8 * 2);
+	memset(vm->shinfo.page.host + PENDING, 0, MAPS64_SIZE);
 	memcpy(vm->shinfo.page.host + PENDING, pending, sizeof(pending));
 	vm->shinfo.is64 = is64;
 	return vm->engine->shared_info(vm);
@@ -106,7 +108,7 @@ int shinfo_place(struct vm *vm, uint64_t gfn, bool is64)
 		return 0;
 	for (size_t i = 0; i < shinfo_ports(vm) / 32; i++)
 		atomic_fetch_or(
-			word(vm, PENDING, (uint32_t)i * 32),
+			word(vm, PENDING, (uint32_t)(i * 32)),
 			*(_Atomic uint32_t *)(void *)(old + PENDING + i * 4));
 	return 0;
 }

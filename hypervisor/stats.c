@@ -65,20 +65,20 @@ static void add_desc(int fd, const struct kvm_stats_header *h, uint32_t i,
 		     struct dom_stats *s)
 {
 	size_t size = sizeof(struct kvm_stats_desc) + h->name_size;
-	struct {
+	union {
 		struct kvm_stats_desc d;
-		char name[MAX_NAME + 1];
-	} desc = { .name = "" };
+		char bytes[sizeof(struct kvm_stats_desc) + MAX_NAME + 1];
+	} desc = { .bytes = "" };
 	uint64_t value;
 
 	if (pread(fd, &desc, size, (off_t)(h->desc_offset + i * size)) !=
 	    (ssize_t)size)
 		return;
-	if (desc.d.size != 1 || !is_wanted(desc.name))
+	if (desc.d.size != 1 || !is_wanted(desc.d.name))
 		return;
 	if (pread(fd, &value, sizeof(value),
 		  (off_t)h->data_offset + desc.d.offset) == sizeof(value))
-		add(s, desc.name, value);
+		add(s, desc.d.name, value);
 }
 
 static void add_kvm(int fd, struct dom_stats *s)

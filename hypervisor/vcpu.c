@@ -260,7 +260,8 @@ void vcpu_info_follow(struct vcpu *v)
 		return;
 	v->old_info = old;
 	if (p->gfn != PHYSMAP_NONE)
-		gpa = (p->gfn << SV_PAGE_SHIFT) + v->id * SHINFO_VCPU_SIZE;
+		gpa = (p->gfn << SV_PAGE_SHIFT) +
+		      (uint64_t)v->id * SHINFO_VCPU_SIZE;
 	if (v->vm->engine->vcpu_info(v, gpa, v->info))
 		log_limited(&v->vm->limit, LOG_LVL_WARN,
 			    "vcpu %u: vcpu_info cannot follow shared_info",
