@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -147,6 +148,14 @@ static void default_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Something to read nothing from, also where /dev is bare. */
+static int open_nothing(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? memfd_create("nothing", MFD_CLOEXEC) : fd;
+}
+
 static _Noreturn void become(const struct xl_start *s, int ready)
 {
 	const char *argv[MAX_ARGS];
@@ -164,7 +173,7 @@ static _Noreturn void become(const struct xl_start *s, int ready)
 	argv[n] = NULL;
 	setsid();
 	default_signals();
-	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	null = open_nothing();
 	log = open(s->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 	if (null < 0 || log < 0 || dup2(null, STDIN_FILENO) < 0 ||
 	    dup2(log, STDOUT_FILENO) < 0 || fd_cloexec(ready, false) ||
