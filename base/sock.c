@@ -130,6 +130,7 @@ int sock_recv_fds(int fd, void *msg, size_t len, int *fds, size_t *nfds)
 			     .msg_iovlen = 1,
 			     .msg_control = control.buf,
 			     .msg_controllen = sizeof(control.buf) };
+	int ret = -EPROTO;
 	ssize_t n;
 
 	*nfds = 0;
@@ -141,7 +142,10 @@ int sock_recv_fds(int fd, void *msg, size_t len, int *fds, size_t *nfds)
 	*nfds = take_fds(&mh, fds);
 	if ((size_t)n == len && !(mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		return 0;
+	/* With room for all of them: we may not have so many. */
+	if (mh.msg_flags & MSG_CTRUNC && *nfds < SOCK_MAX_FDS)
+		ret = -EMFILE;
 	while (*nfds)
 		close(fds[--*nfds]);
-	return n == 0 ? -EPIPE : -EPROTO;
+	return n == 0 ? -EPIPE : ret;
 }

@@ -46,7 +46,8 @@ int sock_send_fds(int fd, const void *msg, size_t len, const int *fds,
  * @nfds: Number received; on every error nothing is left open.
  *
  * Return: 0, -EPIPE at end of file, -EPROTO if the message has another length
- * or was cut, -EAGAIN, or -errno.
+ * or was cut, -EMFILE if this process can hold no more descriptors, -EAGAIN, or
+ * -errno.
  */
 int sock_recv_fds(int fd, void *msg, size_t len, int *fds,
 		  size_t *nfds) must_check;
