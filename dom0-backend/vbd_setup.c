@@ -121,35 +121,36 @@ static int check_disk(int fd, const char *path, char *err, size_t errlen)
 	return ret;
 }
 
+/* Who of ours uses the image so that @disk cannot. */
 static const struct vbd_disk *find_user(const struct vbd_disk *disk)
 {
 	const struct vbd_disk *d = NULL;
 
 	LIST_FOREACH (d, &disks, link) {
-		if (d->dev == disk->dev && d->ino == disk->ino && !d->shared)
+		if (d->dev == disk->dev && d->ino == disk->ino && !d->shared &&
+		    (d->write || disk->write))
 			return d;
 	}
 	return NULL;
 }
 
-static int lock_disk(const struct vbd_disk *disk, bool write, char *err,
-		     size_t errlen)
+/* The lock keeps others away; a file system may have none, our list is sure. */
+static int lock_disk(const struct vbd_disk *disk, char *err, size_t errlen)
 {
-	struct flock fl = { .l_type = write ? F_WRLCK : F_RDLCK,
+	struct flock fl = { .l_type = disk->write ? F_WRLCK : F_RDLCK,
 			    .l_whence = SEEK_SET };
-	const struct vbd_disk *user;
+	const struct vbd_disk *user = find_user(disk);
 	char who[64] = "another program";
 
-	if (fcntl(disk->fd, F_OFD_SETLK, &fl) == 0 ||
-	    (errno != EAGAIN && errno != EACCES))
+	if (!user && (fcntl(disk->fd, F_OFD_SETLK, &fl) == 0 ||
+		      (errno != EAGAIN && errno != EACCES)))
 		return 0; /* locked, or on a file system without locks */
-	user = find_user(disk);
 	if (user)
 		snprintf(who, sizeof(who), "domain %u", user->domid);
 	snprintf(err, errlen,
 		 "disk %s is in use by %s%s: detach it there, or attach it "
-		 "with mode w! if the guests can share it",
-		 disk->path, who, write ? "" : " for writing");
+		 "read-only (r) in both",
+		 disk->path, who, disk->write ? "" : " for writing");
 	return -EBUSY;
 }
 
@@ -199,6 +200,7 @@ int vbd_open(const struct vbd_config *cfg, struct vbd_disk *out, char *err,
 
 	if (ret)
 		return ret;
+	d.write = write;
 	d.shared = !strcmp(cfg->mode, "w!");
 	d.fd = open_disk(path, write, write && !d.shared);
 	if (d.fd < 0) {
@@ -222,7 +224,7 @@ int vbd_open(const struct vbd_config *cfg, struct vbd_disk *out, char *err,
 	d.ino = st.st_ino;
 	d.rdev = S_ISBLK(st.st_mode) ? st.st_rdev : 0;
 	if (!d.shared)
-		ret = lock_disk(&d, write, err, errlen);
+		ret = lock_disk(&d, err, errlen);
 	if (ret)
 		goto close;
 	*out = d;

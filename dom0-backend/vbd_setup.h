@@ -14,7 +14,8 @@
 /*
  * The parent opens images and devices, so that workers need no rights on paths.
  * An image is locked (fcntl F_OFD_SETLK on the whole file) for as long as any
- * process holds the descriptor: shared by readers, exclusive for a writer.  Mode
+ * process holds the descriptor: shared by readers, exclusive for a writer.  Where
+ * the file system has no locks, only our own list of disks keeps this.  Mode
  * "w!" means that the guests know how to share: it takes no lock and excludes
  * nobody.
  */
@@ -47,6 +48,7 @@ struct vbd_disk {
 	unsigned int domid;
 	dev_t dev;
 	ino_t ino;
+	bool write;
 	bool shared;
 };
 

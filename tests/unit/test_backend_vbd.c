@@ -728,6 +728,7 @@ Test(backend_vbd, disk_in_use)
 	cr_expect(stack_wait(&s, 5000, "error", "%s/hotplug-status", be));
 	cr_assert_eq(store_read(s.store, &err, "%s/hotplug-error", be), 0);
 	cr_expect_not_null(strstr(err, "domain 3"), "%s", err);
+	cr_expect_not_null(strstr(err, "read-only (r) in both"), "%s", err);
 	free(err);
 	stack_rm(&s, be);
 	attach(DOMID + 1, image, "w!");
