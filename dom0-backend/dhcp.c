@@ -178,7 +178,7 @@ int dhcp_lease_parse(const char *text, struct dhcp_lease *out)
 
 	if (strlen(text) >= sizeof(buf))
 		return -EINVAL;
-	strcpy(buf, text);
+	memcpy(buf, text, strlen(text) + 1);
 	while ((word = strsep(&rest, " "))) {
 		ret = parse_word(word, &l);
 		if (ret)

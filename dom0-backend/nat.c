@@ -216,7 +216,7 @@ static int check_bridge(const struct nat *nat, const struct link_info *info,
 			 nat->bridge);
 		return -EEXIST;
 	}
-	if (strncmp(info->alias, want, len) ||
+	if (strncmp(info->alias, want, len) != 0 ||
 	    (info->alias[len] && info->alias[len] != ' ')) {
 		snprintf(err, errlen,
 			 "NAT bridge %s has address %s, not %s: use that, or "
@@ -396,7 +396,7 @@ static int add_name(void *arg, const struct link_info *info)
 	struct names *l = arg;
 
 	if (is_ours(info) && l->n < ARRAY_SIZE(l->name))
-		strcpy(l->name[l->n++], info->name);
+		memcpy(l->name[l->n++], info->name, sizeof(info->name));
 	return 0;
 }
 
@@ -429,7 +429,7 @@ static int add_taken(void *arg, const struct link_info *info)
 	struct in_addr a;
 
 	if (info->master != t->master || t->n == MAX_PORTS ||
-	    strncmp(info->alias, PORT_MARK, strlen(PORT_MARK)) ||
+	    strncmp(info->alias, PORT_MARK, strlen(PORT_MARK)) != 0 ||
 	    inet_pton(AF_INET, info->alias + strlen(PORT_MARK), &a) != 1)
 		return 0;
 	t->ip[t->n++] = ntohl(a.s_addr);

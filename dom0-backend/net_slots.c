@@ -157,8 +157,8 @@ static int skip_ip6_ext(const uint8_t *h, size_t len, size_t *at,
 
 		if (*at + 2 > len)
 			return -EPROTO;
-		size = *proto == IPPROTO_AH ? (h[*at + 1] + 2u) * 4u
-					    : (h[*at + 1] + 1u) * 8u;
+		size = *proto == IPPROTO_AH ? (h[*at + 1] + (size_t)2) * 4
+					    : (h[*at + 1] + (size_t)1) * 8;
 		*proto = h[*at];
 		*at += size; /* by at least 8 a turn: ends with @len */
 	}
@@ -179,7 +179,7 @@ static int parse_ip(const uint8_t *h, size_t len, uint16_t type,
 		    (be16(ip + 6) & 0x3fff)) /* a fragment */
 			return -EPROTO;
 		*proto = ip[9];
-		at += (ip[0] & 15u) * 4u;
+		at += (size_t)(ip[0] & 15u) * 4;
 	} else if (type == ETH_P_IPV6) {
 		if (at + IP6_HDR > len || ip[0] >> 4 != 6)
 			return -EPROTO;
@@ -344,7 +344,7 @@ union net_rx_rsp net_rx_rsp(const struct virtio_net_hdr *v, size_t len,
 
 	if (n == 1 && gso)
 		return gso_extra(v);
-	left = len - (n - (n && gso)) * SV_PAGE_SIZE;
+	left = len - (size_t)(n - (n && gso)) * SV_PAGE_SIZE;
 	r.rsp.status = (int16_t)MIN(left, SV_PAGE_SIZE);
 	if (left > SV_PAGE_SIZE)
 		r.rsp.flags |= NETRXF_more_data;

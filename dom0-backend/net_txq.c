@@ -141,7 +141,7 @@ static void unpin(struct txq *q, const struct net_tx *p)
 static void copy_head(const struct net_tx *p, uint8_t *const *page, uint8_t *to,
 		      size_t len)
 {
-	for (uint32_t i = 0; len; i++) {
+	for (uint32_t i = 0; i < p->nfrags && len; i++) {
 		size_t n = MIN(len, p->frag[i].len);
 
 		shm_fetch(to, page[i] + p->frag[i].off, n);

@@ -22,9 +22,9 @@ static int option(struct device *dev, const char *name, const char *value)
 	char list[128], *word, *rest = list;
 	uint64_t fd;
 
-	if (strcmp(name, "tap-fds") || strlen(value) >= sizeof(list))
+	if (strcmp(name, "tap-fds") != 0 || strlen(value) >= sizeof(list))
 		return -EINVAL;
-	strcpy(list, value);
+	memcpy(list, value, strlen(value) + 1);
 	while ((word = strsep(&rest, ","))) {
 		if (n->ntap == VIF_MAX_QUEUES || util_u64(word, INT32_MAX, &fd))
 			return -EINVAL;
@@ -240,7 +240,7 @@ static int prepare_taps(struct netback *n, uint64_t nqueues)
 static int start_queue(struct device *dev, const char *dir)
 {
 	struct netback *n = dev->priv;
-	struct net_keys k;
+	struct net_keys k = { 0 };
 	int ret = read_queue(dev, dir, &k);
 
 	if (ret)

@@ -23,8 +23,8 @@
  */
 #define TXQLEN	    256
 #define DEFAULT_MTU 1500
-#define MTU_MIN	    68
-#define MTU_MAX	    65521
+#define MTU_MIN	    68u
+#define MTU_MAX	    65521u
 
 _Static_assert(VIF_NAME_MAX == LINK_NAME_MAX, "the same names");
 _Static_assert(sizeof(((struct vif_link *)0)->lease) == DHCP_LEASE_TEXT, "");
@@ -89,7 +89,7 @@ static int settle_name(struct setup *s)
 	}
 	ret = check_name(s, "vifname", cfg->vifname);
 	if (!ret)
-		strcpy(name, cfg->vifname);
+		snprintf(name, VIF_NAME_MAX, "%s", cfg->vifname);
 	return ret;
 }
 
@@ -139,7 +139,7 @@ static int parse_nat(struct setup *s, const char *addr)
 	ret = check_name(s, "bridge", bridge);
 	if (ret)
 		return ret;
-	strcpy(s->nat.bridge, bridge);
+	snprintf(s->nat.bridge, sizeof(s->nat.bridge), "%s", bridge);
 	if (nat_parse(addr, &s->nat))
 		return fail(s, -EINVAL,
 			    "net=nat: '%s' is not a host's address with a "
@@ -201,7 +201,7 @@ static int join_nat(struct setup *s, const char *addr)
 	ret = nat_up(s->nl, &s->nat, &s->bridge, s->err, s->errlen);
 	if (ret)
 		return ret;
-	strcpy(s->link->nat, s->nat.bridge);
+	memcpy(s->link->nat, s->nat.bridge, VIF_NAME_MAX);
 	return pick_ip(s);
 }
 
