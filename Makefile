@@ -61,7 +61,8 @@ hypervisor_src += hypervisor/conlog.c hypervisor/domctl.c \
 	hypervisor/gva.c hypervisor/hc_evtchn.c hypervisor/hc_gnttab.c \
 	hypervisor/hc_memory.c hypervisor/hc_sched.c hypervisor/hc_vcpu.c \
 	hypervisor/hc_version.c hypervisor/hvm.c hypervisor/hypercall.c \
-	hypervisor/memory.c hypervisor/physmap.c hypervisor/shinfo.c \
+	hypervisor/memory.c hypervisor/physmap.c hypervisor/sandbox.c \
+	hypervisor/shinfo.c \
 	hypervisor/stats.c hypervisor/vcpu.c hypervisor/vm.c
 store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 	xenstore-lite/control.c xenstore-lite/dispatch.c \
@@ -137,11 +138,12 @@ stress_src := $(wildcard tests/stress/*_stress.c)
 .DEFAULT_GOAL := all
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all test-programs stress-programs check stress test demo bench lint install clean
+.PHONY: all test-programs stress-programs check stress test demo bench lint fuzz run-fuzzers install clean
 
 bins := $(programs:%=$(out)/bin/%)
 units := $(unit_src:%.c=$(out)/%)
 stresses := $(stress_src:%.c=$(out)/%)
+fuzzers := $(patsubst %.c,$(out)/%,$(wildcard tests/fuzz/*_fuzz.c))
 
 all: $(bins)
 ifeq ($(variant),gcc-plain)
@@ -180,6 +182,14 @@ $(stresses): %: %.o $(test_archives)
 	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $< -Wl,--start-group $(test_archives) \
 		-Wl,--end-group $(test_sys)
 
+# It starts the store that was built with it.
+$(out)/tests/stress/store_stress: | $(out)/bin/sv-xenstored
+
+$(fuzzers): %: %.o $(test_archives)
+	@echo "  LD    $@"
+	$(q)$(CC) $(ldflags) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< -Wl,--start-group \
+		$(test_archives) -Wl,--end-group $(test_sys)
+
 # ---- Tests, demo, lint -----------------------------------------------------
 
 # Everything the native tests of one variant run.
@@ -194,6 +204,16 @@ stress-programs: $(stresses)
 
 stress: $(stresses)
 	$(q)tests/run $(stresses)
+
+# Each fuzzer for FUZZ_TIME seconds; what it finds is left in the corpus.
+FUZZ_TIME ?= 60
+fuzz:
+	$(q)$(MAKE) CC=clang SAN=address,undefined,fuzzer-no-link run-fuzzers
+
+run-fuzzers: $(fuzzers)
+	$(q)for f in $(fuzzers); do mkdir -p build/fuzz/$${f##*/} && \
+		$$f -max_total_time=$(FUZZ_TIME) -print_final_stats=1 -timeout=10 \
+		-artifact_prefix=build/fuzz/ build/fuzz/$${f##*/} || exit 1; done
 
 test:
 	@packaging/deps.sh test
