@@ -10,10 +10,13 @@
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
+#include <netlink/route/link/inet6.h>
 #include <netlink/route/route.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/log.h"
 
 struct link_nl {
 	struct nl_sock *sk;
@@ -190,6 +193,23 @@ put:
 	rtnl_link_put(new);
 	nl_addr_put(mac);
 	return ret;
+}
+
+void link_quiet(struct link_nl *nl, int index)
+{
+	struct rtnl_link *old = rtnl_link_alloc(), *new = rtnl_link_alloc();
+
+	if (old && new) {
+		rtnl_link_set_ifindex(old, index);
+		rtnl_link_set_ifindex(new, index);
+		if (!rtnl_link_inet6_set_addr_gen_mode(
+			    new, IN6_ADDR_GEN_MODE_NONE) &&
+		    rtnl_link_change(nl->sk, old, new, 0) < 0)
+			log_debug("interface %d may give itself an address",
+				  index);
+	}
+	rtnl_link_put(old);
+	rtnl_link_put(new);
 }
 
 int link_del(struct link_nl *nl, int index)

@@ -77,6 +77,15 @@ int link_add_bridge(struct link_nl *nl, const char *name,
 int link_change(struct link_nl *nl, int index,
 		const struct link_want *want) must_check;
 
+/**
+ * link_quiet() - Keep an interface from giving itself an IPv6 address, before
+ * it is brought up.
+ *
+ * All vifs have the same hardware address: with addresses made of it they would
+ * clash on their bridge, and speak into it. Nothing to do without IPv6.
+ */
+void link_quiet(struct link_nl *nl, int index);
+
 /** link_del() - Remove an interface. */
 int link_del(struct link_nl *nl, int index) must_check;
 

@@ -287,6 +287,7 @@ static int wire_tap(struct setup *s)
 	ret = link_get(s->nl, s->link->name, &info);
 	if (!ret) {
 		s->index = info.index;
+		link_quiet(s->nl, s->index);
 		ret = link_change(s->nl, s->index, &want);
 	}
 	if (!ret)

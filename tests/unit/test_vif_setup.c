@@ -21,6 +21,7 @@
 #include "dom0-backend/dhcp.h"
 #include "dom0-backend/link_nl.h"
 #include "dom0-backend/nat.h"
+#include "dom0-backend/tap.h"
 #include "tests/lib/netns.h"
 
 #define MAC_A "00:16:3e:00:00:0a"
@@ -85,6 +86,21 @@ static bool is_up(const char *name)
 	return ifr.ifr_flags & IFF_UP;
 }
 
+/* Whether the interface has an IPv6 address. */
+static bool has_ipv6(const char *name)
+{
+	FILE *f = fopen("/proc/net/if_inet6", "re");
+	char line[128], last[32];
+	bool found = false;
+
+	while (f && fgets(line, sizeof(line), f))
+		found |= sscanf(line, "%*s %*s %*s %*s %*s %31s", last) == 1 &&
+			 !strcmp(last, name);
+	if (f)
+		fclose(f);
+	return found;
+}
+
 static bool has_table(const char *name)
 {
 	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
@@ -135,6 +151,9 @@ Test(vif_setup, joins_a_bridge)
 	cr_expect_eq(get("vif3.0").mtu, 4000);
 	cr_expect_eq(get("br0").mtu, 4000);
 	cr_expect(is_up("vif3.0"));
+	cr_assert_eq(tap_carrier(l.fd[0], true), 0);
+	usleep(100000);
+	cr_expect_not(has_ipv6("vif3.0"));
 	for (int i = 0; i < 2; i++) {
 		cr_expect(fcntl(l.fd[i], F_GETFD) & FD_CLOEXEC);
 		cr_expect(fcntl(l.fd[i], F_GETFL) & O_NONBLOCK);
