@@ -38,8 +38,13 @@ int conlog_open(const char *path)
 		return fd;
 	snprintf(log_path, sizeof(log_path), "%s", path);
 	log_fd = fd;
-	log_to_fd(fd);
 	return 0;
+}
+
+void conlog_use(void)
+{
+	if (log_fd >= 0)
+		log_to_fd(log_fd);
 }
 
 void conlog_rotate(void)
@@ -51,11 +56,12 @@ void conlog_rotate(void)
 	if (log_fd < 0 || fstat(log_fd, &st) < 0 || st.st_size < CONLOG_MAX)
 		return;
 	snprintf(old, sizeof(old), "%s.1", log_path);
-	if (rename(log_path, old) < 0)
+	fd = rename(log_path, old) < 0 ? -errno : open_log(log_path);
+	if (fd < 0) {
+		/* The directory is not ours: forget what is old instead. */
+		(void)!ftruncate(log_fd, 0);
 		return;
-	fd = open_log(log_path);
-	if (fd < 0)
-		return;
+	}
 	/* The descriptor's number stays: other threads may be writing to it. */
 	dup3(fd, log_fd, O_CLOEXEC);
 	close(fd);
@@ -85,7 +91,8 @@ void conlog_flush(struct conlog *c)
 	if (!c->len)
 		return;
 	fill(c);
-	if (cost > c->tokens) {
+	/* Once dry, wait for a second's worth: not one line now and then. */
+	if (c->tokens < (c->lost ? CONLOG_RATE : cost)) {
 		c->lost += c->len;
 		c->len = 0;
 		return;

@@ -37,12 +37,15 @@ void conlog_put(struct conlog *c, const void *buf, size_t len);
 void conlog_flush(struct conlog *c);
 
 /**
- * conlog_open() - Send this process's log to a file.
+ * conlog_open() - Open the file for this process's log, not used yet.
  * @path: Appended to; mode 0600.
  *
  * Return: 0 or -errno.
  */
 int conlog_open(const char *path) must_check;
+
+/** conlog_use() - Send messages there from now on, if it was opened. */
+void conlog_use(void);
 
 /** conlog_rotate() - Call now and then: renames a log that is too large. */
 void conlog_rotate(void);

@@ -92,11 +92,15 @@ int evtchn_init(struct vm *vm)
 
 void evtchn_fini(struct vm *vm)
 {
-	if (!vm->evtchn.port)
-		return;
-	evtchn_reset(vm);
-	free(vm->evtchn.port);
-	vm->evtchn.port = NULL;
+	struct evtchn *e = &vm->evtchn;
+
+	/* What the engine knows of them ends with the VM. */
+	for (uint32_t i = 1; i < e->top; i++) {
+		fd_close(&e->port[i].kick);
+		fd_close(&e->port[i].call);
+	}
+	free(e->port);
+	*e = (struct evtchn){ .port = NULL };
 }
 
 int evtchn_alloc_unbound(struct vm *vm, uint16_t remote, uint32_t *port)
@@ -139,7 +143,11 @@ int evtchn_bind_interdomain(struct vm *vm, uint16_t remote, uint32_t peer,
 	p->peer = peer;
 	q->type = EVTCHNSTAT_interdomain;
 	q->peer = *port;
-	return vm->engine->raise(vm, *port, vcpu);
+	/* Bound it is; an event for good measure, as Xen does. */
+	if (vm->engine->raise(vm, *port, vcpu))
+		log_limited(&vm->limit, LOG_LVL_WARN,
+			    "port %u: no event at its binding", *port);
+	return 0;
 }
 
 /* The port of a VIRQ, or 0. */
@@ -226,11 +234,18 @@ int evtchn_bind_vcpu(struct vm *vm, uint32_t port, uint32_t vcpu)
 	return 0;
 }
 
+/* A reset has undone all sends at once: each alone waits for every vCPU. */
+static void stop_sends(struct vm *vm, uint32_t port)
+{
+	if (!vm->evtchn.resetting)
+		vm->engine->send_none(vm, port);
+}
+
 /* Take an interdomain port away from its client, down to unbound. */
 static void detach(struct vm *vm, uint32_t port, struct evtchn_port *p)
 {
 	vm->engine->irq_detach(vm, port, p->call);
-	vm->engine->send_none(vm, port);
+	stop_sends(vm, port);
 	fd_close(&p->kick);
 	fd_close(&p->call);
 	p->owner = NULL;
@@ -249,15 +264,15 @@ static void close_port(struct vm *vm, uint32_t port, struct evtchn_port *p)
 				    "vcpu %u: its timer stays", p->vcpu);
 		break;
 	case EVTCHNSTAT_ipi:
-		vm->engine->send_none(vm, port);
+		stop_sends(vm, port);
 		break;
 	case EVTCHNSTAT_interdomain:
 		if (p->call >= 0) {
 			detach(vm, port, p);
 			break;
 		}
-		vm->engine->send_none(vm, port);
-		vm->engine->send_none(vm, p->peer);
+		stop_sends(vm, port);
+		stop_sends(vm, p->peer);
 		q = &vm->evtchn.port[p->peer];
 		q->type = EVTCHNSTAT_unbound;
 		q->peer = 0;
@@ -285,10 +300,13 @@ void evtchn_reset(struct vm *vm)
 {
 	struct evtchn *e = &vm->evtchn;
 
+	vm->engine->send_none_all(vm);
+	e->resetting = true;
 	for (uint32_t i = 1; i < e->top; i++) {
 		if (e->port[i].type != EVTCHNSTAT_closed)
 			close_port(vm, i, &e->port[i]);
 	}
+	e->resetting = false;
 	e->top = 0;
 }
 

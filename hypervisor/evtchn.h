@@ -35,12 +35,13 @@ struct evtchn_port {
 struct evtchn {
 	struct evtchn_port *port;
 	uint32_t top;
+	bool resetting;
 };
 
 /** evtchn_init() - Empty table with the store's and the console's port. */
 int evtchn_init(struct vm *vm) must_check;
 
-/** evtchn_fini() - Close all ports; a half-made table is fine. */
+/** evtchn_fini() - The VM ends; a half-made table is fine. */
 void evtchn_fini(struct vm *vm);
 
 /**

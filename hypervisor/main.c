@@ -13,7 +13,6 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -25,6 +24,7 @@
 #include "hypervisor/conlog.h"
 #include "hypervisor/domctl.h"
 #include "hypervisor/layout.h"
+#include "hypervisor/sandbox.h"
 #include "hypervisor/vcpu.h"
 #include "hypervisor/vm.h"
 
@@ -194,18 +194,6 @@ static int lock_domid(unsigned int domid)
 	return fd;
 }
 
-/* Two descriptors for each event channel may be more than the usual 1024. */
-static void raise_limits(void)
-{
-	struct rlimit rl;
-
-	if (getrlimit(RLIMIT_NOFILE, &rl) < 0)
-		return;
-	rl.rlim_cur = rl.rlim_max;
-	/* With the old limit fewer channels can be bound, no more. */
-	(void)setrlimit(RLIMIT_NOFILE, &rl);
-}
-
 static int make_signals(void)
 {
 	sigset_t set;
@@ -253,12 +241,6 @@ static int load(struct vm *vm, struct why *why)
 	if (ret)
 		return why_set(why, ret, "vcpu 0: registers: %s",
 			       strerror(-ret));
-	for (unsigned int i = 0; i < vm->nvcpus; i++) {
-		ret = vcpu_start(&vm->vcpus[i]);
-		if (ret)
-			return why_set(why, ret, "vcpu %u: thread: %s", i,
-				       strerror(-ret));
-	}
 	return 0;
 }
 
@@ -274,26 +256,50 @@ static int listen_to_clients(struct vm *vm, struct domctl **ctl,
 	return 0;
 }
 
+/* Give up all rights and let the vCPUs wait for DOM_UNPAUSE. */
+static int start(struct vm *vm, struct why *why)
+{
+	int ret;
+
+	ret = sandbox_enter();
+	if (ret)
+		return why_set(why, ret, "capabilities: %s", strerror(-ret));
+	for (unsigned int i = 0; i < vm->nvcpus; i++) {
+		ret = vcpu_start(&vm->vcpus[i]);
+		if (ret)
+			return why_set(why, ret, "vcpu %u: thread: %s", i,
+				       strerror(-ret));
+	}
+	return 0;
+}
+
+static int open_log(const struct vm_config *cfg, struct why *why)
+{
+	int ret = cfg->log ? conlog_open(cfg->log) : 0;
+
+	if (ret)
+		return why_set(why, ret, "--log %s: %s", cfg->log,
+			       strerror(-ret));
+	return 0;
+}
+
 /* Leave the terminal; from here on messages go to the log. */
-static int detach(struct vm_config *cfg, struct why *why)
+static int detach(const struct vm_config *cfg, struct why *why)
 {
 	char prefix[32];
-	int fd, ret;
+	int fd;
 
 	snprintf(prefix, sizeof(prefix), "hypervisor dom%u", cfg->domid);
 	log_init(prefix, LOG_LVL_INFO);
 	if (!cfg->log)
 		return 0;
-	ret = conlog_open(cfg->log);
-	if (ret)
-		return why_set(why, ret, "--log %s: %s", cfg->log,
-			       strerror(-ret));
 	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return why_set(why, -errno, "/dev/null: %s", strerror(errno));
 	for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
 		dup2(fd, i);
 	close(fd);
+	conlog_use();
 	return 0;
 }
 
@@ -346,13 +352,17 @@ int main(int argc, char **argv)
 	paths_init();
 	parse_options(&cfg, argc, argv);
 	lock = lock_domid(cfg.domid);
-	raise_limits();
+	fd_raise_limit();
 	signals = make_signals();
 	ret = vm_new(&vm, &cfg, &why);
 	if (!ret)
 		ret = load(vm, &why);
 	if (!ret)
 		ret = listen_to_clients(vm, &ctl, &why);
+	if (!ret)
+		ret = open_log(&cfg, &why);
+	if (!ret)
+		ret = start(vm, &why);
 	if (!ret)
 		ret = detach(&cfg, &why);
 	if (!ret) {

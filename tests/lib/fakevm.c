@@ -88,6 +88,14 @@ static void fake_send_none(struct vm *vm, uint32_t port)
 	of(vm)->send_port[port] = 0;
 }
 
+static void fake_send_none_all(struct vm *vm)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(of(vm)->send_port); i++) {
+		of(vm)->send_fd[i] = -1;
+		of(vm)->send_port[i] = 0;
+	}
+}
+
 static int fake_irq_attach(struct vm *vm, uint32_t port, unsigned int vcpu,
 			   int fd)
 {
@@ -185,6 +193,7 @@ static const struct engine engine_fake = {
 	.send_to_port = fake_send_to_port,
 	.send_move = fake_send_move,
 	.send_none = fake_send_none,
+	.send_none_all = fake_send_none_all,
 	.irq_attach = fake_irq_attach,
 	.irq_detach = fake_irq_detach,
 	.irq_move = fake_irq_move,
@@ -249,10 +258,11 @@ void fakevm_free(struct fakevm *f)
 {
 	struct vm *vm = &f->vm;
 
-	evtchn_fini(vm);
+	evtchn_reset(vm);
 	for (unsigned int i = 0; i < EVTCHN_PORTS; i++)
 		assert(f->send_fd[i] == -1 && f->irq_fd[i] == -1 &&
 		       !f->send_port[i]);
+	evtchn_fini(vm);
 	gnttab_fini(vm);
 	memory_fini(vm);
 	guestmem_free(vm->mem);
