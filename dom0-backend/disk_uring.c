@@ -229,8 +229,7 @@ static void disarm_kick(struct disk_queue *q)
 	io_uring_prep_cancel(get_sqe(q), q, 0);
 	while (q->armed) {
 		ret = io_uring_submit_and_wait(&q->ring, 1);
-		if (ret < 0 && ret != -EINTR && ret != -EAGAIN &&
-		    ret != -EBUSY)
+		if (ret < 0 && ret != -EINTR && ret != -EAGAIN && ret != -EBUSY)
 			break; /* it will not get better */
 		while (io_uring_peek_cqe(&q->ring, &cqe) == 0) {
 			if (io_uring_cqe_get_data(cqe) == q)
