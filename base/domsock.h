@@ -202,6 +202,9 @@ int dom_connect(struct dom **out, unsigned int domid, enum dom_role role,
  */
 int dom_adopt(struct dom **out, int fd) must_check;
 
+/* For dom_set_timeout(): far more than an answer takes, where all is well. */
+#define DOM_ANSWER_MS 5000
+
 /**
  * dom_set_timeout() - Limit how long this process waits for an answer.
  * @ms: For each call, dom_connect() included, which then returns -ETIMEDOUT; -1

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 void fd_close(int *fd)
@@ -69,6 +70,16 @@ int fd_memfd(const char *name, uint64_t size)
 		return ret;
 	}
 	return fd;
+}
+
+void fd_raise_limit(void)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
+		return;
+	lim.rlim_cur = lim.rlim_max;
+	(void)!setrlimit(RLIMIT_NOFILE, &lim);
 }
 
 void fd_ready(int *fd)

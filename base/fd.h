@@ -36,6 +36,14 @@ int fd_cloexec(int fd, bool on) must_check;
 int fd_memfd(const char *name, uint64_t size) must_check;
 
 /**
+ * fd_raise_limit() - Allow as many descriptors as the host does.
+ *
+ * For the main files of whatever holds some for each domain, device or event
+ * channel: the usual 1024 are few.  Where it fails the old limit stays.
+ */
+void fd_raise_limit(void);
+
+/**
  * fd_ready() - Tell the process that started us that we are serving.
  * @fd: From --ready-fd; written one byte and closed; -1 does nothing.
  */

@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <linux/capability.h>
 
 #include <event2/event.h>
 
+#include "base/domsock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/paths.h"
@@ -80,17 +80,6 @@ static void parse(int argc, char **argv, struct options *o)
 	}
 	if (optind < argc)
 		die("%s: no such argument; see sv-console(8)", argv[optind]);
-}
-
-/* A console takes five descriptors: allow as many as the host does. */
-static void raise_fd_limit(void)
-{
-	struct rlimit lim;
-
-	if (getrlimit(RLIMIT_NOFILE, &lim))
-		return;
-	lim.rlim_cur = lim.rlim_max;
-	(void)!setrlimit(RLIMIT_NOFILE, &lim);
 }
 
 /*
@@ -161,7 +150,8 @@ int main(int argc, char **argv)
 	parse(argc, argv, &o);
 	log_init("console", o.level);
 	paths_init();
-	raise_fd_limit();
+	fd_raise_limit();
+	dom_set_timeout(DOM_ANSWER_MS);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a limit on file size is a full disk */
 

@@ -143,8 +143,14 @@ static void on_domain(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	while ((ret = dom_event(dev->dom, &msg)) > 0)
 		continue;
-	if (ret < 0)
+	if (ret == -EPIPE) {
 		device_domain_gone(dev);
+	} else if (ret < 0) {
+		/* As after a call that got no answer in time: begin again. */
+		log_err("the domain's socket: %s", strerror(-ret));
+		dev->status = 1;
+		stop(dev);
+	}
 }
 
 void device_domain_gone(struct device *dev)
@@ -329,6 +335,8 @@ int device_main(int argc, char **argv, const struct device_ops *ops, void *priv)
 	log_init(ops->program, LOG_LVL_INFO);
 	signal(SIGPIPE, SIG_IGN);
 	paths_init();
+	fd_raise_limit();
+	dom_set_timeout(DOM_ANSWER_MS);
 	parse(&dev, argc, argv);
 	set_up(&dev);
 	ret = ops->init(&dev);
@@ -339,5 +347,5 @@ int device_main(int argc, char **argv, const struct device_ops *ops, void *priv)
 	else
 		event_base_dispatch(dev.base);
 	tear_down(&dev);
-	return ret ? 1 : 0;
+	return ret ? 1 : dev.status;
 }

@@ -85,7 +85,8 @@ struct device {
  * --dom-fd FD (connection to the domain on which HELLO was said).  The process follows the frontend's state
  * through any number of connections.  It ends with status 0 when the toolstack
  * has detached the device, when the backend's directory is gone or when the
- * domain is gone; 1 after a bad option or a failed @init.
+ * domain is gone; 1 after a bad option or a failed @init, or when the domain's
+ * socket is of no use any more.
  */
 int device_main(int argc, char **argv, const struct device_ops *ops,
 		void *priv);

@@ -12,6 +12,7 @@
 
 #include <event2/event.h>
 
+#include "base/domsock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/paths.h"
@@ -226,6 +227,8 @@ int main(int argc, char **argv)
 	log_init("backend", LOG_LVL_INFO);
 	parse(argc, argv, &ready_fd, &console);
 	paths_init();
+	fd_raise_limit();
+	dom_set_timeout(DOM_ANSWER_MS);
 	signal(SIGPIPE, SIG_IGN);
 	be_the_only_one();
 	set_up(&p);

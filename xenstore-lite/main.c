@@ -160,6 +160,7 @@ int main(int argc, char **argv)
 	log_init("xenstored", LOG_LVL_INFO);
 	parse_options(argc, argv, &opt);
 	paths_init();
+	fd_raise_limit();
 	if (!opt.socket)
 		opt.socket = paths_store();
 	signal(SIGPIPE, SIG_IGN);
