@@ -51,6 +51,9 @@ struct engine {
 	/** @send_none: Undo the first two; sends become hypercalls. */
 	void (*send_none)(struct vm *vm, uint32_t port);
 
+	/** @send_none_all: The same for every port, in one go. */
+	void (*send_none_all)(struct vm *vm);
+
 	/** @irq_attach: Let writes to an eventfd raise @port on @vcpu. */
 	int (*irq_attach)(struct vm *vm, uint32_t port, unsigned int vcpu,
 			  int fd);

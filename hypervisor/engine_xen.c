@@ -78,8 +78,21 @@ static void xen_send_none(struct vm *vm, uint32_t port)
 
 	attr.u.evtchn.send_port = port;
 	attr.u.evtchn.flags = KVM_XEN_EVTCHN_DEASSIGN;
+	vm_out_of_poll(vm);
 	if (set_attr(vm, &attr))
-		log_warn("port %u: KVM does not forget it", port);
+		log_limited(&vm->limit, LOG_LVL_WARN,
+			    "port %u: KVM does not forget it", port);
+}
+
+static void xen_send_none_all(struct vm *vm)
+{
+	struct kvm_xen_hvm_attr attr = { .type = KVM_XEN_ATTR_TYPE_EVTCHN };
+
+	attr.u.evtchn.flags = KVM_XEN_EVTCHN_RESET;
+	vm_out_of_poll(vm);
+	if (set_attr(vm, &attr))
+		log_limited(&vm->limit, LOG_LVL_WARN,
+			    "KVM does not forget the event channels");
 }
 
 static int xen_send_to_fd(struct vm *vm, uint32_t port, int fd)
@@ -360,6 +373,7 @@ const struct engine engine_xen = {
 	.send_to_port = xen_send_to_port,
 	.send_move = xen_send_move,
 	.send_none = xen_send_none,
+	.send_none_all = xen_send_none_all,
 	.irq_attach = xen_irq_attach,
 	.irq_detach = xen_irq_detach,
 	.irq_move = xen_irq_move,

@@ -175,6 +175,12 @@ static void free_page(struct vm_page *p)
 	fd_close(&p->fd);
 }
 
+void vm_out_of_poll(struct vm *vm)
+{
+	for (unsigned int i = 0; i < vm->nvcpus; i++)
+		vcpu_kick(&vm->vcpus[i]);
+}
+
 int vm_slot(struct vm *vm, unsigned int slot, gpa_t gpa, void *host,
 	    uint64_t size)
 {
@@ -185,6 +191,7 @@ int vm_slot(struct vm *vm, unsigned int slot, gpa_t gpa, void *host,
 		.userspace_addr = (uintptr_t)host,
 	};
 
+	vm_out_of_poll(vm);
 	return ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &r) < 0 ? -errno : 0;
 }
 

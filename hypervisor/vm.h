@@ -126,6 +126,16 @@ int vm_new(struct vm **out, const struct vm_config *cfg,
 void vm_free(struct vm *vm);
 
 /**
+ * vm_out_of_poll() - Have every vCPU leave KVM, to its gate.
+ *
+ * KVM's in-kernel SCHEDOP_poll sleeps inside an SRCU read section that changes
+ * of memory slots and event channels wait for: a vCPU polling for ever would
+ * hold them up for ever.  Call with vm->lock held, just before such a change;
+ * the gate needs the lock, so nobody polls until it is given back.
+ */
+void vm_out_of_poll(struct vm *vm);
+
+/**
  * vm_slot() - Set a KVM memory slot, for engines; see struct engine.
  *
  * Return: 0 or -errno.

@@ -94,6 +94,26 @@ static int listen_at(const char *path)
 	return ret;
 }
 
+static struct event *accept_ev, *retry_ev;
+
+/* Short of descriptors: whoever waits is served when some may be free again. */
+static void accept_later(void)
+{
+	const struct timeval pause = { .tv_sec = 1 };
+
+	if (event_del(accept_ev) || event_add(retry_ev, &pause))
+		log_err("no clients are accepted any more");
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (event_add(accept_ev, NULL))
+		log_err("no clients are accepted any more");
+}
+
 static void on_connect(evutil_socket_t fd, short what, void *arg)
 {
 	static struct log_limit limit;
@@ -103,10 +123,10 @@ static void on_connect(evutil_socket_t fd, short what, void *arg)
 	(void)arg;
 	client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (client < 0) {
-		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-			log_limited(&limit, LOG_LVL_WARN,
-				    "cannot accept a client: %s",
-				    strerror(errno));
+		if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+			return;
+		log_limited(&limit, LOG_LVL_WARN, "cannot accept a client: %m");
+		accept_later();
 		return;
 	}
 	if (!sock_peer_trusted(client)) {
@@ -151,7 +171,7 @@ static void serve(struct event_base *base)
 
 int main(int argc, char **argv)
 {
-	struct event *accept_ev, *term, *intr;
+	struct event *term, *intr;
 	struct event_base *base;
 	struct options opt;
 	struct tree live;
@@ -177,7 +197,8 @@ int main(int argc, char **argv)
 	accept_ev = event_new(base, fd, EV_READ | EV_PERSIST, on_connect, NULL);
 	term = evsignal_new(base, SIGTERM, on_signal, NULL);
 	intr = evsignal_new(base, SIGINT, on_signal, NULL);
-	if (!accept_ev || !term || !intr || event_add(accept_ev, NULL) ||
+	retry_ev = evtimer_new(base, on_retry, NULL);
+	if (!accept_ev || !retry_ev || !term || !intr || event_add(accept_ev, NULL) ||
 	    event_add(term, NULL) || event_add(intr, NULL))
 		die("out of memory");
 	fd_ready(&opt.ready_fd);
@@ -187,6 +208,7 @@ int main(int argc, char **argv)
 	unlink(opt.socket);
 	domain_free_all();
 	event_free(accept_ev);
+	event_free(retry_ev);
 	event_free(term);
 	event_free(intr);
 	close(fd);

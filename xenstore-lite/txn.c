@@ -66,6 +66,7 @@ void txn_free(struct txn *t)
 	htab_del(&txns, &t->link);
 	TAILQ_REMOVE(&t->conn->txns, t, entry);
 	t->conn->account->transactions--;
+	t->conn->account->memory -= t->memory;
 	free(t);
 }
 
@@ -93,14 +94,31 @@ static struct txn_entry *entry_find(const struct txn *t, const char *path,
 	return NULL;
 }
 
+/* What a transaction keeps counts as its client's, until it ends. */
+static int charge(struct txn *t, size_t bytes)
+{
+	struct account *a = t->conn->account;
+
+	if (!t->conn->who.privileged &&
+	    account_over(QUOTA_MEMORY, a->memory, bytes))
+		return -ENOSPC;
+	a->memory += bytes;
+	t->memory += bytes;
+	return 0;
+}
+
 static int entry_new(struct txn *t, const char *path, size_t len, uint64_t hash,
 		     struct txn_entry **out)
 {
 	struct txn_entry *e;
+	int ret;
 
 	if (!t->conn->who.privileged &&
 	    account_over(QUOTA_TXN_NODES, t->nentries, 1))
 		return -ENOSPC;
+	ret = charge(t, sizeof(*e) + len + 1);
+	if (ret)
+		return ret;
 	if (htab_reserve(&t->paths))
 		return -ENOMEM;
 	e = calloc(1, sizeof(*e) + len + 1);
@@ -155,8 +173,12 @@ static int touch_parent(struct txn *t, const char *path, size_t len)
 static int absorb_one(struct txn *t, const struct change *c)
 {
 	unsigned int flags = TXN_EXIST | (c->fire ? TXN_FIRE : 0);
-	int ret = 0;
+	int ret = charge(t, sizeof(struct node) + c->len + c->value_len);
 
+	if (ret) {
+		t->error = ret;
+		return ret;
+	}
 	switch (c->kind) {
 	case CHANGE_CREATED:
 		ret = touch_parent(t, c->path, c->len);

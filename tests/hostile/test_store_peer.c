@@ -779,3 +779,29 @@ Test(store_peer, memory_quota)
 	cr_expect_eq(bed_write(g, 0, "data/again", ""), 3);
 	quotas[QUOTA_NODES].limit = 1000;
 }
+
+/* What open transactions keep counts too, and no more once they have ended. */
+Test(store_peer, memory_quota_in_transactions)
+{
+	uint64_t before = g->conn->account->memory;
+	char text[2001], path[32];
+	uint32_t t[10];
+	int ret = 0;
+
+	memset(text, 'v', 2000);
+	text[2000] = '\0';
+	for (int n = 0; n < 10; n++) {
+		t[n] = bed_start(g);
+		for (int i = 0; i < 500; i++) {
+			snprintf(path, sizeof(path), "data/n%d", i);
+			if (bed_write(g, t[n], path, text) < 0)
+				ret = -ENOSPC;
+			cr_assert_leq(g->conn->account->memory,
+				      quotas[QUOTA_MEMORY].limit + 4096);
+		}
+	}
+	cr_expect_eq(ret, -ENOSPC);
+	for (int n = 0; n < 10; n++)
+		bed_end(g, t[n], false);
+	cr_expect_eq(g->conn->account->memory, before);
+}
