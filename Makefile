@@ -153,7 +153,7 @@ endif
 define library
 $(out)/libsv$(1).a: $$($(1)_src:%.c=$(out)/%.o)
 	@echo "  AR    $$@"
-	$$(q)rm -f $$@ && ar rcs $$@ $$^
+	$$(q)rm -f $$@.new && ar rcs $$@.new $$^ && mv $$@.new $$@
 all_src += $$($(1)_src)
 endef
 all_src := $(main_src)
@@ -182,6 +182,9 @@ $(stresses): %: %.o $(test_archives)
 	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $< -Wl,--start-group $(test_archives) \
 		-Wl,--end-group $(test_sys)
 
+# It decides which allocation of the store fails.
+$(out)/tests/unit/test_store_nomem: override LDFLAGS += \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 # It starts the store that was built with it.
 $(out)/tests/stress/store_stress: | $(out)/bin/sv-xenstored
 
