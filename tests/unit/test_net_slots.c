@@ -558,7 +558,7 @@ static void expect_rx(const struct virtio_net_hdr *v, size_t len)
 		r = net_rx_rsp(v, len, i, (uint16_t)(i + 500));
 		cr_assert_eq(r.rsp.id, i + 500);
 		cr_assert_gt(r.rsp.status, 0);
-		cr_assert_leq(r.rsp.status, SV_PAGE_SIZE);
+		cr_assert_leq(r.rsp.status, (int)SV_PAGE_SIZE);
 		cr_assert_eq(r.rsp.offset, 0);
 		cr_assert_eq(!!(r.rsp.flags & NETRXF_extra_info), gso && !i);
 		more = r.rsp.flags & NETRXF_more_data;
