@@ -32,8 +32,23 @@ void bed_init(void)
 	checker = bed_dom0();
 }
 
+/* The accounts outlive the tree: empty it, so that another bed can follow. */
+static void remove_all(void)
+{
+	char names[XENSTORE_PAYLOAD_MAX + 1], path[XENSTORE_PAYLOAD_MAX + 2];
+	int len = bed_str(checker, XS_DIRECTORY, 0, "/", NULL);
+
+	assert(len >= 0);
+	memcpy(names, checker->reply, (size_t)len);
+	for (char *s = names; s < names + len; s += strlen(s) + 1) {
+		snprintf(path, sizeof(path), "/%s", s);
+		assert(bed_str(checker, XS_RM, 0, path, NULL) == 3);
+	}
+}
+
 void bed_fini(void)
 {
+	remove_all();
 	bed_close(checker);
 	domain_free_all();
 	tree_fini(&bed_tree);
