@@ -146,11 +146,13 @@ void blkback_stop(struct blk_queue *q);
  * struct blkback - One block device.
  * @disk_fd: *Owned*, from --disk-fd.
  * @info:    VDISK_* bits of xen/io/blkif.h.
+ * @abi:     Of this connection.
  */
 struct blkback {
 	int disk_fd;
 	struct disk disk;
 	unsigned int info;
+	enum blk_abi abi;
 	unsigned int max_queues;
 	unsigned int nqueues;
 	struct blk_queue *queue[BLK_MAX_QUEUES];

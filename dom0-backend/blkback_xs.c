@@ -122,53 +122,27 @@ static int keys(struct device *dev, enum xb_state state)
 	return state == XB_CONNECTED ? sizes(dev) : 0;
 }
 
-/* Why a frontend's key cannot be used. */
-static int bad_key(struct device *dev, const char *path, const char *want,
-		   int ret)
-{
-	log_limited(&dev->limit, LOG_LVL_WARN, "%s: %s; must be %s", path,
-		    strerror(-ret), want);
-	return ret;
-}
-
 static int read_protocol(struct device *dev, enum blk_abi *abi)
 {
-	char path[256];
-	char *text;
+	char *text = NULL;
 	int ret;
 
 	*abi = BLK_ABI_X86_64;
-	snprintf(path, sizeof(path), "%s/protocol", dev->fe);
-	ret = store_read(dev->store, &text, "%s", path);
+	ret = store_read(dev->store, &text, "%s/protocol", dev->fe);
 	if (ret == -ENOENT)
 		return 0;
-	if (ret)
-		return bad_key(dev, path, "x86_64-abi or x86_32-abi", ret);
-	ret = -EINVAL;
-	for (unsigned int i = 0; i < BLK_NABI; i++) {
-		if (!strcmp(text, blk_layouts[i].protocol)) {
-			*abi = (enum blk_abi)i;
-			ret = 0;
-		}
+	for (unsigned int i = 0; i < BLK_NABI && text; i++) {
+		ret = -EINVAL;
+		if (strcmp(text, blk_layouts[i].protocol) != 0)
+			continue;
+		*abi = (enum blk_abi)i;
+		ret = 0;
+		break;
 	}
 	free(text);
 	if (ret)
-		return bad_key(dev, path, "x86_64-abi or x86_32-abi", ret);
-	return 0;
-}
-
-static int read_u32(struct device *dev, const char *dir, const char *name,
-		    uint32_t *out)
-{
-	char path[256];
-	uint64_t v;
-	int ret;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	ret = store_read_u64(dev->store, UINT32_MAX, &v, "%s", path);
-	if (ret)
-		return bad_key(dev, path, "a 32-bit number", ret);
-	*out = (uint32_t)v;
+		return device_bad_key(dev, dev->fe, "protocol",
+				      "x86_64-abi or x86_32-abi", ret);
 	return 0;
 }
 
@@ -183,18 +157,19 @@ static int read_ring(struct device *dev, const char *dir, struct blk_ring *ring)
 	ret = store_read_u64(dev->store, BLK_MAX_ORDER, &order,
 			     "%s/ring-page-order", dir);
 	if (ret && ret != -ENOENT)
-		return bad_key(dev, dir, "with ring-page-order 0 to 4", ret);
+		return device_bad_key(dev, dir, "ring-page-order", "0 to 4",
+				      ret);
 	plain = ret == -ENOENT ||
 		(order == 0 && store_exists(dev->store, "%s/ring-ref", dir));
 	ring->npages = ret ? 1 : 1u << order;
 	for (unsigned int i = 0; i < ring->npages; i++) {
 		snprintf(name, sizeof(name), "ring-ref%u", i);
-		ret = read_u32(dev, dir, plain ? "ring-ref" : name,
-			       &ring->gref[i]);
+		ret = device_read_u32(dev, dir, plain ? "ring-ref" : name,
+				      &ring->gref[i]);
 		if (ret)
 			return ret;
 	}
-	return read_u32(dev, dir, "event-channel", &ring->port);
+	return device_read_u32(dev, dir, "event-channel", &ring->port);
 }
 
 static void disconnect(struct device *dev)
@@ -205,10 +180,10 @@ static void disconnect(struct device *dev)
 		blkback_stop(b->queue[--b->nqueues]);
 }
 
-static int start_queue(struct device *dev, const char *dir, enum blk_abi abi)
+static int start_queue(struct device *dev, const char *dir)
 {
 	struct blkback *b = dev->priv;
-	struct blk_ring ring = { .abi = abi };
+	struct blk_ring ring = { .abi = b->abi };
 	int ret = read_ring(dev, dir, &ring);
 
 	if (ret)
@@ -225,36 +200,24 @@ static int start_queue(struct device *dev, const char *dir, enum blk_abi abi)
 	return 0;
 }
 
-/* A single queue's keys lie in the device's directory, others in queue-N. */
 static int connect(struct device *dev)
 {
 	struct blkback *b = dev->priv;
-	char dir[sizeof(dev->fe) + 16];
-	enum blk_abi abi;
-	uint64_t n;
-	int ret = read_protocol(dev, &abi);
+	unsigned int n;
+	int ret = read_protocol(dev, &b->abi);
 
+	if (!ret)
+		ret = device_nqueues(dev, b->max_queues, &n);
 	if (ret)
 		return ret;
-	ret = store_read_opt(dev->store, 1, b->max_queues, &n,
-			     "%s/multi-queue-num-queues", dev->fe);
-	if (ret || n == 0)
-		return bad_key(dev, dev->fe,
-			       "with multi-queue-num-queues from 1 to our "
-			       "multi-queue-max-queues",
-			       ret ? ret : -ERANGE);
-	for (unsigned int i = 0; i < n; i++) {
-		snprintf(dir, sizeof(dir), n == 1 ? "%s" : "%s/queue-%u",
-			 dev->fe, i);
-		ret = start_queue(dev, dir, abi);
-		if (ret) {
-			disconnect(dev);
-			return ret;
-		}
+	ret = device_start_queues(dev, n, start_queue);
+	if (ret) {
+		disconnect(dev);
+		return ret;
 	}
 	log_limited(&dev->limit, LOG_LVL_INFO,
 		    "serving %u queue(s), %s, %llu sectors%s", b->nqueues,
-		    blk_layouts[abi].protocol,
+		    blk_layouts[b->abi].protocol,
 		    (unsigned long long)b->disk.sectors,
 		    b->disk.readonly ? ", read-only" : "");
 	return 0;

@@ -159,6 +159,59 @@ void device_domain_gone(struct device *dev)
 	stop(dev);
 }
 
+int device_bad_key(struct device *dev, const char *dir, const char *name,
+		   const char *want, int ret)
+{
+	log_limited(&dev->limit, LOG_LVL_WARN, "%s/%s: %s; must be %s", dir,
+		    name, strerror(-ret), want);
+	return ret;
+}
+
+int device_read_u32(struct device *dev, const char *dir, const char *name,
+		    uint32_t *out)
+{
+	uint64_t v;
+	int ret;
+
+	ret = store_read_u64(dev->store, UINT32_MAX, &v, "%s/%s", dir, name);
+	if (ret)
+		return device_bad_key(dev, dir, name, "a 32-bit number", ret);
+	*out = (uint32_t)v;
+	return 0;
+}
+
+int device_nqueues(struct device *dev, unsigned int max, unsigned int *out)
+{
+	static const char key[] = "multi-queue-num-queues";
+	uint64_t n;
+	int ret;
+
+	ret = store_read_opt(dev->store, 1, max, &n, "%s/%s", dev->fe, key);
+	if (!ret && !n)
+		ret = -ERANGE;
+	if (ret)
+		return device_bad_key(dev, dev->fe, key,
+				      "from 1 to our multi-queue-max-queues",
+				      ret);
+	*out = (unsigned int)n;
+	return 0;
+}
+
+/* A single queue's keys lie in the device's directory, others in queue-N. */
+int device_start_queues(struct device *dev, unsigned int n,
+			int (*start)(struct device *dev, const char *dir))
+{
+	char dir[sizeof(dev->fe) + 24];
+	int ret = 0;
+
+	for (unsigned int i = 0; i < n && !ret; i++) {
+		snprintf(dir, sizeof(dir), n == 1 ? "%s" : "%s/queue-%u",
+			 dev->fe, i);
+		ret = start(dev, dir);
+	}
+	return ret;
+}
+
 void device_fail(struct device *dev, const char *why)
 {
 	const char *none = NULL;

@@ -101,6 +101,44 @@ int device_main(int argc, char **argv, const struct device_ops *ops,
  */
 void device_fail(struct device *dev, const char *why);
 
+/**
+ * device_bad_key() - Tell, within limits, why a frontend's key cannot be used.
+ * @want: What it must be.
+ * @ret:  -errno of reading or judging it.
+ *
+ * Return: @ret.
+ */
+int device_bad_key(struct device *dev, const char *dir, const char *name,
+		   const char *want, int ret);
+
+/**
+ * device_read_u32() - Read a frontend's key that must be a 32-bit number.
+ *
+ * Return: 0 or -errno, told.
+ */
+int device_read_u32(struct device *dev, const char *dir, const char *name,
+		    uint32_t *out) must_check;
+
+/**
+ * device_nqueues() - Read how many queues the frontend wants.
+ * @max: Our multi-queue-max-queues.
+ * @out: 1 to @max; 1 if it does not say.
+ *
+ * Return: 0 or -errno, told.
+ */
+int device_nqueues(struct device *dev, unsigned int max,
+		   unsigned int *out) must_check;
+
+/**
+ * device_start_queues() - Start @n queues, in order, till one fails.
+ * @start: @dir is where the frontend's keys for this queue lie.
+ *
+ * Return: 0 or what @start returned.
+ */
+int device_start_queues(struct device *dev, unsigned int n,
+			int (*start)(struct device *dev,
+				     const char *dir)) must_check;
+
 /** device_domain_gone() - End the loop; everything is undone on the way. */
 void device_domain_gone(struct device *dev);
 

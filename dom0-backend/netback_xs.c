@@ -11,7 +11,6 @@
 #include "base/fd.h"
 #include "dom0-backend/tap.h"
 
-#define PATH_SIZE  256
 #define DRAIN_MAX  4096 /* packets; more than any TAP queue holds */
 #define RATE_MAX   UINT32_MAX
 #define PERIOD_MAX 60000000u /* usec */
@@ -133,14 +132,6 @@ static int keys(struct device *dev, enum xb_state state)
 
 /* ---- the frontend's keys, UNTRUSTED ---------------------------------------- */
 
-static int bad_key(struct device *dev, const char *dir, const char *name,
-		   const char *want, int ret)
-{
-	log_limited(&dev->limit, LOG_LVL_WARN, "%s/%s: %s; must be %s", dir,
-		    name, strerror(-ret), want);
-	return ret;
-}
-
 /* A key that is 0, 1 or absent; anything else counts as absent. */
 static bool flag(struct device *dev, const char *name)
 {
@@ -153,8 +144,8 @@ static bool flag(struct device *dev, const char *name)
 static int read_caps(struct device *dev, struct net_caps *c)
 {
 	if (!flag(dev, "request-rx-copy"))
-		return bad_key(dev, dev->fe, "request-rx-copy",
-			       "1: pages are not flipped", -EOPNOTSUPP);
+		return device_bad_key(dev, dev->fe, "request-rx-copy",
+				      "1: pages are not flipped", -EOPNOTSUPP);
 	c->sg = flag(dev, "feature-sg");
 	c->csum4 = !flag(dev, "feature-no-csum-offload");
 	c->csum6 = flag(dev, "feature-ipv6-csum-offload");
@@ -163,35 +154,23 @@ static int read_caps(struct device *dev, struct net_caps *c)
 	return 0;
 }
 
-static int read_u32(struct device *dev, const char *dir, const char *name,
-		    uint32_t *out)
-{
-	uint64_t v;
-	int ret;
-
-	ret = store_read_u64(dev->store, UINT32_MAX, &v, "%s/%s", dir, name);
-	if (ret)
-		return bad_key(dev, dir, name, "a 32-bit number", ret);
-	*out = (uint32_t)v;
-	return 0;
-}
-
 static int read_queue(struct device *dev, const char *dir, struct net_keys *k)
 {
 	int ret;
 
-	ret = read_u32(dev, dir, "tx-ring-ref", &k->tx_ref);
+	ret = device_read_u32(dev, dir, "tx-ring-ref", &k->tx_ref);
 	if (!ret)
-		ret = read_u32(dev, dir, "rx-ring-ref", &k->rx_ref);
+		ret = device_read_u32(dev, dir, "rx-ring-ref", &k->rx_ref);
 	if (ret)
 		return ret;
 	if (!store_exists(dev->store, "%s/event-channel-tx", dir)) {
-		ret = read_u32(dev, dir, "event-channel", &k->tx_port);
+		ret = device_read_u32(dev, dir, "event-channel", &k->tx_port);
 		k->rx_port = k->tx_port;
 		return ret;
 	}
-	ret = read_u32(dev, dir, "event-channel-tx", &k->tx_port);
-	return ret ? ret : read_u32(dev, dir, "event-channel-rx", &k->rx_port);
+	ret = device_read_u32(dev, dir, "event-channel-tx", &k->tx_port);
+	return ret ? ret
+		   : device_read_u32(dev, dir, "event-channel-rx", &k->rx_port);
 }
 
 /* ---- connection ------------------------------------------------------------ */
@@ -226,7 +205,7 @@ static void drain(int fd)
 }
 
 /* Settle what comes out of the TAP queues, for @nqueues of them. */
-static int prepare_taps(struct netback *n, uint64_t nqueues)
+static int prepare_taps(struct netback *n, unsigned int nqueues)
 {
 	int ret = 0;
 
@@ -259,41 +238,23 @@ static int start_queue(struct device *dev, const char *dir)
 	return 0;
 }
 
-/* A single queue's keys lie in the device's directory, others in queue-N. */
-static int start_queues(struct device *dev, uint64_t nqueues)
-{
-	char dir[PATH_SIZE];
-	int ret = 0;
-
-	for (unsigned int i = 0; i < nqueues && !ret; i++) {
-		snprintf(dir, sizeof(dir), nqueues == 1 ? "%s" : "%s/queue-%u",
-			 dev->fe, i);
-		ret = start_queue(dev, dir);
-	}
-	return ret;
-}
-
 static int connect(struct device *dev)
 {
 	struct netback *n = dev->priv;
-	uint64_t nqueues;
+	unsigned int nqueues;
 	int ret;
 
 	n->conf = (struct net_conf){ .lease = n->has_lease ? &n->lease : NULL };
 	ret = read_caps(dev, &n->conf.caps);
+	if (!ret)
+		ret = device_nqueues(dev, n->ntap, &nqueues);
 	if (ret)
 		return ret;
-	ret = store_read_opt(dev->store, 1, n->ntap, &nqueues,
-			     "%s/multi-queue-num-queues", dev->fe);
-	if (ret || !nqueues)
-		return bad_key(dev, dev->fe, "multi-queue-num-queues",
-			       "from 1 to our multi-queue-max-queues",
-			       ret ? ret : -ERANGE);
 	n->conf.rate = n->rate;
 	n->conf.rate.bytes = (n->rate.bytes + nqueues - 1) / nqueues;
 	ret = prepare_taps(n, nqueues);
 	if (!ret)
-		ret = start_queues(dev, nqueues);
+		ret = device_start_queues(dev, nqueues, start_queue);
 	if (!ret)
 		ret = tap_carrier(n->tap[0], true);
 	if (ret) {
