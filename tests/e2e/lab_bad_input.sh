@@ -108,6 +108,25 @@ host_lacks() { # NAME PATTERN SETUP
 	xl destroy bad 2>/dev/null
 }
 host_lacks "no /dev/kvm" '/dev/kvm' \
-	'mount -t tmpfs none /dev'
+	'cp -a /dev/null /dev/zero /dev/urandom /run/ && mount -t tmpfs dev /dev &&
+		cp -a /run/null /run/zero /run/urandom /dev/'
+host_lacks "no right to use KVM" '/dev/kvm' \
+	'mount --bind /dev/null /dev/kvm'
 host_lacks "run directory not writable" "$SPLITVISOR_RUN_DIR|/proc" \
 	'export SPLITVISOR_RUN_DIR=/proc/nowhere XENSTORED_PATH=/proc/nowhere/x'
+
+# sv-backend sees what this script mounts: they share a mount namespace.
+mount --bind /dev/null /dev/net/tun
+ip link set xenbr0 up
+refused "no /dev/net/tun" '/dev/net/tun' "vif = ['bridge=xenbr0']"
+umount /dev/net/tun
+
+store=$(our_processes | while read -r pid; do
+	[ "$(cat "/proc/$pid/comm")" != sv-xenstored ] || echo "$pid"
+done)
+kill -STOP "$store"
+output=$(timeout 60 xl create -q "$work/first.cfg" 2>&1)
+status=$?
+kill -CONT "$store"
+[ $status != 0 ] && [ $status != 124 ] && grep -qiE 'store' <<<"$output"
+ok $? "a store that does not answer is named"

@@ -45,11 +45,7 @@ wait_for() {
 	done
 }
 
-# The lab's cache and the hypervisor's are two.
-kernel_of() {
-	env -u SPLITVISOR_CACHE_DIR "$project/tests/lab/kernel" \
-		--print vmlinuz "$1"
-}
+kernel_of() { echo "$guests/vmlinuz-$1"; }
 
 console_log() { echo "$logs/console/guest-$1.log"; }
 
