@@ -138,12 +138,11 @@ stress_src := $(wildcard tests/stress/*_stress.c)
 .DEFAULT_GOAL := all
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all test-programs stress-programs check stress test demo bench lint fuzz run-fuzzers fuzz run-fuzzers install clean
+.PHONY: all test-programs stress-programs check stress test demo bench lint fuzz run-fuzzers install clean
 
 bins := $(programs:%=$(out)/bin/%)
 units := $(unit_src:%.c=$(out)/%)
 stresses := $(stress_src:%.c=$(out)/%)
-fuzzers := $(patsubst %.c,$(out)/%,$(wildcard tests/fuzz/*_fuzz.c))
 fuzzers := $(patsubst %.c,$(out)/%,$(wildcard tests/fuzz/*_fuzz.c))
 
 all: $(bins)
@@ -194,11 +193,6 @@ $(fuzzers): %: %.o $(test_archives)
 	$(q)$(CC) $(ldflags) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< -Wl,--start-group \
 		$(test_archives) -Wl,--end-group $(test_sys)
 
-$(fuzzers): %: %.o $(test_archives)
-	@echo "  LD    $@"
-	$(q)$(CC) $(ldflags) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< -Wl,--start-group \
-		$(test_archives) -Wl,--end-group $(test_sys)
-
 # ---- Tests, demo, lint -----------------------------------------------------
 
 # Everything the native tests of one variant run.
@@ -213,16 +207,6 @@ stress-programs: $(stresses)
 
 stress: $(stresses)
 	$(q)tests/run $(stresses)
-
-# Each fuzzer for FUZZ_TIME seconds; what it finds is left in the corpus.
-FUZZ_TIME ?= 60
-fuzz:
-	$(q)$(MAKE) CC=clang SAN=address,undefined,fuzzer-no-link run-fuzzers
-
-run-fuzzers: $(fuzzers)
-	$(q)for f in $(fuzzers); do mkdir -p build/fuzz/$${f##*/} && \
-		$$f -max_total_time=$(FUZZ_TIME) -print_final_stats=1 -timeout=10 \
-		-artifact_prefix=build/fuzz/ build/fuzz/$${f##*/} || exit 1; done
 
 # Each fuzzer for FUZZ_TIME seconds; what it finds is left in the corpus.
 FUZZ_TIME ?= 60
