@@ -73,7 +73,7 @@ struct blk_queue {
 	struct ring_back ring;
 	struct disk_queue *dq;
 	struct evtchn_fd evtchn;
-	struct log_limit limit;
+	struct log_limit *limit;
 	uint32_t nent; /* slots of the ring */
 	unsigned int inflight;
 	struct blk_io *free;
@@ -293,7 +293,7 @@ static void respond(struct blk_queue *q, uint64_t id, uint8_t op, int ret)
 static void refuse(struct blk_queue *q, const struct blk_req *req, int ret)
 {
 	log_limited(
-		&q->limit, LOG_LVL_WARN,
+		q->limit, LOG_LVL_WARN,
 		"request refused: operation %u, sector %llu, %u segments: %s",
 		req->op, (unsigned long long)req->sector, req->nseg,
 		strerror(-ret));
@@ -333,7 +333,7 @@ static void finish_requests(struct blk_queue *q)
 	while ((d = disk_queue_done(q->dq, &ret))) {
 		io = container_of(d, struct blk_io, d);
 		if (ret)
-			log_limited(&q->limit, LOG_LVL_WARN,
+			log_limited(q->limit, LOG_LVL_WARN,
 				    "disk: operation %u at byte %llu: %s",
 				    d->op, (unsigned long long)d->off,
 				    strerror(-ret));
@@ -418,7 +418,8 @@ static void free_queue(struct blk_queue *q)
 }
 
 int blkback_start(struct blk_queue **out, struct device *dev,
-		  const struct disk *disk, const struct blk_ring *ring)
+		  const struct disk *disk, const struct blk_ring *ring,
+		  struct log_limit *limit)
 {
 	struct blk_queue *q = calloc(1, sizeof(*q));
 	int ret;
@@ -427,6 +428,7 @@ int blkback_start(struct blk_queue **out, struct device *dev,
 		return -ENOMEM;
 	q->dev = dev;
 	q->disk = disk;
+	q->limit = limit;
 	q->layout = &blk_layouts[ring->abi];
 	q->evtchn = (struct evtchn_fd)EVTCHN_FD_INIT;
 	ret = map_ring(q, ring);

@@ -130,12 +130,14 @@ struct blk_queue;
  * @dev:  *Borrowed*: its domain and grants; device_fail() is called on it.
  * @disk: *Borrowed*.
  * @ring: UNTRUSTED numbers within the limits above.
+ * @limit: *Borrowed*: what this ring may cause to be logged; outlives it, or a
+ *        frontend that reconnects would begin anew.
  *
  * Return: 0; -errno of the grants, the event channel or io_uring.
  */
 int blkback_start(struct blk_queue **out, struct device *dev,
-		  const struct disk *disk,
-		  const struct blk_ring *ring) must_check;
+		  const struct disk *disk, const struct blk_ring *ring,
+		  struct log_limit *limit) must_check;
 
 /** blkback_stop() - Finish what is under way, end the thread; NULL is fine. */
 void blkback_stop(struct blk_queue *q);
@@ -147,6 +149,7 @@ void blkback_stop(struct blk_queue *q);
  * @disk_fd: *Owned*, from --disk-fd.
  * @info:    VDISK_* bits of xen/io/blkif.h.
  * @abi:     Of this connection.
+ * @limit:   Of each queue, through all connections.
  */
 struct blkback {
 	int disk_fd;
@@ -156,6 +159,7 @@ struct blkback {
 	unsigned int max_queues;
 	unsigned int nqueues;
 	struct blk_queue *queue[BLK_MAX_QUEUES];
+	struct log_limit limit[BLK_MAX_QUEUES];
 };
 
 /** blkback_ops - For device_main(); its @priv is a struct blkback. */

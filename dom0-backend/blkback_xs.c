@@ -188,7 +188,8 @@ static int start_queue(struct device *dev, const char *dir)
 
 	if (ret)
 		return ret;
-	ret = blkback_start(&b->queue[b->nqueues], dev, &b->disk, &ring);
+	ret = blkback_start(&b->queue[b->nqueues], dev, &b->disk, &ring,
+			    &b->limit[b->nqueues]);
 	if (ret) {
 		log_limited(&dev->limit, LOG_LVL_WARN,
 			    "%s: %u ring pages from grant %u, port %u: %s", dir,

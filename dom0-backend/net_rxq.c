@@ -10,7 +10,7 @@
 #include "ring/shm.h"
 
 int rxq_init(struct rxq *q, struct gnt_map *gnt, const struct net_caps *caps,
-	     int tap, uint32_t gref)
+	     struct log_limit *limit, int tap, uint32_t gref)
 {
 	int ret;
 
@@ -21,7 +21,7 @@ int rxq_init(struct rxq *q, struct gnt_map *gnt, const struct net_caps *caps,
 	q->first = q->n = q->stalled = 0;
 	q->held = 0;
 	q->packets = q->drops = 0;
-	q->limit = (struct log_limit){ 0 };
+	q->limit = limit;
 	q->ready = true;
 	q->page = NULL;
 	ret = gnt_get(gnt, gref, GNT_WRITE, &q->page);
@@ -72,7 +72,7 @@ static int fill(struct rxq *q)
 		*s = (struct rxq_slot){ .gref = req.gref, .id = req.id };
 		ret = gnt_get(q->gnt, s->gref, GNT_WRITE, &s->page);
 		if (ret)
-			log_limited(&q->limit, LOG_LVL_WARN,
+			log_limited(q->limit, LOG_LVL_WARN,
 				    "rx request: grant %u cannot be written: "
 				    "%s; answered with an error",
 				    s->gref, strerror(-ret));
@@ -110,7 +110,7 @@ static void answer(struct rxq *q, size_t len)
 static void drop(struct rxq *q, const char *why)
 {
 	q->drops++;
-	log_limited(&q->limit, LOG_LVL_WARN,
+	log_limited(q->limit, LOG_LVL_WARN,
 		    "a packet for the guest is dropped: %s", why);
 }
 

@@ -55,7 +55,7 @@ struct rxq {
 	bool ready;
 	uint32_t stalled;
 	uint64_t packets, drops;
-	struct log_limit limit;
+	struct log_limit *limit;
 	struct virtio_net_hdr vnet;
 	size_t held;
 	uint8_t buf[NET_RX_LEN_MAX + 1];
@@ -64,14 +64,14 @@ struct rxq {
 /**
  * rxq_init() - Begin to serve a ring.
  * @q:    Filled in; on failure only rxq_fini() may follow.
- * @gnt:  *Borrowed*, as @caps, until rxq_fini().
+ * @gnt:  *Borrowed*, as @caps and @limit, until rxq_fini().
  * @tap:  TAP queue, non-blocking; *borrowed*.
  * @gref: UNTRUSTED: of the ring's page.
  *
  * Return: 0 or -errno.
  */
 int rxq_init(struct rxq *q, struct gnt_map *gnt, const struct net_caps *caps,
-	     int tap, uint32_t gref) must_check;
+	     struct log_limit *limit, int tap, uint32_t gref) must_check;
 
 /** rxq_fini() - Unpin all pages; harmless after a failed or no rxq_init(). */
 void rxq_fini(struct rxq *q);

@@ -123,7 +123,7 @@ static int pin(struct txq *q, const struct net_tx *p, uint8_t **page)
 	return 0;
 
 unpin:
-	log_limited(&q->limit, LOG_LVL_WARN,
+	log_limited(q->rx->limit, LOG_LVL_WARN,
 		    "tx request: grant %u cannot be read: %s; packet dropped",
 		    p->frag[i].gref, strerror(-ret));
 	while (i--)
@@ -187,7 +187,7 @@ static bool answered_dhcp(struct txq *q, const struct net_tx *p,
 static int16_t refuse(struct txq *q, const char *why)
 {
 	q->drops++;
-	log_limited(&q->limit, LOG_LVL_WARN,
+	log_limited(q->rx->limit, LOG_LVL_WARN,
 		    "a packet from the guest is dropped: %s", why);
 	return NETIF_RSP_ERROR;
 }
@@ -213,7 +213,7 @@ static int16_t send_pinned(struct txq *q, const struct net_tx *p,
 	n = 2 + fill_iov(p, page, hlen, iov + 2);
 	if (writev(q->tap, iov, n) < 0) {
 		q->drops++;
-		log_limited(&q->limit, LOG_LVL_WARN,
+		log_limited(q->rx->limit, LOG_LVL_WARN,
 			    "the host takes no packet of %u bytes: %s", p->len,
 			    strerror(errno));
 		return NETIF_RSP_DROPPED;

@@ -35,7 +35,8 @@ struct txq_rate {
 
 /**
  * struct txq - One tx ring. Members are private to net_txq.c.
- * @rx:     Of the same card: DHCP answers go there.
+ * @rx:     Of the same queue: DHCP answers go there; its limit for the log is
+ *          for both.
  * @lease:  What to answer to DHCP, or NULL.
  * @credit: Bytes that may be sent; falls below 0 by one packet at most.
  * @since:  When @credit was right, CLOCK_MONOTONIC ns.
@@ -53,7 +54,6 @@ struct txq {
 	int64_t credit;
 	uint64_t since;
 	uint64_t packets, drops;
-	struct log_limit limit;
 	uint32_t n;
 	struct {
 		uint16_t id;

@@ -159,7 +159,7 @@ static void free_queue(struct net_queue *q)
 
 int netback_start(struct net_queue **out, struct device *dev,
 		  const struct net_conf *conf, int tap,
-		  const struct net_keys *keys)
+		  const struct net_keys *keys, struct log_limit *limit)
 {
 	struct net_queue *q = calloc(1, sizeof(*q));
 	int ret;
@@ -169,7 +169,7 @@ int netback_start(struct net_queue **out, struct device *dev,
 	q->dev = dev;
 	q->epoll = q->stop_fd = -1;
 	q->tx_evtchn = q->rx_evtchn = (struct evtchn_fd)EVTCHN_FD_INIT;
-	ret = rxq_init(&q->rx, dev->gnt, &conf->caps, tap, keys->rx_ref);
+	ret = rxq_init(&q->rx, dev->gnt, &conf->caps, limit, tap, keys->rx_ref);
 	if (!ret)
 		ret = txq_init(&q->tx, dev->gnt, &q->rx, conf->lease,
 			       &conf->rate, tap, keys->tx_ref);

@@ -51,13 +51,16 @@ struct net_queue;
  * @dev:  *Borrowed*; device_fail() is called on it when the frontend lies.
  * @conf: *Borrowed*.
  * @tap:  TAP queue; *borrowed*.
+ * @limit: *Borrowed*: what this queue may cause to be logged; outlives it, or a
+ *        frontend that reconnects would begin anew.
  *
  * Return: 0; -EINVAL if a port is not ours to bind; -ENOENT, -EACCES or -EFAULT
  * for a bad grant; or -errno.
  */
 int netback_start(struct net_queue **out, struct device *dev,
 		  const struct net_conf *conf, int tap,
-		  const struct net_keys *keys) must_check;
+		  const struct net_keys *keys,
+		  struct log_limit *limit) must_check;
 
 /** struct net_stats - Packets, and those dropped, by direction. */
 struct net_stats {
@@ -75,6 +78,7 @@ void netback_stop(struct net_queue *q, struct net_stats *sum);
  * @tap:      TAP queues, @ntap of them: from --tap-fds.
  * @lease:    Valid if @has_lease.
  * @queue:    Served now: @nqueues.
+ * @limit:    Of each queue, through all connections.
  */
 struct netback {
 	int tap[VIF_MAX_QUEUES];
@@ -84,6 +88,7 @@ struct netback {
 	struct txq_rate rate; /* of the whole card */
 	struct net_conf conf;
 	struct net_queue *queue[VIF_MAX_QUEUES];
+	struct log_limit limit[VIF_MAX_QUEUES];
 	unsigned int nqueues;
 };
 

@@ -225,7 +225,7 @@ static int start_queue(struct device *dev, const char *dir)
 	if (ret)
 		return ret;
 	ret = netback_start(&n->queue[n->nqueues], dev, &n->conf,
-			    n->tap[n->nqueues], &k);
+			    n->tap[n->nqueues], &k, &n->limit[n->nqueues]);
 	if (ret) {
 		log_limited(&dev->limit, LOG_LVL_WARN,
 			    "%s: grants %u (tx) and %u (rx), ports %u and %u: "

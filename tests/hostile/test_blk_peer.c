@@ -16,6 +16,7 @@
 
 #include <xen/io/blkif.h>
 
+#include "tests/lib/caplog.h"
 #include "tests/lib/fakeblk.h"
 
 #define DOMID	5u
@@ -25,6 +26,7 @@
 static struct fakedom *f;
 static struct device dev;
 static struct disk disk;
+static struct log_limit limit, other_limit;
 static struct blk_queue *q;
 static struct fakeblk fb;
 static uint32_t gref; /* a good page */
@@ -53,7 +55,7 @@ static void set_up(void)
 	cr_assert_eq(write(fd, image, sizeof(image)), (ssize_t)sizeof(image));
 	cr_assert_eq(disk_init(&disk, fd), 0);
 	fakeblk_init(&fb, f, BLK_ABI_X86_64, 0);
-	cr_assert_eq(blkback_start(&q, &dev, &disk, &fb.at), 0);
+	cr_assert_eq(blkback_start(&q, &dev, &disk, &fb.at, &limit), 0);
 	gfn = fakedom_alloc(f, 1);
 	page = fakedom_page(f, gfn);
 	gref = fakedom_grant(f, gfn, 0);
@@ -472,19 +474,28 @@ Test(blk_peer, bad_rings)
 	for (int i = 0; i < 200; i++) {
 		bad = other.at;
 		bad.gref[3] = 2000;
-		cr_expect_eq(blkback_start(&oq, &dev, &disk, &bad), -ENOENT);
+		cr_expect_eq(blkback_start(&oq, &dev, &disk, &bad,
+					   &other_limit),
+			     -ENOENT);
 		bad = other.at;
 		bad.port = 60;
-		cr_expect_eq(blkback_start(&oq, &dev, &disk, &bad), -EINVAL);
+		cr_expect_eq(blkback_start(&oq, &dev, &disk, &bad,
+					   &other_limit),
+			     -EINVAL);
 		bad.port = fb.at.port; /* another queue's */
-		cr_expect_eq(blkback_start(&oq, &dev, &disk, &bad), -EINVAL);
+		cr_expect_eq(blkback_start(&oq, &dev, &disk, &bad,
+					   &other_limit),
+			     -EINVAL);
 		bad.npages = 3;
-		cr_expect_eq(blkback_start(&oq, &dev, &disk, &bad), -EINVAL);
+		cr_expect_eq(blkback_start(&oq, &dev, &disk, &bad,
+					   &other_limit),
+			     -EINVAL);
 	}
 	for (unsigned int i = 0; i < 4; i++)
 		cr_expect_eq(gnt_pins(dev.gnt, other.at.gref[i]), 0);
 	cr_expect(!fakedom_bound(f, other.at.port));
-	cr_assert_eq(blkback_start(&oq, &dev, &disk, &other.at), 0);
+	cr_assert_eq(blkback_start(&oq, &dev, &disk, &other.at, &other_limit),
+		     0);
 	blkback_stop(oq);
 	expect_alive();
 }
@@ -506,7 +517,9 @@ Test(blk_peer, stop_under_load)
 				112)
 			? abort()
 			: (void)0;
-		cr_assert_eq(blkback_start(&oq, &dev, &disk, &other.at), 0);
+		cr_assert_eq(blkback_start(&oq, &dev, &disk, &other.at,
+					   &other_limit),
+			     0);
 		for (int k = 0; k < 32; k++)
 			fakeblk_put(&other, &req);
 		fakeblk_push(&other);
@@ -516,4 +529,28 @@ Test(blk_peer, stop_under_load)
 	}
 	cr_expect_eq(gnt_pins(dev.gnt, gref), 0);
 	expect_alive();
+}
+
+/* A frontend that connects anew has not got a new limit. */
+Test(blk_peer, reconnects_do_not_fill_the_log)
+{
+	struct blk_req req = { .op = 99 };
+	struct blk_queue *oq;
+	struct fakeblk other;
+	unsigned int lines = 0;
+	const char *log;
+
+	log_init("test", LOG_LVL_WARN);
+	caplog_begin();
+	for (int i = 0; i < 30; i++) {
+		fakeblk_init(&other, f, BLK_ABI_X86_64, 0);
+		cr_assert_eq(blkback_start(&oq, &dev, &disk, &other.at,
+					   &other_limit),
+			     0);
+		cr_expect_eq(fakeblk_do(&other, &req), BLKIF_RSP_EOPNOTSUPP);
+		blkback_stop(oq);
+	}
+	for (log = caplog_end(); (log = strchr(log, '\n')); log++)
+		lines++;
+	cr_expect_eq(lines, 10, "%u", lines);
 }

@@ -125,7 +125,8 @@ void fakenic_start(struct fakenic *n)
 {
 	for (unsigned int i = 0; i < n->nqueues; i++)
 		require(!netback_start(&n->back[i], &n->dev, &n->conf,
-				       n->tap[i], &n->front[i]->keys),
+				       n->tap[i], &n->front[i]->keys,
+				       &n->limit[i]),
 			"netback_start");
 	require(!tap_offload(n->tap[0], &n->conf.caps) &&
 			!tap_carrier(n->tap[0], true),

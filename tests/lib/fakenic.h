@@ -28,6 +28,7 @@ struct fakenic {
 	int tap[VIF_MAX_QUEUES];
 	struct fakenet *front[VIF_MAX_QUEUES];
 	struct net_queue *back[VIF_MAX_QUEUES];
+	struct log_limit limit[VIF_MAX_QUEUES];
 	int packet;
 };
 

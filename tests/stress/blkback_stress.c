@@ -97,12 +97,13 @@ static void set_up(struct front fr[QUEUES], const uint32_t gref[DEPTH])
 
 static bool one_round(struct front fr[QUEUES], bool cut_short)
 {
+	static struct log_limit limit[QUEUES];
 	struct blk_queue *q[QUEUES];
 	pthread_t t[QUEUES];
 	bool ok = true;
 
 	for (int i = 0; i < QUEUES; i++) {
-		if (blkback_start(&q[i], &dev, &disk, &fr[i].fb.at))
+		if (blkback_start(&q[i], &dev, &disk, &fr[i].fb.at, &limit[i]))
 			return false;
 	}
 	for (int i = 0; i < QUEUES && !cut_short; i++)

@@ -452,23 +452,28 @@ Test(netback, refused_at_the_start)
 
 	start(1, true);
 	keys = nic.front[0]->keys; /* its ports are bound already */
-	cr_expect_eq(netback_start(&q, &nic.dev, &nic.conf, nic.tap[0], &keys),
+	cr_expect_eq(netback_start(&q, &nic.dev, &nic.conf, nic.tap[0], &keys,
+				   &nic.limit[0]),
 		     -EINVAL);
 	fakenic_stop(&nic);
 	keys.tx_ref = 1999;
-	cr_expect_lt(netback_start(&q, &nic.dev, &nic.conf, nic.tap[0], &keys),
+	cr_expect_lt(netback_start(&q, &nic.dev, &nic.conf, nic.tap[0], &keys,
+				   &nic.limit[0]),
 		     0);
 	keys = nic.front[0]->keys;
 	keys.rx_ref = UINT32_MAX;
-	cr_expect_lt(netback_start(&q, &nic.dev, &nic.conf, nic.tap[0], &keys),
+	cr_expect_lt(netback_start(&q, &nic.dev, &nic.conf, nic.tap[0], &keys,
+				   &nic.limit[0]),
 		     0);
 	keys = nic.front[0]->keys;
 	keys.rx_ref = nic.front[0]->tx_page[0].gref; /* read-only */
-	cr_expect_eq(netback_start(&q, &nic.dev, &nic.conf, nic.tap[0], &keys),
+	cr_expect_eq(netback_start(&q, &nic.dev, &nic.conf, nic.tap[0], &keys,
+				   &nic.limit[0]),
 		     -EACCES);
 	keys = nic.front[0]->keys;
 	keys.rx_port = 4095;
-	cr_expect_lt(netback_start(&q, &nic.dev, &nic.conf, nic.tap[0], &keys),
+	cr_expect_lt(netback_start(&q, &nic.dev, &nic.conf, nic.tap[0], &keys,
+				   &nic.limit[0]),
 		     0);
 	cr_expect_not(fakedom_bound(nic.dom, keys.tx_port));
 	cr_expect_eq(fakenic_pins(&nic), 0);
