@@ -29,6 +29,9 @@ load_kvm()
 		$bb insmod "/run/lab/kvm/$module" ||
 			echo "lab: cannot load $module"
 	done </run/lab/kvm/order
+	# Polling for a wake-up would take the one emulated CPU from the thread
+	# that is to wake.
+	echo 0 >/sys/module/kvm/parameters/halt_poll_ns
 }
 
 mount_systems()
