@@ -600,7 +600,7 @@ int backends_new(struct backends **out, struct event_base *base,
 	all->base = base;
 	all->store = store;
 	LIST_INIT(&all->list);
-	ret = store_watch(store, ROOT, on_change, all, &all->watch);
+	ret = store_watch_each(store, ROOT, on_change, all, &all->watch);
 	if (ret) {
 		free(all);
 		return ret;

@@ -19,13 +19,16 @@
 #include "base/sock.h"
 
 #define PATH_SIZE     1024
-#define MAX_EVENTS    1024 /* per turn of the loop */
+#define MAX_EVENTS    8192 /* taken per turn of the loop */
+#define MAX_PATHS     64   /* told apart per turn */
 #define MAX_CONFLICTS 100  /* of one transaction */
 
 struct store_watch {
 	LIST_ENTRY(store_watch) link;
 	struct store *store;
 	uint64_t id; /* the token, never used twice */
+	bool each;   /* which path changed is of interest */
+	bool due;    /* @fn is to be called */
 	void (*fn)(void *arg, const char *path);
 	void *arg;
 	char path[];
@@ -55,19 +58,18 @@ static int xs_errno(void)
 	return errno ? -errno : -EIO;
 }
 
-static void deliver(struct store *s, const char *path, const char *token)
+static struct store_watch *find(struct store *s, const char *token)
 {
 	struct store_watch *w = NULL;
 	uint64_t id;
 
 	if (util_u64(token, UINT64_MAX, &id))
-		return;
+		return NULL;
 	LIST_FOREACH (w, &s->watches, link) {
-		if (w->id == id) {
-			w->fn(w->arg, path); /* may free @w */
-			return;
-		}
+		if (w->id == id)
+			return w;
 	}
+	return NULL;
 }
 
 static bool same_event(char **a, char **b)
@@ -77,29 +79,85 @@ static bool same_event(char **a, char **b)
 }
 
 /*
- * A guest that writes one node without end makes events faster than they could
- * be acted on, and libxenstore keeps them all: so of equal ones in a row only
- * the last is delivered.
+ * Keep @event for delivery unless there is one like it; too many are one event
+ * of the whole watch.
+ */
+static void keep(struct store_watch *w, char **kept[MAX_PATHS], size_t *n,
+		 char **event)
+{
+	for (size_t i = 0; i < *n; i++) {
+		if (same_event(kept[i], event)) {
+			free(event);
+			return;
+		}
+	}
+	if (*n < MAX_PATHS) {
+		kept[(*n)++] = event;
+		return;
+	}
+	w->due = true;
+	free(event);
+}
+
+/* Take what libxenstore has queued; returns how many events are @kept. */
+static size_t take_events(struct store *s, char **kept[MAX_PATHS])
+{
+	struct store_watch *w;
+	char **event;
+	size_t n = 0;
+
+	for (int i = 0; i < MAX_EVENTS; i++) {
+		event = xs_check_watch(s->xs);
+		if (!event)
+			break;
+		w = find(s, event[XS_WATCH_TOKEN]);
+		if (w && w->each) {
+			keep(w, kept, &n, event);
+			continue;
+		}
+		if (w)
+			w->due = true;
+		free(event);
+	}
+	return n;
+}
+
+static struct store_watch *find_due(struct store *s)
+{
+	struct store_watch *w = NULL;
+
+	LIST_FOREACH (w, &s->watches, link) {
+		if (w->due)
+			return w;
+	}
+	return NULL;
+}
+
+/*
+ * A guest that writes below a watched node without end makes events faster than
+ * they could be acted on, and libxenstore keeps them all.  So first they are
+ * taken, which is cheap, and then each watch is served once.  What is called may
+ * free any watch.
  */
 static void on_watch(evutil_socket_t fd, short what, void *arg)
 {
+	char **kept[MAX_PATHS];
 	struct store *s = arg;
-	char **event = NULL, **next;
+	struct store_watch *w;
+	size_t n = take_events(s, kept);
 
 	(void)fd;
 	(void)what;
-	for (int i = 0; i < MAX_EVENTS && s->xs; i++) {
-		next = xs_check_watch(s->xs);
-		if (event && (!next || !same_event(event, next)))
-			deliver(s, event[XS_WATCH_PATH], event[XS_WATCH_TOKEN]);
-		free(event);
-		event = next;
-		if (!next)
-			return;
+	for (size_t i = 0; i < n; i++) {
+		w = find(s, kept[i][XS_WATCH_TOKEN]);
+		if (w)
+			w->fn(w->arg, kept[i][XS_WATCH_PATH]);
+		free(kept[i]);
 	}
-	if (event)
-		deliver(s, event[XS_WATCH_PATH], event[XS_WATCH_TOKEN]);
-	free(event);
+	while ((w = find_due(s))) {
+		w->due = false;
+		w->fn(w->arg, w->path);
+	}
 }
 
 static void disconnect(struct store *s)
@@ -219,18 +277,20 @@ void store_free(struct store *s)
 	free(s);
 }
 
-int store_watch(struct store *s, const char *path,
-		void (*fn)(void *arg, const char *path), void *arg,
-		struct store_watch **out)
+static int add_watch(struct store *s, const char *path, bool each,
+		     void (*fn)(void *arg, const char *path), void *arg,
+		     struct store_watch **out)
 {
 	struct store_watch *w = malloc(sizeof(*w) + strlen(path) + 1);
 	int ret;
 
 	if (!w)
 		return -ENOMEM;
-	*w = (struct store_watch){
-		.store = s, .id = s->next_id++, .fn = fn, .arg = arg
-	};
+	*w = (struct store_watch){ .store = s,
+				   .id = s->next_id++,
+				   .each = each,
+				   .fn = fn,
+				   .arg = arg };
 	memcpy(w->path, path, strlen(path) + 1);
 	ret = s->xs ? set_watch(s, w) : -EIO;
 	if (ret) {
@@ -240,6 +300,20 @@ int store_watch(struct store *s, const char *path,
 	LIST_INSERT_HEAD(&s->watches, w, link);
 	*out = w;
 	return 0;
+}
+
+int store_watch(struct store *s, const char *path,
+		void (*fn)(void *arg, const char *path), void *arg,
+		struct store_watch **out)
+{
+	return add_watch(s, path, false, fn, arg, out);
+}
+
+int store_watch_each(struct store *s, const char *path,
+		     void (*fn)(void *arg, const char *path), void *arg,
+		     struct store_watch **out)
+{
+	return add_watch(s, path, true, fn, arg, out);
 }
 
 void store_unwatch(struct store_watch *w)

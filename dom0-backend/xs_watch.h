@@ -43,13 +43,23 @@ void store_free(struct store *s);
  * store_watch() - Call @fn once soon, and whenever @path or what is below
  * it may have changed.
  * @out: *Owned*; give to store_unwatch().  @fn may do so itself.
- * @fn:  @path is what changed: the watched path or one below it.
+ * @fn:  @path is the watched one.  Called once for any number of changes.
  *
  * Return: 0 or -errno.
  */
 int store_watch(struct store *s, const char *path,
 		void (*fn)(void *arg, const char *path), void *arg,
 		struct store_watch **out) must_check;
+
+/**
+ * store_watch_each() - As store_watch(), but with what has changed.
+ * @fn: @path is what changed: the watched path or one below it.  When many have
+ *      changed at once, or the store is new, it is the watched path, for
+ *      anything that may be below it.
+ */
+int store_watch_each(struct store *s, const char *path,
+		     void (*fn)(void *arg, const char *path), void *arg,
+		     struct store_watch **out) must_check;
 
 /** store_unwatch() - @fn is not called any more; NULL is fine. */
 void store_unwatch(struct store_watch *w);

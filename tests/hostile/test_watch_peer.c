@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// tests/hostile/test_watch_peer.c - a guest that floods watches of a backend.
+#include <criterion/criterion.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/lib/stack.h"
+
+#define ROOT "/local/domain/3/device/vbd/768/state"
+
+static struct stack s;
+static struct event_base *base;
+static struct store *store; /* the backend's */
+static struct store_watch *watch;
+static unsigned int calls, roots;
+
+static void set_up(void)
+{
+	stack_start(&s, false);
+	base = event_base_new();
+	cr_assert_eq(store_new(&store, base), 0);
+	stack_write(&s, "1", ROOT);
+}
+
+static void tear_down(void)
+{
+	store_free(store);
+	event_base_free(base);
+	cr_expect(stack_stop(&s));
+}
+
+TestSuite(watch_peer, .init = set_up, .fini = tear_down, .timeout = 60);
+
+static void on_change(void *arg, const char *path)
+{
+	(void)arg;
+	calls++;
+	roots += !strcmp(path, ROOT);
+}
+
+/* Let the loop run once, when what was written has arrived. */
+static void turn(void)
+{
+	calls = roots = 0;
+	usleep(300000);
+	event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+}
+
+/* Children in rotation: no two events in a row are alike. */
+static void flood(unsigned int writes, unsigned int children)
+{
+	for (unsigned int i = 0; i < writes; i++)
+		stack_write(&s, "4", ROOT "/%u", i % children);
+}
+
+Test(watch_peer, rotation_is_one_call)
+{
+	cr_assert_eq(store_watch(store, ROOT, on_change, NULL, &watch), 0);
+	turn();
+	cr_expect_eq(calls, 1, "as set");
+	flood(2000, 50);
+	turn();
+	cr_expect_eq(calls, 1, "%u", calls);
+	cr_expect_eq(roots, 1);
+	turn();
+	cr_expect_eq(calls, 0, "nothing is left");
+	stack_write(&s, "5", ROOT);
+	turn();
+	cr_expect_eq(calls, 1, "and the next is not lost");
+}
+
+Test(watch_peer, paths_are_bounded)
+{
+	cr_assert_eq(store_watch_each(store, ROOT, on_change, NULL, &watch), 0);
+	turn();
+	flood(300, 3);
+	turn();
+	cr_expect_eq(calls, 3, "each path once: %u", calls);
+	cr_expect_eq(roots, 0);
+	flood(600, 200);
+	turn();
+	cr_expect_leq(calls, 65, "%u", calls);
+	cr_expect_eq(roots, 1, "the others as one");
+}
+
+static void unwatch(void *arg, const char *path)
+{
+	(void)arg;
+	on_change(NULL, path);
+	store_unwatch(watch);
+}
+
+Test(watch_peer, unwatch_in_the_call)
+{
+	cr_assert_eq(store_watch_each(store, ROOT, unwatch, NULL, &watch), 0);
+	flood(400, 100);
+	turn();
+	cr_expect_eq(calls, 1, "%u", calls);
+	flood(10, 10);
+	turn();
+	cr_expect_eq(calls, 0);
+}
