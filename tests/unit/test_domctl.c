@@ -222,8 +222,9 @@ Test(domctl, a_successor_binds_what_a_dead_worker_left)
 	int old, new;
 
 	cr_assert_eq(evtchn_alloc_unbound(&f->vm, 0, &port), 0);
-	old = hello(DOM_ROLE_BACKEND, false);
+	/* The successor has the earlier place, so it is looked at first. */
 	new = hello(DOM_ROLE_BACKEND, false);
+	old = hello(DOM_ROLE_BACKEND, false);
 	msg.u.port = port;
 	cr_assert_eq(ask(old, DOM_EVTCHN_BIND, &msg), 0);
 	close_got();

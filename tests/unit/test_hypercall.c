@@ -488,7 +488,7 @@ Test(hypercall, balloon)
 	list[0] = 0x600;
 	cr_expect_eq(balloon(XENMEM_decrease_reservation, 1, 9), 1);
 	cr_expect_eq(memory_pages(vm), all - 1 - 512);
-	list[0] = 0x601;
+	list[0] = 0x901;
 	cr_expect_eq(balloon(XENMEM_decrease_reservation, 1, 9), 0,
 		     "not aligned");
 	cr_expect_eq(balloon(XENMEM_decrease_reservation, 1, 10), 0);
