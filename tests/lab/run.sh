@@ -110,9 +110,9 @@ run_piped()
 # run_tty - the command on a terminal that is the caller's.
 run_tty()
 {
-	# shellcheck disable=SC2046 # several words
-	$bb stty -F /dev/hvc0 $($bb cat $job/tty)
-	$bb setsid -c bash $job/command </dev/hvc0 >/dev/hvc0 2>&1 &
+	# The size goes with the last descriptor, so it is set inside.
+	$bb setsid -c $bb sh -c "$bb stty $($bb cat $job/tty)
+		exec bash $job/command" </dev/hvc0 >/dev/hvc0 2>&1 &
 	wait $!
 	status=$?
 }
