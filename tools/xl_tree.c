@@ -12,11 +12,12 @@
 
 #include "base/log.h"
 
-#define INIT_TIMEOUT_MS 10000
-#define DOM		"/local/domain/%u"
-#define BACKEND		"/local/domain/0/backend/%s/%u/%u"
-#define FRONTEND	DOM "/device/%s/%u"
-#define LIBXL		"/libxl/%u/device/%s/%u"
+#define INIT_TIMEOUT_MS \
+	40000 /* as libxl for a hotplug script, which a backend replaces */
+#define DOM	 "/local/domain/%u"
+#define BACKEND	 "/local/domain/0/backend/%s/%u/%u"
+#define FRONTEND DOM "/device/%s/%u"
+#define LIBXL	 "/libxl/%u/device/%s/%u"
 
 static const char *const device_types[] = { "vbd", "vif", "console" };
 
