@@ -63,13 +63,15 @@ static struct change *change_new(struct batch *b, enum change_kind kind,
 	return c;
 }
 
+/* The special nodes count against nobody: they are there in any case. */
 static int set_charge(struct change *c, const struct perms *p)
 {
 	unsigned int owner = perm_owner(p);
 
-	if (owner)
-		c->charge = owned_new(owner, c->path);
-	return owner && !c->charge ? -ENOMEM : 0;
+	if (!owner || path_is_special(c->path))
+		return 0;
+	c->charge = owned_new(owner, c->path);
+	return c->charge ? 0 : -ENOMEM;
 }
 
 /* Note the creation of every node of @path that is not in the tree yet. */

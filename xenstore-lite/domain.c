@@ -101,6 +101,20 @@ static void domain_free(struct domain *d)
 	free(d);
 }
 
+/* A dead owner's node goes with all below; the root can only change hands. */
+static int remove_node(struct batch *b, const char *path)
+{
+	struct perms *priv;
+	int ret;
+
+	if (strcmp(path, "/") != 0)
+		return batch_rm(b, path);
+	priv = perm_default(0);
+	ret = priv ? batch_chmod(b, path, priv) : -ENOMEM;
+	perm_put(priv);
+	return ret;
+}
+
 /* Remove every node that @domid owns, wherever it is (XSA-322, XSA-419). */
 static void remove_nodes(unsigned int domid)
 {
@@ -115,7 +129,7 @@ static void remove_nodes(unsigned int domid)
 		int ret;
 
 		batch_init(&b, live);
-		ret = batch_rm(&b, o->path);
+		ret = remove_node(&b, o->path);
 		if (ret) {
 			/* The right is void anyway; never try for ever. */
 			log_warn("dom%u: node %s stays behind: %s", domid,

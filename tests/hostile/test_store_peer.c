@@ -339,6 +339,24 @@ Test(store_peer, rights_before_introduction)
 	bed_kill(h);
 }
 
+/* Whoever is given the root does not take it along. */
+Test(store_peer, owner_of_the_root_dies)
+{
+	bed_str(d0, XS_SET_PERMS, 0, "/", "b1", NULL);
+	bed_str(d0, XS_SET_PERMS, 0, "@introduceDomain", "n1", NULL);
+	cr_expect_eq(nodes_of(1), 2, "its data and the root");
+	bed_kill(g);
+	cr_expect(bed_consistent());
+	cr_expect_eq(nodes_of(1), 0);
+	cr_expect_eq(bed_str(d0, XS_GET_PERMS, 0, "/", NULL), 3);
+	cr_expect_str_eq(d0->reply, "n0");
+	g = bed_guest(1);
+	cr_expect_eq(bed_str(g, XS_DIRECTORY, 0, "/", NULL), -EACCES);
+	cr_expect_eq(bed_str(g, XS_SET_PERMS, 0, "@introduceDomain", "n1",
+			     NULL),
+		     -EACCES);
+}
+
 /* XSA-233: two that own parts of each other's trees die together. */
 Test(store_peer, paired_deaths)
 {

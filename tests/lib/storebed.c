@@ -44,6 +44,7 @@ static void remove_all(void)
 		snprintf(path, sizeof(path), "/%s", s);
 		assert(bed_str(checker, XS_RM, 0, path, NULL) == 3);
 	}
+	assert(bed_str(checker, XS_SET_PERMS, 0, "/", "n0", NULL) == 3);
 }
 
 void bed_fini(void)
