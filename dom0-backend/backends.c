@@ -9,13 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #include <event2/event.h>
 
 #include "base/domsock.h"
+#include "base/fd.h"
 #include "base/log.h"
+#include "base/paths.h"
+#include "base/sock.h"
 #include "dom0-backend/spawn.h"
 #include "dom0-backend/vbd_setup.h"
 #include "dom0-backend/vif_setup.h"
@@ -385,6 +389,9 @@ static void advance(struct backend *b)
 	}
 }
 
+static void consider(struct backends *all, const struct type *type,
+		     unsigned int domid, unsigned int devid);
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct backend *b = arg;
@@ -395,6 +402,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		advance(b);
 	else if (b->phase == LEAVING)
 		kill(b->pid, SIGKILL);
+	else if (b->phase == RUNNING)
+		consider(b->all, b->type, b->domid, b->devid);
 }
 
 static struct backend *find(struct backends *all, const struct type *type,
@@ -432,13 +441,32 @@ static void begin(struct backends *all, const struct type *type,
 	advance(b);
 }
 
-/* The directory is gone. */
+static bool domain_lives(unsigned int domid)
+{
+	char path[PATH_MAX];
+	int fd = sock_connect(paths_dom(path, domid, "hv.sock"),
+			      SOCK_SEQPACKET | SOCK_NONBLOCK);
+	bool ret = fd >= 0 || fd == -EAGAIN; /* or many wait to be heard */
+
+	fd_close(&fd);
+	return ret;
+}
+
+/*
+ * The directory is gone.  If so is all of a domain that lives, it is not the
+ * device that has ended but the store, which was started anew.
+ */
 static void vanish(struct backend *b)
 {
 	if (b->phase == LEAVING)
 		return;
 	if (b->phase != RUNNING) {
 		forget(b);
+		return;
+	}
+	if (!store_exists(b->all->store, "/local/domain/%u/name", b->domid) &&
+	    domain_lives(b->domid)) {
+		wait_ms(b, KILL_MS); /* and look again */
 		return;
 	}
 	b->phase = LEAVING;

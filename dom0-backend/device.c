@@ -29,6 +29,15 @@ static void stop(struct device *dev)
 }
 
 /*
+ * Whether missing nodes mean nothing: a store that was started anew is empty and
+ * lacks the domain's own, too.  That a domain has ended is told by its socket.
+ */
+static bool store_is_new(struct device *dev)
+{
+	return !store_exists(dev->store, "/local/domain/%u/name", dev->domid);
+}
+
+/*
  * Write the state and its keys, if the directory is still there: writing into a
  * removed one would make it again, half filled.
  */
@@ -50,7 +59,7 @@ static void publish(void *arg, enum xb_state state)
 	struct publish p = { .dev = arg, .state = state };
 	int ret = store_transact(p.dev->store, publish_keys, &p);
 
-	if (ret == -ENOENT) {
+	if (ret == -ENOENT && !store_is_new(p.dev)) {
 		log_info("%s is gone", p.dev->be);
 		stop(p.dev);
 	} else if (ret) {
@@ -90,6 +99,8 @@ static void follow_frontend(struct device *dev)
 	int ret = store_read_opt(dev->store, XB_UNKNOWN, XB_NSTATES - 1, &peer,
 				 "%s/state", dev->fe);
 
+	if (!ret && peer == XB_UNKNOWN && store_is_new(dev))
+		return;
 	if (!ret)
 		ret = xb_peer_is(&dev->xb, (unsigned int)peer);
 	if (ret == -EINVAL || ret == -ERANGE)
@@ -119,7 +130,7 @@ static void on_backend(void *arg, const char *path)
 	(void)path;
 	ret = store_read_u64(dev->store, XB_NSTATES, &state, "%s/state",
 			     dev->be);
-	if (ret == -ENOENT) {
+	if (ret == -ENOENT && !store_is_new(dev)) {
 		log_info("%s is gone", dev->be);
 		stop(dev);
 		return;

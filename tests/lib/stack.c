@@ -122,6 +122,26 @@ static bool end(pid_t pid)
 	return status == 0;
 }
 
+static void end_at_once(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	MUST(waitpid(pid, NULL, 0) == pid);
+}
+
+void stack_new_store(struct stack *s)
+{
+	end_at_once(s->xenstored);
+	s->xenstored = start("sv-xenstored", NULL);
+	store_free(s->store);
+	MUST(store_new(&s->store, s->base) == 0);
+}
+
+void stack_new_backend(struct stack *s)
+{
+	end_at_once(s->backend);
+	s->backend = start("sv-backend", "--no-console");
+}
+
 bool stack_stop(struct stack *s)
 {
 	bool fine = end(s->backend);

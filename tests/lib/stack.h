@@ -30,6 +30,12 @@ void stack_start(struct stack *s, bool backend);
 /** stack_stop() - End them; Return: whether each ended with status 0. */
 bool stack_stop(struct stack *s);
 
+/** stack_new_store() - End sv-xenstored without notice, start an empty one. */
+void stack_new_store(struct stack *s);
+
+/** stack_new_backend() - End sv-backend without notice, start another. */
+void stack_new_backend(struct stack *s);
+
 /**
  * stack_run() - Run a program to its end.
  * @option: One argument, or NULL.

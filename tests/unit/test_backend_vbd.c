@@ -45,6 +45,7 @@ static void attach(unsigned int domid, const char *params, const char *mode)
 
 	snprintf(id, sizeof(id), "%u", domid);
 	be_of(domid);
+	stack_write(&s, "test", "/local/domain/%u/name", domid);
 	stack_write(&s, "0", "%s/backend-id", fe);
 	stack_write(&s, "disk", "%s/device-type", fe);
 	stack_write(&s, be, "%s/backend", fe);
@@ -568,6 +569,25 @@ Test(backend_vbd, worker_crash)
 	fakedom_free(dom);
 }
 
+/* Guests that run go on when the store loses all it knew. */
+Test(backend_vbd, store_starts_anew)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	struct front fr;
+	pid_t pid = 0, now = 0;
+
+	bring_up(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	cr_assert_eq(stack_workers(&s, &pid), 1);
+	stack_new_store(&s);
+	usleep(2500000); /* both have connected again, and looked */
+	random_io(&fr, 5);
+	cr_expect_eq(stack_workers(&s, &now), 1);
+	cr_expect_eq(now, pid);
+	check_image();
+	fakedom_free(dom);
+	cr_expect(stack_wait_workers(&s, 0));
+}
+
 /* BE-28: garbage refuses the connection; an honest next one is served. */
 Test(backend_vbd, garbage_keys)
 {
@@ -757,6 +777,39 @@ Test(backend_vbd, readers_share_a_disk)
 	cr_expect(stack_wait(&s, 5000, "2", "%s/state", be), "lock is gone");
 	fakedom_free(dom);
 	fakedom_free(other);
+}
+
+/* A line of /proc/PID/status, as a number. */
+static unsigned long long status_of(pid_t pid, const char *key)
+{
+	unsigned long long v = ~0ull;
+	char path[64], line[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	file = fopen(path, "r");
+	cr_assert(file);
+	while (fgets(line, sizeof(line), file)) {
+		if (!strncmp(line, key, strlen(key)))
+			v = strtoull(line + strlen(key), NULL, 16);
+	}
+	fclose(file);
+	return v;
+}
+
+Test(backend_vbd, worker_has_no_privilege)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	pid_t pid = 0;
+
+	attach(DOMID, image, "w");
+	cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
+	cr_assert_eq(stack_workers(&s, &pid), 1);
+	cr_expect_eq(status_of(pid, "CapEff:"), 0);
+	cr_expect_eq(status_of(pid, "CapPrm:"), 0);
+	cr_expect_eq(status_of(pid, "CapBnd:"), 0);
+	cr_expect_eq(status_of(pid, "NoNewPrivs:"), 1);
+	fakedom_free(dom);
 }
 
 Test(backend_vbd, there_is_only_one)

@@ -55,6 +55,7 @@ TestSuite(backend_vif, .init = set_up, .fini = tear_down, .timeout = 120);
 /* What xl writes for a card, in the order of reference listings. */
 static void attach(const char *key, const char *value)
 {
+	stack_write(&s, "test", "/local/domain/3/name");
 	stack_write(&s, be, "%s/backend", fe);
 	stack_write(&s, "0", "%s/backend-id", fe);
 	stack_write(&s, "1", "%s/state", fe);
