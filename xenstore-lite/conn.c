@@ -47,7 +47,7 @@ void conn_setup(struct event_base *base)
 }
 
 /* Guests wait while @by makes another try; see conn_lost(). */
-#define HOLD_MS 50
+#define HOLD_MS 50l
 static struct {
 	struct conn *by;
 	struct event *end;
@@ -636,7 +636,7 @@ static void end_hold(void)
 	hold.by = NULL;
 	event_free(hold.end);
 	hold.end = NULL;
-	hold.not_before = util_clock_ns() + HOLD_MS * 1000000ull;
+	hold.not_before = util_clock_ns() + HOLD_MS * 1000000ul;
 	for (c = TAILQ_FIRST(&hold.waiting); c; c = TAILQ_NEXT(c, ready))
 		c->held = false;
 	TAILQ_CONCAT(&ready, &hold.waiting, ready);
