@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -78,7 +79,8 @@ struct backend {
 	char path[128];
 	enum phase phase;
 	bool prepared;
-	bool told; /* the toolstack knows that it is connected */
+	bool adopted; /* another sv-backend has begun it */
+	bool told;    /* the toolstack knows that it is connected */
 	unsigned int fails;
 	uint64_t started_ns;
 	pid_t pid;
@@ -320,6 +322,8 @@ static int start_worker(struct backend *b, struct dom *dom)
 	add_arg(&s, "%u", b->domid);
 	add_arg(&s, "--devid");
 	add_arg(&s, "%u", b->devid);
+	add_arg(&s, "--parent");
+	add_arg(&s, "%d", (int)getpid());
 	add_arg(&s, "--dom-fd");
 	add_arg(&s, "%d", dom_fd(dom));
 	s.fd[s.nfd++] = dom_fd(dom);
@@ -363,7 +367,13 @@ static void advance(struct backend *b)
 	int ret;
 
 	b->phase = WAITING;
-	if (!b->prepared && b->type->prepare(b, err, sizeof(err))) {
+	ret = b->prepared ? 0 : b->type->prepare(b, err, sizeof(err));
+	if (ret && b->adopted && b->fails++ < DOM_TRIES) {
+		/* The worker of a parent that died may not be gone yet. */
+		wait_ms(b, spawn_delay_ms(b->fails));
+		return;
+	}
+	if (ret) {
 		fail(b, err);
 		return;
 	}
@@ -419,7 +429,7 @@ static struct backend *find(struct backends *all, const struct type *type,
 }
 
 static void begin(struct backends *all, const struct type *type,
-		  unsigned int domid, unsigned int devid)
+		  unsigned int domid, unsigned int devid, bool adopted)
 {
 	struct backend *b = calloc(1, sizeof(*b));
 
@@ -435,6 +445,7 @@ static void begin(struct backends *all, const struct type *type,
 	b->type = type;
 	b->domid = domid;
 	b->devid = devid;
+	b->adopted = adopted;
 	snprintf(b->path, sizeof(b->path), ROOT "/%s/%u/%u", type->name, domid,
 		 devid);
 	LIST_INSERT_HEAD(&all->list, b, link);
@@ -490,6 +501,21 @@ static bool made_anew(struct backend *b)
 	return ret;
 }
 
+/*
+ * Whether a device that we do not know, and that is not new, was served by an
+ * sv-backend that has died.  One that is closed for good waits for its removal.
+ */
+static bool orphaned(struct backends *all, const struct type *type,
+		     unsigned int domid, unsigned int devid, uint64_t state)
+{
+	uint64_t online;
+
+	if (store_read_opt(all->store, 0, 1, &online, ROOT "/%s/%u/%u/online",
+			   type->name, domid, devid))
+		return false;
+	return (online || state != XB_CLOSED) && domain_lives(domid);
+}
+
 /* Something about this device may have changed. */
 static void consider(struct backends *all, const struct type *type,
 		     unsigned int domid, unsigned int devid)
@@ -504,7 +530,8 @@ static void consider(struct backends *all, const struct type *type,
 			     ROOT "/%s/%u/%u/state", type->name, domid, devid);
 	if (ret == -ENOENT && b)
 		vanish(b);
-	if (ret || state != XB_INITIALISING)
+	if (ret || (state != XB_INITIALISING &&
+		    (b || !orphaned(all, type, domid, devid, state))))
 		return;
 	if (!store_exists(all->store, ROOT "/%s/%u/%u/frontend", type->name,
 			  domid, devid))
@@ -514,7 +541,7 @@ static void consider(struct backends *all, const struct type *type,
 		b = NULL;
 	}
 	if (!b)
-		begin(all, type, domid, devid);
+		begin(all, type, domid, devid, state != XB_INITIALISING);
 }
 
 /* ---- finding devices ------------------------------------------------- */

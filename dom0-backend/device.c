@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -120,7 +121,10 @@ static void on_frontend(void *arg, const char *path)
 	follow_frontend(arg);
 }
 
-/* The toolstack detaches by online=0 and state=5, in one transaction. */
+/*
+ * The toolstack detaches by online=0 and state=5, in one transaction.  A frontend
+ * that has closed since may have let us write state=6 before we see that.
+ */
 static void on_backend(void *arg, const char *path)
 {
 	struct device *dev = arg;
@@ -138,7 +142,8 @@ static void on_backend(void *arg, const char *path)
 	if (ret ||
 	    store_read_opt(dev->store, 1, 1, &online, "%s/online", dev->be))
 		return;
-	if (online || state != XB_CLOSING || xb_done(&dev->xb))
+	if (online || (state != XB_CLOSING && state != XB_CLOSED) ||
+	    xb_done(&dev->xb))
 		return;
 	xb_detach(&dev->xb);
 	follow_frontend(dev);
@@ -311,6 +316,8 @@ static void parse(struct device *dev, int argc, char **argv)
 		else if (!strcmp(name, "devid"))
 			dev->devid =
 				(unsigned int)number(name, value, INT32_MAX);
+		else if (!strcmp(name, "parent"))
+			dev->parent = (int)number(name, value, INT32_MAX);
 		else if (!strcmp(name, "dom-fd"))
 			dev->dom_fd = (int)number(name, value, INT32_MAX);
 		else if (!dev->ops->option ||
@@ -318,8 +325,18 @@ static void parse(struct device *dev, int argc, char **argv)
 			die("--%s %s: unknown option or value; see sv-backend(8)",
 			    name, value);
 	}
-	if (dev->dom_fd < 0 || !dev->domid)
-		die("run by sv-backend only: --domid and --dom-fd are required");
+	if (dev->dom_fd < 0 || !dev->domid || !dev->parent)
+		die("run by sv-backend only: --domid, --dom-fd and --parent "
+		    "are required");
+}
+
+/* The next parent starts workers of its own; it may have come to that already. */
+static void end_with(pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM))
+		die("cannot watch sv-backend: %s", strerror(errno));
+	if (getppid() != parent)
+		die("sv-backend has ended");
 }
 
 static void set_up(struct device *dev)
@@ -327,6 +344,7 @@ static void set_up(struct device *dev)
 	char prefix[64];
 	int ret;
 
+	end_with(dev->parent);
 	snprintf(prefix, sizeof(prefix), "%s dom%u/%s%u", dev->ops->program,
 		 dev->domid, dev->ops->type, dev->devid);
 	log_init(prefix, LOG_LVL_INFO);

@@ -71,6 +71,7 @@ struct device {
 	struct event *fail_ev;
 	struct event *term_ev;
 	int dom_fd;
+	int parent; /* process id */
 	int fail_fd;
 	int status;
 	_Atomic(const char *) failure;
@@ -82,8 +83,9 @@ struct device {
  * @priv: Becomes device.priv.
  *
  * Options are pairs, "--name value".  Common ones: --domid N, --devid N,
- * --dom-fd FD (connection to the domain on which HELLO was said).  The process follows the frontend's state
- * through any number of connections.  It ends with status 0 when the toolstack
+ * --dom-fd FD (connection to the domain on which HELLO was said), --parent PID
+ * (ends when that does).  The process follows the frontend's state through any
+ * number of connections.  It ends with status 0 when the toolstack
  * has detached the device, when the backend's directory is gone or when the
  * domain is gone; 1 after a bad option or a failed @init, or when the domain's
  * socket is of no use any more.

@@ -569,6 +569,29 @@ Test(backend_vbd, worker_crash)
 	fakedom_free(dom);
 }
 
+/* The next sv-backend takes over; the frontend sees a reconnect. */
+Test(backend_vbd, parent_crash)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	struct front fr;
+
+	bring_up(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	random_io(&fr, 5);
+	stack_new_backend(&s);
+	cr_assert(stack_wait(&s, 5000, "5", "%s/state", be));
+	stack_write(&s, "6", "%s/state", fe);
+	cr_assert(stack_wait(&s, 5000, "6", "%s/state", be));
+	stack_write(&s, "1", "%s/state", fe);
+	cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
+	offer(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	cr_assert(join());
+	random_io(&fr, 5);
+	check_image();
+	cr_expect_eq(stack_workers(&s, NULL), 1);
+	fakedom_free(dom);
+	cr_expect(stack_wait_workers(&s, 0));
+}
+
 /* Guests that run go on when the store loses all it knew. */
 Test(backend_vbd, store_starts_anew)
 {
