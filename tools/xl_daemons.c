@@ -3,10 +3,12 @@
 #include "tools/xl_daemons.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/sysinfo.h>
 
 #include "base/fd.h"
@@ -18,13 +20,14 @@
 
 #define READY_TIMEOUT_MS 15000
 
-static bool running(const char *name)
+/* sv-backend holds a lock on the run directory, whoever has started it. */
+static bool backend_runs(void)
 {
-	char pidfile[PATH_MAX];
-	struct xl_proc p;
+	int fd = open(paths_run(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool runs = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0;
 
-	snprintf(pidfile, sizeof(pidfile), "%s/%s.pid", paths_run(), name);
-	return !xl_proc_load(&p, pidfile) && xl_proc_alive(&p);
+	fd_close(&fd);
+	return runs;
 }
 
 static void end_daemon(const char *pidfile)
@@ -129,7 +132,7 @@ int xl_daemons_ensure(void)
 	ret = ensure_store();
 	if (!ret)
 		ret = ensure_dom0();
-	if (!ret && !running("sv-backend"))
+	if (!ret && !backend_runs())
 		ret = start_daemon("sv-backend");
 	fd_close(&lock);
 	return ret;

@@ -517,6 +517,10 @@ wait
 ok $? "two creates at once start one store"
 check "domains after a new start can be destroyed" sh -c 'xl destroy bare && xl destroy bare2'
 
+kill -9 "$(pid_of sv-backend)"
+xl create -q g1.cfg && xl destroy g1
+ok $? "a parent of backends that was killed is started again"
+
 # ---- No permission ----------------------------------------------------------------
 
 output=$(SPLITVISOR_RUN_DIR=/proc/nowhere xl create -q bare.cfg 2>&1)
