@@ -50,8 +50,8 @@ ldflags := -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
 # ---- Sources: explicit lists, one per folder; main files apart ------------
 
 ring_src := ring/ring.c ring/stream.c
-base_src := base/domsock.c base/fd.c base/log.c base/paths.c base/sock.c \
-	base/util.c
+base_src := base/domsock.c base/fd.c base/log.c base/paths.c \
+	base/sandbox.c base/sock.c base/util.c
 hypervisor_src := hypervisor/acpi.c hypervisor/boot.c hypervisor/bzimage.c \
 	hypervisor/cpuid.c hypervisor/guestmem.c hypervisor/image.c \
 	hypervisor/image_cache.c hypervisor/image_load.c hypervisor/unpack.c \
@@ -61,8 +61,7 @@ hypervisor_src += hypervisor/conlog.c hypervisor/domctl.c \
 	hypervisor/gva.c hypervisor/hc_evtchn.c hypervisor/hc_gnttab.c \
 	hypervisor/hc_memory.c hypervisor/hc_sched.c hypervisor/hc_vcpu.c \
 	hypervisor/hc_version.c hypervisor/hvm.c hypervisor/hypercall.c \
-	hypervisor/memory.c hypervisor/physmap.c hypervisor/sandbox.c \
-	hypervisor/shinfo.c \
+	hypervisor/memory.c hypervisor/physmap.c hypervisor/shinfo.c \
 	hypervisor/stats.c hypervisor/vcpu.c hypervisor/vm.c
 store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 	xenstore-lite/control.c xenstore-lite/dispatch.c \

@@ -7,10 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-#include <linux/capability.h>
 
 #include <event2/event.h>
 
@@ -18,6 +15,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/paths.h"
+#include "base/sandbox.h"
 #include "dom0-backend/console.h"
 #include "dom0-backend/console_xs.h"
 #include "dom0-backend/xs_watch.h"
@@ -80,22 +78,6 @@ static void parse(int argc, char **argv, struct options *o)
 	}
 	if (optind < argc)
 		die("%s: no such argument; see sv-console(8)", argv[optind]);
-}
-
-/*
- * What is left to do needs no capability: sockets, pseudo terminals and log files
- * belong to the user that runs this.
- */
-static void drop_privilege(void)
-{
-	struct __user_cap_header_struct head = {
-		.version = _LINUX_CAPABILITY_VERSION_3
-	};
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	    syscall(SYS_capset, &head, none))
-		die("cannot drop privileges: %s", strerror(errno));
 }
 
 static char *log_dir(void)
@@ -161,7 +143,10 @@ int main(int argc, char **argv)
 	hub.conf.dir = log_dir();
 	hub.conf.max = o.log_max;
 	hub.conf.replace_escape = o.replace_escape;
-	drop_privilege();
+	/* Sockets, terminals and log files belong to the user that runs this. */
+	ret = sandbox_enter();
+	if (ret)
+		die("cannot drop privileges: %s", strerror(-ret));
 	ret = console_hub_init(&hub);
 	if (ret)
 		die("inotify: %s", strerror(-ret));

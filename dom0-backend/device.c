@@ -16,6 +16,7 @@
 
 #include "base/fd.h"
 #include "base/paths.h"
+#include "base/sandbox.h"
 #include "base/util.h"
 
 /* What one transaction of publish() needs. */
@@ -420,6 +421,10 @@ int device_main(int argc, char **argv, const struct device_ops *ops, void *priv)
 	fd_raise_limit();
 	dom_set_timeout(DOM_ANSWER_MS);
 	parse(&dev, argc, argv);
+	/* What needs privilege was opened by the parent. */
+	ret = sandbox_enter();
+	if (ret)
+		die("cannot drop privileges: %s", strerror(-ret));
 	set_up(&dev);
 	ret = ops->init(&dev);
 	if (!ret)

@@ -20,11 +20,11 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/paths.h"
+#include "base/sandbox.h"
 #include "hypervisor/boot.h"
 #include "hypervisor/conlog.h"
 #include "hypervisor/domctl.h"
 #include "hypervisor/layout.h"
-#include "hypervisor/sandbox.h"
 #include "hypervisor/vcpu.h"
 #include "hypervisor/vm.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// hypervisor/sandbox.c - give up what a running domain does not need.
-#include "hypervisor/sandbox.h"
+// base/sandbox.c - give up what a process does not need once it serves.
+#include "base/sandbox.h"
 
 #include <errno.h>
 #include <linux/capability.h>

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* base/sandbox.h - give up what a process does not need once it serves. */
+#ifndef BASE_SANDBOX_H
+#define BASE_SANDBOX_H
+
+#include "base/util.h"
+
+/**
+ * sandbox_enter() - Drop all capabilities for good, of every thread made later.
+ *
+ * Call it when whatever takes privilege to open is open, and before threads
+ * start, for capabilities are each thread's own.  Afterwards no program can be
+ * executed with more rights, and no other process of the same user can look into
+ * this one's memory, which may be a guest's too.
+ *
+ * Return: 0 or -errno.
+ */
+int sandbox_enter(void) must_check;
+
+#endif
