@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tests/e2e/lab_block.sh - the disks of unmodified Debian guests, thoroughly.
+#
+# An image file and a block device; the guest reloads and rebinds its driver
+# with other limits (tests/guest-linux/block).
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# guest NAME KERNEL VCPUS DISK - boot, then report each check of the guest.
+guest() {
+	local name=$1 line
+
+	output=$(boot "$(config "$name" "$2" "$2-none" "run:/block" \
+		"memory = 256" "vcpus = $3" "disk = ['$4,raw,xvda,w']")" \
+		"$name" 240 2>&1)
+	ok $? "$name: boots and runs its checks"
+	output=$(facts "$name"; tail -n 20 "$logs/sv-backend.log")
+	while read -r line; do
+		line=${line#SPLITVISOR-BLKCHECK }
+		[[ $line == *" ok" ]]
+		ok $? "$name: ${line% *}"
+	done < <(facts "$name" | grep 'BLKCHECK .* \(ok\|failed\)$')
+	facts "$name" | grep -q 'BLKCHECK all done'
+	ok $? "$name: ran to the end"
+	check "$name: is gone after it powered off" wait_for 30 gone "$name"
+}
+
+truncate -s 64M "$work/file.img"
+guest file-6.12 6.12-cloud 2 "$work/file.img"
+guest file-6.1 6.1-cloud 1 "$work/file.img"
+loop=$(losetup -f --show "$work/file.img")
+guest device-6.12 6.12-cloud 2 "$loop"
+losetup -d "$loop"
+! grep -E 'refused|broken|cannot|fail' "$logs/sv-backend.log"
+ok $? "workers had nothing to complain of"
