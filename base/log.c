@@ -2,10 +2,15 @@
 // base/log.c - one-line messages with a level, to stderr or a log file.
 #include "base/log.h"
 
+#include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +20,7 @@
 static char log_prefix[64];
 static enum log_level log_max = LOG_LVL_INFO;
 static int log_fd = -1;
+static uint64_t log_cap;
 
 void log_init(const char *prefix, enum log_level level)
 {
@@ -27,6 +33,61 @@ void log_to_fd(int fd)
 	if (log_fd >= 0)
 		close(log_fd);
 	log_fd = fd;
+}
+
+void log_set_cap(uint64_t bytes)
+{
+	log_cap = bytes;
+}
+
+/* Whether @fd is a log that has become too long; where it ends now to @st. */
+static bool too_long(int fd, struct stat *st)
+{
+	return fstat(fd, st) == 0 && S_ISREG(st->st_mode) &&
+	       (uint64_t)st->st_size > log_cap;
+}
+
+/* Copy @len bytes of @from, whose name is behind @link, to its name and ".1". */
+static void keep_old(int from, const char *link, off_t len)
+{
+	char path[PATH_MAX];
+	ssize_t n = readlink(link, path, sizeof(path) - 3);
+	int to;
+
+	if (n < 0)
+		return;
+	snprintf(path + n, 3, ".1");
+	to = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+		  0640);
+	if (to < 0)
+		return;
+	while (len > 0 && (n = sendfile(to, from, NULL, (size_t)len)) > 0)
+		len -= n;
+	close(to);
+}
+
+/*
+ * All that share the log have the same file open, so that stays, and is emptied.
+ * The lock belongs to our second descriptor: other threads respect it, too.
+ */
+static void rotate(int fd)
+{
+	struct stat st;
+	char link[32];
+	int from;
+
+	if (!log_cap || !too_long(fd, &st) || !(fcntl(fd, F_GETFL) & O_APPEND))
+		return;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	from = open(link, O_RDONLY | O_CLOEXEC);
+	if (from < 0)
+		return;
+	if (flock(from, LOCK_EX | LOCK_NB) == 0 && too_long(from, &st)) {
+		if (st.st_nlink)
+			keep_old(from, link, st.st_size);
+		(void)!ftruncate(fd, 0);
+	}
+	close(from);
 }
 
 /* Time stamp and prefix; returns the length written, always < @size. */
@@ -56,6 +117,7 @@ static void write_line(const char *fmt, va_list ap)
 {
 	char line[1024];
 	size_t at = start_line(line, sizeof(line));
+	int fd = log_fd >= 0 ? log_fd : STDERR_FILENO;
 	int n;
 
 	n = vsnprintf(line + at, sizeof(line) - at - 1, fmt, ap);
@@ -64,8 +126,8 @@ static void write_line(const char *fmt, va_list ap)
 	at = MIN(at + (size_t)n, sizeof(line) - 2);
 	line[at] = '\n';
 	/* Nobody to tell when the log itself cannot be written. */
-	if (write(log_fd >= 0 ? log_fd : STDERR_FILENO, line, at + 1) < 0)
-		return;
+	if (write(fd, line, at + 1) > 0)
+		rotate(fd);
 }
 
 void log_msg(enum log_level level, const char *fmt, ...)

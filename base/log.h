@@ -28,6 +28,19 @@ void log_init(const char *prefix, enum log_level level);
  */
 void log_to_fd(int fd);
 
+/* For log_set_cap(): a daemon's log and its predecessor take twice this. */
+#define LOG_CAP (16u << 20)
+
+/**
+ * log_set_cap() - Keep the log, if it is a file, from growing without end.
+ * @bytes: When it is longer than this, what it holds is moved to FILE.1, in place
+ *         of what was there; 0 for no end, as at start.
+ *
+ * For daemons, whose log is their own.  Works for a file opened to append, which
+ * others may write to as well; a line of theirs may be lost meanwhile.
+ */
+void log_set_cap(uint64_t bytes);
+
 /** log_msg() - Write one line; use the macros below. */
 void log_msg(enum log_level level, const char *fmt, ...) printf_like(2, 3);
 

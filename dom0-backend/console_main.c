@@ -132,6 +132,7 @@ int main(int argc, char **argv)
 	parse(argc, argv, &o);
 	log_init("console", o.level);
 	paths_init();
+	log_set_cap(LOG_CAP);
 	fd_raise_limit();
 	dom_set_timeout(DOM_ANSWER_MS);
 	signal(SIGPIPE, SIG_IGN);

@@ -418,6 +418,7 @@ int device_main(int argc, char **argv, const struct device_ops *ops, void *priv)
 	log_init(ops->program, LOG_LVL_INFO);
 	signal(SIGPIPE, SIG_IGN);
 	paths_init();
+	log_set_cap(LOG_CAP);
 	fd_raise_limit();
 	dom_set_timeout(DOM_ANSWER_MS);
 	parse(&dev, argc, argv);

@@ -227,6 +227,7 @@ int main(int argc, char **argv)
 	log_init("backend", LOG_LVL_INFO);
 	parse(argc, argv, &ready_fd, &console);
 	paths_init();
+	log_set_cap(LOG_CAP);
 	fd_raise_limit();
 	dom_set_timeout(DOM_ANSWER_MS);
 	signal(SIGPIPE, SIG_IGN);

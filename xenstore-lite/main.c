@@ -180,6 +180,7 @@ int main(int argc, char **argv)
 	log_init("xenstored", LOG_LVL_INFO);
 	parse_options(argc, argv, &opt);
 	paths_init();
+	log_set_cap(LOG_CAP);
 	fd_raise_limit();
 	if (!opt.socket)
 		opt.socket = paths_store();

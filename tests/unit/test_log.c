@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// tests/unit/test_log.c - a log that does not fill the disk.
+#include "base/log.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CAP 4096
+
+static char path[] = "/tmp/sv-test-log-XXXXXX";
+static char old[64];
+
+static void set_up(void)
+{
+	close(mkstemp(path));
+	snprintf(old, sizeof(old), "%s.1", path);
+}
+
+static void tear_down(void)
+{
+	log_set_cap(0);
+	log_to_fd(-1);
+	unlink(path);
+	unlink(old);
+}
+
+TestSuite(log, .init = set_up, .fini = tear_down, .timeout = 20);
+
+static off_t size_of(const char *name)
+{
+	struct stat st;
+
+	return stat(name, &st) ? -1 : st.st_size;
+}
+
+static void write_lines(unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		log_err("line %u of many", i);
+}
+
+Test(log, the_cap_holds)
+{
+	char text[2 * CAP] = "";
+	int fd;
+
+	log_to_fd(open(path, O_WRONLY | O_APPEND | O_CLOEXEC));
+	log_set_cap(CAP);
+	write_lines(50);
+	cr_expect_eq(size_of(old), -1, "short enough");
+	write_lines(1000);
+	cr_expect_leq(size_of(path), CAP);
+	cr_expect_gt(size_of(old), CAP);
+	cr_expect_leq(size_of(old), CAP + 1024);
+	fd = open(old, O_RDONLY);
+	cr_assert_gt(read(fd, text, sizeof(text) - 1), 0);
+	close(fd);
+	cr_expect_not_null(strstr(text, "of many\n"));
+	cr_expect_eq(text[strlen(text) - 1], '\n', "whole lines");
+}
+
+/* What is not ours to cut: no cap, or written elsewhere than at its end. */
+Test(log, others_are_left_alone)
+{
+	log_to_fd(open(path, O_WRONLY | O_APPEND | O_CLOEXEC));
+	write_lines(1000);
+	cr_expect_gt(size_of(path), CAP);
+	log_to_fd(open(path, O_WRONLY | O_TRUNC | O_CLOEXEC));
+	log_set_cap(CAP);
+	write_lines(1000);
+	cr_expect_gt(size_of(path), CAP);
+	cr_expect_eq(size_of(old), -1);
+}
+
+/* A link of that name leads nowhere. */
+Test(log, no_link_is_followed)
+{
+	char target[80];
+
+	snprintf(target, sizeof(target), "%s.target", path);
+	cr_assert_eq(symlink(target, old), 0);
+	log_to_fd(open(path, O_WRONLY | O_APPEND | O_CLOEXEC));
+	log_set_cap(CAP);
+	write_lines(1000);
+	cr_expect_leq(size_of(path), CAP);
+	cr_expect_eq(size_of(target), -1);
+}
