@@ -152,7 +152,7 @@ endif
 define library
 $(out)/libsv$(1).a: $$($(1)_src:%.c=$(out)/%.o)
 	@echo "  AR    $$@"
-	$$(q)rm -f $$@.new && ar rcs $$@.new $$^ && mv $$@.new $$@
+	$$(q)t=$$@.$$$$$$$$; ar rcs $$$$t $$^ && mv $$$$t $$@
 all_src += $$($(1)_src)
 endef
 all_src := $(main_src)

@@ -112,6 +112,7 @@ finish() {
 		mkdir -p "$KEEP_LOGS/$(basename "$0" .sh)"
 		cp -r "$logs"/. "$KEEP_LOGS/$(basename "$0" .sh)/"
 	fi
+	ip link del xenbr0 2>/dev/null
 	rm -rf "$work"
 	echo "1..$tests_done"
 }
