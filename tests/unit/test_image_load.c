@@ -106,6 +106,11 @@ static int load(const char *path, struct why *why)
 		ret = p[0];
 		for (size_t i = 1; i < TOY_TEXT_SIZE; i++)
 			cr_assert_eq(p[i], toy_byte(i));
+		/* Nothing of an earlier attempt is left. */
+		p = guestmem_ptr(m, gpa_of(0), 32 << 20);
+		for (size_t i = TOY_TEXT_GPA + TOY_TEXT_SIZE; i < TOY_DATA_GPA;
+		     i++)
+			cr_assert_eq(p[i], 0);
 		cr_expect_eq(img.entry, TOY_ENTRY);
 	}
 	guestmem_free(m);
@@ -211,6 +216,7 @@ ParameterizedTestParameters(image_load, damaged_entries)
 	static struct damage t[] = {
 		{ "first byte", 0, 0 },
 		{ "program header", 0x48, 0 },
+		{ "load address", 0x58, 0 },
 		{ "note", TOY_NOTES + 40, 0 },
 		{ "text", TOY_TEXT + 0x123, 0 },
 		{ "last byte of data", TOY_DATA + TOY_DATA_SIZE - 1, 0 },
