@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* tests/unit/test_sandbox.c - nothing is left after sandbox_enter(). */
-#include "hypervisor/sandbox.h"
+#include "base/sandbox.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
