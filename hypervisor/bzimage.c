@@ -21,6 +21,16 @@
 #define SETUP_END      0x250
 #define PAYLOAD_FIELDS 0x0208
 
+/*
+ * The header of a PE32+ program, which a bzImage is, too: where it lies, and the
+ * certificate table in it (offset into the file, length), a signature behind all
+ * else.
+ */
+#define PE_OFFSET   0x3c /* u32 */
+#define PE_OPTIONAL 24	 /* after the signature and the file header */
+#define PE_PLUS	    0x020b
+#define PE_CERTS    (PE_OPTIONAL + 144) /* u32 offset, u32 length */
+
 /** struct looks - What a file may be, by its first bytes. */
 struct looks {
 	unsigned int offset;
@@ -148,6 +158,19 @@ static int look_at_payload(const struct image_src *src, struct bzimage *bz,
 	return 0;
 }
 
+/* Where the signature of a signed kernel ends; 0 if there is none. */
+static uint64_t signature_end(const uint8_t head[SETUP_END])
+{
+	uint32_t pe = get32(head + PE_OFFSET);
+
+	if (pe > SETUP_END - PE_CERTS - 8 || memcmp(head + pe, "PE\0", 4) != 0)
+		return 0;
+	if ((get32(head + pe + PE_OPTIONAL) & 0xffff) != PE_PLUS)
+		return 0;
+	return (uint64_t)get32(head + pe + PE_CERTS) +
+	       get32(head + pe + PE_CERTS + 4);
+}
+
 int bzimage_find(const struct image_src *src, struct bzimage *out,
 		 struct why *why)
 {
@@ -178,6 +201,7 @@ int bzimage_find(const struct image_src *src, struct bzimage *out,
 	bz.payload.size = get32(head + SETUP_PAYLOAD + 4);
 	end = MAX(bz.payload.base - src->base + bz.payload.size,
 		  setup + 16 * (uint64_t)get32(head + SETUP_SYSSIZE));
+	end = MAX(end, signature_end(head));
 	if (end > src->size)
 		return truncated(src, end, why);
 	ret = look_at_payload(src, &bz, why);

@@ -244,3 +244,42 @@ Test(bzimage, bomb_is_cut_off)
 	cr_expect_leq(written, (off_t)claim);
 	free(file);
 }
+
+/* A signed kernel ends with its signature, which the PE header tells of. */
+Test(bzimage, cut_signature_is_noticed)
+{
+	static uint8_t elf[TOY_SIZE];
+	uint32_t pe = 0x40, magic = 0x020b, certs[2];
+	struct image_src src;
+	struct bzimage bz;
+	struct why why;
+	uint8_t *file;
+	size_t size;
+
+	toy_elf(elf, &(struct toy){ 0 });
+	toy_bzimage(&file, &size, elf, sizeof(elf), BZIMAGE_ZSTD);
+	src = source(file, size);
+	memcpy(file + 0x3c, &pe, 4);
+	memcpy(file + pe, "PE\0", 4);
+	memcpy(file + pe + 24, &magic, 2);
+	certs[0] = (uint32_t)size - 100;
+	certs[1] = 100;
+	memcpy(file + pe + 24 + 144, certs, sizeof(certs));
+	cr_expect_eq(bzimage_find(&src, &bz, &why), 0, "%s", why.text);
+
+	src.size--;
+	cr_expect_eq(bzimage_find(&src, &bz, &why), -ENOEXEC);
+	cr_expect(strstr(why.text, "truncated: 1 bytes of"), "%s", why.text);
+	src.size++;
+	certs[1] = UINT32_MAX;
+	memcpy(file + pe + 24 + 144, certs, sizeof(certs));
+	cr_expect_eq(bzimage_find(&src, &bz, &why), -ENOEXEC);
+
+	/* Not PE32+, or a header that would lie elsewhere: no matter. */
+	file[pe + 24] = 0;
+	cr_expect_eq(bzimage_find(&src, &bz, &why), 0, "%s", why.text);
+	pe = UINT32_MAX;
+	memcpy(file + 0x3c, &pe, 4);
+	cr_expect_eq(bzimage_find(&src, &bz, &why), 0, "%s", why.text);
+	free(file);
+}
