@@ -256,10 +256,11 @@ static void add_topology(struct build *b)
 static void add_xen_leaf(struct build *b, uint32_t leaf, uint32_t index,
 			 uint32_t eax, uint32_t ebx, uint32_t ecx, uint32_t edx)
 {
+	/* Guests ask for the first three with rubble in ECX (GRUB does). */
 	struct kvm_cpuid_entry2 e = {
 		.function = XEN_CPUID_LEAF(leaf),
 		.index = index,
-		.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+		.flags = leaf < 3 ? 0 : KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
 		.eax = eax,
 		.ebx = ebx,
 		.ecx = ecx,

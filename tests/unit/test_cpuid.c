@@ -243,3 +243,16 @@ Test(cpuid, not_kvm)
 	cr_expect_null(c);
 	cpuid_free(NULL);
 }
+
+/* GRUB asks with whatever was in ECX. */
+Test(cpuid, xen_is_found_with_rubble_in_ecx)
+{
+	struct kvm_cpuid2 *g;
+
+	make_host(true);
+	g = guest(1, 0);
+	for (uint32_t leaf = 0x40000000; leaf < 0x40000003; leaf++)
+		cr_expect_not(ask(g, leaf, 0).flags &
+			      KVM_CPUID_FLAG_SIGNIFCANT_INDEX);
+	free(g);
+}
