@@ -306,11 +306,12 @@ void conn_reply(struct conn *c, const struct xsd_sockmsg *to, uint32_t type,
 	struct out *o = out_new(&hdr);
 
 	if (!o) {
-		/* Without its answer the client would wait for ever. */
-		if (c->domain)
-			park(c, XENSTORE_ERROR_COMM, "out of memory");
-		else
-			hang_up(c);
+		/*
+		 * Without its answer the client would wait for ever.  Its
+		 * handler is still at work: serve() ends the connection.
+		 */
+		c->mute = true;
+		conn_kick(c);
 		return;
 	}
 	if (len)
@@ -368,7 +369,7 @@ void conn_event(struct conn *c, const char *path, const char *token)
 	struct out *o;
 	uint64_t hash;
 
-	if (c->parked || c->dead)
+	if (c->parked || c->dead || c->mute)
 		return;
 	if (path_size + token_size > sizeof(payload)) {
 		conn_event_lost(c);
@@ -603,7 +604,7 @@ static void serve(struct conn *c)
 
 	if (!STAILQ_EMPTY(&c->out) && intake_full(c))
 		flush(c);
-	while (done < CONN_QUANTUM && !c->parked && !c->dead &&
+	while (done < CONN_QUANTUM && !c->parked && !c->dead && !c->mute &&
 	       !intake_full(c)) {
 		size = next_message(c);
 		if (size <= 0)
@@ -613,6 +614,8 @@ static void serve(struct conn *c)
 	}
 	if (size < 0)
 		intake_failed(c, size);
+	else if (c->mute && !c->parked)
+		intake_failed(c, -ENOMEM);
 	if (!c->parked && !c->dead)
 		flush(c);
 	set_blocked(c, intake_full(c));

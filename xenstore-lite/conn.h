@@ -64,6 +64,7 @@ struct conn_ring {
  * @fd:       Owned socket; -1 for a ring.
  * @parked:   Broke the protocol; neither heard nor spoken to (ring).
  * @lost:     Its last transaction failed for a conflict.
+ * @mute:     An answer could not be queued: to be parked or hung up.
  * @dead:     To be freed by conn_run() (socket).
  * @queued:   Waits for a turn; @held: until the store is free again.
  * @blocked:  Not listened to until it reads.
@@ -79,7 +80,7 @@ struct conn {
 	struct conn_ring ring;
 	struct event *rd, *wr, *stall;
 	bool parked, dead, blocked, readable, queued, held, wr_armed;
-	bool lost, trace;
+	bool lost, mute, trace;
 	TAILQ_ENTRY(conn) ready;
 	uint64_t run; /* the conn_run() that served it last */
 	char *in;

@@ -92,7 +92,8 @@ Test(hash, same_hash)
 	cr_expect_null(htab_first(&t, 5));
 	for (int i = 0; i < 64; i++) {
 		cr_assert_eq(htab_reserve(&t), 0);
-		htab_add(&t, &l[i], i % 4 ? 5 : 5 + 1024u * (i + 1u));
+		htab_add(&t, &l[i],
+			 i % 4 ? 5 : 5 + 1024u * (unsigned int)(i + 1));
 	}
 	for (struct hlink *at = htab_first(&t, 5); at; at = htab_next(at))
 		n++;
