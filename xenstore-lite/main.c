@@ -199,8 +199,9 @@ int main(int argc, char **argv)
 	term = evsignal_new(base, SIGTERM, on_signal, NULL);
 	intr = evsignal_new(base, SIGINT, on_signal, NULL);
 	retry_ev = evtimer_new(base, on_retry, NULL);
-	if (!accept_ev || !retry_ev || !term || !intr || event_add(accept_ev, NULL) ||
-	    event_add(term, NULL) || event_add(intr, NULL))
+	if (!accept_ev || !retry_ev || !term || !intr ||
+	    event_add(accept_ev, NULL) || event_add(term, NULL) ||
+	    event_add(intr, NULL))
 		die("out of memory");
 	fd_ready(&opt.ready_fd);
 

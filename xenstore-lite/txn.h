@@ -57,7 +57,8 @@ struct txn {
 	uint32_t id;
 	int error;   /* what made it fail already: END will say so */
 	long growth; /* nodes that the client's domain gains by it */
-	uint64_t memory; /* bytes charged to the client's domain until the end */
+	uint64_t
+		memory; /* bytes charged to the client's domain until the end */
 	struct tree base, tree;
 	struct htab paths;
 	size_t nentries;
