@@ -240,6 +240,16 @@ print-cppflags:
 print-warnings:
 	@echo '$(warn)'
 
+# Programs for people in bin, the others where paths_program() looks.
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/splitvisor
+	install $(addprefix $(out)/bin/,xl sv-doctor) $(DESTDIR)$(PREFIX)/bin
+	install $(addprefix $(out)/bin/,sv-hypervisor sv-unpack sv-xenstored \
+		sv-backend sv-blkback sv-netback sv-console) \
+		$(DESTDIR)$(PREFIX)/lib/splitvisor
+	for m in docs/*.[158]; do install -D -m 644 $$m \
+		$(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/} || exit 1; done
+
 clean:
 	rm -rf build/gcc-* build/clang-* build/bin build/deps.mk build/test
 
