@@ -30,6 +30,22 @@ static void add_region(struct guestmem *m, uint64_t gpa, uint64_t size)
 	m->size += size;
 }
 
+/*
+ * Whether faults on advised memory make huge pages and writes to its file do
+ * not: small pages of a kernel's text would then be its lot for good.
+ */
+static bool faults_are_huge(void)
+{
+	char modes[128] = "";
+	int fd = open("/sys/kernel/mm/transparent_hugepage/shmem_enabled",
+		      O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, modes, sizeof(modes) - 1) < 0)
+		modes[0] = '\0';
+	fd_close(&fd);
+	return strstr(modes, "[advise]");
+}
+
 /* Map the memfd at a multiple of HUGE_SIZE within a larger reservation. */
 static int map_ram(struct guestmem *m)
 {
@@ -48,6 +64,7 @@ static int map_ram(struct guestmem *m)
 		return -errno;
 	for (unsigned int i = 0; i < m->n; i++)
 		m->region[i].host = at + m->region[i].offset;
+	m->huge_faults = faults_are_huge();
 	/* Advice only: a host without shmem THP refuses, and nothing is lost. */
 	(void)madvise(at, m->size, MADV_HUGEPAGE);
 	/* A core file is about us; the guest's memory is not ours to show. */
@@ -145,6 +162,8 @@ int guestmem_fill(struct guestmem *m, gpa_t gpa, const void *buf, size_t len)
 
 	if (!r)
 		return -EFAULT;
+	if (m->huge_faults)
+		return guestmem_write(m, gpa, buf, len);
 	at = r->offset + (gpa.v - r->gpa.v);
 	while (len) {
 		ssize_t n = pwrite(m->fd, from, len, (off_t)at);

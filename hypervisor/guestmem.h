@@ -47,7 +47,8 @@ struct guestmem_region {
 struct guestmem {
 	int fd;
 	unsigned int n;
-	uint64_t size; /* bytes of RAM and of the memfd */
+	uint64_t size;	  /* bytes of RAM and of the memfd */
+	bool huge_faults; /* see guestmem_fill() */
 	struct guestmem_region region[GUESTMEM_MAX_REGIONS];
 	uint8_t *map; /* the whole mapping, for guestmem_free() */
 	size_t map_size;
@@ -94,8 +95,8 @@ int guestmem_write(struct guestmem *m, gpa_t gpa, const void *buf,
 /**
  * guestmem_fill() - As guestmem_write(), for much data into fresh memory.
  *
- * Goes through the memfd: a page that is not there yet is made without a fault
- * and without being cleared first.
+ * Goes through the memfd where that is faster: a page that is not there yet is
+ * made without a fault and without being cleared first.
  *
  * Return: 0, -EFAULT if any byte is not RAM, or -errno.
  */
