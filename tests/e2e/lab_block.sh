@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tests/e2e/lab_block.sh - the disks of unmodified Debian guests, thoroughly.
 #
-# An image file and a block device; the guest reloads and rebinds its driver
-# with other limits (tests/guest-linux/block).
+# An image file and a block device; the checks are tests/guest-linux/block.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
