@@ -263,8 +263,8 @@ static int open_tap(struct setup *s)
 		return fail(s, ret,
 			    "no permission to make interface %s: run as root",
 			    l->name);
-	return fail(s, ret, "interface %s cannot be made: %s", l->name,
-		    strerror(-ret));
+	return fail(s, ret, "interface %s cannot be made with /dev/net/tun: %s",
+		    l->name, strerror(-ret));
 }
 
 /* Address, queue length and size first: a bridge takes over a port's MTU. */
