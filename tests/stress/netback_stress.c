@@ -183,8 +183,10 @@ static void *recv_all(void *arg)
 		if (n <= 0)
 			return NULL;
 		for (ssize_t i = 0; i < n; i++, at++) {
-			if (buf[i] != byte_at(s->id, s->up, at))
+			if (buf[i] != byte_at(s->id, s->up, at)) {
+				shutdown(s->fd, SHUT_RDWR);
 				return NULL;
+			}
 		}
 	}
 	s->good = true;
@@ -199,7 +201,7 @@ static void set_limits(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 }
 
-/* The guest's end: connects STREAMS sockets, out[i] each. */
+/* The guest's end: connects STREAMS sockets, out[i] each, and says which. */
 static void *guest_side(void *arg)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET,
@@ -217,10 +219,11 @@ static void *guest_side(void *arg)
 		"g0");
 	give_address("g0", GUEST);
 	atomic_store((_Atomic int *)&out[STREAMS], 1); /* the taps are there */
-	for (unsigned int i = 0; i < STREAMS; i++) {
+	for (uint8_t i = 0; i < STREAMS; i++) {
 		out[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		set_limits(out[i]);
-		require(!connect(out[i], (struct sockaddr *)&sa, sizeof(sa)),
+		require(!connect(out[i], (struct sockaddr *)&sa, sizeof(sa)) &&
+				send(out[i], &i, 1, 0) == 1,
 			"connect");
 	}
 	return NULL;
@@ -237,6 +240,19 @@ static int listen_host(void)
 			!listen(fd, STREAMS),
 		"listen");
 	return fd;
+}
+
+/* They come in any order: the queues race. */
+static void accept_all(int listener, int *host)
+{
+	for (unsigned int i = 0; i < STREAMS; i++) {
+		int fd = accept(listener, NULL, NULL);
+		uint8_t id = 0;
+
+		set_limits(fd);
+		require(recv(fd, &id, 1, 0) == 1 && id < STREAMS, "accept");
+		host[id] = fd;
+	}
 }
 
 /* All streams, both ways at once. */
@@ -286,10 +302,7 @@ int main(void)
 		pthread_create(&relay[2 * i], NULL, relay_tx, &id[i]);
 		pthread_create(&relay[2 * i + 1], NULL, relay_rx, &id[i]);
 	}
-	for (unsigned int i = 0; i < STREAMS; i++) {
-		host[i] = accept(listener, NULL, NULL);
-		set_limits(host[i]);
-	}
+	accept_all(listener, host);
 	pthread_join(guest_thread, NULL);
 	begin = util_clock_ns();
 	run_streams(guest, host);
