@@ -15,7 +15,7 @@ mirrors()
 }
 
 # write_sources SUITE FILE - the suite, with its security updates where the
-# machine has a source for such.
+# machine has a source for such; backports with the release they are for.
 write_sources()
 {
 	local suite=$1 uri release main='' security=''
@@ -32,6 +32,9 @@ write_sources()
 	[[ -r $keys ]] || die "no $keys: apt-get install debian-archive-keyring"
 	echo "deb [arch=amd64 signed-by=$keys] $main $suite main" >"$2"
 	case $suite in
+	*-backports)
+		echo "deb [arch=amd64 signed-by=$keys] $main ${suite%-backports} main" >>"$2"
+		;;
 	sid | *-*) ;;
 	*)
 		[[ -z $security ]] ||
@@ -40,13 +43,15 @@ write_sources()
 	esac
 }
 
-# apt_in SUITE_DIR TOOL ARG... - run an apt tool on the private state.
+# apt_in SUITE_DIR TOOL ARG... - run an apt tool on the private state; of a
+# package in backports and release, backports' version counts.
 apt_in()
 {
-	local dir=$1 tool=$2
+	local dir=$1 tool=$2 prefer=''
 
 	shift 2
-	"$tool" -qq -o Dir::Etc::sourcelist="$dir/sources.list" \
+	[[ $dir != *-backports ]] || prefer=${dir##*/}
+	"$tool" -qq -o APT::Default-Release="$prefer" -o Dir::Etc::sourcelist="$dir/sources.list" \
 		-o Dir::Etc::sourceparts=/dev/null \
 		-o Dir::Etc::preferencesparts=/dev/null \
 		-o Dir::State="$dir" -o Dir::State::lists="$dir/lists" \
@@ -89,4 +94,19 @@ unpack_packages()
 		dpkg-deb -x "$deb" "$dir"
 		rm "$deb"
 	done
+}
+
+# unpack_closure STATE DIR PACKAGE... - the packages of the state's suite with
+# all that they depend on, the C library included.
+unpack_closure()
+{
+	local state=$1 dir=$2
+	local -a names
+
+	shift 2
+	mapfile -t names < <(apt_in "$state" apt-get install --simulate \
+		--no-install-recommends "$@" |
+		sed -n 's/^Inst \([^ ]*\) (\([^ ]*\) .*/\1=\2/p')
+	((${#names[@]})) || die "cannot resolve $*"
+	unpack_packages "$state" "$dir" "${names[@]}"
 }
