@@ -11,6 +11,9 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include <xen/xen.h>
+#include <xen/sched.h>
+
 #include "base/fd.h"
 #include "base/paths.h"
 
@@ -263,4 +266,18 @@ int dom_evtchn_close(struct dom *d, uint32_t port)
 	struct dom_msg msg = { .type = DOM_EVTCHN_CLOSE, .u.port = port };
 
 	return dom_call(d, &msg, NULL, NULL);
+}
+
+const char *dom_reason_name(uint32_t reason)
+{
+	static const char *const names[] = {
+		[SHUTDOWN_poweroff] = "poweroff",
+		[SHUTDOWN_reboot] = "reboot",
+		[SHUTDOWN_suspend] = "suspend",
+		[SHUTDOWN_crash] = "crash",
+		[SHUTDOWN_watchdog] = "watchdog",
+		[SHUTDOWN_soft_reset] = "soft reset",
+	};
+
+	return reason < ARRAY_SIZE(names) ? names[reason] : "unknown";
 }

@@ -66,6 +66,9 @@ enum dom_state {
 	DOM_BLOCKED = 1u << 3,	/* all vCPUs wait for an event */
 };
 
+/** dom_reason_name() - A SHUTDOWN_* in words; "unknown" for others. */
+const char *dom_reason_name(uint32_t reason);
+
 #define DOM_NAME_MAX 256
 
 /** struct dom_info - What the toolstack shows of a domain. */

@@ -47,7 +47,11 @@ int conlog_open(const char *path) must_check;
 /** conlog_use() - Send messages there from now on, if it was opened. */
 void conlog_use(void);
 
-/** conlog_rotate() - Call now and then: renames a log that is too large. */
+/**
+ * conlog_rotate() - Rename a log longer than CONLOG_MAX and begin a new one.
+ *
+ * To be called at every turn of the main loop; cheap when there is nothing to do.
+ */
 void conlog_rotate(void);
 
 /** CONLOG_MAX - Bytes of the log and of the one before it (PATH.1), each. */

@@ -115,10 +115,19 @@ static int64_t register_info(struct hc *hc, struct vcpu *v)
 
 static int64_t get_runstate(struct hc *hc, struct vcpu *v)
 {
+	size_t at = offsetof(struct vcpu_runstate_info, state_entry_time);
 	struct vcpu_runstate_info r;
+	uint8_t r32[RUNSTATE_SIZE32];
 	int ret = hc->vm->engine->get_runstate(v, &r);
 
-	return ret ? ret : hc_write(hc, hc->arg[2], &r, sizeof(r));
+	if (ret)
+		return ret;
+	if (hc->longmode)
+		return hc_write(hc, hc->arg[2], &r, RUNSTATE_SIZE64);
+	memcpy(r32, &r.state, sizeof(r.state));
+	memcpy(r32 + sizeof(r.state), (const uint8_t *)&r + at,
+	       sizeof(r32) - sizeof(r.state));
+	return hc_write(hc, hc->arg[2], r32, sizeof(r32));
 }
 
 static int64_t set_periodic(struct hc *hc, struct vcpu *v)

@@ -149,7 +149,7 @@ void vcpu_kick(struct vcpu *v)
 }
 
 /* Events that were raised in the old vcpu_info while the new one was set. */
-static void catch_up(struct vcpu *v)
+static void merge_old_info(struct vcpu *v)
 {
 	size_t n = v->vm->shinfo.is64 ? 8 : 4;
 	size_t at = v->vm->shinfo.is64 ? INFO_SEL64 : INFO_SEL32;
@@ -162,6 +162,11 @@ static void catch_up(struct vcpu *v)
 				  v->old_info[INFO_PENDING], __ATOMIC_SEQ_CST);
 	}
 	v->old_info = NULL;
+}
+
+static void catch_up(struct vcpu *v)
+{
+	merge_old_info(v);
 	vcpu_upcall(v);
 }
 
@@ -255,6 +260,7 @@ void vcpu_info_follow(struct vcpu *v)
 
 	if (v->info_registered)
 		return;
+	merge_old_info(v); /* moved twice before KVM took it once */
 	v->info = shinfo_vcpu(v->vm, v->id);
 	if (!v->info)
 		return;

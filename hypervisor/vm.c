@@ -389,20 +389,6 @@ void vm_free(struct vm *vm)
 	free(vm);
 }
 
-const char *vm_reason_name(uint32_t reason)
-{
-	static const char *const names[] = {
-		[SHUTDOWN_poweroff] = "poweroff",
-		[SHUTDOWN_reboot] = "reboot",
-		[SHUTDOWN_suspend] = "suspend",
-		[SHUTDOWN_crash] = "crash",
-		[SHUTDOWN_watchdog] = "watchdog",
-		[SHUTDOWN_soft_reset] = "soft reset",
-	};
-
-	return reason < ARRAY_SIZE(names) ? names[reason] : "unknown";
-}
-
 void vm_wake(struct vm *vm)
 {
 	/* Full means that the main loop will wake anyway. */
@@ -417,7 +403,7 @@ void vm_shut(struct vm *vm, uint32_t reason)
 	vm->shutdown = true;
 	vm->reason = vm->code >= 0 ? (uint32_t)vm->code : reason;
 	conlog_flush(&vm->conlog);
-	log_info("the guest is down: %s (%u)", vm_reason_name(vm->reason),
+	log_info("the guest is down: %s (%u)", dom_reason_name(vm->reason),
 		 vm->reason);
 	for (unsigned int i = 0; i < vm->nvcpus; i++)
 		vcpu_kick(&vm->vcpus[i]);

@@ -154,9 +154,6 @@ void vm_shut(struct vm *vm, uint32_t reason);
 /** vm_crash() - vm_shut(SHUTDOWN_crash) and say why in the log. */
 void vm_crash(struct vm *vm, const char *fmt, ...) printf_like(2, 3);
 
-/** vm_reason_name() - "poweroff", ...; "unknown" for others. */
-const char *vm_reason_name(uint32_t reason);
-
 /**
  * vm_pause(), vm_unpause() - By the toolstack; counted once.
  *

@@ -53,13 +53,13 @@ enum xl_event {
 
 /** struct xl_disk - One entry of disk=. */
 struct xl_disk {
-	char *path; /* absolute; "" for an empty drive */
+	char *path; /* absolute */
 	char *vdev; /* as given: xvda, sda1, hdc, d0p3, 51712 */
 	char *script;
 	const char *backend; /* phy, tap, qdisk as given, or NULL */
 	unsigned int devid;
 	bool removable, writable, cdrom, direct_io_safe, discard, trusted;
-	bool discard_given, empty;
+	bool discard_given;
 };
 
 /** struct xl_vif - One entry of vif=; NULL or 0 is "not given". */

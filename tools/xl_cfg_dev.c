@@ -152,10 +152,9 @@ static int take_disk(struct xl_disk *d, const libxl_device_disk *x,
 			where, spec);
 		return -EINVAL;
 	}
-	d->empty = !x->pdev_path || !*x->pdev_path ||
-		   x->format == LIBXL_DISK_FORMAT_EMPTY;
-	if (d->empty && !x->is_cdrom) {
-		log_err("%s: disk '%s': no file or device is named (target=/path)",
+	if (!x->pdev_path || !*x->pdev_path ||
+	    x->format == LIBXL_DISK_FORMAT_EMPTY) {
+		log_err("%s: disk '%s': no file or device is named (target=/path); an empty drive has nothing to serve",
 			where, spec);
 		return -EINVAL;
 	}
@@ -172,7 +171,7 @@ static int take_disk(struct xl_disk *d, const libxl_device_disk *x,
 
 static int copy_disk(struct xl_disk *d, const libxl_device_disk *x)
 {
-	d->path = strdup(d->empty ? "" : x->pdev_path);
+	d->path = strdup(x->pdev_path);
 	d->vdev = strdup(x->vdev);
 	if (!d->path || !d->vdev)
 		return -ENOMEM;
@@ -181,7 +180,7 @@ static int copy_disk(struct xl_disk *d, const libxl_device_disk *x)
 		if (!d->script)
 			return -ENOMEM;
 	}
-	return d->empty ? 0 : xl_path_absolute(&d->path);
+	return xl_path_absolute(&d->path);
 }
 
 /* libxlutil's reason, without the specification that it repeats. */

@@ -86,8 +86,6 @@ static int check_disk(const struct xl_disk *d)
 	struct stat st = { 0 };
 	int fd, ret;
 
-	if (d->empty)
-		return 0;
 	fd = open(d->path, flags | O_CLOEXEC | O_NONBLOCK);
 	ret = fd < 0 ? -errno : 0;
 	if (!ret && fstat(fd, &st) < 0)

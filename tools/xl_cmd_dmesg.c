@@ -102,6 +102,17 @@ static void print_lines(struct lines *l)
 				 strlen(l->at[i].text)));
 }
 
+/* hv-NAME.log, and hv-NAME.log.1 with what is older. */
+static bool is_vmm_log(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len > 2 && strcmp(name + len - 2, ".1") == 0)
+		len -= 2;
+	return len > 7 && strncmp(name, "hv-", 3) == 0 &&
+	       strncmp(name + len - 4, ".log", 4) == 0;
+}
+
 static int each_log(struct lines *l, bool clear)
 {
 	DIR *dir = opendir(paths_log());
@@ -112,10 +123,7 @@ static int each_log(struct lines *l, bool clear)
 	if (!dir)
 		return errno == ENOENT ? 0 : -errno;
 	while (!ret && (e = readdir(dir))) {
-		size_t len = strlen(e->d_name);
-
-		if (strncmp(e->d_name, "hv-", 3) != 0 || len < 8 ||
-		    strcmp(e->d_name + len - 4, ".log") != 0)
+		if (!is_vmm_log(e->d_name))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", paths_log(), e->d_name);
 		ret = read_log(l, path);

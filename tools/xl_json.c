@@ -108,10 +108,10 @@ static void put_build_info(yajl_gen g, const struct xl_cfg *c, bool live)
 static void put_disk(yajl_gen g, const struct xl_disk *d, bool live)
 {
 	yajl_gen_map_open(g);
-	member_string(g, "pdev_path", d->empty ? NULL : d->path);
+	member_string(g, "pdev_path", d->path);
 	member_string(g, "vdev", d->vdev);
 	member_string(g, "backend", d->backend);
-	member_string(g, "format", d->empty ? "empty" : "raw");
+	member_string(g, "format", "raw");
 	member_string(g, "script", d->script);
 	if (d->removable)
 		member_number(g, "removable", 1);

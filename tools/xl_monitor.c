@@ -42,20 +42,6 @@ enum xl_action xl_monitor_action(const struct xl_cfg *c, unsigned int reason)
 	return c->on[events[reason]];
 }
 
-static const char *reason_name(unsigned int reason)
-{
-	static const char *const names[] = {
-		[SHUTDOWN_poweroff] = "poweroff",
-		[SHUTDOWN_reboot] = "reboot",
-		[SHUTDOWN_suspend] = "suspend",
-		[SHUTDOWN_crash] = "crash",
-		[SHUTDOWN_watchdog] = "watchdog",
-		[SHUTDOWN_soft_reset] = "soft reset",
-	};
-
-	return reason < ARRAY_SIZE(names) ? names[reason] : "unknown";
-}
-
 /* Wait for the guest's shutdown; -EPIPE if the VMM has gone. */
 static int wait_shutdown(struct dom *dom, unsigned int *reason)
 {
@@ -178,6 +164,12 @@ static int act(const struct xl_cfg *c, const char *text, struct xl_built *b,
 		log_info("No core dump is made: dumping is not possible here");
 		ret = destroy(b);
 		break;
+	case XL_ACTION_SOFT_RESET:
+		log_info(
+			"Domain %u is restarted: a soft reset in place is not possible here",
+			b->domid);
+		ret = destroy(b);
+		break;
 	default:
 		ret = destroy(b);
 		break;
@@ -209,7 +201,7 @@ static int live(const struct xl_cfg *c, const char *text, struct xl_built *b)
 	}
 	action = xl_monitor_action(c, reason);
 	log_info("Domain %u has shut down, reason code %u 0x%x (%s)", b->domid,
-		 reason, reason, reason_name(reason));
+		 reason, reason, dom_reason_name(reason));
 	log_info("Action for shutdown reason code %u is %s", reason,
 		 xl_action_name(action));
 	/* A guest that reboots at once, for ever, must not use up the host. */
@@ -256,6 +248,7 @@ static _Noreturn void run_daemon(const struct xl_cfg *c, const char *text,
 	if (paths_run()[0] == '/' && chdir("/") < 0)
 		log_warn("chdir: %s", strerror(errno));
 	log_to_fd(log);
+	log_set_cap(LOG_CAP);
 	_exit(xl_monitor_run(c, text, b));
 }
 

@@ -485,8 +485,9 @@ is_clean "50 cycles"
 
 # ---- Logs -----------------------------------------------------------------------
 
-echo '2026-01-01T00:00:02.000000Z second' >"$logs/hv-a.log"
-printf '2026-01-01T00:00:01.000000Z first\n\033[31mits second line\n2026-01-01T00:00:03.000000Z third\n' >"$logs/hv-b.log"
+echo '2026-01-01T00:00:02.000000Z second' >"$logs/hv-a.log.1"
+echo '2026-01-01T00:00:03.000000Z third' >"$logs/hv-a.log"
+printf '2026-01-01T00:00:01.000000Z first\n\033[31mits second line\n' >"$logs/hv-b.log"
 output=$(xl dmesg | grep -A 3 first)
 [ "$output" = "$(printf '%s\n' '2026-01-01T00:00:01.000000Z first' '\x1b[31mits second line' \
 	'2026-01-01T00:00:02.000000Z second' '2026-01-01T00:00:03.000000Z third')" ]

@@ -157,7 +157,9 @@ static int fake_gpa(struct vcpu *v, uint64_t gpa)
 
 static int fake_get_runstate(struct vcpu *v, struct vcpu_runstate_info *r)
 {
-	*r = (struct vcpu_runstate_info){ .state = RUNSTATE_running };
+	*r = (struct vcpu_runstate_info){ .state = RUNSTATE_running,
+					  .state_entry_time = 5,
+					  .time = { 1, 2, 3, 4 } };
 	return may_fail(v->vm);
 }
 

@@ -252,6 +252,20 @@ Test(hypercall, areas_must_be_ram)
 	cr_expect_eq(fakevm_call(f, __HYPERVISOR_vcpu_op, 14, 0, ARG), -EINVAL);
 }
 
+Test(hypercall, runstate_has_no_padding_for_32_bit_code)
+{
+	static const uint32_t want[] = {
+		RUNSTATE_running, 5, 0, 1, 0, 2, 0, 3, 0, 4, 0, 0xffffffff
+	};
+	uint8_t *at = guestmem_ptr(f->vm->mem, gpa_of(ARG), sizeof(want));
+
+	memset(at, 0xff, sizeof(want));
+	cr_expect_eq(fakevm_call32(f, __HYPERVISOR_vcpu_op,
+				   VCPUOP_get_runstate_info, 0, ARG),
+		     0);
+	cr_expect_arr_eq(at, want, sizeof(want));
+}
+
 Test(hypercall, periodic_timers_have_a_shortest_period)
 {
 	static const struct {

@@ -98,12 +98,10 @@ Test(xl_cfg_dev, disk_forms)
 	cr_expect_eq(d.devid, 2049);
 	xl_disk_free(&d);
 	parse_disk(&d, "/cd.iso,,xvdc,cdrom");
-	cr_expect(d.cdrom && !d.writable && !d.empty);
+	cr_expect(d.cdrom && !d.writable);
 	xl_disk_free(&d);
-	parse_disk(&d, ",,xvdc,cdrom");
-	cr_expect(d.cdrom && d.empty);
-	cr_expect_str_eq(d.path, "");
-	xl_disk_free(&d);
+	memset(&d, 0, sizeof(d));
+	cr_expect_eq(xl_disk_parse(&d, ",,xvdc,cdrom", "t"), -EINVAL);
 }
 
 Test(xl_cfg_dev, read_only_stays_read_only)
