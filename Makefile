@@ -236,7 +236,7 @@ lint:
 # For tests/lint/lint.
 .PHONY: print-cppflags print-warnings
 print-cppflags:
-	@echo '$(cppflags)'
+	@: $(info $(subst ',,$(cppflags)))
 print-warnings:
 	@echo '$(warn)'
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/ioctl.h>
 
 #include <xen/xen.h>

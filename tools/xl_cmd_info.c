@@ -84,7 +84,7 @@ static void print_topology(const struct xl_host *h)
 	for (unsigned int i = 0; i <= h->max_cpu_id; i++)
 		printf("%3u:    %4u     %4u     %4u\n", i,
 		       xl_host_topology(i, "core_id"),
-		       xl_host_topology(i, "physical_package_id"), 0);
+		       xl_host_topology(i, "physical_package_id"), 0u);
 	printf("device topology        :\nNo device topology data available\n");
 	printf("numa_info              :\nnode:    memsize    memfree    distances\n");
 	printf("%4d:    %6llu     %6llu      %s\n", 0,

@@ -163,7 +163,7 @@ static _Noreturn void become(const struct xl_start *s, int ready)
 	int null, log;
 	size_t n = 0;
 
-	while (s->argv[n] && n < MAX_ARGS - 3) {
+	while (n < MAX_ARGS - 3 && s->argv[n]) {
 		argv[n] = s->argv[n];
 		n++;
 	}

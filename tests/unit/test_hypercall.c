@@ -257,7 +257,7 @@ Test(hypercall, runstate_has_no_padding_for_32_bit_code)
 	static const uint32_t want[] = {
 		RUNSTATE_running, 5, 0, 1, 0, 2, 0, 3, 0, 4, 0, 0xffffffff
 	};
-	uint8_t *at = guestmem_ptr(f->vm->mem, gpa_of(ARG), sizeof(want));
+	uint8_t *at = guestmem_ptr(vm->mem, gpa_of(ARG), sizeof(want));
 
 	memset(at, 0xff, sizeof(want));
 	cr_expect_eq(fakevm_call32(f, __HYPERVISOR_vcpu_op,
