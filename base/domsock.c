@@ -161,7 +161,7 @@ static int call(struct dom *d, struct dom_msg *msg, int *fds, size_t *nfds)
 {
 	int got[SOCK_MAX_FDS];
 	uint16_t type = msg->type;
-	size_t n;
+	size_t n = 0;
 	int ret;
 
 	if (++d->seq == 0)

@@ -95,7 +95,7 @@ int sock_send_fds(int fd, const void *msg, size_t len, const int *fds,
 	if (nfds) {
 		mh.msg_control = control.buf;
 		mh.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
-		cmsg = CMSG_FIRSTHDR(&mh);
+		cmsg = &control.align;
 		cmsg->cmsg_level = SOL_SOCKET;
 		cmsg->cmsg_type = SCM_RIGHTS;
 		cmsg->cmsg_len = CMSG_LEN(nfds * sizeof(int));
