@@ -207,14 +207,17 @@ stress-programs: $(stresses)
 stress: $(stresses)
 	$(q)tests/run $(stresses)
 
-# Each fuzzer for FUZZ_TIME seconds; what it finds is left in the corpus.
+# Each fuzzer for FUZZ_TIME seconds; what it finds is left in the corpus. Inputs
+# are as long as a fuzzer has use for.
 FUZZ_TIME ?= 60
+fuzz_len := hypercall_fuzz=2816 gva_fuzz=8192 net_fuzz=2048
 fuzz:
 	$(q)$(MAKE) CC=clang SAN=address,undefined,fuzzer-no-link run-fuzzers
 
 run-fuzzers: $(fuzzers)
 	$(q)for f in $(fuzzers); do mkdir -p build/fuzz/$${f##*/} && \
-		$$f -max_total_time=$(FUZZ_TIME) -max_len=96 -len_control=0 \
+		len=$$(echo '$(fuzz_len)' | tr ' ' '\n' | sed -n "s/^$${f##*/}=//p") && \
+		$$f -max_total_time=$(FUZZ_TIME) -max_len=$${len:-256} -len_control=0 \
 		-artifact_prefix=build/fuzz/ build/fuzz/$${f##*/} || exit 1; done
 
 test:

@@ -3,6 +3,8 @@
 #ifndef BASE_SANDBOX_H
 #define BASE_SANDBOX_H
 
+#include <sys/types.h>
+
 #include "base/util.h"
 
 /**
@@ -16,5 +18,13 @@
  * Return: 0 or -errno.
  */
 int sandbox_enter(void) must_check;
+
+/**
+ * sandbox_end_with() - Get SIGTERM when the parent ends, however it ends.
+ * @parent: Who that is, by what it told us; it may have ended already.
+ *
+ * Return: 0, -ESRCH if our parent is another by now, or -errno.
+ */
+int sandbox_end_with(pid_t parent) must_check;
 
 #endif

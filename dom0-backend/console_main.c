@@ -25,6 +25,7 @@
 
 struct options {
 	int ready_fd;
+	pid_t parent; /* 0: on its own */
 	uint64_t log_max;
 	bool replace_escape;
 	enum log_level level;
@@ -45,6 +46,7 @@ static void parse(int argc, char **argv, struct options *o)
 {
 	static const struct option options[] = {
 		{ "ready-fd", required_argument, NULL, 'r' },
+		{ "parent", required_argument, NULL, 'p' },
 		{ "log-max", required_argument, NULL, 'm' },
 		{ "replace-escape", no_argument, NULL, 'e' },
 		{ "verbose", no_argument, NULL, 'v' },
@@ -59,6 +61,9 @@ static void parse(int argc, char **argv, struct options *o)
 			o->ready_fd =
 				(int)number("ready-fd", optarg, 0, INT_MAX);
 			break;
+		case 'p':
+			o->parent = (pid_t)number("parent", optarg, 1, INT_MAX);
+			break;
 		case 'm':
 			o->log_max = number("log-max", optarg, LOG_MAX_LEAST,
 					    INT64_MAX);
@@ -71,7 +76,7 @@ static void parse(int argc, char **argv, struct options *o)
 			break;
 		default:
 			die("%s: unknown option or no value; usage: sv-console "
-			    "[--ready-fd FD] [--log-max BYTES] "
+			    "[--ready-fd FD] [--parent PID] [--log-max BYTES] "
 			    "[--replace-escape] [--verbose]",
 			    argv[optind - 1]);
 		}
@@ -131,6 +136,11 @@ int main(int argc, char **argv)
 	log_init("console", o.level);
 	parse(argc, argv, &o);
 	log_init("console", o.level);
+	/* The next sv-backend starts another. */
+	ret = o.parent ? sandbox_end_with(o.parent) : 0;
+	if (ret)
+		die("--parent %d: cannot end with it: %s", (int)o.parent,
+		    strerror(-ret));
 	paths_init();
 	log_set_cap(LOG_CAP);
 	fd_raise_limit();

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -331,21 +330,15 @@ static void parse(struct device *dev, int argc, char **argv)
 		    "are required");
 }
 
-/* The next parent starts workers of its own; it may have come to that already. */
-static void end_with(pid_t parent)
-{
-	if (prctl(PR_SET_PDEATHSIG, SIGTERM))
-		die("cannot watch sv-backend: %s", strerror(errno));
-	if (getppid() != parent)
-		die("sv-backend has ended");
-}
-
 static void set_up(struct device *dev)
 {
 	char prefix[64];
 	int ret;
 
-	end_with(dev->parent);
+	/* The next parent starts workers of its own. */
+	ret = sandbox_end_with(dev->parent);
+	if (ret)
+		die("cannot end with sv-backend: %s", strerror(-ret));
 	snprintf(prefix, sizeof(prefix), "%s dom%u/%s%u", dev->ops->program,
 		 dev->domid, dev->ops->type, dev->devid);
 	log_init(prefix, LOG_LVL_INFO);

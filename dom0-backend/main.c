@@ -74,12 +74,15 @@ static void parse(int argc, char **argv, int *ready_fd, bool *console)
 
 static void start_console(evutil_socket_t fd, short what, void *arg)
 {
-	char name[] = CONSOLE, *argv[] = { name, NULL };
+	char name[] = CONSOLE, option[] = "--parent", pid[16];
+	char *argv[] = { name, option, pid, NULL };
 	struct parent *p = arg;
-	int ret = spawn(&p->console, CONSOLE, argv, NULL, 0);
+	int ret;
 
 	(void)fd;
 	(void)what;
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	ret = spawn(&p->console, CONSOLE, argv, NULL, 0);
 	if (ret)
 		log_err("cannot start %s: %s; guests have no console", CONSOLE,
 			strerror(-ret));

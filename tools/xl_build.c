@@ -369,16 +369,16 @@ static int take_apart(unsigned int domid)
 	return ret;
 }
 
-int xl_teardown(unsigned int domid)
+int xl_teardown_mine(unsigned int domid)
 {
 	char path[PATH_MAX];
-	int lock, ret = 0;
+	int lock, ret = 1;
 	bool was;
 
 	lock = open(paths_dom(path, domid, "teardown"),
 		    O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (lock < 0)
-		return errno == ENOENT ? 0 : -errno;
+		return errno == ENOENT ? 1 : -errno;
 	while (flock(lock, LOCK_EX) < 0 && errno == EINTR)
 		;
 	/* Whoever held the lock has probably done everything. */
@@ -388,4 +388,11 @@ int xl_teardown(unsigned int domid)
 	xl_shield(was);
 	fd_close(&lock);
 	return ret;
+}
+
+int xl_teardown(unsigned int domid)
+{
+	int ret = xl_teardown_mine(domid);
+
+	return ret < 0 ? ret : 0;
 }

@@ -52,6 +52,14 @@ void xl_built_close(struct xl_built *b);
  */
 int xl_teardown(unsigned int domid) must_check;
 
+/**
+ * xl_teardown_mine() - xl_teardown() by the monitor, who may want a successor.
+ *
+ * Return: 1 if another has ended the domain, or asked for its end meanwhile:
+ * there is to be no successor.
+ */
+int xl_teardown_mine(unsigned int domid) must_check;
+
 /** xl_call() - Make one call without arguments, for example DOM_PAUSE. */
 int xl_call(unsigned int domid, enum dom_msg_type type) must_check;
 

@@ -186,7 +186,7 @@ int xl_cmd_reboot(int argc, char **argv)
 int xl_cmd_destroy(int argc, char **argv)
 {
 	unsigned int domid;
-	int opt, status = 0;
+	int opt, status = 0, ret;
 
 	while ((opt = xl_getopt(argc, argv, "f", NULL, 1, &status)) > 0)
 		;
@@ -196,6 +196,13 @@ int xl_cmd_destroy(int argc, char **argv)
 		return XL_EXIT_FAIL;
 	if (!domid) {
 		fprintf(stderr, "Not destroying domain 0: it is this host.\n");
+		return XL_EXIT_FAIL;
+	}
+	ret = xl_run_doom(domid);
+	if (ret) {
+		log_err("domain %u: %s", domid,
+			ret == -ENOENT ? "has ended by itself just now"
+				       : strerror(-ret));
 		return XL_EXIT_FAIL;
 	}
 	return xl_teardown(domid) ? XL_EXIT_FAIL : 0;

@@ -68,6 +68,7 @@ static int wait_shutdown(struct dom *dom, unsigned int *reason)
 
 /* ---- Actions -------------------------------------------------------------- */
 
+/* 1: somebody else has ended it, or wants its end. */
 static int destroy(struct xl_built *b)
 {
 	int ret;
@@ -75,7 +76,7 @@ static int destroy(struct xl_built *b)
 	/* The VMM's end must not be seen as an event of its own. */
 	dom_free(b->dom);
 	b->dom = NULL;
-	ret = xl_teardown(b->domid);
+	ret = xl_teardown_mine(b->domid);
 	xl_built_close(b);
 	return ret;
 }
@@ -92,7 +93,7 @@ static int restart(const struct xl_cfg *c, const char *text, struct xl_built *b)
 	if (ret) {
 		log_err("Domain %u cannot be started: %s", b->domid,
 			strerror(-ret));
-		if (destroy(b))
+		if (destroy(b) < 0)
 			log_err("Domain %u cannot be removed", b->domid);
 	}
 	return ret;
@@ -174,9 +175,13 @@ static int act(const struct xl_cfg *c, const char *text, struct xl_built *b,
 		ret = destroy(b);
 		break;
 	}
-	if (ret || action == XL_ACTION_DESTROY ||
+	if (ret < 0 || action == XL_ACTION_DESTROY ||
 	    action == XL_ACTION_COREDUMP_DESTROY)
-		return ret;
+		return MIN(ret, 0);
+	if (ret) {
+		log_info("Domain %u has been destroyed", b->domid);
+		return 0;
+	}
 	log_info("Done. Rebooting now");
 	ret = restart(c, text, b);
 	return ret ? ret : 1;
@@ -197,7 +202,7 @@ static int live(const struct xl_cfg *c, const char *text, struct xl_built *b)
 		return 0;
 	if (ret) {
 		log_info("Domain %u has been destroyed", b->domid);
-		return destroy(b);
+		return MIN(destroy(b), 0);
 	}
 	action = xl_monitor_action(c, reason);
 	log_info("Domain %u has shut down, reason code %u 0x%x (%s)", b->domid,

@@ -270,7 +270,7 @@ static int make_dom(const char *name, unsigned int *domid, int *owner)
 	ret = fd < 0 ? fd : xl_run_write(*domid, "name", name);
 	if (ret) {
 		fd_close(&fd);
-		if (xl_run_remove(*domid))
+		if (xl_run_remove(*domid) < 0)
 			log_warn("%s: cannot be removed", path);
 		return ret;
 	}
@@ -330,14 +330,45 @@ static int remove_entry(const char *path, const struct stat *st, int type,
 	return remove(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-int xl_run_remove(unsigned int domid)
+int xl_run_doom(unsigned int domid)
 {
 	char path[PATH_MAX];
-	int ret;
+	int fd = open(paths_dom(path, domid, "doomed"),
+		      O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
-	ret = nftw(paths_dom(path, domid, ""), remove_entry, 8,
-		   FTW_DEPTH | FTW_PHYS);
+	if (fd < 0)
+		return -errno;
+	fd_close(&fd);
+	return 0;
+}
+
+static int remove_tree(const char *path)
+{
+	int ret = nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+
 	if (ret == -1)
 		return errno == ENOENT ? 0 : -errno;
 	return ret;
+}
+
+/*
+ * Under another name at once: from then on nobody can doom it, and who was told
+ * that he has is heard.
+ */
+int xl_run_remove(unsigned int domid)
+{
+	char path[PATH_MAX], gone[PATH_MAX + 8], mark[PATH_MAX + 16];
+	bool doomed;
+	int ret;
+
+	paths_dom(path, domid, "");
+	snprintf(gone, sizeof(gone), "%s.gone", path);
+	snprintf(mark, sizeof(mark), "%s/doomed", gone);
+	ret = remove_tree(gone); /* of a process that was killed here */
+	if (!ret && rename(path, gone) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	doomed = !ret && access(mark, F_OK) == 0;
+	if (!ret)
+		ret = remove_tree(gone);
+	return ret ? ret : doomed;
 }

@@ -17,6 +17,8 @@
  *	owner		locked (flock) by whoever looks after the domain: `xl
  *			create` first, then its monitor
  *	teardown	locked by whoever removes the domain
+ *	doomed		there when a user has asked for the domain's end, so that
+ *			its monitor starts no successor
  *	hv.pid		the VMM (struct xl_proc)
  *	hv.sock		the VMM's domain socket
  *	xl.cfg		the configuration as given; config.json: as understood
@@ -91,7 +93,19 @@ int xl_run_write(unsigned int domid, const char *file,
 /** xl_run_dead() - Whether nobody owns the domain and its VMM is gone. */
 bool xl_run_dead(unsigned int domid);
 
-/** xl_run_remove() - Remove a domain's directory; Return: 0 or -errno. */
+/**
+ * xl_run_doom() - Say that the domain shall end for good.
+ *
+ * Return: 0; -ENOENT if it has ended already, though a successor may be about to
+ * come; or -errno.
+ */
+int xl_run_doom(unsigned int domid) must_check;
+
+/**
+ * xl_run_remove() - Remove a domain's directory, which ends the domain.
+ *
+ * Return: 1 if xl_run_doom() had been called, else 0, or -errno.
+ */
 int xl_run_remove(unsigned int domid) must_check;
 
 #endif

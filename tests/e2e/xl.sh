@@ -349,6 +349,20 @@ kill -9 "$(vmm_of bare)"
 check "a VMM that is killed is gone from the list" wait_for 2 gone bare
 is_clean "a VMM that is killed"
 
+# The monitor waits a second before it restarts what has lived so shortly.
+back=0
+for delay in 0 0.5 0.95 1 1.05 1.1; do
+	xl create -q bare.cfg
+	signal_guest bare USR2
+	sleep "$delay"
+	until xl destroy bare 2>/dev/null; do sleep 0.01; done
+	sleep 1.5
+	gone bare || { back=$((back + 1)); xl destroy bare; }
+done
+output="$back of 6 came back"
+ok "$back" "reboot: who is destroyed meanwhile does not come back"
+is_clean "reboot and destroy"
+
 xl create -q bare.cfg "on_poweroff='preserve'"
 signal_guest bare USR1
 check "preserve: stays, listed as ---s--" wait_for 5 state_is bare ---s--
@@ -521,6 +535,9 @@ check "domains after a new start can be destroyed" sh -c 'xl destroy bare && xl 
 kill -9 "$(pid_of sv-backend)"
 xl create -q g1.cfg && xl destroy g1
 ok $? "a parent of backends that was killed is started again"
+consoles() { our_processes | xargs -I{} cat /proc/{}/comm | grep -c sv-console; }
+one_console() { [ "$(consoles)" = 1 ]; }
+check "its console has ended with it" wait_for 5 one_console
 
 # ---- No permission ----------------------------------------------------------------
 
