@@ -11,11 +11,10 @@ declare -A group=(
 		libnl-3-dev libnl-route-3-dev liburing-dev libarchive-dev
 		libnftables-dev libyajl-dev libgcrypt20-dev"
 	[test]="clang libclang-rt-14-dev libcriterion-dev xenstore-utils
-		qemu-system-x86 seabios busybox-static cpio kmod zstd xz-utils
-		lz4 mmdebstrap e2fsprogs iproute2 iputils-ping procps
-		util-linux ca-certificates"
+		busybox-static cpio kmod zstd xz-utils lz4 mmdebstrap e2fsprogs
+		iproute2 iputils-ping procps util-linux ca-certificates"
 	[lint]="clang clang-format clang-tidy cppcheck shellcheck mandoc"
-	[bench]="qemu-system-x86 gnuplot-nox"
+	[bench]="gnuplot-nox"
 )
 
 want=()
