@@ -359,6 +359,26 @@ static void no_domain(struct backend *b, int ret)
 	b->phase = DETACHED;
 }
 
+/*
+ * Whether what @b was refused may become free by itself, soon: what it needs may
+ * be held by a worker that is about to end, of a domain that has ended or of a
+ * parent that died.
+ */
+static bool may_come_free(const struct backend *b, int ret)
+{
+	const struct backend *other = NULL;
+
+	if (b->adopted)
+		return true;
+	if (ret != -EBUSY && ret != -EEXIST)
+		return false;
+	LIST_FOREACH (other, &b->all->list, link) {
+		if (other->phase == LEAVING)
+			return true;
+	}
+	return false;
+}
+
 /* Do what is still to be done before a worker runs, and start it. */
 static void advance(struct backend *b)
 {
@@ -368,8 +388,7 @@ static void advance(struct backend *b)
 
 	b->phase = WAITING;
 	ret = b->prepared ? 0 : b->type->prepare(b, err, sizeof(err));
-	if (ret && b->adopted && b->fails++ < DOM_TRIES) {
-		/* The worker of a parent that died may not be gone yet. */
+	if (ret && may_come_free(b, ret) && b->fails++ < DOM_TRIES) {
 		wait_ms(b, spawn_delay_ms(b->fails));
 		return;
 	}

@@ -780,6 +780,25 @@ Test(backend_vbd, disk_in_use)
 	fakedom_free(other);
 }
 
+/* A reboot: the successor comes while the old worker does not end. */
+Test(backend_vbd, disk_of_one_that_leaves)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES), *next;
+	struct front fr;
+	pid_t pid;
+
+	bring_up(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	cr_assert_eq(stack_workers(&s, &pid), 1);
+	kill(pid, SIGSTOP);
+	fakedom_free(dom);
+	stack_rm(&s, fe);
+	stack_rm(&s, be);
+	next = fakedom_new(DOMID + 1, PAGES);
+	attach(DOMID + 1, image, "w");
+	cr_expect(stack_wait(&s, 15000, "2", "%s/state", be));
+	fakedom_free(next);
+}
+
 Test(backend_vbd, readers_share_a_disk)
 {
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
