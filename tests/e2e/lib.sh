@@ -71,6 +71,19 @@ config() {
 	echo "$file"
 }
 
+# counters NAME - what the VMM counts, twice: does the guest sleep, spin or work?
+counters() {
+	local i domid
+
+	domid=$(xl domid "$1") || return
+	xl list "$1"
+	for i in 1 2; do
+		echo "counters, $i:"
+		sv-domctl "$domid" stats | paste -sd' '
+		sleep 2
+	done
+}
+
 # boot FILE NAME SECONDS - create, then wait until the guest's tests are done.
 boot() {
 	xl create -q "$1" || return 1
@@ -78,6 +91,7 @@ boot() {
 		echo "no SPLITVISOR-DONE in $3 s"
 		tail -n 30 "$(console_log "$2")"
 		tail -n 10 "$logs/hv-$2.log"
+		counters "$2"
 		return 1
 	}
 }
