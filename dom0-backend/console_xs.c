@@ -21,18 +21,15 @@ struct tty {
 };
 
 /*
- * Never bring back what the toolstack has just removed: a write would make all
- * directories on its way anew. So a name is written only while there is such a
- * domain, and withdrawn only while there is such a node.
+ * The node is the toolstack's: it makes it before it introduces the domain, and
+ * removes it when the domain is gone.  To write it earlier would be in vain, to
+ * write it later would bring back all directories on its way.
  */
 static int publish(struct store *s, void *arg)
 {
 	const struct tty *t = arg;
 
-	if (!store_exists(s,
-			  *t->name ? "/local/domain/%u"
-				   : "/local/domain/%u/console/tty",
-			  t->domid))
+	if (!store_exists(s, "/local/domain/%u/console/tty", t->domid))
 		return -ENOENT;
 	return store_write(s, t->name, "/local/domain/%u/console/tty",
 			   t->domid);
@@ -66,6 +63,17 @@ static struct console *find(struct console_xs *x, unsigned int domid)
 	return NULL;
 }
 
+static int serve_new(struct console_xs *x, unsigned int domid,
+		     struct console **c)
+{
+	int ret = console_new(c, x->hub, domid);
+
+	if (ret && ret != -ENOENT && ret != -ECONNREFUSED && ret != -EPIPE)
+		log_warn("domain %u: no console: %s; tried again", domid,
+			 strerror(-ret));
+	return ret;
+}
+
 /*
  * Return: 0 if all is well or nothing can be done, else -errno: a later try may
  * succeed.
@@ -73,26 +81,26 @@ static struct console *find(struct console_xs *x, unsigned int domid)
 static int serve(struct console_xs *x, unsigned int domid)
 {
 	struct tty t = { .domid = domid };
-	struct console *c;
+	struct console *c = find(x, domid);
 	int ret;
 
-	if (find(x, domid))
+	if (c && console_named(c))
 		return 0;
-	ret = console_new(&c, x->hub, domid);
+	ret = c ? 0 : serve_new(x, domid, &c);
 	if (ret == -ENOENT || ret == -ECONNREFUSED || ret == -EPIPE)
 		return 0; /* no such domain, or not any more */
-	if (ret) {
-		log_warn("domain %u: no console: %s; tried again", domid,
-			 strerror(-ret));
+	if (ret)
 		return ret;
-	}
 	t.name = console_tty(c);
 	ret = store_transact(x->store, publish, &t);
-	if (!ret || ret == -ENOENT)
+	if (ret == -ENOENT)
+		return 0; /* half made: its introduction is still to come */
+	if (!ret) {
+		console_set_named(c);
 		return 0;
+	}
 	log_warn("domain %u: cannot write console/tty: %s; tried again", domid,
 		 strerror(-ret));
-	console_stop(c);
 	return ret;
 }
 

@@ -32,9 +32,9 @@ stop() { # NAME SIGNAL
 	unset "pids[$1]"
 }
 
-guest() { # DOMID NAME
+guest() { # DOMID NAME [half]
 	mkfifo "$work/in.$1"
-	sv-consoleguest "$1" "$2" <"$work/in.$1" >"$work/out.$1" 2>&1 &
+	sv-consoleguest "$@" <"$work/in.$1" >"$work/out.$1" 2>&1 &
 	pids[guest$1]=$!
 	exec {fd}>"$work/in.$1"
 	to[$1]=$fd
@@ -83,6 +83,16 @@ output=$(xenstore-ls -p /local/domain/4/console)
 grep -q "tty = \"$(tty_of 4)\".*(n0,r4)" <<<"$output"
 ok $? "the tty node is read-only to the guest"
 
+# A toolstack is at work on 5 while 6 comes; only then it makes 5's tty node.
+guest 5 half half
+wait_for 5 test -S "$SPLITVISOR_RUN_DIR/dom/5/hv.sock"
+guest 6 whole
+wait_for 5 has_tty 6
+tell 5 complete
+check "a domain seen before its nodes were made gets a tty" wait_for 5 has_tty 5
+end 6
+end 5
+
 tell 3 "say hello from three"
 check "output is logged" wait_for 5 log_has early "hello from three"
 timeout 3 cat "$(tty_of 3)" >screen.3
@@ -125,14 +135,14 @@ ok $? "and only once"
 
 # Out of descriptors: who is served stays served, who comes is served later.
 prlimit --pid "${pids[console]}" --nofile="$(find "/proc/${pids[console]}/fd" | wc -l):"
-guest 5 third
+guest 7 third
 check "a lack of descriptors is told" \
-	wait_for 5 grep -qa 'domain 5: no console: .*; tried again' console.err
+	wait_for 5 grep -qa 'domain 7: no console: .*; tried again' console.err
 tell 3 "say not disturbed"
 check "and disturbs nobody" wait_for 5 log_has early "not disturbed"
 prlimit --pid "${pids[console]}" --nofile=1024:
-check "it is made good later" wait_for 20 has_tty 5
-end 5
+check "it is made good later" wait_for 20 has_tty 7
+end 7
 
 cat "$(tty_of 3)" >screen.3 2>/dev/null &
 reader=$!

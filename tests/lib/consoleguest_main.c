@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* tests/lib/consoleguest_main.c - a domain that is nothing but a console.
  *
- * usage: sv-consoleguest DOMID NAME
+ * usage: sv-consoleguest DOMID NAME [half]
  *
  * Makes the domain's part of the store as a toolstack does and introduces it;
  * then obeys lines on its standard input:
  *
+ *	complete	with "half": make the console's nodes and introduce it
  *	print N		print N numbered lines of 32 bytes
  *	say TEXT	print a line
  *	mute TEXT	print a line without a notification
@@ -53,7 +54,7 @@ static void node(struct guest *g, const char *path, const char *value)
 		die("%s: %s", path, strerror(errno));
 }
 
-static void introduce(struct guest *g, const char *name)
+static void make_domain(struct guest *g, const char *name)
 {
 	char path[64];
 
@@ -64,7 +65,15 @@ static void introduce(struct guest *g, const char *name)
 	node(g, path, "");
 	snprintf(path, sizeof(path), "/local/domain/%u/name", g->domid);
 	node(g, path, name);
+}
+
+static void introduce(struct guest *g)
+{
+	char path[64];
+
 	snprintf(path, sizeof(path), "/local/domain/%u/console", g->domid);
+	node(g, path, "");
+	snprintf(path, sizeof(path), "/local/domain/%u/console/tty", g->domid);
 	node(g, path, "");
 	if (!xs_introduce_domain(g->xs, g->domid, FAKEDOM_STORE_GFN,
 				 FAKEDOM_STORE_PORT))
@@ -113,6 +122,8 @@ static void obey(struct guest *g, char *line)
 	} else if (!strcmp(line, "lie")) {
 		g->page->out_prod += 5000;
 		kick(g);
+	} else if (!strcmp(line, "complete")) {
+		introduce(g);
 	}
 	printf("done %s\n", line);
 }
@@ -138,8 +149,8 @@ int main(int argc, char **argv)
 	uint8_t uuid[16] = { 0 };
 	char line[4096];
 
-	if (argc != 3)
-		die("usage: sv-consoleguest DOMID NAME");
+	if (argc < 3)
+		die("usage: sv-consoleguest DOMID NAME [half]");
 	paths_init();
 	setvbuf(stdout, NULL, _IONBF, 0);
 	setvbuf(stdin, NULL, _IONBF, 0);
@@ -152,7 +163,9 @@ int main(int argc, char **argv)
 	if (stream_writer_attach(&g.out, &out_map, STREAM_WAKE_EDGE) ||
 	    stream_reader_attach(&g.in, &in_map, STREAM_WAKE_EDGE))
 		die("console page");
-	introduce(&g, argv[2]);
+	make_domain(&g, argv[2]);
+	if (argc == 3)
+		introduce(&g);
 	for (;;) {
 		if (poll(&in, 1, 10) > 0) {
 			if (!fgets(line, sizeof(line), stdin) ||
