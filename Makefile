@@ -56,7 +56,7 @@ hypervisor_src := hypervisor/acpi.c hypervisor/boot.c hypervisor/bzimage.c \
 	hypervisor/cpuid.c hypervisor/guestmem.c hypervisor/image.c \
 	hypervisor/image_cache.c hypervisor/image_load.c hypervisor/unpack.c \
 	hypervisor/why.c
-hypervisor_src += hypervisor/conlog.c hypervisor/domctl.c \
+hypervisor_src += hypervisor/conlog.c hypervisor/context.c hypervisor/domctl.c \
 	hypervisor/engine_xen.c hypervisor/evtchn.c hypervisor/gnttab.c \
 	hypervisor/gva.c hypervisor/hc_evtchn.c hypervisor/hc_gnttab.c \
 	hypervisor/hc_memory.c hypervisor/hc_sched.c hypervisor/hc_vcpu.c \

@@ -53,6 +53,7 @@ enum dom_msg_type {
 	DOM_UNPAUSE,	  /* A */
 	DOM_DESTROY,	  /* A: answered, then the VMM ends */
 	DOM_STATS,	  /* A: - -> u.stats */
+	DOM_VCPU,	  /* A: u.vcpu.id -> u.vcpu; stops it for a moment */
 	DOM_NTYPES,
 
 	DOM_EV_SHUTDOWN = 64, /* u.info: the guest has shut down; see reason */
@@ -146,6 +147,37 @@ struct dom_stats {
 	} stat[DOM_MAX_STATS];
 };
 
+#define DOM_VCPU_STACK	 48
+#define DOM_VCPU_PENDING 16
+#define DOM_NO_VECTOR	 (-1)
+
+/** struct dom_vcpu - What one vCPU was doing when it was stopped. */
+struct dom_vcpu {
+	uint32_t id;
+	uint32_t mp_state; /* KVM_MP_STATE_* */
+	/* Registers; gpr[] in the order of their numbers: rax, rcx, rdx... */
+	uint64_t gpr[16], rip, rflags, cr0, cr2, cr3, cr4, efer;
+	uint16_t cs, ss;
+	uint32_t longmode;	/* 1: 64-bit code */
+	int32_t exception;	/* vector being injected, or DOM_NO_VECTOR */
+	int32_t interrupt;	/* the same */
+	uint32_t shadow;	/* KVM_X86_SHADOW_INT_* */
+	uint32_t tpr;		/* of the LAPIC, as all of these: */
+	uint32_t irr[8];	/* interrupts requested, bit by vector */
+	uint32_t isr[8];	/* interrupts in service */
+	uint32_t upcall_vector; /* of events; 0: not by LAPIC */
+	uint32_t timer_port;	/* of VIRQ_TIMER; 0 for none */
+	uint64_t timer_ns;	/* system time when it fires; 0: not set */
+	uint64_t now_ns;	/* system time */
+	uint32_t ninfo;		/* valid bytes of info[] */
+	uint32_t npending;	/* valid entries of pending[] */
+	uint8_t info[16]; /* start of vcpu_info: pending, mask, selector */
+	uint16_t pending[DOM_VCPU_PENDING]; /* ports, the domain's first */
+	uint32_t nstack;		    /* valid entries of stack[] */
+	uint32_t pad;
+	uint64_t stack[DOM_VCPU_STACK]; /* from rsp up */
+};
+
 struct dom_msg {
 	uint32_t magic;
 	uint16_t version;
@@ -172,6 +204,7 @@ struct dom_msg {
 		struct dom_frames frames;
 		uint32_t port;
 		struct dom_stats stats;
+		struct dom_vcpu vcpu;
 		uint8_t raw[1024];
 	} u;
 };

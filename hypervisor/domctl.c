@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/sock.h"
+#include "hypervisor/context.h"
 #include "hypervisor/layout.h"
 #include "hypervisor/stats.h"
 #include "hypervisor/vcpu.h"
@@ -229,6 +230,17 @@ static int do_stats(struct domctl *d, struct client *c, struct dom_msg *msg,
 	return 0;
 }
 
+static int do_vcpu(struct domctl *d, struct client *c, struct dom_msg *msg,
+		   struct answer *a)
+{
+	uint32_t id = msg->u.vcpu.id;
+
+	(void)c;
+	(void)a;
+	memset(&msg->u, 0, sizeof(msg->u));
+	return context_get(d->vm, id, &msg->u.vcpu);
+}
+
 #define ADMIN	(1u << DOM_ROLE_ADMIN)
 #define STORE	(1u << DOM_ROLE_STORE)
 #define CONSOLE (1u << DOM_ROLE_CONSOLE)
@@ -254,6 +266,7 @@ static const struct call {
 	[DOM_UNPAUSE] = { "UNPAUSE", do_unpause, ADMIN },
 	[DOM_DESTROY] = { "DESTROY", do_destroy, ADMIN },
 	[DOM_STATS] = { "STATS", do_stats, ADMIN },
+	[DOM_VCPU] = { "VCPU", do_vcpu, ADMIN },
 };
 
 _Static_assert(ARRAY_SIZE(calls) == DOM_NTYPES, "one row for each call");

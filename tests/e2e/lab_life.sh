@@ -57,7 +57,13 @@ ready() { [ "$(xenstore-read "/local/domain/$(xl domid asked)/control/feature-po
 wait_for 30 ready
 check "pause" xl pause asked
 check "paused: is listed as p" state_is asked --p---
+# Linux runs in the upper half; its idle vCPU waits with interrupts on.
+looks() { sv-domctl "$(xl domid asked)" vcpus | grep -E "^vcpu 0 mp_state [03] .* rip 0xffffffff[0-9a-f]{8} "; }
+check "paused: its vCPU can be looked at" looks
+check "paused: and it stays paused" state_is asked --p---
 check "unpause" xl unpause asked
+check "running: its vCPU can be looked at" looks
+check "running: and it runs on" state_is asked -b----
 output=$(xl shutdown -w asked 2>&1)
 ok $? "shutdown -w: returns when the guest is off"
 check "shutdown: is gone" wait_for 30 gone asked

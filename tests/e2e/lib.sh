@@ -71,7 +71,8 @@ config() {
 	echo "$file"
 }
 
-# counters NAME - what the VMM counts, twice: does the guest sleep, spin or work?
+# counters NAME - what the VMM counts and the vCPUs do, twice: does the guest
+# sleep, spin or work?
 counters() {
 	local i domid
 
@@ -80,6 +81,7 @@ counters() {
 	for i in 1 2; do
 		echo "counters, $i:"
 		sv-domctl "$domid" stats | paste -sd' '
+		sv-domctl "$domid" vcpus
 		sleep 2
 	done
 }

@@ -11,7 +11,7 @@
 #include "base/paths.h"
 
 /*
- * sv-domctl DOMID info | pause | unpause | destroy | stats | wait SECONDS
+ * sv-domctl DOMID info | pause | unpause | destroy | stats | vcpus | wait SECONDS
  *
  * For tests of sv-hypervisor alone, without store and toolstack.  wait ends
  * when the guest has shut down, and prints the reason's number.
@@ -58,6 +58,64 @@ static int wait_down(struct dom *d, const char *seconds)
 	return ret;
 }
 
+static void print_words(const char *what, const uint32_t word[8])
+{
+	printf(" %s", what);
+	for (unsigned int i = 0; i < 256; i++) {
+		if (word[i / 32] >> i % 32 & 1)
+			printf(" %#x", i);
+	}
+}
+
+static void print_vcpu(const struct dom_vcpu *v)
+{
+	static const char *const name[16] = {
+		"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+		"r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15",
+	};
+	uint64_t sel;
+
+	printf("vcpu %u mp_state %u cs %#x rip %#llx rflags %#llx cr2 %#llx "
+	       "cr3 %#llx\n",
+	       v->id, v->mp_state, v->cs, (unsigned long long)v->rip,
+	       (unsigned long long)v->rflags, (unsigned long long)v->cr2,
+	       (unsigned long long)v->cr3);
+	for (size_t i = 0; i < ARRAY_SIZE(name); i++)
+		printf("%s %#llx%c", name[i], (unsigned long long)v->gpr[i],
+		       i % 8 == 7 ? '\n' : ' ');
+	printf("injecting exception %d interrupt %d shadow %u tpr %#x",
+	       v->exception, v->interrupt, v->shadow, v->tpr);
+	print_words("irr", v->irr);
+	print_words("isr", v->isr);
+	memcpy(&sel, v->info + 8, sizeof(sel));
+	printf("\nupcall vector %#x pending %u mask %u selector %#llx ports",
+	       v->upcall_vector, v->info[0], v->info[1],
+	       (unsigned long long)sel);
+	for (uint32_t i = 0; i < MIN(v->npending, DOM_VCPU_PENDING); i++)
+		printf(" %u", v->pending[i]);
+	printf("\ntimer port %u at %llu now %llu\nstack", v->timer_port,
+	       (unsigned long long)v->timer_ns, (unsigned long long)v->now_ns);
+	for (uint32_t i = 0; i < MIN(v->nstack, DOM_VCPU_STACK); i++)
+		printf(" %llx", (unsigned long long)v->stack[i]);
+	printf("\n");
+}
+
+static int print_vcpus(struct dom *d)
+{
+	struct dom_msg msg = { .type = DOM_VCPU };
+	struct dom_info info;
+	int ret = dom_info(d, &info);
+
+	for (uint32_t i = 0; !ret && i < info.vcpus_max; i++) {
+		msg = (struct dom_msg){ .type = DOM_VCPU };
+		msg.u.vcpu.id = i;
+		ret = dom_call(d, &msg, NULL, NULL);
+		if (!ret)
+			print_vcpu(&msg.u.vcpu);
+	}
+	return ret;
+}
+
 static int simple(struct dom *d, uint16_t type)
 {
 	struct dom_msg msg = { .type = type };
@@ -88,12 +146,14 @@ int main(int argc, char **argv)
 	paths_init();
 	if (argc < 3 || util_u64(argv[1], MAX_DOMID, &domid))
 		die("usage: sv-domctl DOMID info|pause|unpause|destroy|stats|"
-		    "wait SECONDS");
+		    "vcpus|wait SECONDS");
 	ret = dom_connect(&d, (unsigned int)domid, DOM_ROLE_ADMIN, NULL, true);
 	if (ret)
 		die("domain %s: %s", argv[1], strerror(-ret));
 	if (!strcmp(argv[2], "wait") && argc == 4)
 		ret = wait_down(d, argv[3]);
+	if (!strcmp(argv[2], "vcpus"))
+		ret = print_vcpus(d);
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		if (!strcmp(argv[2], calls[i].name))
 			ret = simple(d, calls[i].type);

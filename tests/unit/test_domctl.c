@@ -151,6 +151,7 @@ Test(domctl, rights)
 		[DOM_EVTCHN_BIND] = "SCB", [DOM_EVTCHN_CLOSE] = "SCB",
 		[DOM_PAUSE] = "A",	   [DOM_UNPAUSE] = "A",
 		[DOM_DESTROY] = "A",	   [DOM_STATS] = "A",
+		[DOM_VCPU] = "A",
 	};
 	struct dom_msg msg;
 	int fd, status;
@@ -162,6 +163,8 @@ Test(domctl, rights)
 				continue;
 			fd = hello(r, false);
 			memset(&msg, 0, sizeof(msg));
+			if (type == DOM_VCPU)
+				msg.u.vcpu.id = UINT32_MAX;
 			status = ask(fd, type, &msg);
 			close_got();
 			/* Port 0 is nobody's; binding it may not say EPERM. */
@@ -176,6 +179,15 @@ Test(domctl, rights)
 			serve();
 		}
 	}
+}
+
+Test(domctl, there_is_no_such_vcpu)
+{
+	struct dom_msg msg = { .u.vcpu.id = 2 };
+	int fd = hello(DOM_ROLE_ADMIN, false);
+
+	cr_expect_eq(ask(fd, DOM_VCPU, &msg), -ENOENT);
+	close(fd);
 }
 
 Test(domctl, a_role_binds_its_own_ports_only)

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// hypervisor/context.c - what a vCPU is doing: registers, interrupts, events.
+#include "hypervisor/context.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "base/domsock.h"
+#include "hypervisor/gva.h"
+#include "hypervisor/kvm_abi.h"
+#include "hypervisor/vcpu.h"
+#include "hypervisor/vm.h"
+
+/* Registers of the LAPIC: eight words of each, 16 bytes apart (SDM 3A, 11). */
+#define LAPIC_TPR 0x80
+#define LAPIC_ISR 0x100
+#define LAPIC_IRR 0x200
+
+static int get_registers(const struct vcpu *v, struct dom_vcpu *out)
+{
+	struct kvm_regs r;
+	struct kvm_sregs s;
+
+	if (ioctl(v->fd, KVM_GET_REGS, &r) < 0 ||
+	    ioctl(v->fd, KVM_GET_SREGS, &s) < 0)
+		return -errno;
+	out->rip = r.rip;
+	out->rflags = r.rflags;
+	/* In the order of their numbers. */
+	memcpy(out->gpr,
+	       (uint64_t[]){ r.rax, r.rcx, r.rdx, r.rbx, r.rsp, r.rbp, r.rsi,
+			     r.rdi, r.r8, r.r9, r.r10, r.r11, r.r12, r.r13,
+			     r.r14, r.r15 },
+	       sizeof(out->gpr));
+	out->cr0 = s.cr0;
+	out->cr2 = s.cr2;
+	out->cr3 = s.cr3;
+	out->cr4 = s.cr4;
+	out->efer = s.efer;
+	out->cs = s.cs.selector;
+	out->ss = s.ss.selector;
+	out->longmode = s.cs.l;
+	return 0;
+}
+
+static void get_stack(const struct vm *vm, struct dom_vcpu *out)
+{
+	struct gva g = {
+		.mem = vm->mem,
+		.cr0 = out->cr0,
+		.cr3 = out->cr3,
+		.cr4 = out->cr4,
+		.efer = out->efer,
+		.longmode = out->longmode,
+	};
+
+	for (; out->nstack < DOM_VCPU_STACK; out->nstack++) {
+		if (gva_read(&g, &out->stack[out->nstack],
+			     out->gpr[4] + out->nstack * sizeof(uint64_t),
+			     sizeof(uint64_t)))
+			return;
+	}
+}
+
+static int get_interrupts(const struct vcpu *v, struct dom_vcpu *out)
+{
+	struct kvm_vcpu_events e;
+	struct kvm_lapic_state l;
+	struct kvm_mp_state mp;
+
+	if (ioctl(v->fd, KVM_GET_VCPU_EVENTS, &e) < 0 ||
+	    ioctl(v->fd, KVM_GET_LAPIC, &l) < 0 ||
+	    ioctl(v->fd, KVM_GET_MP_STATE, &mp) < 0)
+		return -errno;
+	out->mp_state = mp.mp_state;
+	out->exception = e.exception.injected ? e.exception.nr : DOM_NO_VECTOR;
+	out->interrupt = e.interrupt.injected ? e.interrupt.nr : DOM_NO_VECTOR;
+	out->shadow = e.interrupt.shadow;
+	memcpy(&out->tpr, l.regs + LAPIC_TPR, sizeof(out->tpr));
+	for (size_t i = 0; i < ARRAY_SIZE(out->irr); i++) {
+		memcpy(&out->isr[i], l.regs + LAPIC_ISR + i * 16, 4);
+		memcpy(&out->irr[i], l.regs + LAPIC_IRR + i * 16, 4);
+	}
+	return 0;
+}
+
+static void get_events(struct vm *vm, const struct vcpu *v,
+		       struct dom_vcpu *out)
+{
+	struct kvm_xen_vcpu_attr attr = {
+		.type = KVM_XEN_VCPU_ATTR_TYPE_TIMER,
+	};
+
+	out->upcall_vector = v->upcall_vector;
+	if (v->info) {
+		memcpy(out->info, v->info, sizeof(out->info));
+		out->ninfo = sizeof(out->info);
+	}
+	for (uint32_t port = 0; port < shinfo_ports(vm); port++) {
+		if (shinfo_pending(vm, port) &&
+		    out->npending < DOM_VCPU_PENDING)
+			out->pending[out->npending++] = (uint16_t)port;
+	}
+	if (ioctl(v->fd, KVM_XEN_VCPU_GET_ATTR, &attr) == 0) {
+		out->timer_port = attr.u.timer.port;
+		out->timer_ns = attr.u.timer.expires_ns;
+	}
+	if (vm->engine->clock(vm, &out->now_ns))
+		out->now_ns = 0;
+}
+
+static int look(struct vm *vm, unsigned int id, struct dom_vcpu *out)
+{
+	struct vcpu *v = &vm->vcpus[id];
+	int ret;
+
+	/* KVM would have us wait for a vCPU that runs. */
+	if (vm->parked < vm->nvcpus)
+		return -EBUSY;
+	out->id = id;
+	ret = get_registers(v, out);
+	if (!ret)
+		ret = get_interrupts(v, out);
+	if (ret)
+		return ret;
+	get_stack(vm, out);
+	get_events(vm, v, out);
+	return 0;
+}
+
+int context_get(struct vm *vm, unsigned int id, struct dom_vcpu *out)
+{
+	bool was_paused = vm->paused;
+	int ret;
+
+	if (id >= vm->nvcpus)
+		return -ENOENT;
+	vm_pause(vm);
+	pthread_mutex_lock(&vm->lock);
+	ret = look(vm, id, out);
+	pthread_mutex_unlock(&vm->lock);
+	if (!was_paused)
+		vm_unpause(vm);
+	return ret;
+}

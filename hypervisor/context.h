@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* hypervisor/context.h - what a vCPU is doing: registers, interrupts, events. */
+#ifndef HYPERVISOR_CONTEXT_H
+#define HYPERVISOR_CONTEXT_H
+
+#include "base/util.h"
+
+struct dom_vcpu;
+struct vm;
+
+/**
+ * context_get() - Stop the domain for a moment and look at one vCPU.
+ * @id:  Its number.
+ * @out: Zeroed; filled on success.
+ *
+ * A domain that was paused stays paused.  lock: taken inside, main thread.
+ *
+ * Return: 0, -ENOENT if there is no such vCPU, -EBUSY if it does not stop, or
+ * -errno.
+ */
+int context_get(struct vm *vm, unsigned int id,
+		struct dom_vcpu *out) must_check;
+
+#endif
