@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <xen/xen.h>
 #include <xen/io/blkif.h>
@@ -37,7 +36,6 @@ static bool key_is(struct device *dev, const char *key, const char *value)
 static int init(struct device *dev)
 {
 	struct blkback *b = dev->priv;
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	int ret;
 
 	if (b->disk_fd < 0) {
@@ -47,7 +45,7 @@ static int init(struct device *dev)
 	ret = disk_init(&b->disk, b->disk_fd);
 	if (ret)
 		return ret;
-	b->max_queues = (unsigned int)MAX(1, MIN(cpus, (long)BLK_MAX_QUEUES));
+	b->max_queues = device_max_queues(BLK_MAX_QUEUES);
 	b->info = 0;
 	if (key_is(dev, "device-type", "cdrom"))
 		b->info |= VDISK_CDROM | VDISK_REMOVABLE;

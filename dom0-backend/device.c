@@ -196,6 +196,13 @@ int device_read_u32(struct device *dev, const char *dir, const char *name,
 	return 0;
 }
 
+unsigned int device_max_queues(unsigned int limit)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return MIN((unsigned int)MAX(cpus, 4L), limit);
+}
+
 int device_nqueues(struct device *dev, unsigned int max, unsigned int *out)
 {
 	static const char key[] = "multi-queue-num-queues";

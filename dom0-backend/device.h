@@ -122,6 +122,15 @@ int device_read_u32(struct device *dev, const char *dir, const char *name,
 		    uint32_t *out) must_check;
 
 /**
+ * device_max_queues() - How many queues to offer a frontend.
+ * @limit: The most that the backend can serve.
+ *
+ * One for each CPU of the host, and on small hosts four all the same: queues also
+ * spare the guest's vCPUs a common lock.
+ */
+unsigned int device_max_queues(unsigned int limit);
+
+/**
  * device_nqueues() - Read how many queues the frontend wants.
  * @max: Our multi-queue-max-queues.
  * @out: 1 to @max; 1 if it does not say.

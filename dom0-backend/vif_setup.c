@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "dom0-backend/device.h"
 #include "dom0-backend/dhcp.h"
 #include "dom0-backend/link_nl.h"
 #include "dom0-backend/nat.h"
@@ -229,22 +229,14 @@ static int join(struct setup *s)
 		    util_escape(shown, sizeof(shown), net, strlen(net)));
 }
 
-static unsigned int queues_wanted(const struct vif_config *cfg)
-{
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned int n = cfg->queues;
-
-	if (!n)
-		n = cpus < 1 ? 1 : (unsigned int)MIN(cpus, VIF_MAX_QUEUES);
-	return MIN(n, VIF_MAX_QUEUES);
-}
-
 static int open_tap(struct setup *s)
 {
 	struct vif_link *l = s->link;
-	unsigned int n = queues_wanted(s->cfg);
+	unsigned int n = MIN(s->cfg->queues, VIF_MAX_QUEUES);
 	int ret;
 
+	if (!n)
+		n = device_max_queues(VIF_MAX_QUEUES);
 	ret = tap_open(l->name, n, l->fd);
 	if (!ret) {
 		l->nqueues = n;
