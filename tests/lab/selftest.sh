@@ -132,7 +132,7 @@ $(tests/lab/kernel --print release 6.12-generic)" \
 	"$(grep '^release' "$work/seen")"
 check 'KVM with all of its Xen support' has "$work/seen" \
 	'^KVM_CAP_XEN_HVM 511$'
-check 'two CPUs' has "$work/seen" '^cpus 2$'
+check 'one CPU' has "$work/seen" '^cpus 1$'
 check 'loopback up' has "$work/seen" '^lo .*127\.0\.0\.1/8'
 check 'modules load after the switch of roots' has "$work/seen" '^modules ok'
 check 'null_blk' has "$work/seen" '^null_blk /dev/nullb0'
@@ -148,7 +148,7 @@ check 'orphans are reaped' has "$work/seen" '^zombies 0$'
 
 # ---- Two at once, of different shapes -------------------------------------
 
-"$lab" --force --timeout 120 --smp 1 --memory 600M -- sh -c \
+"$lab" --force --timeout 120 --smp 2 --memory 600M -- sh -c \
 	"grep MemTotal /proc/meminfo; nproc; kill -TERM \$\$" \
 	>"$work/out1" 2>"$work/err1" &
 first=$!
@@ -159,8 +159,8 @@ check 'two labs at once: success is 0' is $? 0
 wait "$first"
 check 'a signal shows as 128 and its number' is $? 143
 check '--memory and --smp' is "$(awk '
-	/MemTotal/ { print ($2 > 450000 && $2 < 614400) } /^1$/' "$work/out1")" \
-	$'1\n1'
+	/MemTotal/ { print ($2 > 450000 && $2 < 614400) } /^2$/' "$work/out1")" \
+	$'1\n2'
 check 'stdout and stderr of one file keep their order' \
 	is "$(head -n 6 "$work/out2" | tr '\n' ' ')" 'o1 e1 o2 e2 o3 e3 '
 check '--append' has "$work/out2" ' selftest=yes'
