@@ -63,7 +63,7 @@ check "paused: its vCPU can be looked at" looks
 check "paused: and it stays paused" state_is asked --p---
 check "unpause" xl unpause asked
 check "running: its vCPU can be looked at" looks
-check "running: and it runs on" state_is asked -b----
+check "running: and it runs on" wait_for 10 state_is asked -b----
 output=$(xl shutdown -w asked 2>&1)
 ok $? "shutdown -w: returns when the guest is off"
 check "shutdown: is gone" wait_for 30 gone asked
