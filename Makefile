@@ -81,6 +81,11 @@ backend_src += dom0-backend/blkback.c dom0-backend/blkback_xs.c \
 backend_src += dom0-backend/backlog.c dom0-backend/console.c \
 	dom0-backend/console_log.c dom0-backend/console_pty.c \
 	dom0-backend/console_xs.c
+# The guest half; freestanding, with the rings: libsvfront.a.
+front_src := guest-frontend/console.c guest-frontend/events.c \
+	guest-frontend/grants.c guest-frontend/minilibc.c \
+	guest-frontend/pages.c guest-frontend/start.c guest-frontend/xenbus.c \
+	$(ring_src)
 tools_src := tools/doctor.c tools/doctor_kvm.c tools/xl_build.c \
 	tools/xl_cfg.c tools/xl_cfg_dev.c \
 	tools/xl_cfg_host.c tools/xl_cmd.c tools/xl_cmd_console.c \
@@ -144,7 +149,9 @@ units := $(unit_src:%.c=$(out)/%)
 stresses := $(stress_src:%.c=$(out)/%)
 fuzzers := $(patsubst %.c,$(out)/%,$(wildcard tests/fuzz/*_fuzz.c))
 
-all: $(bins)
+guests := $(patsubst tests/guest/%/main.c,$(out)/guest/%.elf,$(wildcard tests/guest/*/main.c))
+
+all: $(bins) $(if $(SAN),,$(guests))
 ifeq ($(variant),gcc-plain)
 	@mkdir -p $(out)/bin && ln -sfn gcc-plain/bin build/bin
 endif
@@ -170,6 +177,37 @@ $(out)/bin/$(1): $$($(1)_obj) $$($(1)_lib)
 	$$(q)$$(CC) $$(ldflags) $$(LDFLAGS) -o $$@ $$($(1)_obj) $$($(1)_lib) $$($(1)_sys)
 endef
 $(foreach p,$(programs),$(eval $(call link,$(p))))
+
+# Guests: no libc, no SSE, linked where they are loaded.
+front_flags := -std=gnu17 -O2 -g $(warn) $(if $(CI),-Werror) -I. \
+	-D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__ \
+	-ffreestanding -fno-stack-protector -fno-strict-aliasing -fno-pic \
+	-mno-red-zone -mgeneral-regs-only -fno-asynchronous-unwind-tables
+front_obj := $(front_src:%.c=$(out)/front/%.o) \
+	$(out)/front/guest-frontend/entry_x86_64.o
+
+$(out)/front/%.o: %.c Makefile
+	@echo "  CC    $< (freestanding)"
+	@mkdir -p $(@D)
+	$(q)$(CC) $(front_flags) -MMD -MP -c -o $@ $<
+
+$(out)/front/%.o: %.S Makefile
+	@echo "  AS    $<"
+	@mkdir -p $(@D)
+	$(q)$(CC) -MMD -MP -c -o $@ $<
+
+$(out)/libsvfront.a: $(front_obj)
+	@echo "  AR    $@"
+	$(q)t=$@.$$$$; ar rcs $$t $^ && mv $$t $@
+
+$(out)/guest/%.elf: $(out)/front/tests/guest/%/main.o $(out)/libsvfront.a \
+		guest-frontend/guest.lds
+	@echo "  LD    $@"
+	@mkdir -p $(@D)
+	$(q)$(CC) -static -no-pie -nostdlib -Wl,--build-id=none \
+		-Wl,-z,noexecstack -Wl,-z,max-page-size=4096 \
+		-Wl,--no-warn-rwx-segments -Wl,-T,guest-frontend/guest.lds \
+		-Wl,-u,pvh_entry -o $@ $< $(out)/libsvfront.a
 
 test_archives := $(test_libs:%=$(out)/libsv%.a)
 $(units): %: %.o $(test_archives)

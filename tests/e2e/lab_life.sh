@@ -57,8 +57,9 @@ ready() { [ "$(xenstore-read "/local/domain/$(xl domid asked)/control/feature-po
 wait_for 30 ready
 check "pause" xl pause asked
 check "paused: is listed as p" state_is asked --p---
-# Linux runs in the upper half; its idle vCPU waits with interrupts on.
-looks() { sv-domctl "$(xl domid asked)" vcpus | grep -E "^vcpu 0 mp_state [03] .* rip 0xffffffff[0-9a-f]{8} "; }
+# Linux has its kernel in the upper half and its programs in the lower one.
+kernel='0x10 rip 0xffffffff[0-9a-f]{8}' user='0x33 rip 0x[0-9a-f]{1,12}'
+looks() { sv-domctl "$(xl domid asked)" vcpus | grep -E "^vcpu 0 mp_state [03] cs ($kernel|$user) "; }
 check "paused: its vCPU can be looked at" looks
 check "paused: and it stays paused" state_is asked --p---
 check "unpause" xl unpause asked

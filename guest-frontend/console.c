@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guest-frontend/console.c - the PV console's guest half. */
+#include "guest-frontend/console.h"
+
+#include <xen/xen.h>
+#include <xen/hvm/params.h>
+#include <xen/io/console.h>
+
+#include "guest-frontend/events.h"
+#include "guest-frontend/hypercall.h"
+#include "guest-frontend/minilibc.h"
+#include "guest-frontend/start.h"
+#include "ring/stream.h"
+
+static struct stream_writer out;
+static struct stream_reader in;
+static uint32_t port; /* 0: no ring yet */
+
+/* A backend that takes nothing for this long is not waited for. */
+#define STUCK_NS UINT64_C(10000000000)
+
+int console_init(void)
+{
+	struct xencons_interface *page;
+	struct stream_map out_map, in_map;
+	uint64_t gfn, p;
+	int ret;
+
+	ret = start_param(HVM_PARAM_CONSOLE_PFN, &gfn);
+	if (!ret)
+		ret = start_param(HVM_PARAM_CONSOLE_EVTCHN, &p);
+	if (ret)
+		return ret;
+	page = (void *)(uintptr_t)(gfn * 4096);
+	out_map = STREAM_MAP(page, out);
+	in_map = STREAM_MAP(page, in);
+	ret = stream_writer_attach(&out, &out_map, STREAM_WAKE_ALWAYS);
+	if (!ret)
+		ret = stream_reader_attach(&in, &in_map, STREAM_WAKE_EDGE);
+	if (ret)
+		return ret;
+	port = (uint32_t)p;
+	events_use(port);
+	return 0;
+}
+
+void console_write(const char *text, size_t n)
+{
+	bool wake;
+	int ret;
+
+	if (!port)
+		(void)hypercall_console_io(CONSOLEIO_write, n, text);
+	while (port && n) {
+		wake = false;
+		ret = stream_write(&out, text, n, &wake);
+		if (ret < 0)
+			return;
+		if (wake)
+			events_send(port);
+		text += ret;
+		n -= (size_t)ret;
+		if (n && !events_wait(port, STUCK_NS))
+			return;
+	}
+}
+
+size_t console_read(char *buf, size_t n, uint64_t ns)
+{
+	uint64_t until = events_now() + ns, now;
+	bool wake = false;
+	int ret = 0;
+
+	while (port) {
+		ret = stream_read(&in, buf, n, &wake);
+		now = events_now();
+		if (ret || now >= until)
+			break;
+		(void)events_wait(port, until - now);
+	}
+	if (wake)
+		events_send(port);
+	return ret > 0 ? (size_t)ret : 0;
+}
+
+void say(const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+	size_t n;
+
+	va_start(ap, fmt);
+	n = (size_t)vsnprintf(line, sizeof(line) - 2, fmt, ap);
+	va_end(ap);
+	n = n < sizeof(line) - 2 ? n : sizeof(line) - 3;
+	line[n++] = '\r';
+	line[n++] = '\n';
+	console_write(line, n);
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guest-frontend/events.c - event channels, and time to wait for them. */
+#include "guest-frontend/events.h"
+
+#include <xen/errno.h>
+#include <xen/event_channel.h>
+#include <xen/hvm/hvm_op.h>
+#include <xen/hvm/params.h>
+#include <xen/memory.h>
+#include <xen/sched.h>
+#include <xen/vcpu.h>
+
+#include "guest-frontend/cpu.h"
+#include "guest-frontend/hypercall.h"
+#include "guest-frontend/minilibc.h"
+#include "guest-frontend/pages.h"
+#include "guest-frontend/start.h"
+
+#define WORD_BITS 64u
+#define WORDS	  (EVENTS_PORTS / WORD_BITS)
+
+/* Xen's "by vector" in HVM_PARAM_CALLBACK_IRQ (xen/hvm/params.h). */
+#define BY_VECTOR (UINT64_C(2) << 56)
+
+static struct shared_info *shared;
+static uint64_t fired[WORDS]; /* events that nobody has taken yet */
+static uint32_t timer_port;
+
+/* Called by the upcall's stub, with interrupts off. */
+void events_upcall(void);
+
+void events_upcall(void)
+{
+	struct vcpu_info *v = &shared->vcpu_info[0];
+	uint64_t words, bits;
+	unsigned int w;
+
+	__atomic_store_n(&v->evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST);
+	words = __atomic_exchange_n(&v->evtchn_pending_sel, 0,
+				    __ATOMIC_SEQ_CST);
+	while (words) {
+		w = (unsigned int)__builtin_ctzl(words);
+		words &= words - 1;
+		bits = __atomic_load_n(&shared->evtchn_pending[w],
+				       __ATOMIC_SEQ_CST) &
+		       ~__atomic_load_n(&shared->evtchn_mask[w],
+					__ATOMIC_SEQ_CST);
+		__atomic_and_fetch(&shared->evtchn_pending[w], ~bits,
+				   __ATOMIC_SEQ_CST);
+		__atomic_or_fetch(&fired[w], bits, __ATOMIC_SEQ_CST);
+	}
+}
+
+static int place_shared_info(void)
+{
+	void *page = pages_alloc(1);
+	struct xen_add_to_physmap xatp = {
+		.domid = DOMID_SELF,
+		.space = XENMAPSPACE_shared_info,
+	};
+	long ret;
+
+	if (!page)
+		return -XEN_ENOMEM;
+	xatp.gpfn = page_gfn(page);
+	ret = hypercall_memory_op(XENMEM_add_to_physmap, &xatp);
+	if (ret)
+		return (int)ret;
+	shared = page;
+	for (unsigned int i = 0; i < WORDS; i++)
+		__atomic_store_n(&shared->evtchn_mask[i], UINT64_MAX,
+				 __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+void events_use(uint32_t port)
+{
+	struct evtchn_unmask op = { .port = port };
+
+	(void)hypercall_event_channel_op(EVTCHNOP_unmask, &op);
+}
+
+int events_init(void)
+{
+	struct xen_hvm_param callback = {
+		.domid = DOMID_SELF,
+		.index = HVM_PARAM_CALLBACK_IRQ,
+		.value = BY_VECTOR | START_UPCALL_VECTOR,
+	};
+	struct evtchn_bind_virq timer = { .virq = VIRQ_TIMER };
+	long ret;
+
+	ret = place_shared_info();
+	if (!ret)
+		ret = hypercall_hvm_op(HVMOP_set_param, &callback);
+	if (!ret)
+		ret = hypercall_event_channel_op(EVTCHNOP_bind_virq, &timer);
+	if (ret)
+		return (int)ret;
+	timer_port = timer.port;
+	events_use(timer_port);
+	cpu_irq_on();
+	return 0;
+}
+
+int events_alloc(unsigned int remote, uint32_t *port)
+{
+	struct evtchn_alloc_unbound op = {
+		.dom = DOMID_SELF,
+		.remote_dom = (domid_t)remote,
+	};
+	long ret = hypercall_event_channel_op(EVTCHNOP_alloc_unbound, &op);
+
+	if (ret)
+		return (int)ret;
+	(void)events_take(op.port);
+	events_use(op.port);
+	*port = op.port;
+	return 0;
+}
+
+int events_bind(unsigned int remote, uint32_t peer, uint32_t *port)
+{
+	struct evtchn_bind_interdomain op = {
+		.remote_dom = (domid_t)remote,
+		.remote_port = peer,
+	};
+	long ret = hypercall_event_channel_op(EVTCHNOP_bind_interdomain, &op);
+
+	if (ret)
+		return (int)ret;
+	(void)events_take(op.local_port);
+	events_use(op.local_port);
+	*port = op.local_port;
+	return 0;
+}
+
+void events_close(uint32_t port)
+{
+	struct evtchn_close op = { .port = port };
+
+	__atomic_or_fetch(&shared->evtchn_mask[port / WORD_BITS],
+			  UINT64_C(1) << port % WORD_BITS, __ATOMIC_SEQ_CST);
+	(void)hypercall_event_channel_op(EVTCHNOP_close, &op);
+}
+
+void events_send(uint32_t port)
+{
+	struct evtchn_send op = { .port = port };
+
+	(void)hypercall_event_channel_op(EVTCHNOP_send, &op);
+}
+
+bool events_take(uint32_t port)
+{
+	uint64_t bit = UINT64_C(1) << port % WORD_BITS;
+	uint64_t *word = &fired[port / WORD_BITS];
+
+	return __atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST) & bit;
+}
+
+static void set_timer(uint64_t at)
+{
+	struct vcpu_set_singleshot_timer t = { .timeout_abs_ns = at };
+
+	(void)hypercall_vcpu_op(VCPUOP_set_singleshot_timer, 0, &t);
+}
+
+bool events_wait(uint32_t port, uint64_t ns)
+{
+	uint64_t now = events_now();
+	uint64_t until = ns < UINT64_MAX - now ? now + ns : UINT64_MAX;
+	bool taken;
+
+	if (until != UINT64_MAX)
+		set_timer(until);
+	for (;;) {
+		cpu_irq_off();
+		taken = events_take(port);
+		if (taken || events_now() >= until)
+			break;
+		cpu_irq_on_and_halt();
+	}
+	cpu_irq_on();
+	return taken;
+}
+
+void events_sleep(uint64_t ns)
+{
+	/* The timer's own event is nobody else's. */
+	uint64_t until = events_now() + ns, now;
+
+	while ((now = events_now()) < until)
+		(void)events_wait(timer_port, until - now);
+}
+
+/* Xen's pvclock: struct vcpu_time_info in xen/xen.h. */
+uint64_t events_now(void)
+{
+	struct vcpu_time_info *t = &shared->vcpu_info[0].time;
+	uint32_t version, mul;
+	uint64_t base, stamp, delta;
+	int8_t shift;
+
+	do {
+		version = __atomic_load_n(&t->version, __ATOMIC_ACQUIRE);
+		stamp = __atomic_load_n(&t->tsc_timestamp, __ATOMIC_RELAXED);
+		base = __atomic_load_n(&t->system_time, __ATOMIC_RELAXED);
+		mul = __atomic_load_n(&t->tsc_to_system_mul, __ATOMIC_RELAXED);
+		shift = __atomic_load_n(&t->tsc_shift, __ATOMIC_RELAXED);
+		delta = cpu_tsc() - stamp;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	} while (version & 1 ||
+		 version != __atomic_load_n(&t->version, __ATOMIC_RELAXED));
+	delta = shift < 0 ? delta >> -shift : delta << shift;
+	return base + (uint64_t)((unsigned __int128)delta * mul >> 32);
+}

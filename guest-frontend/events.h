@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guest-frontend/events.h - event channels, and time to wait for them. */
+#ifndef GUEST_FRONTEND_EVENTS_H
+#define GUEST_FRONTEND_EVENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * How it works
+ *
+ * The upcall moves pending bits of shared memory into a private set, one bit for
+ * each port, and leaves everything else to whoever waits: drivers run in their
+ * callers' time, never in an interrupt's.  An event is a hint that there may be
+ * something to do; several that come before anybody looks are one.
+ */
+#define EVENTS_PORTS 4096u
+
+/** EVENTS_FOREVER - A timeout that never comes. */
+#define EVENTS_FOREVER UINT64_MAX
+
+/**
+ * events_init() - Place shared_info, ask for upcalls, bind the timer.
+ *
+ * Return: 0 or a negative errno of Xen.
+ */
+int events_init(void);
+
+/** events_use() - Hear of a port that was there from the start. */
+void events_use(uint32_t port);
+
+/**
+ * events_alloc() - Make a port that the backend in domain @remote can bind.
+ * @port: Written only on success.
+ *
+ * Return: 0 or a negative errno of Xen.
+ */
+int events_alloc(unsigned int remote, uint32_t *port);
+
+/** events_bind() - Bind to port @peer of domain @remote; as events_alloc(). */
+int events_bind(unsigned int remote, uint32_t peer, uint32_t *port);
+
+/** events_close() - Give a port back. */
+void events_close(uint32_t port);
+
+/** events_send() - Notify the other side. */
+void events_send(uint32_t port);
+
+/** events_take() - Whether there was an event since the last call; forget it. */
+bool events_take(uint32_t port);
+
+/**
+ * events_wait() - Sleep until there is an event, and take it.
+ * @ns: At most this long.
+ *
+ * Return: whether there was one.
+ */
+bool events_wait(uint32_t port, uint64_t ns);
+
+/** events_sleep() - Let @ns pass. */
+void events_sleep(uint64_t ns);
+
+/** events_now() - System time: ns since the domain began. */
+uint64_t events_now(void);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guest-frontend/grants.c - the guest's grant table, version 1. */
+#include "guest-frontend/grants.h"
+
+#include <stddef.h>
+#include <xen/errno.h>
+#include <xen/grant_table.h>
+#include <xen/memory.h>
+
+#include "guest-frontend/hypercall.h"
+#include "guest-frontend/minilibc.h"
+#include "guest-frontend/pages.h"
+
+#define PER_FRAME  (PAGE_BYTES / sizeof(grant_entry_v1_t))
+#define MAX_FRAMES 64u
+#define RESERVED   8u /* Xen keeps the first for its own use */
+
+/*
+ * The entries of free references hold nothing that the other side may use: their
+ * flags are 0.  They are kept apart, in a stack.
+ */
+static grant_entry_v1_t *table;
+static uint16_t free_ref[MAX_FRAMES * PER_FRAME];
+static unsigned int nfree;
+
+int grants_init(unsigned int frames)
+{
+	struct xen_add_to_physmap xatp = {
+		.domid = DOMID_SELF,
+		.space = XENMAPSPACE_grant_table,
+	};
+	long ret;
+
+	if (!frames || frames > MAX_FRAMES)
+		return -XEN_EINVAL;
+	table = pages_alloc(frames);
+	if (!table)
+		return -XEN_ENOMEM;
+	for (unsigned int i = 0; i < frames; i++) {
+		xatp.idx = i;
+		xatp.gpfn = page_gfn(table) + i;
+		ret = hypercall_memory_op(XENMEM_add_to_physmap, &xatp);
+		if (ret)
+			return (int)ret;
+	}
+	for (size_t ref = frames * PER_FRAME - 1; ref >= RESERVED; ref--)
+		free_ref[nfree++] = (uint16_t)ref;
+	return 0;
+}
+
+uint32_t grants_give(unsigned int remote, const void *page, bool readonly)
+{
+	grant_entry_v1_t *e;
+	uint32_t ref;
+
+	if (!nfree)
+		return GRANTS_NONE;
+	ref = free_ref[--nfree];
+	e = &table[ref];
+	e->frame = (uint32_t)page_gfn(page);
+	e->domid = (domid_t)remote;
+	/* The flags last: they make it valid. */
+	__atomic_store_n(&e->flags,
+			 (uint16_t)(GTF_permit_access |
+				    (readonly ? GTF_readonly : 0)),
+			 __ATOMIC_RELEASE);
+	return ref;
+}
+
+int grants_end(uint32_t ref)
+{
+	uint16_t *flags = &table[ref].flags;
+	uint16_t old = __atomic_load_n(flags, __ATOMIC_RELAXED);
+
+	do {
+		if (old & (GTF_reading | GTF_writing))
+			return -XEN_EBUSY;
+	} while (!__atomic_compare_exchange_n(
+		flags, &old, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	free_ref[nfree++] = (uint16_t)ref;
+	return 0;
+}
+
+unsigned int grants_free_refs(void)
+{
+	return nfree;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guest-frontend/grants.h - the guest's grant table, version 1. */
+#ifndef GUEST_FRONTEND_GRANTS_H
+#define GUEST_FRONTEND_GRANTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** GRANTS_NONE - No reference: 0 is reserved by Xen. */
+#define GRANTS_NONE 0u
+
+/**
+ * grants_init() - Place the first frames of the table.
+ * @frames: 512 references in each; at most what the domain may have.
+ *
+ * Return: 0 or a negative errno of Xen.
+ */
+int grants_init(unsigned int frames);
+
+/**
+ * grants_give() - Let domain @remote use a page.
+ * @page: Borrowed until grants_end() has returned 0.
+ *
+ * Return: the reference, or GRANTS_NONE when all are in use.
+ */
+uint32_t grants_give(unsigned int remote, const void *page, bool readonly);
+
+/**
+ * grants_end() - Take a page back.
+ *
+ * Return: 0, or -XEN_EBUSY while the other side uses it: try again later.
+ */
+int grants_end(uint32_t ref);
+
+/** grants_free_refs() - References that are not in use. */
+unsigned int grants_free_refs(void);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guest-frontend/minilibc.h - what a guest has of the C library. */
+#ifndef GUEST_FRONTEND_MINILIBC_H
+#define GUEST_FRONTEND_MINILIBC_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The C library's, where the drivers build hosted. */
+#if __STDC_HOSTED__
+#include <stdio.h>
+#include <string.h>
+#else
+void *memcpy(void *to, const void *from, size_t n);
+void *memmove(void *to, const void *from, size_t n);
+void *memset(void *to, int c, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+size_t strlen(const char *s);
+size_t strnlen(const char *s, size_t max);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t n);
+char *strchr(const char *s, int c);
+
+/**
+ * vsnprintf(), snprintf() - C's, for d i u x X c s p and %, with the flags 0 and
+ * -, a width, a precision for strings, and the lengths l, ll, z and j.
+ */
+int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
+	__attribute__((format(printf, 3, 0)));
+int snprintf(char *buf, size_t size, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+#endif
+
+/**
+ * mini_u64() - Parse a decimal number, or a hexadecimal one after "0x".
+ * @end: Receives where it ends, unless NULL.
+ *
+ * Return: its value; 0 where there is none.
+ */
+uint64_t mini_u64(const char *s, const char **end);
+
+#endif

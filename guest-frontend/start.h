@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guest-frontend/start.h - from the first instruction to guest_main(). */
+#ifndef GUEST_FRONTEND_START_H
+#define GUEST_FRONTEND_START_H
+
+#include <stdint.h>
+
+/** START_UPCALL_VECTOR - The interrupt that tells of events. */
+#define START_UPCALL_VECTOR 0x30
+
+/** enum verdict - What a test guest says at its end, as a line of its own. */
+enum verdict {
+	VERDICT_SUCCESS,
+	VERDICT_SKIP,  /* the hypervisor or host lacks what the test is about */
+	VERDICT_ERROR, /* the test could not be made */
+	VERDICT_FAILURE, /* it was made, and failed */
+	NVERDICTS,
+};
+
+/**
+ * guest_main() - The guest's own code: one in each image.
+ * @cmdline: The kernel command line.
+ *
+ * Hypercalls, memory, events, grants and the console work.  What it returns is
+ * printed, and the domain powers off.
+ */
+enum verdict guest_main(const char *cmdline);
+
+/** start_param() - Read a HVM_PARAM_*; Return: 0 or a negative errno of Xen. */
+int start_param(uint32_t index, uint64_t *value);
+
+/** start_down() - End the domain for @reason (SHUTDOWN_*); does not return. */
+__attribute__((noreturn)) void start_down(unsigned int reason);
+
+#endif
