@@ -204,7 +204,7 @@ $(out)/guest/%.elf: $(out)/front/tests/guest/%/main.o $(out)/libsvfront.a \
 		guest-frontend/guest.lds
 	@echo "  LD    $@"
 	@mkdir -p $(@D)
-	$(q)$(CC) -static -no-pie -nostdlib -Wl,--build-id=none \
+	$(q)$(CC) -static -nostdlib -Wl,--build-id=none \
 		-Wl,-z,noexecstack -Wl,-z,max-page-size=4096 \
 		-Wl,--no-warn-rwx-segments -Wl,-T,guest-frontend/guest.lds \
 		-Wl,-u,pvh_entry -o $@ $< $(out)/libsvfront.a

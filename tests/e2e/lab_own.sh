@@ -35,3 +35,5 @@ own hello "cmdline = 'one two'"
 grep -qa '^hello cmdline=one two' "$(console_log hello)"
 ok $? "hello: its command line"
 own xenbus
+own events
+own grants
