@@ -5,6 +5,7 @@
 #   make demo       install what is missing, build, boot a Debian guest, show it
 #   make test       every test; the closing line is "N passed, N failed"
 #   make lint       clang-format, cppcheck, clang-tidy, -fanalyzer, shellcheck
+#   make proofs     what CBMC can show of it
 #   make bench      figures beside QEMU's; build/bench/results.jsonl
 #   make install    DESTDIR and PREFIX as usual
 #   make clean
@@ -142,7 +143,7 @@ stress_src := $(wildcard tests/stress/*_stress.c)
 .DEFAULT_GOAL := all
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all test-programs stress-programs check stress test demo bench lint fuzz run-fuzzers install clean
+.PHONY: all test-programs stress-programs check stress test proofs demo bench lint fuzz run-fuzzers install clean
 
 bins := $(programs:%=$(out)/bin/%)
 units := $(unit_src:%.c=$(out)/%)
@@ -261,6 +262,9 @@ run-fuzzers: $(fuzzers)
 test:
 	@packaging/deps.sh test
 	$(q)tests/all
+
+proofs:
+	$(q)tests/proofs/prove
 
 demo: all
 	@packaging/deps.sh test
