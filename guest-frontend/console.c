@@ -3,6 +3,7 @@
 #include "guest-frontend/console.h"
 
 #include <xen/xen.h>
+#include <xen/errno.h>
 #include <xen/hvm/params.h>
 #include <xen/io/console.h>
 
@@ -23,15 +24,12 @@ int console_init(void)
 {
 	struct xencons_interface *page;
 	struct stream_map out_map, in_map;
-	uint64_t gfn, p;
+	uint32_t p;
 	int ret;
 
-	ret = start_param(HVM_PARAM_CONSOLE_PFN, &gfn);
-	if (!ret)
-		ret = start_param(HVM_PARAM_CONSOLE_EVTCHN, &p);
-	if (ret)
-		return ret;
-	page = (void *)(uintptr_t)(gfn * 4096);
+	page = start_ring(HVM_PARAM_CONSOLE_PFN, HVM_PARAM_CONSOLE_EVTCHN, &p);
+	if (!page)
+		return -XEN_ENODEV;
 	out_map = STREAM_MAP(page, out);
 	in_map = STREAM_MAP(page, in);
 	ret = stream_writer_attach(&out, &out_map, STREAM_WAKE_ALWAYS);
@@ -39,7 +37,7 @@ int console_init(void)
 		ret = stream_reader_attach(&in, &in_map, STREAM_WAKE_EDGE);
 	if (ret)
 		return ret;
-	port = (uint32_t)p;
+	port = p;
 	events_use(port);
 	return 0;
 }
@@ -67,7 +65,7 @@ void console_write(const char *text, size_t n)
 
 size_t console_read(char *buf, size_t n, uint64_t ns)
 {
-	uint64_t until = events_now() + ns, now;
+	uint64_t until = events_deadline(ns), now;
 	bool wake = false;
 	int ret = 0;
 

@@ -166,13 +166,19 @@ static void set_timer(uint64_t at)
 	(void)hypercall_vcpu_op(VCPUOP_set_singleshot_timer, 0, &t);
 }
 
-bool events_wait(uint32_t port, uint64_t ns)
+uint64_t events_deadline(uint64_t ns)
 {
 	uint64_t now = events_now();
-	uint64_t until = ns < UINT64_MAX - now ? now + ns : UINT64_MAX;
+
+	return ns < EVENTS_FOREVER - now ? now + ns : EVENTS_FOREVER;
+}
+
+bool events_wait(uint32_t port, uint64_t ns)
+{
+	uint64_t until = events_deadline(ns);
 	bool taken;
 
-	if (until != UINT64_MAX)
+	if (until != EVENTS_FOREVER)
 		set_timer(until);
 	for (;;) {
 		cpu_irq_off();
@@ -188,7 +194,7 @@ bool events_wait(uint32_t port, uint64_t ns)
 void events_sleep(uint64_t ns)
 {
 	/* The timer's own event is nobody else's. */
-	uint64_t until = events_now() + ns, now;
+	uint64_t until = events_deadline(ns), now;
 
 	while ((now = events_now()) < until)
 		(void)events_wait(timer_port, until - now);

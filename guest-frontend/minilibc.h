@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The C library's, where the drivers build hosted. */
+/* A hosted compiler, as linters are, brings its own. */
 #if __STDC_HOSTED__
 #include <stdio.h>
 #include <string.h>

@@ -113,7 +113,7 @@ static void add_memory(const struct hvm_start_info *info)
 			from = (uintptr_t)image_end;
 		if (to > MAPPED_END)
 			to = MAPPED_END;
-		/* A module lies at the end of RAM. */
+		/* The loader puts a module at the end of RAM. */
 		if (info->nr_modules && m->paddr >= from && m->paddr < to)
 			to = m->paddr;
 		if (from < to)
@@ -121,14 +121,22 @@ static void add_memory(const struct hvm_start_info *info)
 	}
 }
 
-int start_param(uint32_t index, uint64_t *value)
+/* Return: the parameter's value, 0 for none. */
+static uint64_t get_param(uint32_t index)
 {
 	struct xen_hvm_param p = { .domid = DOMID_SELF, .index = index };
-	long ret = hypercall_hvm_op(HVMOP_get_param, &p);
 
-	if (!ret)
-		*value = p.value;
-	return (int)ret;
+	return hypercall_hvm_op(HVMOP_get_param, &p) ? 0 : p.value;
+}
+
+void *start_ring(uint32_t pfn_param, uint32_t port_param, uint32_t *port)
+{
+	uint64_t gfn = get_param(pfn_param), p = get_param(port_param);
+
+	if (!gfn || !p)
+		return NULL;
+	*port = (uint32_t)p;
+	return (void *)(uintptr_t)(gfn * PAGE_BYTES);
 }
 
 void start_down(unsigned int reason)
@@ -149,10 +157,8 @@ void start_exception(uint64_t vector, uint64_t error, uint64_t rip,
 
 static int set_up(const struct hvm_start_info *info)
 {
-	int ret = hypercall_init();
+	int ret;
 
-	if (ret)
-		return ret;
 	add_memory(info);
 	ret = events_init();
 	if (!ret)
@@ -170,6 +176,9 @@ void start(const struct hvm_start_info *info)
 	int ret;
 
 	load_idt();
+	/* Without a hypervisor there is nobody to tell: the entry halts. */
+	if (hypercall_init())
+		return;
 	ret = set_up(info);
 	if (ret) {
 		say("start: error %d", ret);

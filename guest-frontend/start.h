@@ -26,8 +26,14 @@ enum verdict {
  */
 enum verdict guest_main(const char *cmdline);
 
-/** start_param() - Read a HVM_PARAM_*; Return: 0 or a negative errno of Xen. */
-int start_param(uint32_t index, uint64_t *value);
+/**
+ * start_ring() - Find a ring that the domain was made with.
+ * @pfn_param, @port_param: HVM_PARAM_* that hold its page and its port.
+ * @port: Written only on success.
+ *
+ * Return: the page, or NULL if there is no such ring.
+ */
+void *start_ring(uint32_t pfn_param, uint32_t port_param, uint32_t *port);
 
 /** start_down() - End the domain for @reason (SHUTDOWN_*); does not return. */
 __attribute__((noreturn)) void start_down(unsigned int reason);

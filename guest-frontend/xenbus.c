@@ -34,15 +34,11 @@ int xenbus_init(void)
 {
 	struct xenstore_domain_interface *page;
 	struct stream_map req, rsp;
-	uint64_t gfn, p;
 	int ret;
 
-	ret = start_param(HVM_PARAM_STORE_PFN, &gfn);
-	if (!ret)
-		ret = start_param(HVM_PARAM_STORE_EVTCHN, &p);
-	if (ret)
-		return ret;
-	page = (void *)(uintptr_t)(gfn * 4096);
+	page = start_ring(HVM_PARAM_STORE_PFN, HVM_PARAM_STORE_EVTCHN, &port);
+	if (!page)
+		return -XEN_ENODEV;
 	req = STREAM_MAP(page, req);
 	rsp = STREAM_MAP(page, rsp);
 	ret = stream_writer_attach(&out, &req, STREAM_WAKE_ALWAYS);
@@ -50,7 +46,6 @@ int xenbus_init(void)
 		ret = stream_reader_attach(&in, &rsp, STREAM_WAKE_ALWAYS);
 	if (ret)
 		return ret;
-	port = (uint32_t)p;
 	events_use(port);
 	return 0;
 }
@@ -371,8 +366,7 @@ static int take_kept(char *path, size_t size, char token[XENBUS_TOKEN_MAX])
 int xenbus_next_watch(char *path, size_t size, char token[XENBUS_TOKEN_MAX],
 		      uint64_t ns)
 {
-	uint64_t now = events_now();
-	uint64_t until = ns < EVENTS_FOREVER - now ? now + ns : EVENTS_FOREVER;
+	uint64_t until = events_deadline(ns);
 	struct xsd_sockmsg m;
 	int ret;
 
