@@ -18,9 +18,11 @@ awk -v n="$((mib * 1024))" 'BEGIN {
 
 counter() { cat "/sys/class/net/svguest/statistics/$1"; }
 
-# What tests/guest-linux/transfer wants of its host; then the card's counters.
+# What tests/guest-linux/transfer wants of its host; then, with both directions
+# done, the card's counters.
 serve() {
 	wait_for 200 $bb wget -q -O "$work/received" http://10.96.0.2:7001/stream
+	wait_for 200 $bb wget -q -O "$work/fetched" http://10.96.0.2:7001/fetched
 	echo "$(counter rx_packets) $(counter rx_bytes)" \
 		"$(counter tx_packets) $(counter tx_bytes)" >"$work/counters"
 	touch "$work/www/finished"
