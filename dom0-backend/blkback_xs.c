@@ -144,7 +144,10 @@ static int read_protocol(struct device *dev, enum blk_abi *abi)
 	return 0;
 }
 
-/* One page has the key "ring-ref"; more, or a given order, "ring-refN". */
+/*
+ * One page has the key "ring-ref"; more, or a given order, "ring-refN".  The order
+ * is one for all queues (xen/io/blkif.h, "Multiple hardware queues/rings").
+ */
 static int read_ring(struct device *dev, const char *dir, struct blk_ring *ring)
 {
 	char name[32];
@@ -153,9 +156,9 @@ static int read_ring(struct device *dev, const char *dir, struct blk_ring *ring)
 	int ret;
 
 	ret = store_read_u64(dev->store, BLK_MAX_ORDER, &order,
-			     "%s/ring-page-order", dir);
+			     "%s/ring-page-order", dev->fe);
 	if (ret && ret != -ENOENT)
-		return device_bad_key(dev, dir, "ring-page-order", "0 to 4",
+		return device_bad_key(dev, dev->fe, "ring-page-order", "0 to 4",
 				      ret);
 	plain = ret == -ENOENT ||
 		(order == 0 && store_exists(dev->store, "%s/ring-ref", dir));
