@@ -83,10 +83,13 @@ backend_src += dom0-backend/backlog.c dom0-backend/console.c \
 	dom0-backend/console_log.c dom0-backend/console_pty.c \
 	dom0-backend/console_xs.c
 # The guest half; freestanding, with the rings: libsvfront.a.
-front_src := guest-frontend/console.c guest-frontend/events.c \
-	guest-frontend/grants.c guest-frontend/minilibc.c \
-	guest-frontend/pages.c guest-frontend/start.c guest-frontend/xenbus.c \
-	$(ring_src)
+drivers_src := guest-frontend/blkfront.c guest-frontend/blkfront_xs.c \
+	guest-frontend/console.c guest-frontend/front.c guest-frontend/grants.c \
+	guest-frontend/guest.c guest-frontend/pages.c guest-frontend/xenbus.c
+front_src := guest-frontend/events.c guest-frontend/minilibc.c \
+	guest-frontend/start.c $(drivers_src) $(ring_src)
+# The same drivers for a process that plays the guest: libsvprocdom.a.
+procdom_src := tests/lib/procdom.c $(drivers_src)
 tools_src := tools/doctor.c tools/doctor_kvm.c tools/xl_build.c \
 	tools/xl_cfg.c tools/xl_cfg_dev.c \
 	tools/xl_cfg_host.c tools/xl_cmd.c tools/xl_cmd_console.c \
@@ -96,6 +99,7 @@ tools_src := tools/doctor.c tools/doctor_kvm.c tools/xl_build.c \
 	tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_proc.c \
 	tools/xl_run.c tools/xl_store.c tools/xl_tree.c
 testlib_src := tests/lib/caplog.c tests/lib/fakeblk.c tests/lib/fakedom.c tests/lib/netns.c
+testlib_src += tests/lib/hvopts.c
 testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
 testlib_src += tests/lib/storebed.c
 testlib_src += tests/lib/stack.c
@@ -132,7 +136,7 @@ $(eval $(call program,sv-consoleguest,tests/lib/consoleguest_main.c,testlib ring
 $(eval $(call program,sv-unpack,hypervisor/unpack_main.c,hypervisor base,-larchive))
 
 # Tests link against every library; archives give only what is used.
-test_libs := testlib backend store hypervisor tools ring base
+test_libs := procdom testlib backend store hypervisor tools ring base
 test_sys := $(shell pkg-config --libs $(pkgs) 2>/dev/null) -l:libxlutil.a
 
 unit_src := $(wildcard tests/unit/test_*.c tests/hostile/test_*.c)
@@ -152,7 +156,10 @@ fuzzers := $(patsubst %.c,$(out)/%,$(wildcard tests/fuzz/*_fuzz.c))
 
 guests := $(patsubst tests/guest/%/main.c,$(out)/guest/%.elf,$(wildcard tests/guest/*/main.c))
 
-all: $(bins) $(if $(SAN),,$(guests))
+# Those that need no hypercalls also run as process domains.
+procdoms := $(addprefix $(out)/procdom/,block xenbus)
+
+all: $(bins) $(procdoms) $(if $(SAN),,$(guests))
 ifeq ($(variant),gcc-plain)
 	@mkdir -p $(out)/bin && ln -sfn gcc-plain/bin build/bin
 endif
@@ -209,6 +216,13 @@ $(out)/guest/%.elf: $(out)/front/tests/guest/%/main.o $(out)/libsvfront.a \
 		-Wl,-z,noexecstack -Wl,-z,max-page-size=4096 \
 		-Wl,--no-warn-rwx-segments -Wl,-T,guest-frontend/guest.lds \
 		-Wl,-u,pvh_entry -o $@ $< $(out)/libsvfront.a
+
+$(out)/procdom/%: $(out)/tests/guest/%/main.o $(out)/tests/lib/procdom_main.o \
+		$(out)/libsvprocdom.a $(out)/libsvtestlib.a $(out)/libsvring.a \
+		$(out)/libsvbase.a
+	@echo "  LD    $@"
+	@mkdir -p $(@D)
+	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $^
 
 test_archives := $(test_libs:%=$(out)/libsv%.a)
 $(units): %: %.o $(test_archives)

@@ -8,7 +8,6 @@
 #include <xen/io/console.h>
 
 #include "guest-frontend/events.h"
-#include "guest-frontend/hypercall.h"
 #include "guest-frontend/minilibc.h"
 #include "guest-frontend/start.h"
 #include "ring/stream.h"
@@ -48,7 +47,7 @@ void console_write(const char *text, size_t n)
 	int ret;
 
 	if (!port)
-		(void)hypercall_console_io(CONSOLEIO_write, n, text);
+		start_print(text, n);
 	while (port && n) {
 		wake = false;
 		ret = stream_write(&out, text, n, &wake);

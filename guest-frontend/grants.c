@@ -5,11 +5,10 @@
 #include <stddef.h>
 #include <xen/errno.h>
 #include <xen/grant_table.h>
-#include <xen/memory.h>
 
-#include "guest-frontend/hypercall.h"
-#include "guest-frontend/minilibc.h"
+#include "guest-frontend/lock.h"
 #include "guest-frontend/pages.h"
+#include "guest-frontend/start.h"
 
 #define PER_FRAME  (PAGE_BYTES / sizeof(grant_entry_v1_t))
 #define MAX_FRAMES 64u
@@ -20,43 +19,40 @@
  * flags are 0.  They are kept apart, in a stack.
  */
 static grant_entry_v1_t *table;
+static struct lock lock; /* for what follows */
 static uint16_t free_ref[MAX_FRAMES * PER_FRAME];
 static unsigned int nfree;
 
 int grants_init(unsigned int frames)
 {
-	struct xen_add_to_physmap xatp = {
-		.domid = DOMID_SELF,
-		.space = XENMAPSPACE_grant_table,
-	};
-	long ret;
-
 	if (!frames || frames > MAX_FRAMES)
 		return -XEN_EINVAL;
-	table = pages_alloc(frames);
+	table = start_grant_table(frames);
 	if (!table)
 		return -XEN_ENOMEM;
-	for (unsigned int i = 0; i < frames; i++) {
-		xatp.idx = i;
-		xatp.gpfn = page_gfn(table) + i;
-		ret = hypercall_memory_op(XENMEM_add_to_physmap, &xatp);
-		if (ret)
-			return (int)ret;
-	}
 	for (size_t ref = frames * PER_FRAME - 1; ref >= RESERVED; ref--)
 		free_ref[nfree++] = (uint16_t)ref;
 	return 0;
 }
 
+static uint32_t take(void)
+{
+	uint32_t ref = GRANTS_NONE;
+
+	lock_take(&lock);
+	if (nfree)
+		ref = free_ref[--nfree];
+	lock_drop(&lock);
+	return ref;
+}
+
 uint32_t grants_give(unsigned int remote, const void *page, bool readonly)
 {
-	grant_entry_v1_t *e;
-	uint32_t ref;
+	uint32_t ref = take();
+	grant_entry_v1_t *e = &table[ref];
 
-	if (!nfree)
-		return GRANTS_NONE;
-	ref = free_ref[--nfree];
-	e = &table[ref];
+	if (ref == GRANTS_NONE)
+		return ref;
 	e->frame = (uint32_t)page_gfn(page);
 	e->domid = (domid_t)remote;
 	/* The flags last: they make it valid. */
@@ -77,7 +73,9 @@ int grants_end(uint32_t ref)
 			return -XEN_EBUSY;
 	} while (!__atomic_compare_exchange_n(
 		flags, &old, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	lock_take(&lock);
 	free_ref[nfree++] = (uint16_t)ref;
+	lock_drop(&lock);
 	return 0;
 }
 

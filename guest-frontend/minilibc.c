@@ -139,7 +139,7 @@ static void put_number(struct out *o, struct spec *s, uint64_t v,
 
 static const char *parse(const char *f, struct spec *s)
 {
-	const char *end;
+	char *end;
 
 	*s = (struct spec){ .precision = SIZE_MAX };
 	for (; *f == '-' || *f == '0'; f++) {
@@ -148,10 +148,10 @@ static const char *parse(const char *f, struct spec *s)
 		else
 			s->zero = true;
 	}
-	s->width = (unsigned int)mini_u64(f, &end);
+	s->width = (unsigned int)strtoull(f, &end, 10);
 	f = end;
 	if (*f == '.') {
-		s->precision = mini_u64(f + 1, &end);
+		s->precision = strtoull(f + 1, &end, 10);
 		f = end;
 	}
 	for (; *f == 'l' || *f == 'z' || *f == 'j'; f++)
@@ -244,23 +244,25 @@ int snprintf(char *buf, size_t size, const char *fmt, ...)
 	return n;
 }
 
-uint64_t mini_u64(const char *s, const char **end)
+static int digit(char c)
 {
-	bool hex = s[0] == '0' && s[1] == 'x';
-	uint64_t v = 0;
-	char c;
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
+}
 
-	s += hex ? 2 : 0;
-	for (;; s++) {
-		c = *s;
-		if (c >= '0' && c <= '9')
-			v = v * (hex ? 16 : 10) + (uint64_t)(c - '0');
-		else if (hex && c >= 'a' && c <= 'f')
-			v = v * 16 + (uint64_t)(c - 'a') + 10;
-		else
-			break;
+unsigned long long strtoull(const char *s, char **end, int base)
+{
+	unsigned long long v = 0;
+
+	if (base == 0 && s[0] == '0' && s[1] == 'x') {
+		base = 16;
+		s += 2;
 	}
+	base = base ? base : 10;
+	for (; digit(*s) < base; s++)
+		v = v * (unsigned int)base + (unsigned int)digit(*s);
 	if (end)
-		*end = s;
+		*end = (char *)(uintptr_t)s;
 	return v;
 }

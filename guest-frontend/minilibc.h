@@ -11,6 +11,7 @@
 /* A hosted compiler, as linters are, brings its own. */
 #if __STDC_HOSTED__
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #else
 void *memcpy(void *to, const void *from, size_t n);
@@ -31,14 +32,12 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 	__attribute__((format(printf, 3, 0)));
 int snprintf(char *buf, size_t size, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-#endif
 
 /**
- * mini_u64() - Parse a decimal number, or a hexadecimal one after "0x".
- * @end: Receives where it ends, unless NULL.
- *
- * Return: its value; 0 where there is none.
+ * strtoull() - C's, but for blanks, signs and overflow.
+ * @base: 10, 16, or 0 for what begins with 0x or does not.
  */
-uint64_t mini_u64(const char *s, const char **end);
+unsigned long long strtoull(const char *s, char **end, int base);
+#endif
 
 #endif

@@ -2,6 +2,7 @@
 /* guest-frontend/pages.c - memory by the page: first fit in an ordered list. */
 #include "guest-frontend/pages.h"
 
+#include "guest-frontend/lock.h"
 #include "guest-frontend/minilibc.h"
 
 /* Lies at the start of the range that it describes. */
@@ -10,6 +11,7 @@ struct range {
 	size_t n;	    /* pages */
 };
 
+static struct lock lock; /* for what follows */
 static struct range *first;
 static size_t left;
 
@@ -21,7 +23,7 @@ void pages_add(uintptr_t from, uintptr_t to)
 		pages_free((void *)from, (to - from) / PAGE_BYTES);
 }
 
-void *pages_alloc(size_t n)
+static void *take(size_t n)
 {
 	struct range **link = &first, *r;
 
@@ -38,7 +40,17 @@ void *pages_alloc(size_t n)
 	} else {
 		*link = r->next;
 	}
-	return memset(r, 0, n * PAGE_BYTES);
+	return r;
+}
+
+void *pages_alloc(size_t n)
+{
+	void *p;
+
+	lock_take(&lock);
+	p = take(n);
+	lock_drop(&lock);
+	return p ? memset(p, 0, n * PAGE_BYTES) : NULL;
 }
 
 static uintptr_t end_of(const struct range *r)
@@ -46,12 +58,10 @@ static uintptr_t end_of(const struct range *r)
 	return (uintptr_t)r + r->n * PAGE_BYTES;
 }
 
-void pages_free(void *p, size_t n)
+static void put(struct range *r, size_t n)
 {
-	struct range **link = &first, *prev = NULL, *r = p;
+	struct range **link = &first, *prev = NULL;
 
-	if (!p || !n)
-		return;
 	while (*link && *link < r) {
 		prev = *link;
 		link = &prev->next;
@@ -69,12 +79,21 @@ void pages_free(void *p, size_t n)
 	}
 }
 
-size_t pages_left(void)
+void pages_free(void *p, size_t n)
 {
-	return left;
+	if (!p || !n)
+		return;
+	lock_take(&lock);
+	put(p, n);
+	lock_drop(&lock);
 }
 
-uint64_t page_gfn(const void *p)
+size_t pages_left(void)
 {
-	return (uintptr_t)p / PAGE_BYTES;
+	size_t n;
+
+	lock_take(&lock);
+	n = left;
+	lock_drop(&lock);
+	return n;
 }

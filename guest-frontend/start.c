@@ -6,6 +6,7 @@
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
 #include <xen/arch-x86/hvm/start_info.h>
+#include <xen/memory.h>
 #include <xen/sched.h>
 
 #include "guest-frontend/console.h"
@@ -20,7 +21,7 @@
 #define GATE_INTERRUPT 0x8e /* present, ring 0, 64-bit interrupt gate */
 #define EXCEPTIONS     32u
 #define STUB_BYTES     ((size_t)16)
-#define GRANT_FRAMES   4u
+#define GRANT_FRAMES   32u
 #define MAPPED_END     (UINT64_C(1) << 32)
 
 #define XEN_LEAVES 0x40000000u
@@ -139,6 +140,33 @@ void *start_ring(uint32_t pfn_param, uint32_t port_param, uint32_t *port)
 	return (void *)(uintptr_t)(gfn * PAGE_BYTES);
 }
 
+void *start_grant_table(unsigned int frames)
+{
+	struct xen_add_to_physmap xatp = {
+		.domid = DOMID_SELF,
+		.space = XENMAPSPACE_grant_table,
+	};
+	void *table = pages_alloc(frames);
+
+	for (unsigned int i = 0; table && i < frames; i++) {
+		xatp.idx = i;
+		xatp.gpfn = page_gfn(table) + i;
+		if (hypercall_memory_op(XENMEM_add_to_physmap, &xatp))
+			return NULL;
+	}
+	return table;
+}
+
+uint64_t page_gfn(const void *p)
+{
+	return (uintptr_t)p / PAGE_BYTES;
+}
+
+void start_print(const char *text, size_t n)
+{
+	(void)hypercall_console_io(CONSOLEIO_write, n, text);
+}
+
 void start_down(unsigned int reason)
 {
 	struct sched_shutdown s = { .reason = reason };
@@ -161,18 +189,11 @@ static int set_up(const struct hvm_start_info *info)
 
 	add_memory(info);
 	ret = events_init();
-	if (!ret)
-		ret = grants_init(GRANT_FRAMES);
-	if (!ret)
-		ret = console_init();
-	return ret;
+	return ret ? ret : grants_init(GRANT_FRAMES);
 }
 
 void start(const struct hvm_start_info *info)
 {
-	static const char *const names[NVERDICTS] = { "SUCCESS", "SKIP",
-						      "ERROR", "FAILURE" };
-	enum verdict v;
 	int ret;
 
 	load_idt();
@@ -184,7 +205,5 @@ void start(const struct hvm_start_info *info)
 		say("start: error %d", ret);
 		start_down(SHUTDOWN_crash);
 	}
-	v = guest_main((const char *)(uintptr_t)info->cmdline_paddr);
-	say("%s", names[v]);
-	start_down(SHUTDOWN_poweroff);
+	start_guest((const char *)(uintptr_t)info->cmdline_paddr);
 }

@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* guest-frontend/start.h - from the first instruction to guest_main(). */
+/* guest-frontend/start.h - what a guest stands on, until guest_main() runs. */
 #ifndef GUEST_FRONTEND_START_H
 #define GUEST_FRONTEND_START_H
 
+#include <stddef.h>
 #include <stdint.h>
+
+/*
+ * How it works
+ *
+ * This header, events.h and page_gfn() are all that the drivers know of the world
+ * below them.  start.c and events.c provide it with hypercalls, in a virtual
+ * machine; tests/lib/procdom.c with the domain socket, for a process that plays
+ * the guest.
+ */
 
 /** START_UPCALL_VECTOR - The interrupt that tells of events. */
 #define START_UPCALL_VECTOR 0x30
@@ -34,6 +44,19 @@ enum verdict guest_main(const char *cmdline);
  * Return: the page, or NULL if there is no such ring.
  */
 void *start_ring(uint32_t pfn_param, uint32_t port_param, uint32_t *port);
+
+/**
+ * start_grant_table() - Place the first @frames frames of the grant table.
+ *
+ * Return: where they lie, or NULL.
+ */
+void *start_grant_table(unsigned int frames);
+
+/** start_print() - Print without the console's ring. */
+void start_print(const char *text, size_t n);
+
+/** start_guest() - The world is there: run guest_main() to its end. */
+__attribute__((noreturn)) void start_guest(const char *cmdline);
 
 /** start_down() - End the domain for @reason (SHUTDOWN_*); does not return. */
 __attribute__((noreturn)) void start_down(unsigned int reason);

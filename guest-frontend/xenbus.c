@@ -235,7 +235,7 @@ int xenbus_read(uint32_t txn, char *value, size_t size, const char *fmt, ...)
 int xenbus_read_u64(uint32_t txn, uint64_t max, uint64_t *value,
 		    const char *fmt, ...)
 {
-	const char *end;
+	char *end;
 	uint64_t v;
 	va_list ap;
 	int ret;
@@ -245,9 +245,9 @@ int xenbus_read_u64(uint32_t txn, uint64_t max, uint64_t *value,
 	va_end(ap);
 	if (ret < 0)
 		return ret;
-	v = mini_u64(body, &end);
+	v = strtoull(body, &end, 10);
 	/* 19 digits cannot overflow. */
-	if (end == body || *end || ret > 19 || body[1] == 'x')
+	if (body[0] < '0' || body[0] > '9' || *end || ret > 19)
 		return -XEN_EINVAL;
 	if (v > max)
 		return -XEN_ERANGE;
@@ -309,7 +309,7 @@ int xenbus_begin(uint32_t *txn)
 
 	if (ret < 0)
 		return ret;
-	*txn = (uint32_t)mini_u64(body, NULL);
+	*txn = (uint32_t)strtoull(body, NULL, 10);
 	return *txn ? 0 : -XEN_EIO;
 }
 

@@ -48,6 +48,44 @@ wait_for() {
 	done
 }
 
+# stand_in - from now on the VMM is sv-fakehv, which needs no KVM.  Programs look
+# for each other beside themselves: a directory of their own.
+stand_in() {
+	local p
+
+	mkdir "$work/bin"
+	for p in xl sv-xenstored sv-backend sv-blkback sv-netback sv-console; do
+		cp "$project/build/bin/$p" "$work/bin/"
+	done
+	cp "$project/build/bin/sv-fakehv" "$work/bin/sv-hypervisor"
+	PATH=$work/bin:$PATH
+}
+
+# own KERNEL NAME [LINE...] - run a guest of ours (tests/guest/NAME) to its end;
+# it must say SUCCESS.
+boot_own() {
+	xl create -q "$2" || return 1
+	wait_for 120 console_has "$1" '^(SUCCESS|SKIP|ERROR|FAILURE)' && return
+	counters "$1"
+	tail -n 10 "$logs/hv-$1.log"
+}
+own() {
+	local kernel=$1 name=$2 file=$work/$2.cfg
+
+	shift 2
+	{
+		echo "name = '$name'"
+		echo "type = 'pvh'"
+		echo "kernel = '$kernel'"
+		echo "memory = 64"
+		printf '%s\n' "$@"
+	} >"$file"
+	output=$(boot_own "$name" "$file" 2>&1; cat "$(console_log "$name")")
+	grep -qa '^SUCCESS' <<<"$output"
+	ok $? "$name: succeeds"
+	check "$name: is gone" wait_for 10 gone "$name"
+}
+
 kernel_of() { echo "$guests/vmlinuz-$1"; }
 
 console_log() { echo "$logs/console/guest-$1.log"; }

@@ -9,21 +9,14 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# Programs look for each other beside themselves: a directory with the stand-in.
-mkdir "$work/bin"
-for p in xl sv-xenstored sv-backend sv-blkback sv-netback sv-console; do
-	[ ! -e "$project/build/bin/$p" ] ||
-		cp "$project/build/bin/$p" "$work/bin/"
-done
-cp "$project/build/bin/sv-fakehv" "$work/bin/sv-hypervisor"
-PATH=$work/bin:$PATH
+stand_in
 cd "$work" || exit 1
 
 ip link set lo up
 ip link add xenbr0 type bridge
-cp /bin/true kernel
-cp /bin/true kernel-refuse
-cp /bin/true kernel-hang
+echo a kernel >kernel
+echo a kernel >kernel-refuse
+echo a kernel >kernel-hang
 truncate -s 4M disk.img
 cat >g1.cfg <<-EOF
 	name = "g1"

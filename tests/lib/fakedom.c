@@ -22,7 +22,7 @@
 #include "base/sock.h"
 
 #define MAX_CLIENTS 16
-#define MAX_PORTS   64
+#define MAX_PORTS   512
 #define PER_FRAME   (SV_PAGE_SIZE / sizeof(grant_entry_v1_t))
 
 struct area {
@@ -47,10 +47,10 @@ struct fakedom {
 	struct area ram, table, store, console;
 	uint64_t next_gfn;
 	uint32_t next_ref;
-	uint32_t next_port;
 	int listen_fd, quit_fd;
 	pthread_t thread;
-	pthread_mutex_t lock; /* for what follows */
+	pthread_mutex_t lock;	/* for what follows */
+	pthread_cond_t changed; /* the state */
 	uint32_t frames;
 	uint32_t state, reason;
 	uint32_t vcpus, maxvcpus;
@@ -261,6 +261,7 @@ static int handle(struct fakedom *f, int client, struct dom_msg *m, int *fds,
 		return 0;
 	case DOM_UNPAUSE:
 		f->state &= ~(uint32_t)DOM_PAUSED;
+		pthread_cond_broadcast(&f->changed);
 		return 0;
 	case DOM_DESTROY:
 		return c->role == DOM_ROLE_ADMIN ? 0 : -EPERM;
@@ -361,7 +362,6 @@ struct fakedom *fakedom_new(unsigned int domid, size_t ram_pages)
 	f->console = make_area("fake-console", SV_PAGE_SIZE);
 	f->next_gfn = 1;
 	f->next_ref = GNTTAB_NR_RESERVED_ENTRIES;
-	f->next_port = FAKEDOM_CONSOLE_PORT + 1;
 	f->frames = 1;
 	for (int i = 0; i < MAX_PORTS; i++)
 		f->port[i] = (struct port){ -1, -1, -1 };
@@ -370,6 +370,7 @@ struct fakedom *fakedom_new(unsigned int domid, size_t ram_pages)
 	open_port(&f->port[FAKEDOM_STORE_PORT]);
 	open_port(&f->port[FAKEDOM_CONSOLE_PORT]);
 	pthread_mutex_init(&f->lock, NULL);
+	pthread_cond_init(&f->changed, NULL);
 	CHECK(paths_mkdir(paths_dom(path, domid, "")) == 0);
 	f->listen_fd =
 		sock_listen(paths_dom(path, domid, "hv.sock"), SOCK_SEQPACKET);
@@ -412,8 +413,22 @@ void fakedom_free(struct fakedom *f)
 	free_area(&f->table);
 	free_area(&f->store);
 	free_area(&f->console);
+	pthread_cond_destroy(&f->changed);
 	pthread_mutex_destroy(&f->lock);
 	free(f);
+}
+
+void fakedom_wait_run(struct fakedom *f)
+{
+	pthread_mutex_lock(&f->lock);
+	while (f->state & DOM_PAUSED)
+		pthread_cond_wait(&f->changed, &f->lock);
+	pthread_mutex_unlock(&f->lock);
+}
+
+size_t fakedom_pages(const struct fakedom *f)
+{
+	return f->ram.size / SV_PAGE_SIZE;
 }
 
 void *fakedom_page(struct fakedom *f, uint64_t gfn)
@@ -430,7 +445,7 @@ uint64_t fakedom_alloc(struct fakedom *f, size_t n)
 	uint64_t half = f->ram.size / SV_PAGE_SIZE / 2;
 	uint64_t gfn = f->next_gfn;
 
-	if (gfn < half && gfn + n > half)
+	if (gfn <= half && gfn + n > half)
 		gfn = FAKEDOM_HIGH;
 	CHECK(gfn < half || gfn - FAKEDOM_HIGH + n <= half);
 	f->next_gfn = gfn + n;
@@ -466,14 +481,34 @@ void fakedom_grow(struct fakedom *f, uint32_t frames)
 
 uint32_t fakedom_port(struct fakedom *f)
 {
-	uint32_t port;
+	uint32_t port = FAKEDOM_CONSOLE_PORT + 1;
 
-	CHECK(f->next_port < MAX_PORTS);
 	pthread_mutex_lock(&f->lock);
-	port = f->next_port++;
+	while (port < MAX_PORTS && find_port(f, port))
+		port++;
+	CHECK(port < MAX_PORTS);
 	open_port(&f->port[port]);
 	pthread_mutex_unlock(&f->lock);
 	return port;
+}
+
+void fakedom_port_close(struct fakedom *f, uint32_t port)
+{
+	struct port *p;
+
+	pthread_mutex_lock(&f->lock);
+	p = find_port(f, port);
+	CHECK(p);
+	fd_close(&p->kick);
+	fd_close(&p->call);
+	p->client = -1;
+	pthread_mutex_unlock(&f->lock);
+}
+
+int fakedom_port_fd(struct fakedom *f, uint32_t port)
+{
+	CHECK(find_port(f, port));
+	return f->port[port].call;
 }
 
 bool fakedom_bound(struct fakedom *f, uint32_t port)

@@ -58,6 +58,12 @@ void fakedom_present(struct fakedom *f, const char *name,
 /** fakedom_free() - The domain goes away: its clients see end of file. */
 void fakedom_free(struct fakedom *f);
 
+/** fakedom_wait_run() - Wait until the domain is not paused. */
+void fakedom_wait_run(struct fakedom *f);
+
+/** fakedom_pages() - Pages of RAM, both regions together. */
+size_t fakedom_pages(const struct fakedom *f);
+
 /** fakedom_page() - The guest's own view of a page of RAM. */
 void *fakedom_page(struct fakedom *f, uint64_t gfn);
 
@@ -84,6 +90,14 @@ void fakedom_grow(struct fakedom *f, uint32_t frames);
 
 /** fakedom_port() - Allocate an unbound event channel; Return: its port. */
 uint32_t fakedom_port(struct fakedom *f);
+
+/** fakedom_port_close() - Give a port back. */
+void fakedom_port_close(struct fakedom *f, uint32_t port);
+
+/**
+ * fakedom_port_fd() - What fakedom_wait() waits on: an eventfd, *borrowed*.
+ */
+int fakedom_port_fd(struct fakedom *f, uint32_t port);
 
 /** fakedom_bound() - Whether a client has bound the port now. */
 bool fakedom_bound(struct fakedom *f, uint32_t port);

@@ -12,8 +12,8 @@
 #include "guest-frontend/start.h"
 #include "guest-frontend/xenbus.h"
 
-#define MAX_REFS 2048u
-#define CYCLES	 50u
+#define MAX_REFS 16384u
+#define CYCLES	 10u
 
 static unsigned int failed, self;
 static uint8_t *from, *to;

@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tests/e2e/procdom.sh - process domains: our frontends against the real store and
+# backends, without a vCPU.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+stand_in
+programs=$project/build/gcc-plain/procdom
+truncate -s 16M "$work/disk"
+
+own "$programs/xenbus" xenbus
+own "$programs/block" block "disk = ['$work/disk,raw,xvda,w']"
+
+# One that takes its time: it is a domain as any other.
+cat >"$work/long.cfg" <<-EOF
+	name = 'long'
+	type = 'pvh'
+	kernel = '$programs/block'
+	memory = 64
+	cmdline = 'ops=1000000'
+	disk = ['$work/disk,raw,xvda,w']
+EOF
+check "a process domain is created" xl create -q "$work/long.cfg"
+check "it is at work" wait_for 20 console_has long 'block plain: connects ok'
+domid=$(xl domid long)
+workers() {
+	local p
+
+	for p in $(our_processes); do
+		grep -qs sv-blkback "/proc/$p/comm" && return 0
+	done
+	return 1
+}
+check "a backend process serves it" workers
+check "it is listed" xl list long
+output=$(xl block-list long)
+grep -qE "^51712 +0 +$domid +4 " <<<"$output"
+ok $? "its disk is connected"
+check "it is destroyed" xl destroy long
+check "it is gone" wait_for 10 gone long
+no_workers() { ! workers; }
+check "so is its backend" wait_for 10 no_workers
