@@ -22,6 +22,26 @@ static inline void cpu_wrmsr(uint32_t msr, uint64_t v)
 			 : "memory");
 }
 
+/** struct cpu - What GS of each CPU points to. */
+struct cpu {
+	uint32_t id;
+};
+
+/** cpu_set() - Make @c this CPU's own. */
+static inline void cpu_set(const struct cpu *c)
+{
+	cpu_wrmsr(0xc0000101, (uintptr_t)c);
+}
+
+/** cpu_id() - Number of the vCPU that runs this. */
+static inline uint32_t cpu_id(void)
+{
+	uint32_t id;
+
+	__asm__ volatile("movl %%gs:0, %0" : "=r"(id));
+	return id;
+}
+
 /** cpu_tsc() - The time stamp counter, not before earlier loads. */
 static inline uint64_t cpu_tsc(void)
 {

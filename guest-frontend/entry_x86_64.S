@@ -13,6 +13,7 @@
 #define CR4_PAE	   0x20
 #define CODE64	   0x08
 #define DATA	   0x10
+#define CODE32	   0x18
 #define STACK_SIZE 0x4000
 
 	.section .note.Xen, "a", @note
@@ -28,6 +29,11 @@ pvh_entry:
 	cld
 	lgdt	gdt_pointer
 	movl	%ebx, %edi
+	movl	$(stack + STACK_SIZE), %esi
+	movl	$start, %ebx
+
+/* To 64-bit mode, as any CPU: EBX is called with EDI, on the stack ESI. */
+to_long_mode:
 	movl	%cr4, %eax
 	orl	$CR4_PAE, %eax
 	movl	%eax, %cr4
@@ -51,14 +57,43 @@ start64:
 	xorl	%eax, %eax
 	movl	%eax, %fs
 	movl	%eax, %gs
-	movl	$(stack + STACK_SIZE), %esp
+	movl	%esi, %esp
 	xorl	%ebp, %ebp
 	movl	%edi, %edi
-	call	start
+	movl	%ebx, %ebx
+	call	*%rbx
 1:	cli
 	hlt
 	jmp	1b
 
+/*
+ * Where other CPUs begin, in real mode: smp.c copies it to a page below 1 MiB.
+ * They take what smp.c left in smp_args: code, argument, stack.
+ */
+	.code16
+	.globl	smp_trampoline, smp_trampoline_end
+smp_trampoline:
+	cli
+	cld
+	lgdtl	%cs:(smp_gdt_pointer - smp_trampoline)
+	movl	%cr0, %eax
+	orl	$1, %eax
+	movl	%eax, %cr0
+	ljmpl	$CODE32, $1f
+smp_gdt_pointer:
+	.word	gdt_end - gdt - 1
+	.long	gdt
+smp_trampoline_end:
+
+	.code32
+1:	movl	$DATA, %eax
+	movl	%eax, %ds
+	movl	smp_args, %ebx
+	movl	smp_args + 4, %edi
+	movl	smp_args + 8, %esi
+	jmp	to_long_mode
+
+	.code64
 	.text
 /*
  * Interrupts and exceptions: registers that C may change are kept.  No SSE is
@@ -130,8 +165,10 @@ gdt:
 	.quad	0
 	.quad	0x00af9b000000ffff		/* CODE64 */
 	.quad	0x00cf93000000ffff		/* DATA */
+	.quad	0x00cf9b000000ffff		/* CODE32 */
+gdt_end:
 gdt_pointer:
-	.word	. - gdt - 1
+	.word	gdt_end - gdt - 1
 	.long	gdt
 
 	.data

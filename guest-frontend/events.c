@@ -24,14 +24,14 @@
 
 static struct shared_info *shared;
 static uint64_t fired[WORDS]; /* events that nobody has taken yet */
-static uint32_t timer_port;
+static uint32_t timer_port[EVENTS_CPUS];
 
 /* Called by the upcall's stub, with interrupts off. */
 void events_upcall(void);
 
 void events_upcall(void)
 {
-	struct vcpu_info *v = &shared->vcpu_info[0];
+	struct vcpu_info *v = &shared->vcpu_info[cpu_id()];
 	uint64_t words, bits;
 	unsigned int w;
 
@@ -87,20 +87,46 @@ int events_init(void)
 		.index = HVM_PARAM_CALLBACK_IRQ,
 		.value = BY_VECTOR | START_UPCALL_VECTOR,
 	};
-	struct evtchn_bind_virq timer = { .virq = VIRQ_TIMER };
 	long ret;
 
 	ret = place_shared_info();
 	if (!ret)
 		ret = hypercall_hvm_op(HVMOP_set_param, &callback);
-	if (!ret)
-		ret = hypercall_event_channel_op(EVTCHNOP_bind_virq, &timer);
+	return ret ? (int)ret : events_init_cpu();
+}
+
+int events_init_cpu(void)
+{
+	struct evtchn_bind_virq timer = { .virq = VIRQ_TIMER,
+					  .vcpu = cpu_id() };
+	long ret = hypercall_event_channel_op(EVTCHNOP_bind_virq, &timer);
+
 	if (ret)
 		return (int)ret;
-	timer_port = timer.port;
-	events_use(timer_port);
+	timer_port[cpu_id()] = timer.port;
+	events_use(timer.port);
 	cpu_irq_on();
 	return 0;
+}
+
+int events_ipi(unsigned int cpu, uint32_t *port)
+{
+	struct evtchn_bind_ipi op = { .vcpu = cpu };
+	long ret = hypercall_event_channel_op(EVTCHNOP_bind_ipi, &op);
+
+	if (ret)
+		return (int)ret;
+	(void)events_take(op.port);
+	events_use(op.port);
+	*port = op.port;
+	return 0;
+}
+
+int events_to_cpu(uint32_t port, unsigned int cpu)
+{
+	struct evtchn_bind_vcpu op = { .port = port, .vcpu = cpu };
+
+	return (int)hypercall_event_channel_op(EVTCHNOP_bind_vcpu, &op);
 }
 
 int events_alloc(unsigned int remote, uint32_t *port)
@@ -159,11 +185,16 @@ bool events_take(uint32_t port)
 	return __atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST) & bit;
 }
 
+bool events_take_timer(void)
+{
+	return events_take(timer_port[cpu_id()]);
+}
+
 static void set_timer(uint64_t at)
 {
 	struct vcpu_set_singleshot_timer t = { .timeout_abs_ns = at };
 
-	(void)hypercall_vcpu_op(VCPUOP_set_singleshot_timer, 0, &t);
+	(void)hypercall_vcpu_op(VCPUOP_set_singleshot_timer, cpu_id(), &t);
 }
 
 uint64_t events_deadline(uint64_t ns)
@@ -197,13 +228,13 @@ void events_sleep(uint64_t ns)
 	uint64_t until = events_deadline(ns), now;
 
 	while ((now = events_now()) < until)
-		(void)events_wait(timer_port, until - now);
+		(void)events_wait(timer_port[cpu_id()], until - now);
 }
 
 /* Xen's pvclock: struct vcpu_time_info in xen/xen.h. */
 uint64_t events_now(void)
 {
-	struct vcpu_time_info *t = &shared->vcpu_info[0].time;
+	struct vcpu_time_info *t = &shared->vcpu_info[cpu_id()].time;
 	uint32_t version, mul;
 	uint64_t base, stamp, delta;
 	int8_t shift;

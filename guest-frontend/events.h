@@ -15,6 +15,7 @@
  * something to do; several that come before anybody looks are one.
  */
 #define EVENTS_PORTS 4096u
+#define EVENTS_CPUS  32u /* that have their vcpu_info in shared_info */
 
 /** EVENTS_FOREVER - A timeout that never comes. */
 #define EVENTS_FOREVER UINT64_MAX
@@ -25,6 +26,17 @@
  * Return: 0 or a negative errno of Xen.
  */
 int events_init(void);
+
+/** events_init_cpu() - The part of it that each further CPU does for itself. */
+int events_init_cpu(void);
+
+/**
+ * events_ipi() - Make a port on which any CPU can call @cpu; as events_alloc().
+ */
+int events_ipi(unsigned int cpu, uint32_t *port);
+
+/** events_to_cpu() - From now on events of a port wake @cpu. */
+int events_to_cpu(uint32_t port, unsigned int cpu);
 
 /** events_use() - Hear of a port that was there from the start. */
 void events_use(uint32_t port);
@@ -49,8 +61,12 @@ void events_send(uint32_t port);
 /** events_take() - Whether there was an event since the last call; forget it. */
 bool events_take(uint32_t port);
 
+/** events_take_timer() - events_take() of this CPU's timer. */
+bool events_take_timer(void);
+
 /**
  * events_wait() - Sleep until there is an event, and take it.
+ * @port: One whose events wake this CPU: the first one's unless told otherwise.
  * @ns: At most this long.
  *
  * Return: whether there was one.

@@ -16,6 +16,7 @@
 #include "guest-frontend/hypercall.h"
 #include "guest-frontend/minilibc.h"
 #include "guest-frontend/pages.h"
+#include "guest-frontend/smp.h"
 
 #define CODE64	       0x08
 #define GATE_INTERRUPT 0x8e /* present, ring 0, 64-bit interrupt gate */
@@ -85,14 +86,19 @@ static void set_gate(unsigned int vector, const uint8_t *to)
 
 static void load_idt(void)
 {
+	for (unsigned int i = 0; i < EXCEPTIONS; i++)
+		set_gate(i, exception_stubs + i * STUB_BYTES);
+	set_gate(START_UPCALL_VECTOR, upcall_stub);
+	start_cpu();
+}
+
+void start_cpu(void)
+{
 	struct {
 		uint16_t limit;
 		uint64_t base;
 	} __attribute__((packed)) pointer = { sizeof(idt) - 1, (uintptr_t)idt };
 
-	for (unsigned int i = 0; i < EXCEPTIONS; i++)
-		set_gate(i, exception_stubs + i * STUB_BYTES);
-	set_gate(START_UPCALL_VECTOR, upcall_stub);
 	__asm__ volatile("lidt %0" : : "m"(pointer));
 }
 
@@ -196,6 +202,7 @@ void start(const struct hvm_start_info *info)
 {
 	int ret;
 
+	smp_init();
 	load_idt();
 	/* Without a hypervisor there is nobody to tell: the entry halts. */
 	if (hypercall_init())

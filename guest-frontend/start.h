@@ -55,6 +55,9 @@ void *start_grant_table(unsigned int frames);
 /** start_print() - Print without the console's ring. */
 void start_print(const char *text, size_t n);
 
+/** start_cpu() - Let a CPU take interrupts and exceptions as the first does. */
+void start_cpu(void);
+
 /** start_guest() - The world is there: run guest_main() to its end. */
 __attribute__((noreturn)) void start_guest(const char *cmdline);
 

@@ -13,5 +13,8 @@ ok $? "hello: its command line"
 own "$images/xenbus.elf" xenbus
 own "$images/events.elf" events
 own "$images/grants.elf" grants
+own "$images/timer.elf" timer
+own "$images/smp.elf" smp "vcpus = 4" "cmdline = 'vcpus=4'"
 own "$images/block.elf" block "disk = ['$work/disk,raw,xvda,w']" \
 	"cmdline = 'ops=200'"
+own "$images/reconnect.elf" reconnect "disk = ['$work/disk,raw,xvda,w']"

@@ -11,6 +11,9 @@ truncate -s 16M "$work/disk"
 
 own "$programs/xenbus" xenbus
 own "$programs/block" block "disk = ['$work/disk,raw,xvda,w']"
+own "$programs/reconnect" reconnect "disk = ['$work/disk,raw,xvda,w']"
+own "$programs/blockbench" blockbench "disk = ['$work/disk,raw,xvda,w']" \
+	"cmdline = 'depth=8 ms=200'"
 
 # One that takes its time: it is a domain as any other.
 cat >"$work/long.cfg" <<-EOF
