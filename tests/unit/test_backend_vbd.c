@@ -112,7 +112,7 @@ static void write_queue(const struct fakeblk *q, const char *dir)
 	if (q->at.npages == 1) {
 		write_num(q->at.gref[0], dir, "ring-ref");
 	} else {
-		write_num((uint64_t)__builtin_ctz(q->at.npages), dir,
+		write_num((uint64_t)__builtin_ctz(q->at.npages), fe,
 			  "ring-page-order");
 		for (unsigned int i = 0; i < q->at.npages; i++) {
 			snprintf(name, sizeof(name), "ring-ref%u", i);
