@@ -233,7 +233,7 @@ int front_stop(struct front *f)
 		return 0;
 	ret = enter(f, XenbusStateClosing);
 	if (!ret)
-		ret = front_run(f, XenbusStateClosed, FRONT_TIMEOUT_NS);
+		ret = front_run(f, XenbusStateClosed, FRONT_CLOSE_NS);
 	if (ret) {
 		leave(f);
 		(void)enter(f, XenbusStateClosed);

@@ -24,6 +24,7 @@
 #define FRONT_DIR_MAX	 64u
 #define FRONT_NSTATES	 9u
 #define FRONT_TIMEOUT_NS UINT64_C(30000000000)
+#define FRONT_CLOSE_NS	 UINT64_C(10000000000)
 
 struct front;
 
@@ -92,7 +93,7 @@ int front_run(struct front *f, enum xenbus_state goal, uint64_t ns);
 /**
  * front_stop() - Close, waiting for the backend.
  *
- * Return: 0; -XEN_EAGAIN if it did not follow in FRONT_TIMEOUT_NS: then the
+ * Return: 0; -XEN_EAGAIN if it did not follow in FRONT_CLOSE_NS: then the
  * device is given up, and counts as Closed.
  */
 int front_stop(struct front *f);

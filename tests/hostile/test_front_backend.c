@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// tests/hostile/test_front_backend.c - a frontend whose backend writes nonsense.
+//
+// The store is real; the test is the backend, as dom0.
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <xenstore.h>
+
+#include <xen/xen.h>
+#include <xen/errno.h>
+#include <xen/io/blkif.h>
+
+#include "guest-frontend/blkfront.h"
+#include "guest-frontend/events.h"
+#include "guest-frontend/grants.h"
+#include "guest-frontend/pages.h"
+#include "guest-frontend/xenbus.h"
+#include "tests/lib/procdom.h"
+#include "tests/lib/stack.h"
+
+#define DOMID  3u
+#define DEVID  51712u
+#define FE     "/local/domain/3/device/vbd/51712"
+#define BE     "/local/domain/0/backend/vbd/3/51712"
+#define SHORT  UINT64_C(300000000)
+#define MARGIN UINT64_C(5000000000)
+
+static struct stack s;
+static struct fakedom *dom;
+static struct blkfront disk;
+/* Everything that is offered, and more than there is room for. */
+static const struct blkfront_want want = { .order = 99,
+					   .queues = 99,
+					   .segs = 9999 };
+
+/* A node that the domain may write (@guest), or only read. */
+static void node(const char *path, const char *value, bool guest)
+{
+	struct xs_permissions perm[2] = {
+		{ .id = guest ? DOMID : 0, .perms = XS_PERM_NONE },
+		{ .id = guest ? 0 : DOMID, .perms = XS_PERM_READ },
+	};
+	struct xs_handle *xs = xs_open(0);
+
+	cr_assert(xs && xs_write(xs, XBT_NULL, path, value,
+				 (unsigned int)strlen(value)));
+	cr_assert(xs_set_permissions(xs, XBT_NULL, path, perm, 2));
+	xs_close(xs);
+}
+
+static void key(const char *name, const char *value)
+{
+	stack_write(&s, value, "%s/%s", BE, name);
+}
+
+static void set_up(void)
+{
+	struct xs_handle *xs;
+
+	stack_start(&s, false);
+	dom = fakedom_new(DOMID, 8192);
+	procdom_use(dom);
+	node("/local/domain/3", "", false);
+	node("/local/domain/3/error", "", true);
+	node(FE, "", true);
+	node(BE, "", false);
+	node(FE "/backend", BE, false);
+	node(FE "/backend-id", "0", false);
+	node(FE "/state", "1", true);
+	key("state", "2");
+	key("sectors", "1000");
+	key("sector-size", "512");
+	xs = xs_open(0);
+	cr_assert(xs && xs_introduce_domain(xs, DOMID, FAKEDOM_STORE_GFN,
+					    FAKEDOM_STORE_PORT));
+	xs_close(xs);
+	cr_assert_eq(xenbus_init(), 0);
+}
+
+static void tear_down(void)
+{
+	fakedom_free(dom);
+	cr_expect(stack_stop(&s));
+}
+
+TestSuite(front_backend, .init = set_up, .fini = tear_down, .timeout = 120);
+
+/* What the backend does meanwhile, in a thread: an honest one at first. */
+static void *connect_when_asked(void *arg)
+{
+	int *ret = arg;
+
+	if (stack_wait(&s, 10000, "3", "%s/state", FE))
+		key("state", "4");
+	if (*ret && stack_wait(&s, 10000, "5", "%s/state", FE))
+		key("state", "6");
+	return NULL;
+}
+
+/* @expected: not 0 if the frontend will close instead. */
+static int open_disk(int expected)
+{
+	pthread_t thread;
+	int ret;
+
+	cr_assert_eq(pthread_create(&thread, NULL, connect_when_asked,
+				    &expected),
+		     0);
+	ret = blkfront_open(&disk, DEVID, &want);
+	pthread_join(thread, NULL);
+	return ret;
+}
+
+struct keys {
+	char name[32], value[32];
+	int ret;
+	unsigned int order, nqueues, segs;
+};
+
+ParameterizedTestParameters(front_backend, offers)
+{
+	static struct keys t[] = {
+		{ "max-ring-page-order", "4", 0, 4, 1, 11 },
+		{ "max-ring-page-order", "99", 0, 4, 1, 11 },
+		{ "max-ring-page-order", "4294967295", 0, 4, 1, 11 },
+		{ "max-ring-page-order", "-1", 0, 0, 1, 11 },
+		{ "multi-queue-max-queues", "0", 0, 0, 1, 11 },
+		{ "multi-queue-max-queues", "1000000", 0, 0, 16, 11 },
+		{ "multi-queue-max-queues", "3 ", 0, 0, 1, 11 },
+		{ "feature-max-indirect-segments", "10", 0, 0, 1, 11 },
+		{ "feature-max-indirect-segments", "4294967295", 0, 0, 1, 256 },
+		{ "feature-max-indirect-segments", "0x20", 0, 0, 1, 11 },
+		{ "sectors", "9999999999999999999", -XEN_ERANGE, 0, 0, 0 },
+		{ "sectors", "99999999999999999999999", -XEN_EINVAL, 0, 0, 0 },
+		{ "sectors", "", -XEN_EINVAL, 0, 0, 0 },
+		{ "sectors", "many", -XEN_EINVAL, 0, 0, 0 },
+		{ "sector-size", "0", -XEN_EINVAL, 0, 0, 0 },
+		{ "sector-size", "513", -XEN_EINVAL, 0, 0, 0 },
+		{ "sector-size", "4294967296", -XEN_ERANGE, 0, 0, 0 },
+	};
+	return cr_make_param_array(struct keys, t, sizeof(t) / sizeof(t[0]));
+}
+
+ParameterizedTest(struct keys *t, front_backend, offers)
+{
+	unsigned int refs = grants_free_refs();
+	size_t pages = pages_left();
+	int ret;
+
+	key(t->name, t->value);
+	ret = open_disk(t->ret);
+	cr_expect_eq(ret, t->ret, "%s = \"%s\": %d", t->name, t->value, ret);
+	if (!ret) {
+		cr_expect_eq(disk.order, t->order);
+		cr_expect_eq(disk.nqueues, t->nqueues);
+		cr_expect_eq(disk.segs, t->segs);
+		key("state", "6");
+		cr_expect_eq(blkfront_close(&disk), 0);
+	}
+	cr_expect_eq(pages_left(), pages);
+	cr_expect_eq(grants_free_refs(), refs);
+}
+
+/* A frontend with a state of its own for each of the backend's, or none. */
+ParameterizedTestParameters(front_backend, no_answer)
+{
+	static struct keys t[] = {
+		{ "state", "0", 0, 0, 0, 0 },
+		{ "state", "1", 0, 0, 0, 0 },
+		{ "state", "3", 0, 0, 0, 0 },
+		{ "state", "4", 0, 0, 0, 0 },
+		{ "state", "5", 0, 0, 0, 0 },
+		{ "state", "6", 0, 0, 0, 0 },
+		{ "state", "7", 0, 0, 0, 0 },
+		{ "state", "8", 0, 0, 0, 0 },
+		{ "state", "9", 0, 0, 0, 0 },
+		{ "state", "-1", 0, 0, 0, 0 },
+		{ "state", "2147483650", 0, 0, 0, 0 },
+		{ "state", "two", 0, 0, 0, 0 },
+		{ "state", "", 0, 0, 0, 0 },
+	};
+	return cr_make_param_array(struct keys, t, sizeof(t) / sizeof(t[0]));
+}
+
+static const struct front_ops never = { .type = "vbd" };
+
+ParameterizedTest(struct keys *t, front_backend, no_answer)
+{
+	uint64_t began = events_now();
+	struct front f;
+
+	key("state", t->value);
+	cr_assert_eq(front_init(&f, &never, DEVID), 0);
+	cr_assert_eq(front_start(&f), 0);
+	cr_expect_eq(front_run(&f, XenbusStateConnected, SHORT), -XEN_EAGAIN,
+		     "state %s", t->value);
+	cr_expect_lt(events_now() - began, SHORT + MARGIN);
+	front_fini(&f);
+}
+
+/* Whatever becomes of a connected backend, closing ends and gives all back. */
+ParameterizedTestParameters(front_backend, goes_away)
+{
+	static struct keys t[] = {
+		{ "state", "0", 0, 0, 0, 0 }, { "state", "5", 0, 0, 0, 0 },
+		{ "state", "6", 0, 0, 0, 0 }, { "state", "77", 0, 0, 0, 0 },
+		{ "state", "", 0, 0, 0, 0 },
+	};
+	return cr_make_param_array(struct keys, t, sizeof(t) / sizeof(t[0]));
+}
+
+static void *close_when_asked(void *arg)
+{
+	(void)arg;
+	if (stack_wait(&s, 10000, "6", "%s/state", FE))
+		key("state", "6");
+	return NULL;
+}
+
+ParameterizedTest(struct keys *t, front_backend, goes_away)
+{
+	unsigned int refs = grants_free_refs();
+	size_t pages = pages_left();
+	struct blkfront_io io = { .op = BLKIF_OP_FLUSH_DISKCACHE };
+	pthread_t thread;
+
+	cr_assert_eq(open_disk(0), 0);
+	cr_assert_eq(blkfront_submit(disk.queue[0], &io), 0);
+	key("state", t->value);
+	cr_assert_eq(pthread_create(&thread, NULL, close_when_asked, NULL), 0);
+	cr_expect_eq(front_run(&disk.front, XenbusStateClosed, MARGIN), 0);
+	pthread_join(thread, NULL);
+	cr_expect_eq(io.status, -XEN_EIO, "what was in flight has failed");
+	cr_expect_eq(blkfront_close(&disk), 0);
+	cr_expect_eq(pages_left(), pages);
+	cr_expect_eq(grants_free_refs(), refs);
+}
+
+/* The whole directory vanishes. */
+Test(front_backend, is_removed)
+{
+	unsigned int refs = grants_free_refs();
+	size_t pages = pages_left();
+
+	cr_assert_eq(open_disk(0), 0);
+	stack_rm(&s, BE);
+	cr_expect_eq(front_run(&disk.front, XenbusStateClosed, MARGIN), 0);
+	cr_expect_eq(blkfront_close(&disk), 0);
+	cr_expect_eq(pages_left(), pages);
+	cr_expect_eq(grants_free_refs(), refs);
+}
+
+/* It says Connected before there is a ring, and goes on saying so. */
+Test(front_backend, connected_from_the_start)
+{
+	struct front f;
+
+	key("state", "4");
+	cr_assert_eq(front_init(&f, &never, DEVID), 0);
+	cr_expect_eq(front_run(&f, XenbusStateConnected, SHORT), -XEN_EAGAIN);
+	cr_expect_eq(f.state, XenbusStateInitialising);
+	front_fini(&f);
+}
+
+/* It never lets go: closing has an end all the same, and nothing is reused. */
+Test(front_backend, never_closes)
+{
+	unsigned int refs = grants_free_refs(), held = 0;
+	uint64_t began;
+
+	cr_assert_eq(open_disk(0), 0);
+	for (uint32_t ref = 8; ref < FAKEDOM_GNT_FRAMES * 512; ref++) {
+		uint16_t *flags = &fakedom_entry(dom, ref)->flags;
+
+		if (*flags & GTF_permit_access) {
+			*flags |= GTF_writing;
+			held++;
+		}
+	}
+	began = events_now();
+	cr_expect_eq(blkfront_close(&disk), -XEN_EAGAIN);
+	cr_expect_lt(events_now() - began, FRONT_CLOSE_NS + MARGIN);
+	cr_expect_eq(disk.front.state, XenbusStateClosed);
+	cr_expect_eq(grants_free_refs(), refs - held);
+}
+
+/* XSA-350 turned round: states change as fast as the store takes them. */
+static void *toggle(void *arg)
+{
+	static const char *const states[] = { "1", "2", "3", "4",
+					      "5", "6", "7", "9" };
+	struct xs_handle *xs = xs_open(0);
+	unsigned int x = 1;
+
+	for (unsigned int i = 0; i < 3000; i++) {
+		x = x * 1103515245 + 12345;
+		(void)xs_write(xs, XBT_NULL, BE "/state", states[x >> 16 & 7],
+			       1);
+	}
+	(void)xs_write(xs, XBT_NULL, BE "/state", "6", 1);
+	xs_close(xs);
+	atomic_store((atomic_bool *)arg, true);
+	return NULL;
+}
+
+Test(front_backend, toggles)
+{
+	unsigned int refs = grants_free_refs(), connected = 0, turns = 0;
+	size_t pages = pages_left();
+	atomic_bool ended = false;
+	pthread_t thread;
+	int ret;
+
+	cr_assert_eq(open_disk(0), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, toggle, &ended), 0);
+	for (; !atomic_load(&ended); turns++) {
+		if (disk.front.state == XenbusStateClosed &&
+		    !disk.front.prepared)
+			cr_assert_eq(front_start(&disk.front), 0);
+		ret = front_run(&disk.front, XenbusStateConnected, SHORT / 30);
+		connected += !ret;
+		if (ret == -XEN_EINVAL)
+			(void)front_run(&disk.front, XenbusStateClosed, SHORT);
+	}
+	pthread_join(thread, NULL);
+	cr_expect_gt(turns, 10u);
+	cr_expect_eq(blkfront_close(&disk), 0);
+	cr_expect_eq(disk.front.state, XenbusStateClosed);
+	cr_expect_eq(pages_left(), pages);
+	cr_expect_eq(grants_free_refs(), refs);
+}
