@@ -234,6 +234,14 @@ $(stresses): %: %.o $(test_archives)
 	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $< -Wl,--start-group $(test_archives) \
 		-Wl,--end-group $(test_sys)
 
+# A fuzzer of the whole system, which needs no libFuzzer.
+system := $(out)/tests/fuzz/system
+$(system): %: %.o $(test_archives) | $(addprefix $(out)/bin/,sv-xenstored \
+		sv-backend sv-blkback)
+	@echo "  LD    $@"
+	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $< -Wl,--start-group $(test_archives) \
+		-Wl,--end-group $(test_sys)
+
 # It decides which allocation of the store fails.
 $(out)/tests/unit/test_store_nomem: override LDFLAGS += \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
