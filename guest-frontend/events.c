@@ -231,12 +231,17 @@ void events_sleep(uint64_t ns)
 		(void)events_wait(timer_port[cpu_id()], until - now);
 }
 
-/* Xen's pvclock: struct vcpu_time_info in xen/xen.h. */
 uint64_t events_now(void)
+{
+	return events_at(cpu_tsc());
+}
+
+/* Xen's pvclock: struct vcpu_time_info in xen/xen.h. */
+uint64_t events_at(uint64_t tsc)
 {
 	struct vcpu_time_info *t = &shared->vcpu_info[cpu_id()].time;
 	uint32_t version, mul;
-	uint64_t base, stamp, delta;
+	uint64_t base, stamp, delta, ns;
 	int8_t shift;
 
 	do {
@@ -245,10 +250,11 @@ uint64_t events_now(void)
 		base = __atomic_load_n(&t->system_time, __ATOMIC_RELAXED);
 		mul = __atomic_load_n(&t->tsc_to_system_mul, __ATOMIC_RELAXED);
 		shift = __atomic_load_n(&t->tsc_shift, __ATOMIC_RELAXED);
-		delta = cpu_tsc() - stamp;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	} while (version & 1 ||
 		 version != __atomic_load_n(&t->version, __ATOMIC_RELAXED));
+	delta = tsc >= stamp ? tsc - stamp : stamp - tsc;
 	delta = shift < 0 ? delta >> -shift : delta << shift;
-	return base + (uint64_t)((unsigned __int128)delta * mul >> 32);
+	ns = (uint64_t)((unsigned __int128)delta * mul >> 32);
+	return tsc >= stamp ? base + ns : base - ns;
 }

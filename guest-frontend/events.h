@@ -79,6 +79,9 @@ void events_sleep(uint64_t ns);
 /** events_now() - System time: ns since the domain began. */
 uint64_t events_now(void);
 
+/** events_at() - System time when this CPU's time stamp counter was @tsc. */
+uint64_t events_at(uint64_t tsc);
+
 /** events_deadline() - The time in @ns from now; EVENTS_FOREVER stays that. */
 uint64_t events_deadline(uint64_t ns);
 

@@ -34,6 +34,8 @@ struct gate {
 	uint32_t high, zero;
 };
 
+uint64_t start_tsc;
+
 static struct gate idt[START_UPCALL_VECTOR + 1];
 
 enum hypercall_way hypercall_way;
@@ -202,6 +204,7 @@ void start(const struct hvm_start_info *info)
 {
 	int ret;
 
+	start_tsc = cpu_tsc();
 	smp_init();
 	load_idt();
 	/* Without a hypervisor there is nobody to tell: the entry halts. */

@@ -18,6 +18,9 @@
 /** START_UPCALL_VECTOR - The interrupt that tells of events. */
 #define START_UPCALL_VECTOR 0x30
 
+/** start_tsc - The time stamp counter at entry; in virtual machines only. */
+extern uint64_t start_tsc;
+
 /** enum verdict - What a test guest says at its end, as a line of its own. */
 enum verdict {
 	VERDICT_SUCCESS,

@@ -15,7 +15,8 @@ enum verdict guest_main(const char *cmdline)
 	uint64_t began = events_now();
 	long version;
 
-	say("hello up_us=%lu pages=%zu grants=%u", began / 1000, pages_left(),
+	say("hello up_us=%lu pages=%zu grants=%u",
+	    (began - events_at(start_tsc)) / 1000, pages_left(),
 	    grants_free_refs());
 	say("hello cmdline=%s", cmdline);
 	version = hypercall_xen_version(XENVER_version, NULL);
