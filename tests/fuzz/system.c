@@ -64,7 +64,7 @@ static struct stack s;
 static struct fakedom *dom;
 static struct blkfront disk;
 static struct blkfront_io ios[DEPTH];
-static bool watched, clean;
+static bool watched, clean, state_lied;
 static pid_t worker;
 static uint8_t value;
 static char image[] = "/tmp/sv-system-XXXXXX";
@@ -186,16 +186,33 @@ static void stop(uint64_t a, uint64_t b)
  * An honest frontend gets its connection, if not at once: the backend may still be
  * busy with what it was told before, and close once more for that.
  */
-static void connect_disk(uint64_t a)
+static void try_connect(const struct blkfront_want *want)
 {
-	struct blkfront_want want = want_of(a);
 	int ret = -XEN_EAGAIN;
 
 	for (int i = 0; ret && i < 5; i++)
-		ret = watched ? blkfront_again(&disk, &want)
-			      : blkfront_open(&disk, DEVID, &want);
+		ret = watched ? blkfront_again(&disk, want)
+			      : blkfront_open(&disk, DEVID, want);
 	MUST(!ret, "an honest frontend cannot connect: %d", ret);
-	watched = clean = true;
+	watched = true;
+}
+
+/*
+ * Who said Connected without keys may find that the backend took its word while
+ * the keys were being written, some old and some new.  Once closed in good order,
+ * nothing of that is left.
+ */
+static void connect_disk(uint64_t a)
+{
+	struct blkfront_want want = want_of(a);
+
+	try_connect(&want);
+	if (state_lied) {
+		MUST(!blkfront_stop(&disk), "the backend does not close");
+		try_connect(&want);
+	}
+	state_lied = false;
+	clean = true;
 }
 
 /* As a kernel that knows nothing of what was before it. */
@@ -379,6 +396,7 @@ static void state(uint64_t a, uint64_t b)
 {
 	(void)b;
 	clean = false;
+	state_lied = true;
 	(void)xenbus_write_u64(XENBUS_NO_TXN, a % 11, "device/vbd/%u/state",
 			       DEVID);
 }
