@@ -85,7 +85,8 @@ backend_src += dom0-backend/backlog.c dom0-backend/console.c \
 # The guest half; freestanding, with the rings: libsvfront.a.
 drivers_src := guest-frontend/blkfront.c guest-frontend/blkfront_xs.c \
 	guest-frontend/console.c guest-frontend/front.c guest-frontend/grants.c \
-	guest-frontend/guest.c guest-frontend/pages.c guest-frontend/xenbus.c
+	guest-frontend/guest.c guest-frontend/pages.c guest-frontend/power.c \
+	guest-frontend/xenbus.c
 front_src := guest-frontend/events.c guest-frontend/minilibc.c \
 	guest-frontend/smp.c guest-frontend/start.c $(drivers_src) $(ring_src)
 # The same drivers for a process that plays the guest: libsvprocdom.a.
@@ -157,7 +158,8 @@ fuzzers := $(patsubst %.c,$(out)/%,$(wildcard tests/fuzz/*_fuzz.c))
 guests := $(patsubst tests/guest/%/main.c,$(out)/guest/%.elf,$(wildcard tests/guest/*/main.c))
 
 # Those that need no hypercalls also run as process domains.
-procdoms := $(addprefix $(out)/procdom/,block blockbench reconnect xenbus)
+procdoms := $(addprefix $(out)/procdom/,block blockbench power reconnect \
+	xenbus)
 
 all: $(bins) $(procdoms) $(if $(SAN),,$(guests))
 ifeq ($(variant),gcc-plain)

@@ -18,3 +18,4 @@ own "$images/smp.elf" smp "vcpus = 4" "cmdline = 'vcpus=4'"
 own "$images/block.elf" block "disk = ['$work/disk,raw,xvda,w']" \
 	"cmdline = 'ops=200'"
 own "$images/reconnect.elf" reconnect "disk = ['$work/disk,raw,xvda,w']"
+own_power "$images/power.elf"

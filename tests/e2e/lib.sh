@@ -86,6 +86,22 @@ own() {
 	check "$name: is gone" wait_for 10 gone "$name"
 }
 
+# own_power KERNEL - tests/guest/power does what it is asked.
+own_power() {
+	printf '%s\n' "name = 'power'" "type = 'pvh'" "kernel = '$1'" \
+		"memory = 64" >"$work/power.cfg"
+	waits() {
+		[ "$(grep -ac '^power waits' "$(console_log power)")" = "$1" ]
+	}
+	check "power: is created" xl create -q "$work/power.cfg"
+	check "power: waits" wait_for 20 waits 1
+	check "power: is asked to reboot" xl reboot power
+	check "power: has begun anew" wait_for 30 waits 2
+	check "power: shuts down when asked" xl shutdown -w power
+	check "power: is gone" wait_for 10 gone power
+	check "power: did it by itself" console_has power '^SUCCESS'
+}
+
 kernel_of() { echo "$guests/vmlinuz-$1"; }
 
 console_log() { echo "$logs/console/guest-$1.log"; }

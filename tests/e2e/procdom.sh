@@ -14,6 +14,7 @@ own "$programs/block" block "disk = ['$work/disk,raw,xvda,w']"
 own "$programs/reconnect" reconnect "disk = ['$work/disk,raw,xvda,w']"
 own "$programs/blockbench" blockbench "disk = ['$work/disk,raw,xvda,w']" \
 	"cmdline = 'depth=8 ms=200'"
+own_power "$programs/power"
 
 # One that takes its time: it is a domain as any other.
 cat >"$work/long.cfg" <<-EOF

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guest-frontend/power.c - what the toolstack asks of the whole guest. */
+#include "guest-frontend/power.h"
+
+#include <xen/errno.h>
+
+#include "guest-frontend/events.h"
+#include "guest-frontend/minilibc.h"
+#include "guest-frontend/xenbus.h"
+
+#define NODE "control/shutdown"
+
+static const struct {
+	const char *name;
+	enum power power;
+} requests[] = {
+	{ "", POWER_NONE },
+	{ "poweroff", POWER_OFF },
+	{ "halt", POWER_OFF },
+	{ "reboot", POWER_REBOOT },
+};
+
+int power_init(void)
+{
+	int ret = xenbus_write(XENBUS_NO_TXN, "1", "control/feature-poweroff");
+
+	if (!ret)
+		ret = xenbus_write(XENBUS_NO_TXN, "1",
+				   "control/feature-reboot");
+	return ret ? ret : xenbus_watch(NODE, NODE);
+}
+
+/* The node is read and emptied at once, or a second request could be lost. */
+static int take(void)
+{
+	enum power power = POWER_OTHER;
+	char asked[32];
+	uint32_t txn;
+	int ret, ended;
+
+	do {
+		ret = xenbus_begin(&txn);
+		if (ret)
+			return ret;
+		ret = xenbus_read(txn, asked, sizeof(asked), NODE);
+		if (ret > 0)
+			ret = xenbus_write(txn, "", NODE);
+		ended = xenbus_end(txn, ret >= 0);
+	} while (ended == -XEN_EAGAIN);
+	if (ret == -XEN_ENOENT)
+		return POWER_NONE;
+	if (ret < 0 || ended)
+		return ret < 0 ? ret : ended;
+	for (unsigned int i = 0; i < sizeof(requests) / sizeof(requests[0]);
+	     i++) {
+		if (!strcmp(asked, requests[i].name))
+			power = requests[i].power;
+	}
+	return power;
+}
+
+int power_wait(uint64_t ns)
+{
+	uint64_t until = events_deadline(ns), now;
+	char path[32], token[XENBUS_TOKEN_MAX];
+	int ret;
+
+	for (;;) {
+		ret = take();
+		now = events_now();
+		if (ret != POWER_NONE || now >= until)
+			return ret;
+		ret = xenbus_next_watch(path, sizeof(path), token, until - now);
+		if (ret < 0 && ret != -XEN_EOVERFLOW)
+			return ret;
+	}
+}
