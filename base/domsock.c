@@ -218,7 +218,7 @@ int dom_info(struct dom *d, struct dom_info *info)
 	return ret;
 }
 
-int dom_page(struct dom *d, void **page, uint32_t *port)
+static int map_page(struct dom *d, int prot, void **page, uint32_t *port)
 {
 	struct dom_msg msg = { .type = DOM_PAGE };
 	int fds[SOCK_MAX_FDS];
@@ -232,8 +232,7 @@ int dom_page(struct dom *d, void **page, uint32_t *port)
 		close_fds(fds, n);
 		return -EPROTO;
 	}
-	p = mmap(NULL, SV_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fds[0],
-		 0);
+	p = mmap(NULL, SV_PAGE_SIZE, prot, MAP_SHARED, fds[0], 0);
 	ret = p == MAP_FAILED ? -errno : 0;
 	fd_close(&fds[0]);
 	if (ret)
@@ -241,6 +240,16 @@ int dom_page(struct dom *d, void **page, uint32_t *port)
 	*page = p;
 	*port = msg.u.page.port;
 	return 0;
+}
+
+int dom_page(struct dom *d, void **page, uint32_t *port)
+{
+	return map_page(d, PROT_READ | PROT_WRITE, page, port);
+}
+
+int dom_page_view(struct dom *d, void **page, uint32_t *port)
+{
+	return map_page(d, PROT_READ, page, port);
 }
 
 int dom_evtchn_bind(struct dom *d, uint32_t port, int *kick, int *call)

@@ -289,6 +289,9 @@ int dom_info(struct dom *d, struct dom_info *info) must_check;
  */
 int dom_page(struct dom *d, void **page, uint32_t *port) must_check;
 
+/** dom_page_view() - dom_page(), but mapped for reading only. */
+int dom_page_view(struct dom *d, void **page, uint32_t *port) must_check;
+
 /**
  * dom_evtchn_bind() - Bind an event channel that the guest left unbound.
  * @port: The guest's port.

@@ -12,8 +12,7 @@
 #include <xen/xen.h>
 #include <xen/grant_table.h>
 
-#include "base/fd.h"
-#include "base/log.h"
+#include "base/dommem.h"
 
 #define REFS_PER_FRAME (SV_PAGE_SIZE / sizeof(grant_entry_v1_t))
 #define MAX_FRAMES     1024u /* 512 Ki references */
@@ -53,138 +52,31 @@ _Static_assert(sizeof(struct entry) == sizeof(grant_entry_v1_t) &&
  */
 struct gnt_map {
 	struct dom *dom;
-	uint8_t *ram;
-	size_t ram_size;
-	unsigned int nregions;
-	struct dom_region region[DOM_MAX_REGIONS];
-	uint32_t us; /* domid that grants must name */
-
-	uint8_t *table; /* lock: lock */
-	size_t table_size;
+	struct dommem mem; /* lock: lock, but for dommem_page() */
+	uint32_t us;	   /* domid that grants must name */
 	_Atomic uint32_t nframes;
 	struct entry *frame[MAX_FRAMES];
 	_Atomic uint32_t *pin;
 	pthread_mutex_t lock;
 };
 
-static int check_regions(const struct dom_memmap *m)
-{
-	uint64_t next = 0;
-
-	if (m->n == 0 || m->n > DOM_MAX_REGIONS || m->size > SIZE_MAX / 2)
-		return -EPROTO;
-	for (uint32_t i = 0; i < m->n; i++) {
-		const struct dom_region *r = &m->region[i];
-
-		if (r->gfn < next || r->npages > m->size / SV_PAGE_SIZE ||
-		    r->gfn > UINT64_MAX / 2 || r->offset % SV_PAGE_SIZE ||
-		    r->offset > m->size - r->npages * SV_PAGE_SIZE)
-			return -EPROTO;
-		next = r->gfn + r->npages;
-	}
-	return 0;
-}
-
-static int map_ram(struct gnt_map *g)
-{
-	struct dom_msg msg = { .type = DOM_MEMMAP };
-	int fds[SOCK_MAX_FDS];
-	size_t n;
-	void *p;
-	int ret = dom_call(g->dom, &msg, fds, &n);
-
-	if (ret)
-		return ret;
-	ret = n == 1 ? check_regions(&msg.u.memmap) : -EPROTO;
-	if (!ret) {
-		p = mmap(NULL, msg.u.memmap.size, PROT_READ | PROT_WRITE,
-			 MAP_SHARED | MAP_NORESERVE, fds[0], 0);
-		ret = p == MAP_FAILED ? -errno : 0;
-	}
-	while (n)
-		fd_close(&fds[--n]);
-	if (ret)
-		return ret;
-	g->ram = p;
-	g->ram_size = msg.u.memmap.size;
-	g->nregions = msg.u.memmap.n;
-	for (unsigned int i = 0; i < g->nregions; i++)
-		g->region[i] = msg.u.memmap.region[i];
-	return 0;
-}
-
-/* The grant memfd has one size for the domain's life: it is mapped once. */
-static int map_table(struct gnt_map *g, int fd, uint64_t size)
-{
-	void *p;
-
-	if (g->table)
-		return size == g->table_size ? 0 : -EPROTO;
-	if (size == 0 || size > SIZE_MAX / 2)
-		return -EPROTO;
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED)
-		return -errno;
-	g->table = p;
-	g->table_size = size;
-	return 0;
-}
-
-static int add_frames(struct gnt_map *g, const struct dom_frames *f)
-{
-	if (f->n > DOM_FRAMES_PER_MSG || f->first > MAX_FRAMES - f->n)
-		return -EPROTO;
-	for (uint32_t i = 0; i < f->n; i++) {
-		uint8_t *base = f->frame[i].in_ram ? g->ram : g->table;
-		size_t size = f->frame[i].in_ram ? g->ram_size : g->table_size;
-		uint64_t at = f->frame[i].offset;
-
-		if (at % SV_PAGE_SIZE || size < SV_PAGE_SIZE ||
-		    at > size - SV_PAGE_SIZE)
-			return -EPROTO;
-		g->frame[f->first + i] = (struct entry *)(void *)(base + at);
-	}
-	return 0;
-}
-
-/* Ask for one message's worth of frames; @total is how many there are. */
-static int ask_frames(struct gnt_map *g, uint32_t first, uint32_t *total,
-		      uint32_t *got)
-{
-	struct dom_msg msg = { .type = DOM_GRANT_FRAMES,
-			       .u.frames.first = first };
-	const struct dom_frames *f = &msg.u.frames;
-	int fds[SOCK_MAX_FDS];
-	size_t n;
-	int ret = dom_call(g->dom, &msg, fds, &n);
-
-	if (ret)
-		return ret;
-	ret = n == 1 && f->first == first ? map_table(g, fds[0], f->size)
-					  : -EPROTO;
-	while (n)
-		fd_close(&fds[--n]);
-	if (!ret)
-		ret = add_frames(g, f);
-	*total = f->total;
-	*got = f->n;
-	return ret;
-}
-
 /* Look up the frames from @first on, up to all that there are. */
 static int grow(struct gnt_map *g, uint32_t first)
 {
-	uint32_t total, got;
+	struct dommem_frames f;
 	int ret;
 
 	do {
-		ret = ask_frames(g, first, &total, &got);
+		ret = dommem_frames(&g->mem, g->dom, first, &f);
+		if (!ret && first > MAX_FRAMES - f.n)
+			ret = -EPROTO;
 		if (ret)
 			return ret;
-		first += got;
+		for (uint32_t i = 0; i < f.n; i++)
+			g->frame[first++] = f.at[i];
 		/* Ordering: the frames before their number; see find(). */
 		atomic_store_explicit(&g->nframes, first, memory_order_release);
-	} while (got && first < total && first < MAX_FRAMES);
+	} while (f.n && first < f.total && first < MAX_FRAMES);
 	return 0;
 }
 
@@ -211,7 +103,7 @@ int gnt_new(struct gnt_map **out, struct dom *dom)
 	g->dom = dom;
 	ret = dom_info(dom, &info);
 	if (!ret)
-		ret = map_ram(g);
+		ret = dommem_init(&g->mem, dom, PROT_READ | PROT_WRITE);
 	if (ret)
 		goto free;
 	g->us = info.backend_domid;
@@ -239,10 +131,7 @@ void gnt_free(struct gnt_map *g)
 		return;
 	if (g->pin)
 		munmap(g->pin, MAX_REFS * sizeof(*g->pin));
-	if (g->table)
-		munmap(g->table, g->table_size);
-	if (g->ram)
-		munmap(g->ram, g->ram_size);
+	dommem_fini(&g->mem);
 	pthread_mutex_destroy(&g->lock);
 	free(g);
 }
@@ -342,18 +231,6 @@ static void unmark(struct entry *e, uint32_t v)
 					  memory_order_seq_cst);
 }
 
-static void *page_of(const struct gnt_map *g, uint64_t gfn)
-{
-	for (unsigned int i = 0; i < g->nregions; i++) {
-		const struct dom_region *r = &g->region[i];
-
-		if (gfn >= r->gfn && gfn - r->gfn < r->npages)
-			return g->ram + r->offset +
-			       (gfn - r->gfn) * SV_PAGE_SIZE;
-	}
-	return NULL;
-}
-
 static uint32_t one_pin(enum gnt_access access)
 {
 	return access == GNT_WRITE ? PIN_WRITE : PIN_READ;
@@ -373,8 +250,9 @@ int gnt_get(struct gnt_map *g, uint32_t ref, enum gnt_access access,
 	v = pin_lock(&g->pin[ref]);
 	ret = (v & full) == full ? -EBUSY : mark(e, g->us, access);
 	if (!ret) {
-		p = page_of(g, atomic_load_explicit(&e->frame,
-						    memory_order_relaxed));
+		p = dommem_page(&g->mem,
+				atomic_load_explicit(&e->frame,
+						     memory_order_relaxed));
 		if (p)
 			v += one_pin(access);
 		else
