@@ -307,3 +307,17 @@ bool ring_front_arm(struct ring_front *r, uint32_t after)
 			&r->area.shm->rsp_prod);
 	return prod - r->rsp_cons >= after;
 }
+
+bool ring_look(const void *page, struct ring_words *w)
+{
+	const struct ring_shm *shm = page;
+	struct ring_words now;
+
+	if (!shm_look(&shm->rsp_prod, &shm->req_prod, &now.rsp_prod,
+		      &now.req_prod))
+		return false;
+	now.req_event = shm_acquire(&shm->req_event);
+	now.rsp_event = shm_acquire(&shm->rsp_event);
+	*w = now;
+	return true;
+}

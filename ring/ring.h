@@ -266,6 +266,25 @@ RING_CHECKED int ring_front_take(struct ring_front *r, void *rsp, size_t size);
 RING_CHECKED bool ring_front_arm(struct ring_front *r, uint32_t after);
 
 /**
+ * struct ring_words - A ring's header as it lies in shared memory.
+ *
+ * UNTRUSTED, and no half's own indices: to be shown, never to be acted upon.
+ */
+struct ring_words {
+	uint32_t req_prod, req_event;
+	uint32_t rsp_prod, rsp_event;
+};
+
+/**
+ * ring_look() - Read a ring's header without being one of its halves.
+ * @page: UNTRUSTED: first page of the ring; only read.
+ * @w:    Filled on success; req_prod and rsp_prod as they were at one moment.
+ *
+ * Return: false if rsp_prod moved all the time; look again later.
+ */
+RING_CHECKED bool ring_look(const void *page, struct ring_words *w);
+
+/**
  * RING_DEFINE() - Typed names for a ring of requests @req_t and responses @rsp_t.
  * @name:  Prefix: yields struct @name_back and @name_back_take(b, &req) and so
  *         on, and the same for the front half.

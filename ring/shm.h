@@ -4,6 +4,7 @@
 #define RING_SHM_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -93,6 +94,41 @@ static inline uint32_t shm_sync(shm_word *ours, uint32_t v,
 {
 	atomic_store_explicit(ours, v, memory_order_seq_cst);
 	return atomic_load_explicit(theirs, memory_order_seq_cst);
+}
+
+/* For shm_look(): more than a busy writer uses up. */
+#define SHM_LOOK_TRIES 8
+
+/**
+ * shm_look() - Read two indices, one of which follows the other, as they were at
+ * one moment; for an observer that takes no part.
+ * @behind: UNTRUSTED: index that never passes @ahead, if its writer is honest.
+ * @ahead:  UNTRUSTED: index that it follows.
+ * @b:      Filled with @behind,
+ * @a:      and with @ahead.
+ *
+ * A @behind that reads the same before and after @ahead held when @ahead was
+ * read. Ordering: acquires both, so that neither look is moved past the other.
+ *
+ * Return: false, with nothing filled, if @behind moved at each of a few tries.
+ */
+static inline bool shm_look(const shm_word *behind, const shm_word *ahead,
+			    uint32_t *b, uint32_t *a)
+{
+	uint32_t was = shm_acquire(behind);
+
+	for (int i = 0; i < SHM_LOOK_TRIES; i++) {
+		uint32_t other = shm_acquire(ahead);
+		uint32_t is = shm_acquire(behind);
+
+		if (is == was) {
+			*b = is;
+			*a = other;
+			return true;
+		}
+		was = is;
+	}
+	return false;
 }
 
 #endif

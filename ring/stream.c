@@ -118,3 +118,9 @@ int stream_write(struct stream_writer *w, const void *buf, size_t n,
 	}
 	return done ? (int)done : -EPROTO;
 }
+
+bool stream_look(const struct stream_map *map, uint32_t *prod, uint32_t *cons)
+{
+	return shm_look((shm_word *)map->cons, (shm_word *)map->prod, cons,
+			prod);
+}

@@ -143,6 +143,17 @@ STREAM_CHECKED int stream_write(struct stream_writer *w, const void *buf,
 				size_t n, bool *notify);
 
 /**
+ * stream_look() - Read a stream's indices without being one of its ends.
+ * @map:  The stream; only read.
+ * @prod: UNTRUSTED: bytes written and
+ * @cons: UNTRUSTED: bytes read, at one moment; filled on success.
+ *
+ * Return: false if cons moved all the time; look again later.
+ */
+STREAM_CHECKED bool stream_look(const struct stream_map *map, uint32_t *prod,
+				uint32_t *cons);
+
+/**
  * STREAM_MAP() - A stream inside one of Xen's ring pages.
  * @page: Pointer to struct xencons_interface or xenstore_domain_interface.
  * @area: Member that holds the bytes: in, out; req, rsp. The index words are

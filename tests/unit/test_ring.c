@@ -429,6 +429,33 @@ Test(ring, an_impossible_journal_is_refused)
 }
 
 /* Our own mistakes stop the process instead of corrupting a guest. */
+Test(ring, an_observer_sees_the_header)
+{
+	struct ring_words w;
+	struct pair p;
+	struct req req = { 0 };
+	struct rsp rsp = { 0 };
+
+	pair_init(&p);
+	pair_move(&p, UINT32_MAX);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(toy_front_put(&p.f, &req), 0);
+	cr_assert(toy_front_push(&p.f));
+	cr_assert_eq(toy_back_take(&p.b, &req), 1);
+	toy_back_put(&p.b, &rsp);
+	cr_assert(toy_back_push(&p.b));
+	cr_assert(toy_back_arm(&p.b, 1));
+	cr_assert(ring_look(p.page, &w));
+	cr_expect_eq(w.req_prod, 2);
+	cr_expect_eq(w.req_event, 1);
+	cr_expect_eq(w.rsp_prod, 0);
+	cr_expect_eq(w.rsp_event, 0);
+	p.w[RSP_EVENT] = 0xdead;
+	cr_assert(ring_look(p.page, &w));
+	cr_expect_eq(w.rsp_event, 0xdead, "shown as it lies there");
+	free(p.page);
+}
+
 Test(ring, response_without_request_traps, .signal = SIGILL)
 {
 	struct rsp rsp = { 0 };

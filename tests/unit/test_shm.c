@@ -3,6 +3,7 @@
 #include "ring/shm.h"
 
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <string.h>
 
 Test(shm, fetch_copies_and_detaches)
@@ -39,4 +40,41 @@ Test(shm, words_read_and_write_where_they_point)
 	cr_assert_eq(shm_acquire(&w[0]), 7);
 	cr_assert_eq(shm_acquire(&w[2]), 3);
 	cr_assert_eq(shm_sync(&w[0], 8, &w[0]), 8, "the store comes first");
+}
+
+/* A writer that is honest: behind never passes ahead, nor falls back by two. */
+static shm_word behind, ahead;
+static atomic_bool enough;
+
+static void *move(void *arg)
+{
+	(void)arg;
+	for (uint32_t n = 1; !atomic_load(&enough); n++) {
+		shm_release(&ahead, n);
+		shm_release(&behind, n);
+	}
+	return NULL;
+}
+
+Test(shm, two_indices_are_of_one_moment)
+{
+	uint32_t b, a, seen = 0, moved = 0, last = 0;
+	pthread_t writer;
+
+	cr_assert_eq(pthread_create(&writer, NULL, move, NULL), 0);
+	for (int i = 0; i < 50000000 && (seen < 200000 || moved < 1000); i++) {
+		b = a = 77;
+		if (!shm_look(&behind, &ahead, &b, &a)) {
+			cr_assert(b == 77 && a == 77);
+			continue;
+		}
+		cr_assert_leq(a - b, 1, "%u, %u", b, a);
+		seen++;
+		moved += b != last;
+		last = b;
+	}
+	atomic_store(&enough, true);
+	pthread_join(writer, NULL);
+	cr_expect(seen >= 1000 && moved >= 100, "%u looks, %u of them new",
+		  seen, moved);
 }

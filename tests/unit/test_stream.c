@@ -165,6 +165,24 @@ Test(stream, a_successor_goes_on)
 	cr_assert_str_eq(buf, "cdefgh");
 }
 
+Test(stream, an_observer_sees_both_indices)
+{
+	struct xencons_interface *c = cons_new(UINT32_MAX - 1);
+	struct stream_map map = STREAM_MAP(c, out);
+	uint32_t prod, cons;
+	struct ends e;
+	bool wake = false;
+	char buf[2];
+
+	ends_attach(&e, c, STREAM_WAKE_ALWAYS);
+	cr_assert_eq(stream_write(&e.w, "abcde", 5, &wake), 5);
+	cr_assert_eq(stream_read(&e.r, buf, 2, &wake), 2);
+	cr_assert(stream_look(&map, &prod, &cons));
+	cr_expect_eq(prod, 3);
+	cr_expect_eq(cons, 0);
+	free(c);
+}
+
 struct bad {
 	char name[24];
 	uint32_t size;
