@@ -133,7 +133,7 @@ libs_tools := $(shell pkg-config --libs xenstore yajl 2>/dev/null) -l:libxlutil.
 $(eval $(call program,xl,tools/xl.c,tools base,$(libs_tools)))
 $(eval $(call program,sv-doctor,tools/sv_doctor.c,tools base,$(libs_tools)))
 $(eval $(call program,sv-fakehv,tests/lib/fakehv_main.c,testlib ring base,))
-$(eval $(call program,sv-consoleguest,tests/lib/consoleguest_main.c,testlib ring base,$(libs_backend)))
+$(eval $(call program,sv-consoleguest,tests/lib/consoleguest_main.c,testlib backend ring base,$(libs_backend) -luring))
 $(eval $(call program,sv-unpack,hypervisor/unpack_main.c,hypervisor base,-larchive))
 
 # Tests link against every library; archives give only what is used.

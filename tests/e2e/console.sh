@@ -5,57 +5,7 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-mkdir -p "$SPLITVISOR_RUN_DIR"
-cd "$work" || exit 1
-declare -A to=() pids=()
-trap 'kill "${pids[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
-
-# start NAME PROGRAM ARG... - run until it says that it is ready.
-start() {
-	local name=$1 rd
-
-	shift
-	mkfifo "$work/$name.ready"
-	exec {rd}<>"$work/$name.ready"
-	"$@" --ready-fd 9 9>"$work/$name.ready" 2>>"$work/$name.err" &
-	pids[$name]=$!
-	[ "$(timeout 10 head -c 1 <&"$rd" | wc -c)" = 1 ]
-	local status=$?
-	exec {rd}>&-
-	rm "$work/$name.ready"
-	return $status
-}
-
-stop() { # NAME SIGNAL
-	kill "-$2" "${pids[$1]}"
-	wait "${pids[$1]}" 2>/dev/null
-	unset "pids[$1]"
-}
-
-guest() { # DOMID NAME [half]
-	mkfifo "$work/in.$1"
-	sv-consoleguest "$@" <"$work/in.$1" >"$work/out.$1" 2>&1 &
-	pids[guest$1]=$!
-	exec {fd}>"$work/in.$1"
-	to[$1]=$fd
-}
-
-tell() { # DOMID COMMAND; waits until it is obeyed
-	local before
-	before=$(grep -ac "^done" "$work/out.$1")
-	echo "$2" >&"${to[$1]}"
-	wait_for 20 obeyed "$1" "$before"
-}
-obeyed() { [ "$(grep -ac '^done' "$work/out.$1")" -gt "$2" ]; }
-
-end() { # DOMID
-	echo end >&"${to[$1]}"
-	wait "${pids[guest$1]}"
-	unset "pids[guest$1]"
-}
-
-tty_of() { xenstore-read "/local/domain/$1/console/tty" 2>/dev/null; }
-has_tty() { [ -c "$(tty_of "$1")" ]; }
+host_without_guests
 no_tty() { [ -z "$(tty_of "$1")" ]; }
 no_process() { ! kill -0 "$1" 2>/dev/null; }
 log_has() { grep -qaF -- "$2" "$logs/console/guest-$1.log"; }
@@ -75,7 +25,7 @@ wait_for 5 test -S "$SPLITVISOR_RUN_DIR/dom/3/hv.sock"
 start console sv-console
 ok $? "sv-console starts"
 check "a domain that was there first gets a tty" wait_for 5 has_tty 3
-grep -q '^CapEff:[[:space:]]*0*$' "/proc/${pids[console]}/status"
+grep -q '^CapEff:[[:space:]]*0*$' "/proc/${procs[console]}/status"
 ok $? "it keeps no capability"
 guest 4 later
 check "a domain that comes later gets a tty" wait_for 5 has_tty 4
@@ -104,7 +54,7 @@ check "what is typed reaches the guest" wait_for 5 grep -qa "typed text" out.3
 tell 3 "print 500"
 mv "$logs/console/guest-early.log" "$work/moved.log"
 tell 3 "print 500"
-kill -HUP "${pids[console]}"
+kill -HUP "${procs[console]}"
 wait_for 5 test -e "$logs/console/guest-early.log"
 tell 3 "print 500"
 check "SIGHUP begins a new log and loses nothing" \
@@ -134,13 +84,13 @@ ok $? "the liar is named once"
 ok $? "and only once"
 
 # Out of descriptors: who is served stays served, who comes is served later.
-prlimit --pid "${pids[console]}" --nofile="$(find "/proc/${pids[console]}/fd" | wc -l):"
+prlimit --pid "${procs[console]}" --nofile="$(find "/proc/${procs[console]}/fd" | wc -l):"
 guest 7 third
 check "a lack of descriptors is told" \
 	wait_for 5 grep -qa 'domain 7: no console: .*; tried again' console.err
 tell 3 "say not disturbed"
 check "and disturbs nobody" wait_for 5 log_has early "not disturbed"
-prlimit --pid "${pids[console]}" --nofile=1024:
+prlimit --pid "${procs[console]}" --nofile=1024:
 check "it is made good later" wait_for 20 has_tty 7
 end 7
 

@@ -191,3 +191,60 @@ finish() {
 }
 trap finish EXIT
 mkdir -p "$SPLITVISOR_RUN_DIR"
+
+# ---- daemons without xl, and domains without a vCPU (sv-consoleguest) -------
+
+declare -A to=() procs=()
+
+# host_without_guests - instead of what finish() does: nothing of xl's runs.
+host_without_guests() {
+	cd "$work" || exit 1
+	trap 'kill "${procs[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
+}
+
+# start NAME PROGRAM ARG... - run until it says that it is ready.
+start() {
+	local name=$1 rd
+
+	shift
+	mkfifo "$work/$name.ready"
+	exec {rd}<>"$work/$name.ready"
+	"$@" --ready-fd 9 9>"$work/$name.ready" 2>>"$work/$name.err" &
+	procs[$name]=$!
+	[ "$(timeout 10 head -c 1 <&"$rd" | wc -c)" = 1 ]
+	local status=$?
+	exec {rd}>&-
+	rm "$work/$name.ready"
+	return $status
+}
+
+stop() { # NAME SIGNAL
+	kill "-$2" "${procs[$1]}"
+	wait "${procs[$1]}" 2>/dev/null
+	unset "procs[$1]"
+}
+
+guest() { # DOMID NAME [half]
+	mkfifo "$work/in.$1"
+	sv-consoleguest "$@" <"$work/in.$1" >"$work/out.$1" 2>&1 &
+	procs[guest$1]=$!
+	exec {fd}>"$work/in.$1"
+	to[$1]=$fd
+}
+
+tell() { # DOMID COMMAND; waits until it is obeyed
+	local before
+	before=$(grep -ac "^done" "$work/out.$1")
+	echo "$2" >&"${to[$1]}"
+	wait_for 20 obeyed "$1" "$before"
+}
+obeyed() { [ "$(grep -ac '^done' "$work/out.$1")" -gt "$2" ]; }
+
+end() { # DOMID
+	echo end >&"${to[$1]}"
+	wait "${procs[guest$1]}"
+	unset "procs[guest$1]"
+}
+
+tty_of() { xenstore-read "/local/domain/$1/console/tty" 2>/dev/null; }
+has_tty() { [ -c "$(tty_of "$1")" ]; }
