@@ -91,7 +91,8 @@ front_src := guest-frontend/events.c guest-frontend/minilibc.c \
 	guest-frontend/smp.c guest-frontend/start.c $(drivers_src) $(ring_src)
 # The same drivers for a process that plays the guest: libsvprocdom.a.
 procdom_src := tests/lib/procdom.c $(drivers_src)
-tools_src := tools/doctor.c tools/doctor_kvm.c tools/xl_build.c \
+tools_src := tools/doctor.c tools/doctor_kvm.c tools/ringtop_find.c \
+	tools/ringtop_show.c tools/ringtop_track.c tools/xl_build.c \
 	tools/xl_cfg.c tools/xl_cfg_dev.c \
 	tools/xl_cfg_host.c tools/xl_cmd.c tools/xl_cmd_console.c \
 	tools/xl_cmd_create.c tools/xl_cmd_dev.c tools/xl_cmd_dmesg.c \
@@ -132,6 +133,8 @@ $(eval $(call program,sv-console,dom0-backend/console_main.c,backend ring base,$
 libs_tools := $(shell pkg-config --libs xenstore yajl 2>/dev/null) -l:libxlutil.a
 $(eval $(call program,xl,tools/xl.c,tools base,$(libs_tools)))
 $(eval $(call program,sv-doctor,tools/sv_doctor.c,tools base,$(libs_tools)))
+libs_ringtop := $(shell pkg-config --libs xenstore yajl ncursesw 2>/dev/null)
+$(eval $(call program,sv-ringtop,tools/ringtop.c tools/ringtop_live.c,tools ring base,$(libs_ringtop)))
 $(eval $(call program,sv-fakehv,tests/lib/fakehv_main.c,testlib ring base,))
 $(eval $(call program,sv-consoleguest,tests/lib/consoleguest_main.c,testlib backend ring base,$(libs_backend) -luring))
 $(eval $(call program,sv-unpack,hypervisor/unpack_main.c,hypervisor base,-larchive))
@@ -312,7 +315,8 @@ print-warnings:
 # Programs for people in bin, the others where paths_program() looks.
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/splitvisor
-	install $(addprefix $(out)/bin/,xl sv-doctor) $(DESTDIR)$(PREFIX)/bin
+	install $(addprefix $(out)/bin/,xl sv-doctor sv-ringtop) \
+		$(DESTDIR)$(PREFIX)/bin
 	install $(addprefix $(out)/bin/,sv-hypervisor sv-unpack sv-xenstored \
 		sv-backend sv-blkback sv-netback sv-console) \
 		$(DESTDIR)$(PREFIX)/lib/splitvisor
