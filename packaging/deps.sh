@@ -14,7 +14,7 @@ declare -A group=(
 		busybox-static cpio kmod zstd xz-utils lz4 mmdebstrap e2fsprogs
 		iproute2 iputils-ping procps util-linux ca-certificates"
 	[lint]="clang clang-format clang-tidy cppcheck shellcheck mandoc"
-	[bench]="gnuplot-nox"
+	[bench]="fio gnuplot-nox"
 )
 
 want=()
