@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -21,8 +22,10 @@
 #include "dom0-backend/vif_setup.h"
 #include "dom0-backend/xs_watch.h"
 
-#define CONSOLE	   "sv-console"
-#define KILL_AFTER 5 /* seconds that workers have to end by themselves */
+#define CONSOLE	     "sv-console"
+#define LOCK_TRIES   100
+#define LOCK_WAIT_US 10000
+#define KILL_AFTER   5 /* seconds that workers have to end by themselves */
 
 static const char usage[] =
 	"usage: sv-backend [--ready-fd N] [--no-console]\n"
@@ -166,8 +169,22 @@ static struct event *on_signal(struct parent *p, int sig, event_callback_fn fn)
 }
 
 /*
+ * A child of a parent that was killed holds its lock until it has become another
+ * program, which takes it a moment.
+ */
+static int lock(int fd)
+{
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (!flock(fd, LOCK_EX | LOCK_NB))
+			return 0;
+		usleep(LOCK_WAIT_US);
+	}
+	return -EBUSY;
+}
+
+/*
  * Two parents would start two workers for each device.  The lock is on the run
- * directory itself, held till we end; children do not inherit it.
+ * directory itself, held till we end; the programs we start do not have it.
  */
 static void be_the_only_one(void)
 {
@@ -179,7 +196,7 @@ static void be_the_only_one(void)
 		die("%s: cannot open: %s; set SPLITVISOR_RUN_DIR to a usable "
 		    "directory",
 		    paths_run(), strerror(ret ? -ret : errno));
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+	if (lock(fd))
 		die("%s: another sv-backend serves there: stop it, or choose "
 		    "another SPLITVISOR_RUN_DIR",
 		    paths_run());

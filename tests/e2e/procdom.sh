@@ -45,3 +45,16 @@ check "it is destroyed" xl destroy long
 check "it is gone" wait_for 10 gone long
 no_workers() { ! workers; }
 check "so is its backend" wait_for 10 no_workers
+
+# What a killed parent leaves behind may hold its lock a moment longer.
+mkdir "$work/other"
+flock "$work/other" sleep 0.5 &
+SPLITVISOR_RUN_DIR=$work/other sv-backend --no-console &
+second=$!
+sleep 2
+check "a parent waits for a lock that is about to be given up" kill -0 $second
+third() { SPLITVISOR_RUN_DIR=$work/other sv-backend --no-console 2>&1; }
+output=$(third) || true
+grep -q 'another sv-backend serves there' <<<"$output"
+ok $? "but not for one that serves"
+kill $second
