@@ -33,7 +33,7 @@ int power_init(void)
 /* The node is read and emptied at once, or a second request could be lost. */
 static int take(void)
 {
-	enum power power = POWER_OTHER;
+	int power = POWER_OTHER;
 	char asked[32];
 	uint32_t txn;
 	int ret, ended;
@@ -48,13 +48,13 @@ static int take(void)
 		ended = xenbus_end(txn, ret >= 0);
 	} while (ended == -XEN_EAGAIN);
 	if (ret == -XEN_ENOENT)
-		return POWER_NONE;
+		return (int)POWER_NONE;
 	if (ret < 0 || ended)
 		return ret < 0 ? ret : ended;
 	for (unsigned int i = 0; i < sizeof(requests) / sizeof(requests[0]);
 	     i++) {
 		if (!strcmp(asked, requests[i].name))
-			power = requests[i].power;
+			power = (int)requests[i].power;
 	}
 	return power;
 }

@@ -165,12 +165,41 @@ static void fill_devices(struct xl_txn *x, void *arg)
 		xl_tree_vif(x, j->domid, &j->c->vifs[i]);
 }
 
+/*
+ * Keep others from taking a domain apart.
+ *
+ * Return: a descriptor to close, -ENOENT if they have, or -errno.
+ */
+static int hold_together(unsigned int domid)
+{
+	char path[PATH_MAX];
+	int ret = 0, lock = open(paths_dom(path, domid, "teardown"),
+				 O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (lock < 0)
+		return -errno;
+	while (flock(lock, LOCK_EX) < 0 && errno == EINTR)
+		;
+	/* Whoever held the lock has probably done everything. */
+	if (access(path, F_OK) < 0)
+		ret = -errno;
+	if (ret)
+		fd_close(&lock);
+	return ret ? ret : lock;
+}
+
+/* Nodes of a domain that was destroyed meanwhile would stay for ever. */
 static int write_store(struct xs_handle *h, struct job *j,
 		       void (*fill)(struct xl_txn *, void *))
 {
-	int ret = xl_txn_run(h, fill, j);
+	int lock = hold_together(j->domid);
+	int ret = lock < 0 ? lock : xl_txn_run(h, fill, j);
 
-	if (ret)
+	fd_close(&lock);
+	if (lock == -ENOENT)
+		log_err("domain '%s': destroyed while it was created",
+			j->c->name);
+	else if (ret)
 		log_err("domain '%s': cannot be written to the store: %s",
 			j->c->name, strerror(-ret));
 	return ret;
@@ -371,20 +400,13 @@ static int take_apart(unsigned int domid)
 
 int xl_teardown_mine(unsigned int domid)
 {
-	char path[PATH_MAX];
-	int lock, ret = 1;
+	int ret, lock = hold_together(domid);
 	bool was;
 
-	lock = open(paths_dom(path, domid, "teardown"),
-		    O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (lock < 0)
-		return errno == ENOENT ? 1 : -errno;
-	while (flock(lock, LOCK_EX) < 0 && errno == EINTR)
-		;
-	/* Whoever held the lock has probably done everything. */
+		return lock == -ENOENT ? 1 : lock;
 	was = xl_shield(true);
-	if (access(path, F_OK) == 0)
-		ret = take_apart(domid);
+	ret = take_apart(domid);
 	xl_shield(was);
 	fd_close(&lock);
 	return ret;

@@ -356,6 +356,16 @@ output="$back of 6 came back"
 ok "$back" "reboot: who is destroyed meanwhile does not come back"
 is_clean "reboot and destroy"
 
+# Nodes are written in steps; none may come after the domain has been destroyed.
+for delay in 0.01 0.02 0.03 0.04 0.05 0.06 0.07 0.08 0.10 0.12; do
+	xl create -q bare.cfg 2>/dev/null &
+	sleep "$delay"
+	xl destroy bare 2>/dev/null
+	wait $!
+	xl destroy bare 2>/dev/null
+done
+is_clean "destroyed while it is created"
+
 xl create -q bare.cfg "on_poweroff='preserve'"
 signal_guest bare USR1
 check "preserve: stays, listed as ---s--" wait_for 5 state_is bare ---s--
