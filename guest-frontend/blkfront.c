@@ -43,25 +43,18 @@ static const struct layout layout32 = {
 	.grefs = 24,
 };
 
-/* A page that stays granted. */
-struct own {
-	uint8_t *page;
-	uint32_t gref;
-};
-
 /**
  * struct shadow - What the ring's slot holds, kept where the backend cannot.
  * @io:    NULL: free, and @next is the next free one.
  * @gref:  @nseg references, one for each page of the request.
  * @own:   With persistent grants: as many pages, made when first needed.
- * @list:  Page of segments for indirect requests, granted as @list_ref once.
+ * @list:  Page of segments for indirect requests, made likewise.
  */
 struct shadow {
 	struct blkfront_io *io;
 	uint32_t *gref;
-	struct own *own;
-	struct blkif_request_segment *list;
-	uint32_t list_ref;
+	struct grants_page *own;
+	struct grants_page list;
 	uint16_t nseg, next;
 };
 
@@ -74,7 +67,7 @@ struct blkfront_queue {
 	size_t shadow_pages, gref_pages, own_pages;
 	struct shadow *shadow;
 	uint32_t *grefs;
-	struct own *owns; /* NULL: not persistent */
+	struct grants_page *owns; /* NULL: not persistent */
 	uint32_t port;
 	blkif_vdev_t handle;
 	uint16_t free;
@@ -125,21 +118,6 @@ static void copy_segment(const struct blkfront_io *io, unsigned int i,
 		memcpy(page_of(io, i) + at, own + at, n);
 }
 
-static bool make_own(const struct blkfront_queue *q, struct own *own)
-{
-	if (own->page)
-		return true;
-	own->page = pages_alloc(1);
-	if (!own->page)
-		return false;
-	own->gref = grants_give(q->be_domid, own->page, false);
-	if (own->gref != GRANTS_NONE)
-		return true;
-	pages_free(own->page, 1);
-	own->page = NULL;
-	return false;
-}
-
 static bool give_page(const struct blkfront_queue *q, struct shadow *s,
 		      const struct blkfront_io *io, unsigned int i)
 {
@@ -149,11 +127,11 @@ static bool give_page(const struct blkfront_queue *q, struct shadow *s,
 		s->gref[i] = grants_give(q->be_domid, page_of(io, i), out);
 		return s->gref[i] != GRANTS_NONE;
 	}
-	if (!make_own(q, &s->own[i]))
+	if (!grants_page_make(&s->own[i], q->be_domid, false))
 		return false;
-	s->gref[i] = s->own[i].gref;
+	s->gref[i] = s->own[i].ref;
 	if (out)
-		copy_segment(io, i, s->own[i].page, true);
+		copy_segment(io, i, s->own[i].mem, true);
 	return true;
 }
 
@@ -206,22 +184,6 @@ static int judge(const struct blkfront_queue *q, const struct blkfront_io *io)
 	return n <= q->segs ? (int)n : -XEN_EINVAL;
 }
 
-/* The page with the segments of an indirect request; it stays granted. */
-static int make_list(struct blkfront_queue *q, struct shadow *s)
-{
-	if (s->list)
-		return 0;
-	s->list = pages_alloc(1);
-	if (!s->list)
-		return -XEN_ENOSPC;
-	s->list_ref = grants_give(q->be_domid, s->list, true);
-	if (s->list_ref != GRANTS_NONE)
-		return 0;
-	pages_free(s->list, 1);
-	s->list = NULL;
-	return -XEN_ENOSPC;
-}
-
 static void put_segments(const struct shadow *s, const struct blkfront_io *io,
 			 void *to)
 {
@@ -243,12 +205,12 @@ static void encode(const struct blkfront_queue *q, const struct shadow *s,
 	memcpy(slot + l->id, &id, sizeof(id));
 	memcpy(slot + l->sector, &io->sector, sizeof(io->sector));
 	if (s->nseg > DIRECT_SEGS) {
-		put_segments(s, io, s->list);
+		put_segments(s, io, s->list.mem);
 		slot[0] = BLKIF_OP_INDIRECT;
 		slot[1] = io->op;
 		memcpy(slot + 2, &s->nseg, sizeof(s->nseg));
 		memcpy(slot + l->handle, &q->handle, sizeof(q->handle));
-		memcpy(slot + l->grefs, &s->list_ref, sizeof(s->list_ref));
+		memcpy(slot + l->grefs, &s->list.ref, sizeof(s->list.ref));
 		return;
 	}
 	slot[0] = io->op;
@@ -275,9 +237,10 @@ int blkfront_submit(struct blkfront_queue *q, struct blkfront_io *io)
 	if (q->free == NO_SLOT || !ring_front_free(&q->ring))
 		return -XEN_ENOSPC;
 	s = &q->shadow[q->free];
-	ret = n > (int)DIRECT_SEGS ? make_list(q, s) : 0;
-	if (!ret)
-		ret = give_pages(q, s, io, (unsigned int)n);
+	if (n > (int)DIRECT_SEGS &&
+	    !grants_page_make(&s->list, q->be_domid, true))
+		return -XEN_ENOSPC;
+	ret = give_pages(q, s, io, (unsigned int)n);
 	if (ret)
 		return ret;
 	encode(q, s, io, slot);
@@ -303,7 +266,7 @@ static struct blkfront_io *finish(struct blkfront_queue *q, struct shadow *s,
 
 	if (q->owns && !status && io->op == BLKIF_OP_READ) {
 		for (unsigned int i = 0; i < s->nseg; i++)
-			copy_segment(io, i, s->own[i].page, false);
+			copy_segment(io, i, s->own[i].mem, false);
 	}
 	if (!take_pages(q, s)) {
 		q->dead = true;
@@ -483,9 +446,9 @@ static void free_shadows(struct blkfront_queue *q)
 	while (fail_one(q))
 		;
 	for (unsigned int i = 0; q->shadow && i < q->nent; i++)
-		end_page(q->shadow[i].list_ref, q->shadow[i].list);
+		grants_page_drop(&q->shadow[i].list);
 	for (size_t i = 0; i < nown; i++)
-		end_page(q->owns[i].gref, q->owns[i].page);
+		grants_page_drop(&q->owns[i]);
 	pages_free(q->shadow, q->shadow_pages);
 	pages_free(q->grefs, q->gref_pages);
 	pages_free(q->owns, q->own_pages);

@@ -79,6 +79,28 @@ int grants_end(uint32_t ref)
 	return 0;
 }
 
+bool grants_page_make(struct grants_page *p, unsigned int remote, bool readonly)
+{
+	if (p->mem)
+		return true;
+	p->mem = pages_alloc(1);
+	if (!p->mem)
+		return false;
+	p->ref = grants_give(remote, p->mem, readonly);
+	if (p->ref != GRANTS_NONE)
+		return true;
+	pages_free(p->mem, 1);
+	p->mem = NULL;
+	return false;
+}
+
+void grants_page_drop(struct grants_page *p)
+{
+	if (p->mem && !grants_end(p->ref))
+		pages_free(p->mem, 1);
+	p->mem = NULL;
+}
+
 unsigned int grants_free_refs(void)
 {
 	return nfree;

@@ -32,6 +32,29 @@ uint32_t grants_give(unsigned int remote, const void *page, bool readonly);
  */
 int grants_end(uint32_t ref);
 
+/**
+ * struct grants_page - A page of ours that stays granted; all 0: none yet.
+ */
+struct grants_page {
+	void *mem;
+	uint32_t ref;
+};
+
+/**
+ * grants_page_make() - Make the page, zeroed, unless it is there.
+ *
+ * Return: whether it is there.
+ */
+bool grants_page_make(struct grants_page *p, unsigned int remote,
+		      bool readonly);
+
+/**
+ * grants_page_drop() - Give it back if it is there.
+ *
+ * A page that the other side still uses is lost: nobody may use it again.
+ */
+void grants_page_drop(struct grants_page *p);
+
 /** grants_free_refs() - References that are not in use. */
 unsigned int grants_free_refs(void);
 
