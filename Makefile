@@ -105,7 +105,7 @@ testlib_src += tests/lib/hvopts.c
 testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
 testlib_src += tests/lib/storebed.c
 testlib_src += tests/lib/stack.c
-testlib_src += tests/lib/fakenet.c tests/lib/fakenic.c
+testlib_src += tests/lib/fakenet.c tests/lib/fakenic.c tests/lib/packet.c
 
 # Program: its main file; libraries it uses, in link order; system libraries.
 programs :=

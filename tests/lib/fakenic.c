@@ -2,10 +2,7 @@
 // tests/lib/fakenic.c - a whole card: domain, queues, TAP, the host's side.
 #include "tests/lib/fakenic.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <linux/if_packet.h>
-#include <net/ethernet.h>
 #include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
@@ -14,13 +11,13 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "dom0-backend/link_nl.h"
 #include "dom0-backend/tap.h"
 #include "tests/lib/netns.h"
+#include "tests/lib/packet.h"
 
 #define DOMID 7
 
@@ -42,27 +39,6 @@ static void silence(void)
 
 	require(fd >= 0 && write(fd, "1", 1) == 1, "disable_ipv6");
 	close(fd);
-}
-
-static void open_packet(struct fakenic *n)
-{
-	struct sockaddr_ll sa = {
-		.sll_family = AF_PACKET,
-		.sll_protocol = htons(ETH_P_ALL),
-		.sll_ifindex = (int)if_nametoindex("t0"),
-	};
-	int on = 1, size = 16 << 20;
-
-	n->packet = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	require(n->packet >= 0 &&
-			!setsockopt(n->packet, SOL_PACKET, PACKET_VNET_HDR, &on,
-				    sizeof(on)) &&
-			!setsockopt(n->packet, SOL_PACKET,
-				    PACKET_IGNORE_OUTGOING, &on, sizeof(on)) &&
-			!setsockopt(n->packet, SOL_SOCKET, SO_RCVBUFFORCE,
-				    &size, sizeof(size)) &&
-			!bind(n->packet, (struct sockaddr *)&sa, sizeof(sa)),
-		"packet socket");
 }
 
 static void open_tap(struct fakenic *n, unsigned int mtu)
@@ -98,7 +74,7 @@ void fakenic_init(struct fakenic *n, unsigned int nqueues, bool split,
 	n->dev.domid = DOMID;
 	n->dev.fail_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	open_tap(n, mtu);
-	open_packet(n);
+	n->packet = packet_open("t0");
 }
 
 /* The kernel drops packets until it has noticed the cable, a moment later. */
@@ -180,27 +156,13 @@ unsigned int fakenic_pins(const struct fakenic *n)
 void fakenic_to_guest(struct fakenic *n, const struct virtio_net_hdr *v,
 		      const void *frame, size_t len)
 {
-	struct iovec iov[2] = {
-		{ (void *)(uintptr_t)v, sizeof(*v) },
-		{ (void *)(uintptr_t)frame, len },
-	};
-
-	require(writev(n->packet, iov, 2) == (ssize_t)(sizeof(*v) + len),
-		"frame to the guest");
+	packet_send(n->packet, v, frame, len);
 }
 
 size_t fakenic_from_guest(struct fakenic *n, struct virtio_net_hdr *v,
 			  uint8_t *frame, int ms)
 {
-	struct iovec iov[2] = { { v, sizeof(*v) }, { frame, 65535 } };
-	struct pollfd p = { .fd = n->packet, .events = POLLIN };
-	ssize_t got;
-
-	if (poll(&p, 1, ms) <= 0)
-		return 0;
-	got = readv(n->packet, iov, 2);
-	require(got > (ssize_t)sizeof(*v), "frame from the guest");
-	return (size_t)got - sizeof(*v);
+	return packet_recv(n->packet, v, frame, ms);
 }
 
 /* ---- frames ---- */

@@ -64,7 +64,7 @@ void fakenic_to_guest(struct fakenic *n, const struct virtio_net_hdr *v,
 
 /**
  * fakenic_from_guest() - The host receives a frame of the guest.
- * @frame: 65535 bytes.
+ * @frame: PACKET_MAX bytes.
  *
  * Return: its length, 0 if none came for @ms.
  */
