@@ -85,7 +85,9 @@ backend_src += dom0-backend/backlog.c dom0-backend/console.c \
 # The guest half; freestanding, with the rings: libsvfront.a.
 drivers_src := guest-frontend/blkfront.c guest-frontend/blkfront_xs.c \
 	guest-frontend/console.c guest-frontend/front.c guest-frontend/grants.c \
-	guest-frontend/guest.c guest-frontend/pages.c guest-frontend/power.c \
+	guest-frontend/guest.c guest-frontend/netfront.c \
+	guest-frontend/netfront_xs.c guest-frontend/pages.c \
+	guest-frontend/power.c \
 	guest-frontend/xenbus.c
 front_src := guest-frontend/events.c guest-frontend/minilibc.c \
 	guest-frontend/smp.c guest-frontend/start.c $(drivers_src) $(ring_src)
@@ -137,6 +139,7 @@ libs_ringtop := $(shell pkg-config --libs xenstore yajl ncursesw 2>/dev/null)
 $(eval $(call program,sv-ringtop,tools/ringtop.c tools/ringtop_live.c,tools ring base,$(libs_ringtop)))
 $(eval $(call program,sv-fakehv,tests/lib/fakehv_main.c,testlib ring base,))
 $(eval $(call program,sv-consoleguest,tests/lib/consoleguest_main.c,testlib backend ring base,$(libs_backend) -luring))
+$(eval $(call program,sv-netecho,tests/lib/netecho_main.c,testlib base,))
 $(eval $(call program,sv-unpack,hypervisor/unpack_main.c,hypervisor base,-larchive))
 
 # Tests link against every library; archives give only what is used.
@@ -161,7 +164,7 @@ fuzzers := $(patsubst %.c,$(out)/%,$(wildcard tests/fuzz/*_fuzz.c))
 guests := $(patsubst tests/guest/%/main.c,$(out)/guest/%.elf,$(wildcard tests/guest/*/main.c))
 
 # Those that need no hypercalls also run as process domains.
-procdoms := $(addprefix $(out)/procdom/,block blockbench power reconnect \
+procdoms := $(addprefix $(out)/procdom/,block blockbench net power reconnect \
 	xenbus)
 
 all: $(bins) $(procdoms) $(if $(SAN),,$(guests))

@@ -54,7 +54,8 @@ stand_in() {
 	local p
 
 	mkdir "$work/bin"
-	for p in xl sv-xenstored sv-backend sv-blkback sv-netback sv-console; do
+	for p in xl sv-xenstored sv-backend sv-blkback sv-netback sv-console \
+		sv-netecho; do
 		cp "$project/build/bin/$p" "$work/bin/"
 	done
 	cp "$project/build/bin/sv-fakehv" "$work/bin/sv-hypervisor"
@@ -100,6 +101,22 @@ own_power() {
 	check "power: shuts down when asked" xl shutdown -w power
 	check "power: is gone" wait_for 10 gone power
 	check "power: did it by itself" console_has power '^SUCCESS'
+}
+
+# own_net KERNEL [LINE...] - the same for tests/guest/net, whose frames come back.
+own_net() {
+	local kernel=$1 echo
+
+	shift
+	ip link add svecho0 address 02:00:00:00:00:01 type bridge
+	sysctl -q net.ipv6.conf.svecho0.disable_ipv6=1
+	ip link set svecho0 up
+	sv-netecho svecho0 &
+	echo=$!
+	own "$kernel" net "$@" \
+		"vif = ['bridge=svecho0,mac=00:16:3e:00:00:0c']"
+	kill "$echo"
+	ip link del svecho0
 }
 
 kernel_of() { echo "$guests/vmlinuz-$1"; }

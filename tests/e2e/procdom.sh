@@ -2,6 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tests/e2e/procdom.sh - process domains: our frontends against the real store and
 # backends, without a vCPU.
+#
+# Interfaces are made in a network namespace of the test's own.
+[ -n "${PROCDOM_TEST_NETNS:-}" ] ||
+	PROCDOM_TEST_NETNS=1 exec unshare --net --mount "$0" "$@"
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -15,6 +19,7 @@ own "$programs/reconnect" reconnect "disk = ['$work/disk,raw,xvda,w']"
 own "$programs/blockbench" blockbench "disk = ['$work/disk,raw,xvda,w']" \
 	"cmdline = 'depth=8 ms=200'"
 own_power "$programs/power"
+own_net "$programs/net"
 
 # One that takes its time: it is a domain as any other.
 cat >"$work/long.cfg" <<-EOF
