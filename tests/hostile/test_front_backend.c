@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include "guest-frontend/blkfront.h"
 #include "guest-frontend/events.h"
 #include "guest-frontend/grants.h"
+#include "guest-frontend/netfront.h"
 #include "guest-frontend/pages.h"
 #include "guest-frontend/xenbus.h"
 #include "tests/lib/procdom.h"
@@ -30,6 +32,8 @@
 #define DEVID  51712u
 #define FE     "/local/domain/3/device/vbd/51712"
 #define BE     "/local/domain/0/backend/vbd/3/51712"
+#define VIF_FE "/local/domain/3/device/vif/0"
+#define VIF_BE "/local/domain/0/backend/vif/3/0"
 #define SHORT  UINT64_C(300000000)
 #define MARGIN UINT64_C(5000000000)
 
@@ -61,6 +65,21 @@ static void key(const char *name, const char *value)
 	stack_write(&s, value, "%s/%s", BE, name);
 }
 
+static void device(const char *fe, const char *be)
+{
+	char path[64];
+
+	node(fe, "", true);
+	node(be, "", false);
+	snprintf(path, sizeof(path), "%s/backend", fe);
+	node(path, be, false);
+	snprintf(path, sizeof(path), "%s/backend-id", fe);
+	node(path, "0", false);
+	snprintf(path, sizeof(path), "%s/state", fe);
+	node(path, "1", true);
+	stack_write(&s, "2", "%s/state", be);
+}
+
 static void set_up(void)
 {
 	struct xs_handle *xs;
@@ -70,12 +89,7 @@ static void set_up(void)
 	procdom_use(dom);
 	node("/local/domain/3", "", false);
 	node("/local/domain/3/error", "", true);
-	node(FE, "", true);
-	node(BE, "", false);
-	node(FE "/backend", BE, false);
-	node(FE "/backend-id", "0", false);
-	node(FE "/state", "1", true);
-	key("state", "2");
+	device(FE, BE);
 	key("sectors", "1000");
 	key("sector-size", "512");
 	xs = xs_open(0);
@@ -336,4 +350,152 @@ Test(front_backend, toggles)
 	cr_expect_eq(disk.front.state, XenbusStateClosed);
 	cr_expect_eq(pages_left(), pages);
 	cr_expect_eq(grants_free_refs(), refs);
+}
+
+/* ---- Cards -------------------------------------------------------------------- */
+
+static struct netfront card;
+
+static void vif(const char *name, const char *value)
+{
+	stack_write(&s, value, "%s/%s", VIF_BE, name);
+}
+
+static void *connect_card(void *arg)
+{
+	(void)arg;
+	if (stack_wait(&s, 10000, "4", "%s/state", VIF_FE))
+		vif("state", "4");
+	return NULL;
+}
+
+/* With everything wanted, and more than there is room for. */
+static void open_card(void)
+{
+	static const struct netfront_want all = { 99,	true, true, true, true,
+						  true, true, true, false };
+	pthread_t thread;
+
+	node(VIF_FE "/mac", "00:16:3e:ab:0c:0d", false);
+	cr_assert_eq(pthread_create(&thread, NULL, connect_card, NULL), 0);
+	cr_assert_eq(netfront_open(&card, 0, &all), 0);
+	pthread_join(thread, NULL);
+}
+
+static void close_card(void)
+{
+	vif("state", "6");
+	cr_expect_eq(netfront_close(&card), 0);
+}
+
+struct offer {
+	char name[40], value[16];
+	unsigned int nqueues;
+	bool split;
+	struct netfront_caps caps;
+};
+
+ParameterizedTestParameters(front_backend, card_offers)
+{
+	static struct offer t[] = {
+		{ "nothing", "1", 1, false, { .csum4 = true } },
+		{ "feature-sg", "1", 1, false, { .sg = true, .csum4 = true } },
+		{ "feature-sg", "yes", 1, false, { .csum4 = true } },
+		{ "feature-sg", "-1", 1, false, { .csum4 = true } },
+		{ "feature-gso-tcpv4", "1", 1, false, { .csum4 = true } },
+		{ "feature-no-csum-offload", "1", 1, false, { 0 } },
+		{ "feature-ipv6-csum-offload",
+		  "1",
+		  1,
+		  false,
+		  { .csum4 = true, .csum6 = true } },
+		{ "feature-split-event-channels",
+		  "1",
+		  1,
+		  true,
+		  { .csum4 = true } },
+		{ "multi-queue-max-queues", "3", 3, false, { .csum4 = true } },
+		{ "multi-queue-max-queues", "0", 1, false, { .csum4 = true } },
+		{ "multi-queue-max-queues",
+		  "4294967295",
+		  8,
+		  false,
+		  { .csum4 = true } },
+		{ "multi-queue-max-queues",
+		  "4294967296",
+		  1,
+		  false,
+		  { .csum4 = true } },
+	};
+	return cr_make_param_array(struct offer, t, sizeof(t) / sizeof(t[0]));
+}
+
+ParameterizedTest(struct offer *t, front_backend, card_offers)
+{
+	unsigned int refs = grants_free_refs();
+	size_t pages = pages_left();
+
+	device(VIF_FE, VIF_BE);
+	vif("feature-rx-copy", "1");
+	vif(t->name, t->value);
+	open_card();
+	cr_expect_eq(card.nqueues, t->nqueues);
+	cr_expect_eq(card.split, t->split);
+	cr_expect_not(card.copy);
+	cr_expect_eq(card.mtu, 1500);
+	cr_expect_arr_eq(card.mac, "\x00\x16\x3e\xab\x0c\x0d", 6);
+	cr_expect_arr_eq(&card.caps, &t->caps, sizeof(card.caps));
+	close_card();
+	cr_expect_eq(pages_left(), pages);
+	cr_expect_eq(grants_free_refs(), refs);
+}
+
+/* Pages are not flipped, and an address is six bytes. */
+Test(front_backend, card_refused)
+{
+	static const char *const macs[] = { "",
+					    "00:16:3e:ab:0c",
+					    "00:16:3e:ab:0c:0d:0e",
+					    "00:16:3e:ab:0c:0g",
+					    "0:16:3e:ab:0c:00d",
+					    "00-16-3e-ab-0c-0d" };
+	struct netfront_want plain = { 0 };
+
+	device(VIF_FE, VIF_BE);
+	for (unsigned int i = 0; i < sizeof(macs) / sizeof(macs[0]); i++) {
+		node(VIF_FE "/mac", macs[i], false);
+		cr_expect_eq(netfront_open(&card, 0, &plain), -XEN_EINVAL, "%s",
+			     macs[i]);
+	}
+	node(VIF_FE "/mac", "00:16:3e:ab:0c:0d", false);
+	vif("feature-rx-copy", "0");
+	cr_expect_eq(netfront_open(&card, 0, &plain), -XEN_EOPNOTSUPP);
+	cr_expect_eq(netfront_open(&card, 1, &plain), -XEN_ENOENT);
+}
+
+/* Multicasts are filtered where that is offered, at any time where that is. */
+Test(front_backend, card_filters)
+{
+	static const char *const asked = VIF_FE "/request-multicast-control";
+
+	device(VIF_FE, VIF_BE);
+	node(VIF_FE "/trusted", "0", false);
+	node(VIF_FE "/mtu", "9000", false);
+	vif("feature-rx-copy", "1");
+	open_card();
+	cr_expect(card.copy, "it is not trusted");
+	cr_expect_eq(card.mtu, 9000);
+	cr_expect(stack_wait(&s, 0, "0", "%s", asked), "not offered");
+	cr_expect_eq(netfront_mcast(&card, true), -XEN_EOPNOTSUPP);
+	close_card();
+	vif("feature-multicast-control", "1");
+	vif("feature-dynamic-multicast-control", "1");
+	vif("state", "2");
+	open_card();
+	cr_expect(stack_wait(&s, 0, "1", "%s", asked), "asked for");
+	cr_expect_eq(netfront_mcast(&card, false), 0);
+	cr_expect(stack_wait(&s, 0, "0", "%s", asked), "no more");
+	cr_expect_eq(netfront_mcast(&card, true), 0);
+	cr_expect(stack_wait(&s, 0, "1", "%s", asked), "once more");
+	close_card();
 }
