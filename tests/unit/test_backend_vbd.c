@@ -531,6 +531,10 @@ Test(backend_vbd, garbage_keys)
 		stack_write(&s, "3", "%s/state", vbd.fe);
 		cr_assert(stack_wait(&s, 5000, "5", "%s/state", vbd.be),
 			  "%s=%s", lies[i][0], lies[i][1]);
+		cr_expect(store_exists(s.store, "%s/error", vbd.be), "%s=%s",
+			  lies[i][0], lies[i][1]);
+		snprintf(path, sizeof(path), "%s/error", vbd.be);
+		stack_rm(&s, path);
 		snprintf(path, sizeof(path), "%s/%s", vbd.fe, lies[i][0]);
 		stack_rm(&s, path);
 		stack_write(&s, "6", "%s/state", vbd.fe);
