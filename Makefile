@@ -104,8 +104,8 @@ testlib_src := tests/lib/caplog.c tests/lib/fakeblk.c tests/lib/fakedom.c tests/
 testlib_src += tests/lib/hvopts.c
 testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
 testlib_src += tests/lib/storebed.c
-testlib_src += tests/lib/fakevbd.c tests/lib/flipper.c tests/lib/neighbour.c \
-	tests/lib/stack.c
+testlib_src += tests/lib/fakevbd.c tests/lib/fakevif.c tests/lib/flipper.c \
+	tests/lib/neighbour.c tests/lib/stack.c
 testlib_src += tests/lib/fakenet.c tests/lib/fakenic.c
 
 # Program: its main file; libraries it uses, in link order; system libraries.

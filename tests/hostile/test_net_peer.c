@@ -3,7 +3,6 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 
 #include "tests/lib/caplog.h"
 #include "tests/lib/fakenic.h"
+#include "tests/lib/flipper.h"
 
 #define MS 2000
 
@@ -437,36 +437,13 @@ Test(net_peer, rx_big_packet_for_few_pages)
 
 /* ---- memory that changes under our hands ----------------------------------- */
 
-struct flip {
-	_Atomic bool stop;
-	uint8_t *mem;
-	size_t len;
-};
-
-/* Writes noise over @len bytes as fast as it can. */
-static void *flipper(void *arg)
-{
-	struct flip *p = arg;
-	uint32_t seed = 1;
-
-	while (!atomic_load(&p->stop)) {
-		seed = seed * 1664525u + 1013904223u;
-		__atomic_store_n(p->mem + (seed >> 8) % p->len,
-				 (uint8_t)(seed >> 16), __ATOMIC_RELAXED);
-	}
-	return NULL;
-}
-
 static void flip_while(uint8_t *mem, size_t len, void (*fn)(void))
 {
-	struct flip p = { .mem = mem, .len = len };
-	pthread_t thread;
+	struct flipper *noise = flipper_start(mem, len);
 
-	cr_assert_eq(pthread_create(&thread, NULL, flipper, &p), 0);
 	for (int i = 0; i < 300 && !atomic_load(&nic.dev.failure); i++)
 		fn();
-	atomic_store(&p.stop, true);
-	pthread_join(thread, NULL);
+	flipper_stop(noise);
 }
 
 /* Whatever came through, where its checksum goes lies inside it. */

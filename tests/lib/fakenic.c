@@ -34,8 +34,7 @@ static void require(bool ok, const char *what)
 	abort();
 }
 
-/* The host shall say nothing on t0 by itself. */
-static void silence(void)
+void fakenic_silence(void)
 {
 	int fd = open("/proc/sys/net/ipv6/conf/default/disable_ipv6",
 		      O_WRONLY | O_CLOEXEC);
@@ -44,25 +43,26 @@ static void silence(void)
 	close(fd);
 }
 
-static void open_packet(struct fakenic *n)
+int fakenic_packet(const char *ifname)
 {
 	struct sockaddr_ll sa = {
 		.sll_family = AF_PACKET,
 		.sll_protocol = htons(ETH_P_ALL),
-		.sll_ifindex = (int)if_nametoindex("t0"),
+		.sll_ifindex = (int)if_nametoindex(ifname),
 	};
 	int on = 1, size = 16 << 20;
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 
-	n->packet = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	require(n->packet >= 0 &&
-			!setsockopt(n->packet, SOL_PACKET, PACKET_VNET_HDR, &on,
+	require(fd >= 0 &&
+			!setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on,
 				    sizeof(on)) &&
-			!setsockopt(n->packet, SOL_PACKET,
-				    PACKET_IGNORE_OUTGOING, &on, sizeof(on)) &&
-			!setsockopt(n->packet, SOL_SOCKET, SO_RCVBUFFORCE,
-				    &size, sizeof(size)) &&
-			!bind(n->packet, (struct sockaddr *)&sa, sizeof(sa)),
+			!setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on,
+				    sizeof(on)) &&
+			!setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size,
+				    sizeof(size)) &&
+			!bind(fd, (struct sockaddr *)&sa, sizeof(sa)),
 		"packet socket");
+	return fd;
 }
 
 static void open_tap(struct fakenic *n, unsigned int mtu)
@@ -86,7 +86,7 @@ void fakenic_init(struct fakenic *n, unsigned int nqueues, bool split,
 	*n = (struct fakenic){ .nqueues = nqueues, .packet = -1 };
 	n->conf.caps = fakenic_all_caps;
 	netns_enter();
-	silence();
+	fakenic_silence();
 	fakedom_run_dir();
 	n->dom = fakedom_new(DOMID, FAKENET_RAM);
 	for (unsigned int i = 0; i < nqueues; i++)
@@ -98,7 +98,7 @@ void fakenic_init(struct fakenic *n, unsigned int nqueues, bool split,
 	n->dev.domid = DOMID;
 	n->dev.fail_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	open_tap(n, mtu);
-	open_packet(n);
+	n->packet = fakenic_packet("t0");
 }
 
 /* The kernel drops packets until it has noticed the cable, a moment later. */

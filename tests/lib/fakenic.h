@@ -34,6 +34,12 @@ struct fakenic {
 
 extern const struct net_caps fakenic_all_caps;
 
+/** fakenic_silence() - The host says nothing by itself on new interfaces. */
+void fakenic_silence(void);
+
+/** fakenic_packet() - Open such a packet socket on any interface. */
+int fakenic_packet(const char *ifname);
+
 /**
  * fakenic_init() - Make everything; the queues do not run yet.
  * @nqueues: 1 to 3.
@@ -58,12 +64,12 @@ const char *fakenic_failed(struct fakenic *n);
 /** fakenic_pins() - Pinned grants, of all that any queue has. */
 unsigned int fakenic_pins(const struct fakenic *n);
 
-/** fakenic_to_guest() - The host sends a frame. */
+/** fakenic_to_guest() - The host sends a frame; uses @packet only. */
 void fakenic_to_guest(struct fakenic *n, const struct virtio_net_hdr *v,
 		      const void *frame, size_t len);
 
 /**
- * fakenic_from_guest() - The host receives a frame of the guest.
+ * fakenic_from_guest() - The host receives a frame of the guest; as above.
  * @frame: 65535 bytes.
  *
  * Return: its length, 0 if none came for @ms.
