@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -682,6 +683,40 @@ Test(blk_peer, bad_rings)
 				   &other_limit),
 		     0);
 	blkback_stop(oq);
+	expect_alive();
+}
+
+/* BE-19, BE-27: each step of a connection that needs a descriptor fails in turn. */
+Test(blk_peer, connections_fail_at_each_step)
+{
+	unsigned int fds, good = 0, bad = 0;
+	struct rlimit was, few;
+	struct fakeblk other;
+	struct blk_queue *oq;
+	int next;
+
+	fakeblk_init(&other, f, BLK_ABI_X86_64, 0);
+	fds = stack_fds_of(getpid());
+	next = dup(STDIN_FILENO);
+	close(next);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+	for (unsigned int more = 0; more < 6; more++) {
+		few = was;
+		few.rlim_cur = (rlim_t)next + more;
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+		if (blkback_start(&oq, &host.dev, &host.disk, &other.at,
+				  &other_limit)) {
+			bad++;
+		} else {
+			good++;
+			blkback_stop(oq);
+		}
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+		cr_expect_eq(stack_fds_of(getpid()), fds, "%u", more);
+		cr_expect_eq(gnt_pins(host.dev.gnt, other.at.gref[0]), 0);
+	}
+	cr_expect_geq(bad, 3, "the event channel's two and the disk's one");
+	cr_expect_geq(good, 1);
 	expect_alive();
 }
 
