@@ -251,6 +251,9 @@ $(system): %: %.o $(test_archives) | $(addprefix $(out)/bin/,sv-xenstored \
 # It decides which allocation of the store fails.
 $(out)/tests/unit/test_store_nomem: override LDFLAGS += \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+# It decides what becomes of an operation on a disk.
+$(out)/tests/hostile/test_disk_faults: override LDFLAGS += \
+	-Wl,--wrap=io_uring_submit,--wrap=io_uring_submit_and_wait
 # It starts the store that was built with it.
 $(out)/tests/stress/store_stress: | $(out)/bin/sv-xenstored
 
