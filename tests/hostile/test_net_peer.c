@@ -300,6 +300,66 @@ Test(net_peer, nineteen_slots)
 	}
 }
 
+/* BE-26: slots without bytes are no pieces; they may be all but the first. */
+Test(net_peer, slots_of_no_bytes)
+{
+	union net_tx_slot slot = { .req = { .gref = f->tx_page[0].gref,
+					    .size = 900,
+					    .flags = MORE } };
+	struct virtio_net_hdr v;
+
+	frame_udp(f->tx_page[0].mem, 900);
+	for (uint32_t n = 2; n <= 250; n += n < 20 ? 1 : 46) {
+		for (uint32_t i = 0; i < n; i++) {
+			slot.req.size = i ? 0 : 900;
+			slot.req.offset = i ? 0xffff : 0;
+			slot.req.gref = i ? UINT32_MAX : f->tx_page[0].gref;
+			slot.req.flags = i + 1 < n ? MORE : 0;
+			fakenet_put(f, &slot);
+		}
+		fakenet_push(f);
+		cr_assert(fakenet_reap_all(f));
+		cr_expect_eq(f->status, NETIF_RSP_OKAY);
+		cr_assert_eq(fakenic_from_guest(&nic, &v, in, MS), 900);
+		cr_expect_arr_eq(in, f->tx_page[0].mem, 900);
+	}
+	expect_service();
+}
+
+/*
+ * BE-07: a response shows its fields, and zeroes in an extra info's unused bytes;
+ * what a response does not cover is as the guest left it.
+ */
+Test(net_peer, responses_show_nothing_else)
+{
+	struct virtio_net_hdr v = frame_tcp(out, 20000, false, 1400);
+	uint8_t *tx = (uint8_t *)f->tx_ring + 64;
+	uint8_t *rx = (uint8_t *)f->rx_ring + 64;
+
+	memset(tx, 0xaa, SV_PAGE_SIZE - 64);
+	memset(rx, 0xaa, SV_PAGE_SIZE - 64);
+	fakenet_post(f, 100);
+	fakenic_to_guest(&nic, &v, out, 20000);
+	cr_assert_eq(fakenet_wait_recv(f, &v, in, MS), 20000);
+	/* The second of its slots: type, flags, size, type, pad, features. */
+	cr_expect_eq(rx[8], XEN_NETIF_EXTRA_TYPE_GSO);
+	cr_expect_eq(rx[8 + 1], 0);
+	cr_expect_eq(rx[8 + 5], 0);
+	cr_expect_eq(rx[8 + 6], 0);
+	cr_expect_eq(rx[8 + 7], 0);
+	for (size_t i = 100 * 8; i < SV_PAGE_SIZE - 64; i++)
+		cr_assert_eq(rx[i], 0xaa, "byte %zu", i);
+	v = frame_tcp(out, 3000, false, 1400);
+	cr_assert(fakenet_send(f, &v, out, 3000, 4096));
+	memcpy(in, tx, 24);
+	fakenet_push(f);
+	cr_assert(fakenet_reap_all(f));
+	for (size_t slot = 0; slot < 2; slot++) /* data, extra info */
+		cr_expect_arr_eq(tx + 12 * slot + 4, in + 12 * slot + 4, 8);
+	for (size_t i = 24; i < SV_PAGE_SIZE - 64; i++)
+		cr_assert_eq(tx[i], 0xaa, "byte %zu", i);
+}
+
 Test(net_peer, thousands_of_bad_packets_in_a_few_lines)
 {
 	union net_tx_slot slot = { .req = { .gref = 0, .size = 64 } };
