@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -53,6 +54,7 @@ enum fault {
 	SHORT,	/* transfers end anywhere */
 	BROKEN, /* the sector at @bad, and nothing else, or all flushes */
 	BUSY,	/* EAGAIN, @left times in a row */
+	SLOW,	/* reads wait for a pipe */
 };
 
 static _Atomic enum fault fault;
@@ -60,6 +62,7 @@ static _Atomic uint64_t bad = UINT64_MAX; /* byte */
 static _Atomic bool flush_is_bad;
 static _Atomic int left, meddled;
 static int quiet_fd = -1; /* a socket on which nothing arrives */
+static int pipe_fd[2];
 
 static bool is_transfer(const struct io_uring_sqe *sqe)
 {
@@ -112,6 +115,10 @@ static void meddle(struct io_uring_sqe *sqe)
 		lose_descriptor(sqe);
 	} else if (fault == BUSY && left-- > 0) {
 		make_busy(sqe);
+	} else if (fault == SLOW && sqe->opcode == IORING_OP_READ) {
+		sqe->flags &= (uint8_t)~IOSQE_FIXED_FILE;
+		sqe->fd = pipe_fd[0];
+		sqe->off = UINT64_MAX;
 	} else {
 		return;
 	}
@@ -160,6 +167,7 @@ static void set_up(void)
 	log_init("test", LOG_LVL_WARN);
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	quiet_fd = pair[0];
+	cr_assert_eq(pipe(pipe_fd), 0);
 	for (size_t i = 0; i < sizeof(image); i++)
 		image[i] = (uint8_t)rand();
 }
@@ -288,6 +296,51 @@ Test(disk_faults, flush_that_fails)
 	cr_expect_eq(transfer(BLKIF_OP_READ, 0, 1), BLKIF_RSP_OKAY);
 	flush_is_bad = false;
 	cr_expect_eq(fakeblk_do(&fb, &flush), BLKIF_RSP_OKAY);
+}
+
+static void *answer_late(void *arg)
+{
+	(void)arg;
+	usleep(300000);
+	for (int i = 0; i < 8; i++)
+		cr_expect_eq(write(pipe_fd[1], image, SV_PAGE_SIZE),
+			     (ssize_t)SV_PAGE_SIZE);
+	return NULL;
+}
+
+/*
+ * NB-09, FM-13, FM-15: who stops waits for what the disk has not answered; from
+ * then on no byte moves, and all that was asked has been answered.
+ */
+Test(disk_faults, stopped_while_the_disk_is_slow)
+{
+	struct blk_req req = { .op = BLKIF_OP_READ, .nseg = 1 };
+	pthread_t late;
+	int16_t status;
+	uint8_t op;
+
+	serve(fakeblk_image(image, sizeof(image)));
+	fault = SLOW;
+	memset(fakedom_page(host.dom, gfn), 0, 8 * SV_PAGE_SIZE);
+	for (req.id = 0; req.id < 8; req.id++) {
+		req.seg[0] = (struct blk_seg){ gref[req.id], 0, 7, 0 };
+		fakeblk_put(&fb, &req);
+	}
+	fakeblk_push(&fb);
+	while (meddled < 8)
+		usleep(1000);
+	cr_assert_eq(pthread_create(&late, NULL, answer_late, NULL), 0);
+	blkback_stop(q);
+	q = NULL;
+	for (unsigned int i = 0; i < 8; i++)
+		cr_expect_eq(memcmp(fakedom_page(host.dom, gfn + i), image,
+				    SV_PAGE_SIZE),
+			     0, "page %u", i);
+	for (int i = 0; i < 8; i++) {
+		cr_assert_eq(fakeblk_take(&fb, 0, &req.id, &op, &status), 1);
+		cr_expect_eq(status, BLKIF_RSP_OKAY);
+	}
+	pthread_join(late, NULL);
 }
 
 /* A sparse image in a file system that is too small for it. */
