@@ -17,6 +17,7 @@
 
 #include "tests/lib/caplog.h"
 #include "tests/lib/fakeblk.h"
+#include "tests/lib/fini.h"
 #include "tests/lib/stack.h"
 
 #define DOMID	5u
@@ -64,9 +65,9 @@ static void tear_down(void)
 	static uint8_t now[sizeof(image)];
 
 	blkback_stop(q);
-	cr_assert_eq(pread(host.disk.fd, now, sizeof(now), 0),
-		     (ssize_t)sizeof(now));
-	cr_expect_eq(memcmp(now, image, sizeof(image)), 0);
+	FINI_CHECK(pread(host.disk.fd, now, sizeof(now), 0) ==
+		   (ssize_t)sizeof(now));
+	FINI_CHECK(!memcmp(now, image, sizeof(image)));
 	fakeblk_host_fini(&host);
 }
 

@@ -20,6 +20,7 @@
 
 #include "tests/lib/caplog.h"
 #include "tests/lib/fakeblk.h"
+#include "tests/lib/fini.h"
 
 /*
  * How it works
@@ -176,7 +177,7 @@ static void tear_down(void)
 {
 	struct pollfd failed = { .fd = host.dev.fail_fd, .events = POLLIN };
 
-	cr_expect_eq(poll(&failed, 1, 0), 0, "the device has given up");
+	FINI_CHECK(poll(&failed, 1, 0) == 0);
 	fault = NONE;
 	blkback_stop(q);
 	fakeblk_host_fini(&host);

@@ -18,6 +18,7 @@
 #include <xen/io/blkif.h>
 
 #include "tests/lib/fakevbd.h"
+#include "tests/lib/fini.h"
 #include "tests/lib/flipper.h"
 #include "tests/lib/neighbour.h"
 
@@ -86,12 +87,10 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-	const char *wrong = neighbour_end(neighbour);
-
-	cr_expect_null(wrong, "the neighbour: %s", wrong);
+	FINI_CHECK(neighbour_end(neighbour));
 	fakedom_free(dom);
 	unlink(image);
-	cr_expect(stack_stop(&s));
+	FINI_CHECK(stack_stop(&s));
 }
 
 TestSuite(vbd_peer, .init = set_up, .fini = tear_down, .timeout = 120);

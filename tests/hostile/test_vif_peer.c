@@ -13,6 +13,7 @@
 
 #include "tests/lib/fakenic.h"
 #include "tests/lib/fakevif.h"
+#include "tests/lib/fini.h"
 #include "tests/lib/flipper.h"
 #include "tests/lib/neighbour.h"
 #include "tests/lib/netns.h"
@@ -75,13 +76,11 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-	const char *wrong = neighbour_end(neighbour);
-
-	cr_expect_null(wrong, "the neighbour: %s", wrong);
+	FINI_CHECK(neighbour_end(neighbour));
 	close(host.packet);
 	fakenet_free(q);
 	fakedom_free(dom);
-	cr_expect(stack_stop(&s));
+	FINI_CHECK(stack_stop(&s));
 }
 
 TestSuite(vif_peer, .init = set_up, .fini = tear_down, .timeout = 120);

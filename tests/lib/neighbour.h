@@ -20,10 +20,10 @@ struct neighbour *neighbour_new(struct stack *s);
 /**
  * neighbour_end() - Let it finish, and ask how it went.
  *
- * Return: NULL if it noticed nothing: no wrong answer, none that took longer than
+ * Return: true if it noticed nothing: no wrong answer, none that took longer than
  * 5 s, the same worker process from beginning to end, device connected and image
- * as written.  Otherwise what it noticed.
+ * as written.  Otherwise what it noticed goes to standard error.
  */
-const char *neighbour_end(struct neighbour *n);
+bool neighbour_end(struct neighbour *n);
 
 #endif

@@ -16,6 +16,7 @@
 #include <xen/io/blkif.h>
 
 #include "tests/lib/fakevbd.h"
+#include "tests/lib/fini.h"
 
 #define DOMID	3u
 #define SECTORS 16384u /* 8 MiB */
@@ -55,7 +56,7 @@ static void set_up(void)
 static void tear_down(void)
 {
 	unlink(image);
-	cr_expect(stack_stop(&s));
+	FINI_CHECK(stack_stop(&s));
 }
 
 TestSuite(backend_vbd, .init = set_up, .fini = tear_down, .timeout = 120);

@@ -16,6 +16,7 @@
 #include "dom0-backend/link_nl.h"
 #include "tests/lib/fakenic.h"
 #include "tests/lib/fakevif.h"
+#include "tests/lib/fini.h"
 #include "tests/lib/netns.h"
 
 #define DOMID 3u
@@ -41,9 +42,9 @@ static void tear_down(void)
 {
 	struct link_info info;
 
-	cr_expect(stack_stop(&s));
-	cr_expect_eq(link_get(nl, "vif3.0", &info), -ENODEV);
-	cr_expect_eq(link_get(nl, "sv-nat", &info), -ENODEV);
+	FINI_CHECK(stack_stop(&s));
+	FINI_CHECK(link_get(nl, "vif3.0", &info) == -ENODEV);
+	FINI_CHECK(link_get(nl, "sv-nat", &info) == -ENODEV);
 	link_close(nl);
 }
 
