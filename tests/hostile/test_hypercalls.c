@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "tests/lib/fakevm.h"
 #include "tests/lib/flipper.h"
+#include "tests/lib/stack.h"
 
 /*
  * Every hypercall number and sub-operation with arguments that are rubbish,
@@ -124,9 +125,10 @@ Test(hypercalls, anything_goes, .timeout = 120)
 	fakevm_free(f);
 }
 
-/* As the very first call, each in a fresh domain. */
+/* GT-06, HC-17: as the very first call, each in a fresh domain; nothing is left. */
 Test(hypercalls, first_call_of_a_domain, .timeout = 120)
 {
+	unsigned int fds = stack_fds_of(getpid());
 	struct fakevm *f;
 
 	log_init("", LOG_LVL_ERR);
@@ -138,6 +140,7 @@ Test(hypercalls, first_call_of_a_domain, .timeout = 120)
 			fakevm_free(f);
 		}
 	}
+	cr_expect_eq(stack_fds_of(getpid()), fds);
 }
 
 /* ---- one lie at a time ------------------------------------------------------ */

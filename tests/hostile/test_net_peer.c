@@ -13,6 +13,7 @@
 #include "tests/lib/caplog.h"
 #include "tests/lib/fakenic.h"
 #include "tests/lib/flipper.h"
+#include "tests/lib/stack.h"
 
 #define MS 2000
 
@@ -156,6 +157,40 @@ Test(net_peer, ring_full_of_one_packet_without_an_end)
 		fakenet_put(f, &slot);
 	fakenet_push(f);
 	expect_failure("does not end");
+}
+
+/* BE-19, BE-27: each step of a connection that needs a descriptor fails in turn. */
+Test(net_peer, connections_fail_at_each_step)
+{
+	unsigned int fds, good = 0, bad = 0;
+	struct rlimit was, few;
+	int next;
+
+	fakenic_stop(&nic);
+	fds = stack_fds_of(getpid());
+	next = dup(STDIN_FILENO);
+	close(next);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+	for (unsigned int more = 0; more < 10; more++) {
+		few = was;
+		few.rlim_cur = (rlim_t)next + more;
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+		if (netback_start(&nic.back[0], &nic.dev, &nic.conf, nic.tap[0],
+				  &f->keys, &nic.limit[0])) {
+			bad++;
+		} else {
+			good++;
+			fakenic_stop(&nic);
+		}
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+		cr_expect_eq(stack_fds_of(getpid()), fds, "%u", more);
+		cr_expect_eq(fakenic_pins(&nic), 0);
+		cr_expect_not(fakedom_bound(nic.dom, f->keys.tx_port));
+		cr_expect_not(fakedom_bound(nic.dom, f->keys.rx_port));
+	}
+	cr_expect_eq(bad, 6, "two channels' four, and two to wait with: %u",
+		     bad);
+	cr_expect_eq(good, 4);
 }
 
 /* ---- slots ----------------------------------------------------------------- */
