@@ -109,7 +109,23 @@ static void one_call(struct fakevm *f, uint64_t nr, uint64_t sub)
 	f->vm.shutdown = false;
 }
 
-Test(hypercalls, anything_goes, .timeout = 120)
+/* Of the tests with one lie each; the first two make their own. */
+static struct fakevm *guest;
+
+static void set_up(void)
+{
+	guest = fakevm_new(2);
+	log_init("", LOG_LVL_ERR);
+}
+
+static void tear_down(void)
+{
+	fakevm_free(guest);
+}
+
+TestSuite(hypercalls, .init = set_up, .fini = tear_down, .timeout = 120);
+
+Test(hypercalls, anything_goes)
 {
 	struct fakevm *f = fakevm_new(4);
 	uint64_t begin = util_clock_ns();
@@ -126,7 +142,7 @@ Test(hypercalls, anything_goes, .timeout = 120)
 }
 
 /* GT-06, HC-17: as the very first call, each in a fresh domain; nothing is left. */
-Test(hypercalls, first_call_of_a_domain, .timeout = 120)
+Test(hypercalls, first_call_of_a_domain)
 {
 	unsigned int fds = stack_fds_of(getpid());
 	struct fakevm *f;
@@ -145,26 +161,11 @@ Test(hypercalls, first_call_of_a_domain, .timeout = 120)
 
 /* ---- one lie at a time ------------------------------------------------------ */
 
-static struct fakevm *guest;
-
-static void set_up(void)
-{
-	guest = fakevm_new(2);
-	log_init("", LOG_LVL_ERR);
-}
-
-static void tear_down(void)
-{
-	fakevm_free(guest);
-}
-
-TestSuite(lies, .init = set_up, .fini = tear_down, .timeout = 60);
-
 #define LIST UINT64_C(0x201000)
 #define HOLE UINT64_C(0x8000000) /* not RAM */
 
 /* HC-03, HC-09: what Xen has and we have not, with whatever arguments. */
-Test(lies, calls_that_do_not_exist)
+Test(hypercalls, calls_that_do_not_exist)
 {
 	static const uint32_t calls[] = {
 		__HYPERVISOR_set_trap_table, __HYPERVISOR_mmu_update,
@@ -206,7 +207,7 @@ static int64_t reserve(int cmd, uint64_t start, struct xen_memory_reservation r)
  * HC-03, HC-04, HC-11, HC-12, HC-15: sizes, starts, flags and places of lists that
  * cannot be; the guest has what it had.
  */
-Test(lies, reservations)
+Test(hypercalls, reservations)
 {
 	static const int cmds[] = { XENMEM_decrease_reservation,
 				    XENMEM_populate_physmap };
@@ -249,7 +250,7 @@ Test(lies, reservations)
 }
 
 /* HC-13: vCPUs that there are not, for each operation on one. */
-Test(lies, vcpus_that_do_not_exist)
+Test(hypercalls, vcpus_that_do_not_exist)
 {
 	static const uint64_t ids[] = { 2,	   3,	       VM_MAX_VCPUS,
 					INT32_MAX, UINT32_MAX, 0x80000000u };
@@ -270,7 +271,7 @@ Test(lies, vcpus_that_do_not_exist)
 }
 
 /* HC-14: every offset of a vcpu_info; areas at the end of RAM. */
-Test(lies, areas_that_cross_a_border)
+Test(hypercalls, areas_that_cross_a_border)
 {
 	static const uint64_t ends[] = { RAM - 1, RAM - 31, HOLE - 1,
 					 UINT64_MAX, UINT64_MAX - 30 };
@@ -302,7 +303,7 @@ Test(lies, areas_that_cross_a_border)
 }
 
 /* HC-21: counts of 2 GiB and more are taken in small steps, up to RAM's end. */
-Test(lies, console_output_of_any_length)
+Test(hypercalls, console_output_of_any_length)
 {
 	static const uint64_t counts[] = { INT32_MAX, 0x80000000u, 0x80000001u,
 					   UINT32_MAX };
@@ -339,7 +340,7 @@ static void __attribute__((noinline)) poison_stack(void)
 }
 
 /* HC-08: nothing that a call writes was on our stack before. */
-Test(lies, calls_leak_nothing)
+Test(hypercalls, calls_leak_nothing)
 {
 	uint8_t *at = fakevm_at(guest, ARG);
 	uint64_t arg[6] = { 0, ARG, 1 };
@@ -390,7 +391,7 @@ static void *hog(void *arg)
 }
 
 /* HC-16: whoever asks for the domain's lock beside two such vCPUs gets it soon. */
-Test(lies, the_lock_goes_round)
+Test(hypercalls, the_lock_goes_round)
 {
 	uint64_t began, took, worst = 0;
 	unsigned long long begin = 0;
