@@ -106,7 +106,8 @@ testlib_src := tests/lib/caplog.c tests/lib/fakeblk.c tests/lib/fakedom.c tests/
 testlib_src += tests/lib/hvopts.c
 testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
 testlib_src += tests/lib/storebed.c
-testlib_src += tests/lib/stack.c
+testlib_src += tests/lib/fakevbd.c tests/lib/fakevif.c tests/lib/flipper.c \
+	tests/lib/neighbour.c tests/lib/stack.c
 testlib_src += tests/lib/fakenet.c tests/lib/fakenic.c tests/lib/packet.c
 
 # Program: its main file; libraries it uses, in link order; system libraries.
@@ -253,6 +254,9 @@ $(system): %: %.o $(test_archives) | $(addprefix $(out)/bin/,sv-xenstored \
 # It decides which allocation of the store fails.
 $(out)/tests/unit/test_store_nomem: override LDFLAGS += \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+# It decides what becomes of an operation on a disk.
+$(out)/tests/hostile/test_disk_faults: override LDFLAGS += \
+	-Wl,--wrap=io_uring_submit,--wrap=io_uring_submit_and_wait
 # It starts the store that was built with it.
 $(out)/tests/stress/store_stress: | $(out)/bin/sv-xenstored
 

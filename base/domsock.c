@@ -259,12 +259,15 @@ int dom_evtchn_bind(struct dom *d, uint32_t port, int *kick, int *call)
 	size_t n;
 	int ret = dom_call(d, &msg, fds, &n);
 
+	if (!ret && n != 2) {
+		close_fds(fds, n);
+		ret = -EPROTO;
+	}
+	/* Bound to us it is all the same, for the next one to find it in use. */
+	if (ret == -EMFILE || ret == -EPROTO)
+		(void)!dom_evtchn_close(d, port);
 	if (ret)
 		return ret;
-	if (n != 2) {
-		close_fds(fds, n);
-		return -EPROTO;
-	}
 	*kick = fds[0];
 	*call = fds[1];
 	return 0;

@@ -55,6 +55,30 @@ static int publish_keys(struct store *s, void *arg)
 	return store_write_u64(s, p->state, "%s/state", p->dev->be);
 }
 
+/* What one transaction of complain() needs. */
+struct complaint {
+	struct device *dev;
+	const char *why;
+};
+
+static int write_error(struct store *s, void *arg)
+{
+	struct complaint *c = arg;
+
+	if (!store_exists(s, "%s/frontend", c->dev->be))
+		return -ENOENT;
+	return store_write(s, c->why, "%s/error", c->dev->be);
+}
+
+/* Tell, where the toolstack and people look, why the device was closed. */
+static void complain(struct device *dev, const char *why)
+{
+	struct complaint c = { dev, why };
+
+	if (store_transact(dev->store, write_error, &c))
+		log_debug("cannot write %s/error", dev->be);
+}
+
 static void publish(void *arg, enum xb_state state)
 {
 	struct publish p = { .dev = arg, .state = state };
@@ -74,10 +98,19 @@ static void publish(void *arg, enum xb_state state)
 static int connect_dev(void *arg)
 {
 	struct device *dev = arg;
+	char why[128];
 	int ret = gnt_refresh(dev->gnt);
 
 	atomic_store(&dev->failure, NULL);
-	return ret ? ret : dev->ops->connect(dev);
+	if (!ret)
+		ret = dev->ops->connect(dev);
+	if (ret) {
+		snprintf(why, sizeof(why), "cannot connect: %s",
+			 strerror(-ret));
+		log_limited(&dev->limit, LOG_LVL_WARN, "%s: %s", dev->fe, why);
+		complain(dev, why);
+	}
+	return ret;
 }
 
 static void disconnect_dev(void *arg)
@@ -103,14 +136,14 @@ static void follow_frontend(struct device *dev)
 	if (!ret && peer == XB_UNKNOWN && store_is_new(dev))
 		return;
 	if (!ret)
-		ret = xb_peer_is(&dev->xb, (unsigned int)peer);
-	if (ret == -EINVAL || ret == -ERANGE)
+		(void)!xb_peer_is(&dev->xb, (unsigned int)peer); /* told */
+	else if (ret == -EINVAL || ret == -ERANGE)
 		log_limited(&dev->limit, LOG_LVL_WARN,
 			    "%s/state is not a state (0 to %d); ignored",
 			    dev->fe, XB_NSTATES - 1);
-	else if (ret)
-		log_limited(&dev->limit, LOG_LVL_WARN, "%s: cannot connect: %s",
-			    dev->fe, strerror(-ret));
+	else
+		log_limited(&dev->limit, LOG_LVL_WARN, "%s/state: %s", dev->fe,
+			    strerror(-ret));
 	if (xb_done(&dev->xb))
 		stop(dev);
 }
@@ -257,18 +290,20 @@ static void on_failure(evutil_socket_t fd, short what, void *arg)
 	if (read(fd, &n, sizeof(n)) < 0 || !why || !dev->xb.attached)
 		return;
 	log_limited(&dev->limit, LOG_LVL_ERR, "closing the device: %s", why);
-	if (store_exists(dev->store, "%s/frontend", dev->be) &&
-	    store_write(dev->store, why, "%s/error", dev->be))
-		log_debug("cannot write %s/error", dev->be);
+	complain(dev, why);
 	xb_fail(&dev->xb);
 	follow_frontend(dev);
 }
 
+/* The parent starts another worker, unless it is what has sent the signal. */
 static void on_signal(evutil_socket_t fd, short what, void *arg)
 {
+	struct device *dev = arg;
+
 	(void)fd;
 	(void)what;
-	stop(arg);
+	dev->status = 1;
+	stop(dev);
 }
 
 static struct event *add_event(struct device *dev, int fd, short what,

@@ -87,8 +87,9 @@ struct device {
  * (ends when that does).  The process follows the frontend's state through any
  * number of connections.  It ends with status 0 when the toolstack
  * has detached the device, when the backend's directory is gone or when the
- * domain is gone; 1 after a bad option or a failed @init, or when the domain's
- * socket is of no use any more.
+ * domain is gone; 1 after a bad option or a failed @init, when the domain's
+ * socket is of no use any more, or after SIGTERM: the device is still wanted then
+ * unless it was the parent that ended it.
  */
 int device_main(int argc, char **argv, const struct device_ops *ops,
 		void *priv);

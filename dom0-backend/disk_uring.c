@@ -15,7 +15,7 @@
 
 #include <liburing.h>
 
-#define MAX_TRIES 16 /* of one operation, for short transfers */
+#define MAX_TRIES 16 /* in a row that bring an operation no further */
 #define DISK_FILE 0  /* index among the registered files */
 
 /*
@@ -279,6 +279,7 @@ static bool judge(struct disk_queue *q, struct disk_io *io, int res,
 			return true;
 		}
 		advance(io, (uint64_t)res);
+		io->tries = MAX_TRIES;
 	}
 	if (res >= 0 && (!transfer || io->left == 0)) {
 		*result = 0;

@@ -147,14 +147,13 @@ static entry_word *entry_of(const struct vm *vm, uint32_t ref)
 	return (entry_word *)(void *)at;
 }
 
+/* Xen's one answer to all of these, xen/common/grant_table.c. */
 static int16_t check_entry(const struct vm *vm, uint64_t word, bool write)
 {
-	if ((word & GTF_type_mask) != GTF_permit_access)
-		return GNTST_bad_gntref;
-	if ((uint16_t)(word >> 16) != vm->cfg.domid)
-		return GNTST_permission_denied;
-	if (write && word & GTF_readonly)
-		return GNTST_permission_denied;
+	if ((word & GTF_type_mask) != GTF_permit_access ||
+	    (uint16_t)(word >> 16) != vm->cfg.domid ||
+	    (write && word & GTF_readonly))
+		return GNTST_general_error;
 	return GNTST_okay;
 }
 

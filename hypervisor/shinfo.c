@@ -45,8 +45,14 @@ bool shinfo_pending(const struct vm *vm, uint32_t port)
 	return atomic_load(word(vm, PENDING, port)) & bit(port);
 }
 
+/*
+ * A port from before the guest chose the smaller layout has no place in it: what
+ * lies there now is something else.
+ */
 void shinfo_set_pending(struct vm *vm, uint32_t port)
 {
+	if (port >= shinfo_ports(vm))
+		return;
 	atomic_fetch_or(word(vm, PENDING, port), bit(port));
 }
 

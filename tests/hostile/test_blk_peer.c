@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // tests/hostile/test_blk_peer.c - block frontends that lie to sv-blkback.
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -9,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -18,14 +17,15 @@
 
 #include "tests/lib/caplog.h"
 #include "tests/lib/fakeblk.h"
+#include "tests/lib/fini.h"
+#include "tests/lib/stack.h"
 
 #define DOMID	5u
 #define SECTORS 2048u
 #define PAGES	512u
 
 static struct fakedom *f;
-static struct device dev;
-static struct disk disk;
+static struct fakeblk_host host;
 static struct log_limit limit, other_limit;
 static struct blk_queue *q;
 static struct fakeblk fb;
@@ -35,27 +35,18 @@ static uint8_t image[SECTORS * DISK_SECTOR];
 
 static void set_up(void)
 {
-	char path[] = "/tmp/sv-test-disk-XXXXXX";
 	uint64_t gfn;
-	int fd;
 
-	fakedom_run_dir();
 	log_init("test", LOG_LVL_ERR);
-	f = fakedom_new(DOMID, PAGES);
-	cr_assert_eq(dom_connect(&dev.dom, DOMID, DOM_ROLE_BACKEND, "vbd/1",
-				 false),
-		     0);
-	cr_assert_eq(gnt_new(&dev.gnt, dev.dom), 0);
-	dev.fail_fd = eventfd(0, EFD_NONBLOCK);
-	fd = mkstemp(path);
-	unlink(path);
 	srand(1);
 	for (size_t i = 0; i < sizeof(image); i++)
 		image[i] = (uint8_t)rand();
-	cr_assert_eq(write(fd, image, sizeof(image)), (ssize_t)sizeof(image));
-	cr_assert_eq(disk_init(&disk, fd), 0);
+	fakeblk_host_init(&host, DOMID, PAGES,
+			  fakeblk_image(image, sizeof(image)));
+	f = host.dom;
 	fakeblk_init(&fb, f, BLK_ABI_X86_64, 0);
-	cr_assert_eq(blkback_start(&q, &dev, &disk, &fb.at, &limit), 0);
+	cr_assert_eq(blkback_start(&q, &host.dev, &host.disk, &fb.at, &limit),
+		     0);
 	gfn = fakedom_alloc(f, 1);
 	page = fakedom_page(f, gfn);
 	gref = fakedom_grant(f, gfn, 0);
@@ -63,7 +54,7 @@ static void set_up(void)
 
 static bool failed(int ms)
 {
-	struct pollfd p = { .fd = dev.fail_fd, .events = POLLIN };
+	struct pollfd p = { .fd = host.dev.fail_fd, .events = POLLIN };
 
 	return poll(&p, 1, ms) > 0;
 }
@@ -74,15 +65,10 @@ static void tear_down(void)
 	static uint8_t now[sizeof(image)];
 
 	blkback_stop(q);
-	for (uint32_t ref = 0; ref < 2048; ref++)
-		cr_assert_eq(gnt_pins(dev.gnt, ref), 0, "%u is pinned", ref);
-	cr_assert_eq(pread(disk.fd, now, sizeof(now), 0), (ssize_t)sizeof(now));
-	cr_expect_eq(memcmp(now, image, sizeof(image)), 0);
-	gnt_free(dev.gnt);
-	dom_free(dev.dom);
-	fakedom_free(f);
-	close(disk.fd);
-	fakedom_run_dir_remove();
+	FINI_CHECK(pread(host.disk.fd, now, sizeof(now), 0) ==
+		   (ssize_t)sizeof(now));
+	FINI_CHECK(!memcmp(now, image, sizeof(image)));
+	fakeblk_host_fini(&host);
 }
 
 TestSuite(blk_peer, .init = set_up, .fini = tear_down, .timeout = 60);
@@ -168,7 +154,167 @@ Test(blk_peer, half_good)
 	req.seg[2] = (struct blk_seg){ gref + 500, 0, 7, 0 };
 	for (int i = 0; i < 100; i++)
 		cr_assert_eq(fakeblk_do(&fb, &req), BLKIF_RSP_ERROR);
-	cr_expect_eq(gnt_pins(dev.gnt, gref), 0);
+	cr_expect_eq(gnt_pins(host.dev.gnt, gref), 0);
+	expect_alive();
+}
+
+/* BE-18: one bad request in a batch of 32, at each place: it alone fails. */
+Test(blk_peer, one_bad_among_many)
+{
+	int16_t status;
+	uint64_t id;
+	uint8_t op;
+
+	for (uint64_t bad = 0; bad < 32; bad++) {
+		for (uint64_t i = 0; i < 32; i++) {
+			struct blk_req req = good_read();
+
+			req.id = i;
+			if (i == bad)
+				req.seg[0].gref = gref + 500;
+			fakeblk_put(&fb, &req);
+		}
+		fakeblk_push(&fb);
+		for (int i = 0; i < 32; i++) {
+			cr_assert_eq(
+				fakeblk_take(&fb, 10000, &id, &op, &status), 1);
+			cr_expect_eq(status,
+				     id == bad ? BLKIF_RSP_ERROR
+					       : BLKIF_RSP_OKAY,
+				     "%llu of %llu", (unsigned long long)id,
+				     (unsigned long long)bad);
+		}
+	}
+	expect_alive();
+}
+
+/*
+ * BE-29, NB-03: pages whose frames lie far apart follow each other in the file
+ * that is RAM, and their bytes may be joined; what lies between is not RAM.
+ */
+Test(blk_peer, pages_at_the_borders_of_ram)
+{
+	static const uint64_t frames[] = { PAGES / 2 - 1, FAKEDOM_HIGH,
+					   FAKEDOM_HIGH + PAGES / 2 - 1, 0 };
+	static const uint64_t holes[] = { PAGES / 2, FAKEDOM_HIGH - 1,
+					  FAKEDOM_HIGH + PAGES / 2 };
+	struct blk_req req = good_read();
+
+	req.nseg = ARRAY_SIZE(frames);
+	for (unsigned int i = 0; i < req.nseg; i++) {
+		memset(fakedom_page(f, frames[i]), 0, 4096);
+		req.seg[i] = (struct blk_seg){ fakedom_grant(f, frames[i], 0),
+					       0, 7, 0 };
+	}
+	cr_assert_eq(fakeblk_do(&fb, &req), BLKIF_RSP_OKAY);
+	for (unsigned int i = 0; i < req.nseg; i++)
+		cr_expect_eq(memcmp(fakedom_page(f, frames[i]),
+				    image + (16 + i * 8) * DISK_SECTOR, 4096),
+			     0, "page %u", i);
+	for (size_t i = 0; i < ARRAY_SIZE(holes); i++) {
+		fakedom_entry(f, req.seg[1].gref)->frame = (uint32_t)holes[i];
+		cr_expect_eq(fakeblk_do(&fb, &req), BLKIF_RSP_ERROR);
+	}
+	expect_alive();
+}
+
+/*
+ * Races need both threads to run at once, which a busy machine may deny for a
+ * while: go on until both outcomes were seen @often, 10 s at most.
+ */
+static bool go_on(int loop, const int seen[2], int often)
+{
+	static uint64_t begin;
+
+	if (loop == 0)
+		begin = util_clock_ns();
+	if (loop < 3000)
+		return true;
+	return (seen[0] < often || seen[1] < often) &&
+	       util_clock_ns() - begin < 10000000000ull;
+}
+
+/*
+ * Spoils a page at the moment when its entry's marks go away.
+ * @round: The write that is under way, 0 when it is answered or spoilt.
+ */
+struct spoiler {
+	grant_entry_v1_t *entry;
+	uint8_t *page;
+	_Atomic bool stop;
+	_Atomic unsigned int round;
+	_Atomic int spoilt;
+};
+
+static void *spoil(void *arg)
+{
+	struct spoiler *p = arg;
+	unsigned int round, marked = 0;
+
+	while (!p->stop) {
+		round = p->round;
+		if (__atomic_load_n(&p->entry->flags, __ATOMIC_SEQ_CST) &
+		    GTF_reading) {
+			marked = round;
+		} else if (round && round == marked &&
+			   atomic_compare_exchange_strong(&p->round, &round,
+							  0)) {
+			memset(p->page, 0xee, 4096);
+			p->spoilt++;
+		}
+	}
+	return NULL;
+}
+
+/* Write the page; how often it has been spoilt since is known when this ends. */
+static void write_while_spoilt(struct spoiler *p, const struct blk_req *req,
+			       unsigned int round)
+{
+	int before = p->spoilt;
+	uint8_t now[4096];
+
+	memcpy(p->page, image + 16 * DISK_SECTOR, 4096);
+	p->round = round;
+	cr_assert_eq(fakeblk_do(&fb, req), BLKIF_RSP_OKAY);
+	cr_expect_eq(p->entry->flags, GTF_permit_access);
+	if (!atomic_exchange(&p->round, 0)) {
+		while (p->spoilt == before)
+			;
+	}
+	cr_assert_eq(pread(host.disk.fd, now, 4096, 16 * DISK_SECTOR), 4096);
+	cr_assert_eq(memcmp(now, image + 16 * DISK_SECTOR, 4096), 0);
+}
+
+/*
+ * GT-07, FM-17: a page is free once its marks are gone, and they are gone when
+ * the response is there.  What the guest writes from then on never reaches the
+ * disk; a reference that it has ended is of no use.
+ */
+Test(blk_peer, pages_are_free_when_the_marks_are_gone)
+{
+	struct blk_req req = good_read();
+	uint64_t gfn = fakedom_alloc(f, 1);
+	struct spoiler p = { .page = fakedom_page(f, gfn) };
+	int seen[2] = { 3000, 0 };
+	pthread_t t;
+
+	req.op = BLKIF_OP_WRITE;
+	req.seg[0].gref = fakedom_grant(f, gfn, 0);
+	p.entry = fakedom_entry(f, req.seg[0].gref);
+	cr_assert_eq(pthread_create(&t, NULL, spoil, &p), 0);
+	for (int i = 0; go_on(i, seen, 20); i++) {
+		write_while_spoilt(&p, &req, (unsigned int)i + 1);
+		seen[1] = p.spoilt;
+	}
+	p.stop = true;
+	pthread_join(t, NULL);
+	cr_log_info("spoilt %d times", p.spoilt);
+	p.entry->flags = 0;
+	memset(p.page, 0x5a, 4096);
+	req.op = BLKIF_OP_READ;
+	cr_expect_eq(fakeblk_do(&fb, &req), BLKIF_RSP_ERROR);
+	for (int i = 0; i < 4096; i++)
+		cr_assert_eq(p.page[i], 0x5a);
 	expect_alive();
 }
 
@@ -249,6 +395,22 @@ ParameterizedTestParameters(blk_peer, impossible_producer)
 	return cr_make_param_array(struct claim, t, ARRAY_SIZE(t));
 }
 
+/* NB-08: a ring that is read over is a broken ring, and no more. */
+Test(blk_peer, reading_over_the_ring)
+{
+	struct blk_req req = good_read();
+	int16_t status;
+	uint64_t id;
+	uint8_t op;
+
+	req.seg[0].gref = fb.at.gref[0];
+	fakeblk_put(&fb, &req);
+	fakeblk_push(&fb);
+	(void)fakeblk_take(&fb, 100, &id, &op, &status);
+	fakedom_send(f, fb.at.port);
+	cr_expect(failed(1000));
+}
+
 /* BE-05: the connection ends at once; the thread does not run on. */
 ParameterizedTest(struct claim *t, blk_peer, impossible_producer)
 {
@@ -258,7 +420,7 @@ ParameterizedTest(struct claim *t, blk_peer, impossible_producer)
 	atomic_store(ring, t->prod);
 	fakedom_send(f, fb.at.port);
 	cr_expect(failed(1000), "%s", t->name);
-	cr_expect_not_null(strstr(atomic_load(&dev.failure), "ring"));
+	cr_expect_not_null(strstr(atomic_load(&host.dev.failure), "ring"));
 	fakedom_wait(f, fb.at.port, 0);
 	atomic_store(ring, 2); /* repentance changes nothing */
 	fakedom_send(f, fb.at.port);
@@ -271,22 +433,6 @@ Test(blk_peer, event_storm)
 	for (int i = 0; i < 100000; i++)
 		fakedom_send(f, fb.at.port);
 	expect_alive();
-}
-
-/*
- * Races need both threads to run at once, which a busy machine may deny for a
- * while: go on until both outcomes were seen @often, 10 s at most.
- */
-static bool go_on(int loop, const int seen[2], int often)
-{
-	static uint64_t begin;
-
-	if (loop == 0)
-		begin = util_clock_ns();
-	if (loop < 3000)
-		return true;
-	return (seen[0] < often || seen[1] < often) &&
-	       util_clock_ns() - begin < 10000000000ull;
 }
 
 /* One entry's permission comes and goes while its page is asked for. */
@@ -341,7 +487,7 @@ Test(blk_peer, grants_change_under_us)
 	flipping = false;
 	pthread_join(t, NULL);
 	cr_log_info("%d served, %d refused", seen[1], seen[0]);
-	cr_expect_eq(gnt_pins(dev.gnt, ref), 0);
+	cr_expect_eq(gnt_pins(host.dev.gnt, ref), 0);
 	for (int i = 0; i < 4096; i++)
 		cr_assert_eq(((uint8_t *)fakedom_store_page(f))[i], 0,
 			     "a frame was read twice");
@@ -449,54 +595,129 @@ Test(blk_peer, indirect_segments_change_under_us)
 	expect_alive();
 }
 
-/* BE-07: nothing of ours shows in responses' padding. */
-Test(blk_peer, padding_is_zero)
-{
-	uint8_t *slot = (uint8_t *)fakedom_page(f, fb.gfn) + 64;
-	struct blk_req req = good_read();
+struct slot {
+	const char *name;
+	enum blk_abi abi;
+	struct blk_req req;
+	int16_t status;
+};
 
-	memset(slot, 0xaa, 32 * 112);
-	req.nseg = 200;
-	cr_assert_eq(fakeblk_do(&fb, &req), BLKIF_RSP_ERROR);
-	cr_expect_eq(slot[9], 0);
-	for (int i = 12; i < 16; i++)
-		cr_expect_eq(slot[i], 0, "byte %d", i);
+/*
+ * BE-07: of ours a response shows its fields and zeroes; the rest of its slot,
+ * and all other slots, are as the guest left them.
+ */
+static void check_slot(const struct slot *t)
+{
+	const struct blk_layout *l = &blk_layouts[t->abi];
+	struct fakeblk other;
+	struct blk_queue *oq;
+	uint8_t *slot;
+
+	fakeblk_init(&other, f, t->abi, 0);
+	slot = (uint8_t *)fakedom_page(f, other.gfn) + 64;
+	memset(slot, 0xaa, 4096 - 64);
+	cr_assert_eq(blkback_start(&oq, &host.dev, &host.disk, &other.at,
+				   &other_limit),
+		     0);
+	cr_expect_eq(fakeblk_do(&other, &t->req), t->status, "%s", t->name);
+	blkback_stop(oq);
+	cr_expect_eq(slot[9], 0, "%s", t->name);
+	for (size_t i = 12; i < l->rsp; i++)
+		cr_expect_eq(slot[i], 0, "%s: byte %zu", t->name, i);
+	for (size_t i = l->slot; i < 4096 - 64; i++)
+		cr_assert_eq(slot[i], 0xaa, "%s: byte %zu", t->name, i);
 }
 
-/* Rings that cannot be: each refused, nothing left bound or pinned. */
+Test(blk_peer, padding_is_zero)
+{
+	struct slot t[] = {
+		{ "good read", 0, good_read(), BLKIF_RSP_OKAY },
+		{ "bad read", 0, good_read(), BLKIF_RSP_ERROR },
+		{ "flush", 0, { .op = BLKIF_OP_FLUSH_DISKCACHE }, 0 },
+		{ "unknown", 0, { .op = 200 }, BLKIF_RSP_EOPNOTSUPP },
+	};
+
+	t[1].req.nseg = 200;
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		for (int abi = 0; abi < BLK_NABI; abi++) {
+			t[i].abi = (enum blk_abi)abi;
+			check_slot(&t[i]);
+		}
+	}
+}
+
+/* BE-27: rings that cannot be are refused; nothing is left bound, pinned, open. */
 Test(blk_peer, bad_rings)
 {
 	struct fakeblk other;
 	struct blk_queue *oq;
 	struct blk_ring bad;
+	unsigned int fds;
 
 	fakeblk_init(&other, f, BLK_ABI_X86_32, 2);
+	fds = stack_fds_of(getpid());
 	for (int i = 0; i < 200; i++) {
 		bad = other.at;
 		bad.gref[3] = 2000;
-		cr_expect_eq(blkback_start(&oq, &dev, &disk, &bad,
+		cr_expect_eq(blkback_start(&oq, &host.dev, &host.disk, &bad,
 					   &other_limit),
 			     -ENOENT);
 		bad = other.at;
 		bad.port = 60;
-		cr_expect_eq(blkback_start(&oq, &dev, &disk, &bad,
+		cr_expect_eq(blkback_start(&oq, &host.dev, &host.disk, &bad,
 					   &other_limit),
 			     -EINVAL);
 		bad.port = fb.at.port; /* another queue's */
-		cr_expect_eq(blkback_start(&oq, &dev, &disk, &bad,
+		cr_expect_eq(blkback_start(&oq, &host.dev, &host.disk, &bad,
 					   &other_limit),
 			     -EINVAL);
 		bad.npages = 3;
-		cr_expect_eq(blkback_start(&oq, &dev, &disk, &bad,
+		cr_expect_eq(blkback_start(&oq, &host.dev, &host.disk, &bad,
 					   &other_limit),
 			     -EINVAL);
 	}
 	for (unsigned int i = 0; i < 4; i++)
-		cr_expect_eq(gnt_pins(dev.gnt, other.at.gref[i]), 0);
+		cr_expect_eq(gnt_pins(host.dev.gnt, other.at.gref[i]), 0);
 	cr_expect(!fakedom_bound(f, other.at.port));
-	cr_assert_eq(blkback_start(&oq, &dev, &disk, &other.at, &other_limit),
+	cr_expect_eq(stack_fds_of(getpid()), fds);
+	cr_assert_eq(blkback_start(&oq, &host.dev, &host.disk, &other.at,
+				   &other_limit),
 		     0);
 	blkback_stop(oq);
+	expect_alive();
+}
+
+/* BE-19, BE-27: each step of a connection that needs a descriptor fails in turn. */
+Test(blk_peer, connections_fail_at_each_step)
+{
+	unsigned int fds, good = 0, bad = 0;
+	struct rlimit was, few;
+	struct fakeblk other;
+	struct blk_queue *oq;
+	int next;
+
+	fakeblk_init(&other, f, BLK_ABI_X86_64, 0);
+	fds = stack_fds_of(getpid());
+	next = dup(STDIN_FILENO);
+	close(next);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+	for (unsigned int more = 0; more < 6; more++) {
+		few = was;
+		few.rlim_cur = (rlim_t)next + more;
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+		if (blkback_start(&oq, &host.dev, &host.disk, &other.at,
+				  &other_limit)) {
+			bad++;
+		} else {
+			good++;
+			blkback_stop(oq);
+		}
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+		cr_expect_eq(stack_fds_of(getpid()), fds, "%u", more);
+		cr_expect_eq(gnt_pins(host.dev.gnt, other.at.gref[0]), 0);
+	}
+	cr_expect_geq(bad, 3, "the event channel's two and the disk's one");
+	cr_expect_geq(good, 1);
 	expect_alive();
 }
 
@@ -517,8 +738,8 @@ Test(blk_peer, stop_under_load)
 				112)
 			? abort()
 			: (void)0;
-		cr_assert_eq(blkback_start(&oq, &dev, &disk, &other.at,
-					   &other_limit),
+		cr_assert_eq(blkback_start(&oq, &host.dev, &host.disk,
+					   &other.at, &other_limit),
 			     0);
 		for (int k = 0; k < 32; k++)
 			fakeblk_put(&other, &req);
@@ -527,7 +748,7 @@ Test(blk_peer, stop_under_load)
 			usleep((useconds_t)(i % 20) * 10);
 		blkback_stop(oq);
 	}
-	cr_expect_eq(gnt_pins(dev.gnt, gref), 0);
+	cr_expect_eq(gnt_pins(host.dev.gnt, gref), 0);
 	expect_alive();
 }
 
@@ -544,8 +765,8 @@ Test(blk_peer, reconnects_do_not_fill_the_log)
 	caplog_begin();
 	for (int i = 0; i < 30; i++) {
 		fakeblk_init(&other, f, BLK_ABI_X86_64, 0);
-		cr_assert_eq(blkback_start(&oq, &dev, &disk, &other.at,
-					   &other_limit),
+		cr_assert_eq(blkback_start(&oq, &host.dev, &host.disk,
+					   &other.at, &other_limit),
 			     0);
 		cr_expect_eq(fakeblk_do(&other, &req), BLKIF_RSP_EOPNOTSUPP);
 		blkback_stop(oq);
@@ -553,4 +774,40 @@ Test(blk_peer, reconnects_do_not_fill_the_log)
 	for (log = caplog_end(); (log = strchr(log, '\n')); log++)
 		lines++;
 	cr_expect_eq(lines, 10, "%u", lines);
+}
+
+/* BE-30: nor does one that goes on and on. */
+Test(blk_peer, refusals_do_not_fill_the_log)
+{
+	struct blk_req req = good_read();
+	unsigned int lines = 0;
+	const char *log;
+
+	log_init("test", LOG_LVL_WARN);
+	caplog_begin();
+	for (unsigned int i = 0; i < 10000; i++) {
+		req.nseg = (uint16_t)(12 + i % 200);
+		cr_assert_eq(fakeblk_do(&fb, &req), BLKIF_RSP_ERROR);
+	}
+	for (log = caplog_end(); (log = strchr(log, '\n')); log++)
+		lines++;
+	cr_expect_leq(lines, 11, "%u", lines);
+	cr_expect_geq(lines, 1);
+	expect_alive();
+}
+
+/* BE-13, BE-20: who asks for persistent grants gets none. */
+Test(blk_peer, grants_are_not_kept)
+{
+	struct blk_req req = good_read();
+	uint64_t gfn = fakedom_alloc(f, 100);
+	uint32_t ref;
+
+	for (unsigned int i = 0; i < 100; i++) {
+		ref = fakedom_grant(f, gfn + i, 0);
+		req.seg[0].gref = ref;
+		cr_assert_eq(fakeblk_do(&fb, &req), BLKIF_RSP_OKAY);
+		cr_assert_eq(fakedom_entry(f, ref)->flags, GTF_permit_access);
+		cr_assert_eq(gnt_pins(host.dev.gnt, ref), 0);
+	}
 }

@@ -25,6 +25,7 @@
 #include "guest-frontend/netfront.h"
 #include "guest-frontend/pages.h"
 #include "guest-frontend/xenbus.h"
+#include "tests/lib/fini.h"
 #include "tests/lib/procdom.h"
 #include "tests/lib/stack.h"
 
@@ -102,7 +103,7 @@ static void set_up(void)
 static void tear_down(void)
 {
 	fakedom_free(dom);
-	cr_expect(stack_stop(&s));
+	FINI_CHECK(stack_stop(&s));
 }
 
 TestSuite(front_backend, .init = set_up, .fini = tear_down, .timeout = 120);

@@ -3,7 +3,6 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,8 @@
 
 #include "tests/lib/caplog.h"
 #include "tests/lib/fakenic.h"
+#include "tests/lib/flipper.h"
+#include "tests/lib/stack.h"
 
 #define MS 2000
 
@@ -158,6 +159,40 @@ Test(net_peer, ring_full_of_one_packet_without_an_end)
 	expect_failure("does not end");
 }
 
+/* BE-19, BE-27: each step of a connection that needs a descriptor fails in turn. */
+Test(net_peer, connections_fail_at_each_step)
+{
+	unsigned int fds, good = 0, bad = 0;
+	struct rlimit was, few;
+	int next;
+
+	fakenic_stop(&nic);
+	fds = stack_fds_of(getpid());
+	next = dup(STDIN_FILENO);
+	close(next);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+	for (unsigned int more = 0; more < 10; more++) {
+		few = was;
+		few.rlim_cur = (rlim_t)next + more;
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+		if (netback_start(&nic.back[0], &nic.dev, &nic.conf, nic.tap[0],
+				  &f->keys, &nic.limit[0])) {
+			bad++;
+		} else {
+			good++;
+			fakenic_stop(&nic);
+		}
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+		cr_expect_eq(stack_fds_of(getpid()), fds, "%u", more);
+		cr_expect_eq(fakenic_pins(&nic), 0);
+		cr_expect_not(fakedom_bound(nic.dom, f->keys.tx_port));
+		cr_expect_not(fakedom_bound(nic.dom, f->keys.rx_port));
+	}
+	cr_expect_eq(bad, 6, "two channels' four, and two to wait with: %u",
+		     bad);
+	cr_expect_eq(good, 4);
+}
+
 /* ---- slots ----------------------------------------------------------------- */
 
 struct slot_lie {
@@ -300,6 +335,66 @@ Test(net_peer, nineteen_slots)
 	}
 }
 
+/* BE-26: slots without bytes are no pieces; they may be all but the first. */
+Test(net_peer, slots_of_no_bytes)
+{
+	union net_tx_slot slot = { .req = { .gref = f->tx_page[0].gref,
+					    .size = 900,
+					    .flags = MORE } };
+	struct virtio_net_hdr v;
+
+	frame_udp(f->tx_page[0].mem, 900);
+	for (uint32_t n = 2; n <= 250; n += n < 20 ? 1 : 46) {
+		for (uint32_t i = 0; i < n; i++) {
+			slot.req.size = i ? 0 : 900;
+			slot.req.offset = i ? 0xffff : 0;
+			slot.req.gref = i ? UINT32_MAX : f->tx_page[0].gref;
+			slot.req.flags = i + 1 < n ? MORE : 0;
+			fakenet_put(f, &slot);
+		}
+		fakenet_push(f);
+		cr_assert(fakenet_reap_all(f));
+		cr_expect_eq(f->status, NETIF_RSP_OKAY);
+		cr_assert_eq(fakenic_from_guest(&nic, &v, in, MS), 900);
+		cr_expect_arr_eq(in, f->tx_page[0].mem, 900);
+	}
+	expect_service();
+}
+
+/*
+ * BE-07: a response shows its fields, and zeroes in an extra info's unused bytes;
+ * what a response does not cover is as the guest left it.
+ */
+Test(net_peer, responses_show_nothing_else)
+{
+	struct virtio_net_hdr v = frame_tcp(out, 20000, false, 1400);
+	uint8_t *tx = (uint8_t *)f->tx_ring + 64;
+	uint8_t *rx = (uint8_t *)f->rx_ring + 64;
+
+	memset(tx, 0xaa, SV_PAGE_SIZE - 64);
+	memset(rx, 0xaa, SV_PAGE_SIZE - 64);
+	fakenet_post(f, 100);
+	fakenic_to_guest(&nic, &v, out, 20000);
+	cr_assert_eq(fakenet_wait_recv(f, &v, in, MS), 20000);
+	/* The second of its slots: type, flags, size, type, pad, features. */
+	cr_expect_eq(rx[8], XEN_NETIF_EXTRA_TYPE_GSO);
+	cr_expect_eq(rx[8 + 1], 0);
+	cr_expect_eq(rx[8 + 5], 0);
+	cr_expect_eq(rx[8 + 6], 0);
+	cr_expect_eq(rx[8 + 7], 0);
+	for (size_t i = 100 * 8; i < SV_PAGE_SIZE - 64; i++)
+		cr_assert_eq(rx[i], 0xaa, "byte %zu", i);
+	v = frame_tcp(out, 3000, false, 1400);
+	cr_assert(fakenet_send(f, &v, out, 3000, 4096));
+	memcpy(in, tx, 24);
+	fakenet_push(f);
+	cr_assert(fakenet_reap_all(f));
+	for (size_t slot = 0; slot < 2; slot++) /* data, extra info */
+		cr_expect_arr_eq(tx + 12 * slot + 4, in + 12 * slot + 4, 8);
+	for (size_t i = 24; i < SV_PAGE_SIZE - 64; i++)
+		cr_assert_eq(tx[i], 0xaa, "byte %zu", i);
+}
+
 Test(net_peer, thousands_of_bad_packets_in_a_few_lines)
 {
 	union net_tx_slot slot = { .req = { .gref = 0, .size = 64 } };
@@ -437,36 +532,13 @@ Test(net_peer, rx_big_packet_for_few_pages)
 
 /* ---- memory that changes under our hands ----------------------------------- */
 
-struct flip {
-	_Atomic bool stop;
-	uint8_t *mem;
-	size_t len;
-};
-
-/* Writes noise over @len bytes as fast as it can. */
-static void *flipper(void *arg)
-{
-	struct flip *p = arg;
-	uint32_t seed = 1;
-
-	while (!atomic_load(&p->stop)) {
-		seed = seed * 1664525u + 1013904223u;
-		__atomic_store_n(p->mem + (seed >> 8) % p->len,
-				 (uint8_t)(seed >> 16), __ATOMIC_RELAXED);
-	}
-	return NULL;
-}
-
 static void flip_while(uint8_t *mem, size_t len, void (*fn)(void))
 {
-	struct flip p = { .mem = mem, .len = len };
-	pthread_t thread;
+	struct flipper *noise = flipper_start(mem, len);
 
-	cr_assert_eq(pthread_create(&thread, NULL, flipper, &p), 0);
 	for (int i = 0; i < 300 && !atomic_load(&nic.dev.failure); i++)
 		fn();
-	atomic_store(&p.stop, true);
-	pthread_join(thread, NULL);
+	flipper_stop(noise);
 }
 
 /* Whatever came through, where its checksum goes lies inside it. */

@@ -15,6 +15,7 @@
 
 #include "tests/lib/fakeblk.h"
 #include "tests/lib/fakedom.h"
+#include "tests/lib/fini.h"
 #include "tests/lib/stack.h"
 
 #define DOMID 3u
@@ -67,7 +68,7 @@ static void tear_down(void)
 	ringtop_close(d);
 	xs_close(xs);
 	fakedom_free(dom);
-	cr_expect(stack_stop(&s));
+	FINI_CHECK(stack_stop(&s));
 }
 
 TestSuite(ringtop_peer, .init = set_up, .fini = tear_down, .timeout = 60);

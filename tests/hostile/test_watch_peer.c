@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/lib/fini.h"
 #include "tests/lib/stack.h"
 
 #define ROOT "/local/domain/3/device/vbd/768/state"
@@ -28,7 +29,7 @@ static void tear_down(void)
 {
 	store_free(store);
 	event_base_free(base);
-	cr_expect(stack_stop(&s));
+	FINI_CHECK(stack_stop(&s));
 }
 
 TestSuite(watch_peer, .init = set_up, .fini = tear_down, .timeout = 60);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <xen/io/blkif.h>
 
@@ -14,6 +16,42 @@ static void must(bool ok, const char *what)
 		return;
 	fprintf(stderr, "fakeblk: %s\n", what);
 	abort();
+}
+
+void fakeblk_host_init(struct fakeblk_host *h, unsigned int domid, size_t pages,
+		       int fd)
+{
+	*h = (struct fakeblk_host){ .dom = NULL };
+	fakedom_run_dir();
+	h->dom = fakedom_new(domid, pages);
+	must(!dom_connect(&h->dev.dom, domid, DOM_ROLE_BACKEND, "vbd/1",
+			  false) &&
+		     !gnt_new(&h->dev.gnt, h->dev.dom),
+	     "domain");
+	h->dev.fail_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	must(h->dev.fail_fd >= 0 && !disk_init(&h->disk, fd), "disk");
+}
+
+void fakeblk_host_fini(struct fakeblk_host *h)
+{
+	for (uint32_t ref = 0; ref < 4096; ref++)
+		must(!gnt_pins(h->dev.gnt, ref), "a page is left pinned");
+	gnt_free(h->dev.gnt);
+	dom_free(h->dev.dom);
+	fakedom_free(h->dom);
+	close(h->disk.fd);
+	close(h->dev.fail_fd);
+	fakedom_run_dir_remove();
+}
+
+int fakeblk_image(const void *bytes, size_t size)
+{
+	char path[] = "/tmp/sv-test-disk-XXXXXX";
+	int fd = mkstemp(path);
+
+	must(fd >= 0 && write(fd, bytes, size) == (ssize_t)size, "image");
+	unlink(path);
+	return fd;
 }
 
 void fakeblk_init(struct fakeblk *fb, struct fakedom *dom, enum blk_abi abi,

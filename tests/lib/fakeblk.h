@@ -22,6 +22,30 @@ struct fakeblk {
 	uint64_t gfn; /* of the first ring page */
 };
 
+/**
+ * struct fakeblk_host - A domain, and what blkback_start() needs in this process.
+ * @dev: No store, no event loop; a failure makes its @fail_fd readable.
+ */
+struct fakeblk_host {
+	struct fakedom *dom;
+	struct device dev;
+	struct disk disk;
+};
+
+/**
+ * fakeblk_host_init() - Make a domain and map it; also makes the run directory.
+ * @pages: Of RAM.
+ * @fd:    The image; *given*.
+ */
+void fakeblk_host_init(struct fakeblk_host *h, unsigned int domid, size_t pages,
+		       int fd);
+
+/** fakeblk_host_fini() - Undo it; aborts if a page is still pinned. */
+void fakeblk_host_fini(struct fakeblk_host *h);
+
+/** fakeblk_image() - A file without a name that holds @bytes; never fails. */
+int fakeblk_image(const void *bytes, size_t size);
+
 /** fakeblk_init() - Lay out and grant a ring of 2^@order pages. */
 void fakeblk_init(struct fakeblk *fb, struct fakedom *dom, enum blk_abi abi,
 		  unsigned int order);

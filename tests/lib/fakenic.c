@@ -31,8 +31,7 @@ static void require(bool ok, const char *what)
 	abort();
 }
 
-/* The host shall say nothing on t0 by itself. */
-static void silence(void)
+void fakenic_silence(void)
 {
 	int fd = open("/proc/sys/net/ipv6/conf/default/disable_ipv6",
 		      O_WRONLY | O_CLOEXEC);
@@ -62,7 +61,7 @@ void fakenic_init(struct fakenic *n, unsigned int nqueues, bool split,
 	*n = (struct fakenic){ .nqueues = nqueues, .packet = -1 };
 	n->conf.caps = fakenic_all_caps;
 	netns_enter();
-	silence();
+	fakenic_silence();
 	fakedom_run_dir();
 	n->dom = fakedom_new(DOMID, FAKENET_RAM);
 	for (unsigned int i = 0; i < nqueues; i++)

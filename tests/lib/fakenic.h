@@ -34,6 +34,9 @@ struct fakenic {
 
 extern const struct net_caps fakenic_all_caps;
 
+/** fakenic_silence() - The host says nothing by itself on new interfaces. */
+void fakenic_silence(void);
+
 /**
  * fakenic_init() - Make everything; the queues do not run yet.
  * @nqueues: 1 to 3.
@@ -58,7 +61,7 @@ const char *fakenic_failed(struct fakenic *n);
 /** fakenic_pins() - Pinned grants, of all that any queue has. */
 unsigned int fakenic_pins(const struct fakenic *n);
 
-/** fakenic_to_guest() - The host sends a frame. */
+/** fakenic_to_guest() - The host sends a frame; uses @packet only. */
 void fakenic_to_guest(struct fakenic *n, const struct virtio_net_hdr *v,
 		      const void *frame, size_t len);
 

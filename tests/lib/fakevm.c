@@ -22,6 +22,10 @@ static int may_fail(struct vm *vm)
 {
 	int ret = of(vm)->fail;
 
+	if (ret && of(vm)->fail_after) {
+		of(vm)->fail_after--;
+		return 0;
+	}
 	of(vm)->fail = 0;
 	return ret;
 }

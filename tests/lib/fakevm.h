@@ -29,7 +29,8 @@ struct fakevm {
 	uint64_t slot_gpa[FAKEVM_SLOTS]; /* UINT64_MAX: none */
 	uint8_t vector;			 /* of all vCPUs */
 	unsigned int moves;		 /* of shared_info */
-	int fail; /* the next engine call that can fails with this */
+	int fail; /* the next engine call that can fails with this, */
+	unsigned int fail_after; /* or the next but so many */
 };
 
 /** fakevm_new() - 16 MiB of RAM, @nvcpus vCPUs, a grant table of 4 frames. */

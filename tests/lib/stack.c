@@ -43,14 +43,49 @@ static void program_path(char *path, const char *name)
 	MUST(snprintf(path, PATH_MAX, "%s/bin/%s", self, name) < PATH_MAX);
 }
 
-/* Criterion swallows what daemons say; SV_TEST_LOG=FILE collects it. */
-static void redirect_log(void)
+static char log_path[PATH_MAX];
+
+static void name_log(const char *run_dir)
 {
 	const char *path = getenv("SV_TEST_LOG");
-	int fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND, 0644) : -1;
+
+	if (path)
+		snprintf(log_path, sizeof(log_path), "%s", path);
+	else
+		snprintf(log_path, sizeof(log_path), "%s/test.log", run_dir);
+}
+
+static void redirect_log(void)
+{
+	int fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0644);
 
 	if (fd >= 0)
 		dup2(fd, STDERR_FILENO);
+}
+
+unsigned int stack_logged(const char *what)
+{
+	unsigned int n = 0;
+	char *line = NULL;
+	size_t size = 0;
+	FILE *file;
+
+	file = fopen(log_path, "r");
+	MUST(file);
+	while (getline(&line, &size, file) >= 0)
+		n += strstr(line, what) != NULL;
+	free(line);
+	fclose(file);
+	return n;
+}
+
+/* Each kind of report has one of these in its first line. */
+static bool sanitizers_are_silent(void)
+{
+	if (!stack_logged("Sanitizer:") && !stack_logged("runtime error:"))
+		return true;
+	fprintf(stderr, "stack: a sanitizer's report is in the log\n");
+	return false;
 }
 
 static pid_t start(const char *name, const char *option)
@@ -99,7 +134,7 @@ int stack_run(const char *name, const char *option)
 void stack_start(struct stack *s, bool backend)
 {
 	*s = (struct stack){ .xenstored = -1, .backend = -1 };
-	fakedom_run_dir();
+	name_log(fakedom_run_dir());
 	s->xenstored = start("sv-xenstored", NULL);
 	if (backend)
 		s->backend = start("sv-backend", "--no-console");
@@ -149,6 +184,7 @@ bool stack_stop(struct stack *s)
 	store_free(s->store);
 	event_base_free(s->base);
 	fine &= end(s->xenstored);
+	fine &= sanitizers_are_silent();
 	fakedom_run_dir_remove();
 	return fine;
 }
@@ -201,10 +237,11 @@ bool stack_wait(struct stack *s, int ms, const char *value, const char *fmt,
 	return met;
 }
 
-unsigned int stack_workers(const struct stack *s, pid_t *first)
+/* Call @fn for each child of sv-backend. */
+static void each_worker(const struct stack *s, void (*fn)(void *arg, pid_t pid),
+			void *arg)
 {
 	char path[64];
-	unsigned int n = 0;
 	FILE *file;
 	int pid;
 
@@ -212,12 +249,68 @@ unsigned int stack_workers(const struct stack *s, pid_t *first)
 		 (int)s->backend, (int)s->backend);
 	file = fopen(path, "r");
 	MUST(file);
-	while (fscanf(file, "%d", &pid) == 1) {
-		if (n++ == 0 && first)
-			*first = pid;
-	}
+	while (fscanf(file, "%d", &pid) == 1)
+		fn(arg, pid);
 	fclose(file);
-	return n;
+}
+
+struct count {
+	unsigned int n;
+	pid_t first;
+};
+
+static void count_worker(void *arg, pid_t pid)
+{
+	struct count *c = arg;
+
+	if (c->n++ == 0)
+		c->first = pid;
+}
+
+unsigned int stack_workers(const struct stack *s, pid_t *first)
+{
+	struct count c = { .n = 0 };
+
+	each_worker(s, count_worker, &c);
+	if (c.n && first)
+		*first = c.first;
+	return c.n;
+}
+
+struct wanted {
+	const char *program;
+	char domid[16];
+	pid_t pid;
+};
+
+/* Its arguments begin with "PROGRAM", "--domid", "N". */
+static void check_worker(void *arg, pid_t pid)
+{
+	char path[64], args[256] = "";
+	struct wanted *w = arg;
+	const char *domid;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return;
+	if (read(fd, args, sizeof(args) - 1) > 0 && !strcmp(args, w->program)) {
+		domid = args + strlen(args) + 1 + sizeof("--domid");
+		if (!strcmp(domid, w->domid))
+			w->pid = pid;
+	}
+	close(fd);
+}
+
+pid_t stack_worker(const struct stack *s, const char *program,
+		   unsigned int domid)
+{
+	struct wanted w = { .program = program, .pid = -1 };
+
+	snprintf(w.domid, sizeof(w.domid), "%u", domid);
+	each_worker(s, check_worker, &w);
+	return w.pid;
 }
 
 bool stack_wait_workers(const struct stack *s, unsigned int n)
@@ -230,17 +323,23 @@ bool stack_wait_workers(const struct stack *s, unsigned int n)
 	return false;
 }
 
-unsigned int stack_fds(const struct stack *s)
+unsigned int stack_fds_of(pid_t pid)
 {
 	unsigned int n = 0;
 	char path[64];
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)s->backend);
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
 	dir = opendir(path);
-	MUST(dir);
+	if (!dir)
+		return 0;
 	while (readdir(dir))
 		n++;
 	closedir(dir);
 	return n;
+}
+
+unsigned int stack_fds(const struct stack *s)
+{
+	return stack_fds_of(s->backend);
 }

@@ -27,7 +27,12 @@ struct stack {
  */
 void stack_start(struct stack *s, bool backend);
 
-/** stack_stop() - End them; Return: whether each ended with status 0. */
+/**
+ * stack_stop() - End them.
+ *
+ * Return: whether each ended with status 0 and no sanitizer had to complain
+ * about one of them or their children.
+ */
 bool stack_stop(struct stack *s);
 
 /** stack_new_store() - End sv-xenstored without notice, start an empty one. */
@@ -63,10 +68,30 @@ bool stack_wait(struct stack *s, int ms, const char *value, const char *fmt,
 /** stack_workers() - Count sv-backend's children; the first one to @first. */
 unsigned int stack_workers(const struct stack *s, pid_t *first);
 
+/**
+ * stack_worker() - The worker of one device type of one domain.
+ * @program: "sv-blkback" or "sv-netback".
+ *
+ * Return: its process id, -1 if there is none.
+ */
+pid_t stack_worker(const struct stack *s, const char *program,
+		   unsigned int domid);
+
 /** stack_wait_workers() - Wait, for 10 s at most, until there are @n. */
 bool stack_wait_workers(const struct stack *s, unsigned int n);
 
 /** stack_fds() - Open descriptors of sv-backend. */
 unsigned int stack_fds(const struct stack *s);
+
+/** stack_fds_of() - Open descriptors of any process; 0 if there is none. */
+unsigned int stack_fds_of(pid_t pid);
+
+/**
+ * stack_logged() - How many lines of the daemons' log hold @what.
+ *
+ * What they and their workers write to standard error is kept in the run
+ * directory, or in the file that SV_TEST_LOG names.
+ */
+unsigned int stack_logged(const char *what);
 
 #endif

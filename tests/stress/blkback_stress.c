@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* tests/stress/blkback_stress.c - block queues in threads, started and stopped. */
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <xen/xen.h>
 #include <xen/io/blkif.h>
@@ -36,9 +33,8 @@ struct front {
 	const char *wrong;
 };
 
+static struct fakeblk_host host;
 static struct fakedom *dom;
-static struct device dev;
-static struct disk disk;
 static uint8_t image[SECTORS * DISK_SECTOR];
 static int failures;
 
@@ -103,7 +99,8 @@ static bool one_round(struct front fr[QUEUES], bool cut_short)
 	bool ok = true;
 
 	for (int i = 0; i < QUEUES; i++) {
-		if (blkback_start(&q[i], &dev, &disk, &fr[i].fb.at, &limit[i]))
+		if (blkback_start(&q[i], &host.dev, &host.disk, &fr[i].fb.at,
+				  &limit[i]))
 			return false;
 	}
 	for (int i = 0; i < QUEUES && !cut_short; i++)
@@ -122,23 +119,11 @@ static bool one_round(struct front fr[QUEUES], bool cut_short)
 static bool nothing_pinned(const uint32_t gref[DEPTH])
 {
 	for (int i = 0; i < DEPTH; i++) {
-		if (gnt_pins(dev.gnt, gref[i]) ||
+		if (gnt_pins(host.dev.gnt, gref[i]) ||
 		    fakedom_entry(dom, gref[i])->flags != GTF_permit_access)
 			return false;
 	}
 	return true;
-}
-
-static void make_disk(void)
-{
-	char path[] = "/tmp/sv-test-disk-XXXXXX";
-	int fd = mkstemp(path);
-
-	unlink(path);
-	memset(image, 0x77, sizeof(image));
-	if (write(fd, image, sizeof(image)) != (ssize_t)sizeof(image) ||
-	    disk_init(&disk, fd))
-		abort();
 }
 
 int main(void)
@@ -148,14 +133,11 @@ int main(void)
 	uint64_t gfn;
 	bool ok = true;
 
-	fakedom_run_dir();
 	log_init("stress", LOG_LVL_ERR);
-	dom = fakedom_new(DOMID, 256);
-	if (dom_connect(&dev.dom, DOMID, DOM_ROLE_BACKEND, "vbd/1", false) ||
-	    gnt_new(&dev.gnt, dev.dom))
-		abort();
-	dev.fail_fd = eventfd(0, EFD_NONBLOCK);
-	make_disk();
+	memset(image, 0x77, sizeof(image));
+	fakeblk_host_init(&host, DOMID, 256,
+			  fakeblk_image(image, sizeof(image)));
+	dom = host.dom;
 	/* References beyond the first frame: the queues make the map grow. */
 	for (int i = 0; i < 600; i++)
 		fakedom_grant(dom, 0, 0);
@@ -175,11 +157,8 @@ int main(void)
 	}
 	report(ok, "stopped with requests under way");
 	report(nothing_pinned(gref), "nothing is left pinned");
-	report(!atomic_load(&dev.failure), "no queue gave up");
+	report(!atomic_load(&host.dev.failure), "no queue gave up");
 	printf("1..5\n");
-	gnt_free(dev.gnt);
-	dom_free(dev.dom);
-	fakedom_free(dom);
-	fakedom_run_dir_remove();
+	fakeblk_host_fini(&host);
 	return failures != 0;
 }

@@ -70,7 +70,7 @@ static void step(struct vcpu *v, uint32_t *seed)
 		break;
 	case 2:
 		memcpy(fakevm_at(f, at), a, sizeof(a));
-		call(v, __HYPERVISOR_event_channel_op, next(seed) % 10, at, 0);
+		call(v, __HYPERVISOR_event_channel_op, next(seed) % 11, at, 0);
 		break;
 	case 3:
 		a[0] = next(seed) % VCPUS;

@@ -15,51 +15,23 @@
 
 #include <xen/io/blkif.h>
 
-#include "tests/lib/fakeblk.h"
-#include "tests/lib/stack.h"
+#include "tests/lib/fakevbd.h"
+#include "tests/lib/fini.h"
 
 #define DOMID	3u
-#define DEVID	51712u
 #define SECTORS 16384u /* 8 MiB */
 #define PAGES	2048u
-#define QUEUES	2u
 
 static struct stack s;
-static char be[128], fe[128];
+static struct fakevbd vbd;
 static char image[64];
 static uint8_t shadow[SECTORS * DISK_SECTOR];
 
-static const char *be_of(unsigned int domid)
-{
-	snprintf(be, sizeof(be), "/local/domain/0/backend/vbd/%u/%u", domid,
-		 DEVID);
-	snprintf(fe, sizeof(fe), "/local/domain/%u/device/vbd/%u", domid,
-		 DEVID);
-	return be;
-}
-
-/* What xl writes for a disk, in the order of reference listings. */
+/* The device of another domain, from now on. */
 static void attach(unsigned int domid, const char *params, const char *mode)
 {
-	char id[16];
-
-	snprintf(id, sizeof(id), "%u", domid);
-	be_of(domid);
-	stack_write(&s, "test", "/local/domain/%u/name", domid);
-	stack_write(&s, "0", "%s/backend-id", fe);
-	stack_write(&s, "disk", "%s/device-type", fe);
-	stack_write(&s, be, "%s/backend", fe);
-	stack_write(&s, "1", "%s/state", fe);
-	stack_write(&s, params, "%s/params", be);
-	stack_write(&s, id, "%s/frontend-id", be);
-	stack_write(&s, "1", "%s/online", be);
-	stack_write(&s, "0", "%s/removable", be);
-	stack_write(&s, "xvda", "%s/dev", be);
-	stack_write(&s, "phy", "%s/type", be);
-	stack_write(&s, mode, "%s/mode", be);
-	stack_write(&s, "disk", "%s/device-type", be);
-	stack_write(&s, fe, "%s/frontend", be);
-	stack_write(&s, "1", "%s/state", be);
+	fakevbd_init(&vbd, &s, domid);
+	fakevbd_attach(&vbd, params, mode);
 }
 
 static void make_image(void)
@@ -84,80 +56,19 @@ static void set_up(void)
 static void tear_down(void)
 {
 	unlink(image);
-	cr_expect(stack_stop(&s));
+	FINI_CHECK(stack_stop(&s));
 }
 
 TestSuite(backend_vbd, .init = set_up, .fini = tear_down, .timeout = 120);
 
 /* ---- a frontend -------------------------------------------------------- */
 
-struct front {
-	struct fakedom *dom;
-	unsigned int nqueues;
-	struct fakeblk q[QUEUES];
-};
-
-static void write_num(uint64_t v, const char *dir, const char *name)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%llu", (unsigned long long)v);
-	stack_write(&s, text, "%s/%s", dir, name);
-}
-
-static void write_queue(const struct fakeblk *q, const char *dir)
-{
-	char name[24];
-
-	if (q->at.npages == 1) {
-		write_num(q->at.gref[0], dir, "ring-ref");
-	} else {
-		write_num((uint64_t)__builtin_ctz(q->at.npages), fe,
-			  "ring-page-order");
-		for (unsigned int i = 0; i < q->at.npages; i++) {
-			snprintf(name, sizeof(name), "ring-ref%u", i);
-			write_num(q->at.gref[i], dir, name);
-		}
-	}
-	write_num(q->at.port, dir, "event-channel");
-}
-
-/* Lay out rings and write the keys, as Linux does on InitWait. */
-static void offer(struct front *fr, struct fakedom *dom, enum blk_abi abi,
-		  unsigned int order, unsigned int nqueues)
-{
-	char dir[160];
-
-	fr->dom = dom;
-	fr->nqueues = nqueues;
-	if (nqueues > 1)
-		write_num(nqueues, fe, "multi-queue-num-queues");
-	for (unsigned int i = 0; i < nqueues; i++) {
-		fakeblk_init(&fr->q[i], dom, abi, order);
-		snprintf(dir, sizeof(dir), nqueues == 1 ? "%s" : "%s/queue-%u",
-			 fe, i);
-		write_queue(&fr->q[i], dir);
-	}
-	stack_write(&s, blk_layouts[abi].protocol, "%s/protocol", fe);
-	stack_write(&s, "3", "%s/state", fe);
-}
-
-static bool join(void)
-{
-	if (!stack_wait(&s, 5000, "4", "%s/state", be))
-		return false;
-	stack_write(&s, "4", "%s/state", fe);
-	return true;
-}
-
 /* Attach, then connect as a frontend. */
-static void bring_up(struct front *fr, struct fakedom *dom, enum blk_abi abi,
-		     unsigned int order, unsigned int nqueues)
+static void bring_up(struct fakedom *dom, enum blk_abi abi, unsigned int order,
+		     unsigned int nqueues)
 {
-	attach(DOMID, image, "w");
-	cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
-	offer(fr, dom, abi, order, nqueues);
-	cr_assert(join());
+	fakevbd_init(&vbd, &s, DOMID);
+	cr_assert(fakevbd_bring_up(&vbd, dom, image, abi, order, nqueues));
 }
 
 #define BATCH	 16u
@@ -259,7 +170,7 @@ static void job_verify(struct job *j, struct fakedom *dom)
 }
 
 /* Rounds of requests side by side on all queues, each in its own area. */
-static void random_io(struct front *fr, int rounds)
+static void random_io(int rounds)
 {
 	static struct job jobs[BATCH];
 	static bool made;
@@ -268,23 +179,23 @@ static void random_io(struct front *fr, int rounds)
 	uint8_t op;
 
 	for (unsigned int i = 0; i < BATCH && !made; i++)
-		job_init(&jobs[i], fr->dom);
+		job_init(&jobs[i], vbd.dom);
 	made = true;
 	for (int r = 0; r < rounds; r++) {
 		for (unsigned int i = 0; i < BATCH; i++) {
-			job_make(&jobs[i], fr->dom, i * (SECTORS / BATCH),
+			job_make(&jobs[i], vbd.dom, i * (SECTORS / BATCH),
 				 SECTORS / BATCH, i);
-			fakeblk_put(&fr->q[i % fr->nqueues], &jobs[i].req);
+			fakeblk_put(&vbd.q[i % vbd.nqueues], &jobs[i].req);
 		}
-		for (unsigned int k = 0; k < fr->nqueues; k++)
-			fakeblk_push(&fr->q[k]);
+		for (unsigned int k = 0; k < vbd.nqueues; k++)
+			fakeblk_push(&vbd.q[k]);
 		for (unsigned int i = 0; i < BATCH; i++) {
-			cr_assert_eq(fakeblk_take(&fr->q[i % fr->nqueues], 9999,
+			cr_assert_eq(fakeblk_take(&vbd.q[i % vbd.nqueues], 9999,
 						  &id, &op, &status),
 				     1);
 			cr_assert_eq(status, BLKIF_RSP_OKAY);
 			cr_assert_lt(id, BATCH);
-			job_verify(&jobs[id], fr->dom);
+			job_verify(&jobs[id], vbd.dom);
 		}
 	}
 }
@@ -324,19 +235,18 @@ ParameterizedTest(struct shape *t, backend_vbd, verified_io)
 	struct blk_req discard = { .op = BLKIF_OP_DISCARD,
 				   .sector = 1024,
 				   .nsectors = 2048 };
-	struct front fr;
 
-	bring_up(&fr, dom, t->abi, t->order, t->nqueues);
-	cr_expect(stack_wait(&s, 0, "16384", "%s/sectors", be));
-	cr_expect(stack_wait(&s, 0, "512", "%s/sector-size", be));
-	cr_expect(stack_wait(&s, 0, "0", "%s/info", be));
-	cr_expect(stack_wait(&s, 0, "connected", "%s/hotplug-status", be));
-	random_io(&fr, 100);
-	cr_expect_eq(fakeblk_do(&fr.q[0], &flush), BLKIF_RSP_OKAY);
+	bring_up(dom, t->abi, t->order, t->nqueues);
+	cr_expect(stack_wait(&s, 0, "16384", "%s/sectors", vbd.be));
+	cr_expect(stack_wait(&s, 0, "512", "%s/sector-size", vbd.be));
+	cr_expect(stack_wait(&s, 0, "0", "%s/info", vbd.be));
+	cr_expect(stack_wait(&s, 0, "connected", "%s/hotplug-status", vbd.be));
+	random_io(100);
+	cr_expect_eq(fakeblk_do(&vbd.q[0], &flush), BLKIF_RSP_OKAY);
 	check_image();
-	cr_expect_eq(fakeblk_do(&fr.q[0], &discard), BLKIF_RSP_OKAY);
+	cr_expect_eq(fakeblk_do(&vbd.q[0], &discard), BLKIF_RSP_OKAY);
 	memset(shadow + 1024 * DISK_SECTOR, 0, 2048 * DISK_SECTOR);
-	random_io(&fr, 20);
+	random_io(20);
 	check_image();
 	fakedom_free(dom);
 	cr_expect(stack_wait_workers(&s, 0));
@@ -346,21 +256,20 @@ Test(backend_vbd, read_only)
 {
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
 	struct blk_req req = { .op = BLKIF_OP_WRITE, .nseg = 1 };
-	struct front fr;
 
 	chmod(image, 0444);
 	attach(DOMID, image, "r");
-	cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
-	cr_expect(stack_wait(&s, 0, "0", "%s/feature-discard", be));
-	offer(&fr, dom, BLK_ABI_X86_64, 0, 1);
-	cr_assert(join());
-	cr_expect(stack_wait(&s, 0, "4", "%s/info", be));
+	cr_assert(stack_wait(&s, 5000, "2", "%s/state", vbd.be));
+	cr_expect(stack_wait(&s, 0, "0", "%s/feature-discard", vbd.be));
+	fakevbd_offer(&vbd, dom, BLK_ABI_X86_64, 0, 1);
+	cr_assert(fakevbd_join(&vbd));
+	cr_expect(stack_wait(&s, 0, "4", "%s/info", vbd.be));
 	req.seg[0] =
 		(struct blk_seg){ fakedom_grant(dom, fakedom_alloc(dom, 1), 0),
 				  0, 7, 0 };
-	cr_expect_eq(fakeblk_do(&fr.q[0], &req), BLKIF_RSP_ERROR);
+	cr_expect_eq(fakeblk_do(&vbd.q[0], &req), BLKIF_RSP_ERROR);
 	req = (struct blk_req){ .op = BLKIF_OP_DISCARD, .nsectors = 8 };
-	cr_expect_eq(fakeblk_do(&fr.q[0], &req), BLKIF_RSP_ERROR);
+	cr_expect_eq(fakeblk_do(&vbd.q[0], &req), BLKIF_RSP_ERROR);
 	check_image();
 	fakedom_free(dom);
 }
@@ -371,18 +280,17 @@ static void expect_refused(unsigned int domid, const char *params,
 	char *err = NULL;
 
 	attach(domid, params, mode);
-	cr_expect(stack_wait(&s, 5000, "error", "%s/hotplug-status", be), "%s",
-		  params);
-	cr_assert_eq(store_read(s.store, &err, "%s/hotplug-error", be), 0);
+	cr_expect(stack_wait(&s, 5000, "error", "%s/hotplug-status", vbd.be),
+		  "%s", params);
+	cr_assert_eq(store_read(s.store, &err, "%s/hotplug-error", vbd.be), 0);
 	cr_log_info("%s", err);
 	cr_expect_not_null(strstr(err, word), "%s: %s", params, err);
 	cr_expect_not_null(strstr(err, params), "%s: %s", params, err);
 	cr_expect_null(strchr(err, '\n'));
-	cr_expect(stack_wait(&s, 0, "1", "%s/state", be));
+	cr_expect(stack_wait(&s, 0, "1", "%s/state", vbd.be));
 	cr_expect_eq(stack_workers(&s, NULL), 0);
 	free(err);
-	stack_rm(&s, be);
-	stack_rm(&s, fe);
+	fakevbd_remove(&vbd);
 }
 
 /* Make a loop device of the image; false where the host has none to give. */
@@ -415,7 +323,6 @@ Test(backend_vbd, block_device)
 				   .nsectors = 1024 };
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
 	char loop[64], file[64], dev[16];
-	struct front fr;
 	struct stat st;
 	int fd;
 
@@ -424,23 +331,22 @@ Test(backend_vbd, block_device)
 	cr_assert_eq(stat(loop, &st), 0);
 	strcpy(file, image);
 	strcpy(image, loop);
-	bring_up(&fr, dom, BLK_ABI_X86_64, 0, 2);
+	bring_up(dom, BLK_ABI_X86_64, 0, 2);
 	strcpy(image, file);
 	snprintf(dev, sizeof(dev), "%x:%x", major(st.st_rdev),
 		 minor(st.st_rdev));
-	cr_expect(stack_wait(&s, 0, dev, "%s/physical-device", be));
-	cr_expect(stack_wait(&s, 0, "16384", "%s/sectors", be));
-	random_io(&fr, 20);
-	cr_expect_eq(fakeblk_do(&fr.q[0], &discard), BLKIF_RSP_OKAY);
+	cr_expect(stack_wait(&s, 0, dev, "%s/physical-device", vbd.be));
+	cr_expect(stack_wait(&s, 0, "16384", "%s/sectors", vbd.be));
+	random_io(20);
+	cr_expect_eq(fakeblk_do(&vbd.q[0], &discard), BLKIF_RSP_OKAY);
 	memset(shadow + 4096 * DISK_SECTOR, 0, 1024 * DISK_SECTOR);
-	random_io(&fr, 20);
+	random_io(20);
 	/* The host may not use it meanwhile, nor we what the host uses. */
 	fd = open(loop, O_RDWR | O_EXCL);
 	cr_expect(fd < 0 && errno == EBUSY);
 	fakedom_free(dom);
 	cr_expect(stack_wait_workers(&s, 0));
-	stack_rm(&s, be);
-	stack_rm(&s, fe);
+	fakevbd_remove(&vbd);
 	for (int i = 0; i < 100; i++) {
 		fd = open(loop, O_RDWR | O_EXCL);
 		if (fd >= 0)
@@ -460,23 +366,23 @@ Test(backend_vbd, block_device)
 Test(backend_vbd, reconnect_cycles)
 {
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
-	struct front fr;
 
-	bring_up(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	bring_up(dom, BLK_ABI_X86_64, 0, 1);
 	for (int i = 0; i < 10; i++) {
-		random_io(&fr, 2);
-		stack_write(&s, "5", "%s/state", fe);
-		cr_assert(stack_wait(&s, 5000, "5", "%s/state", be));
-		random_io(&fr, 1); /* Closing is not yet closed */
-		stack_write(&s, "6", "%s/state", fe);
-		cr_assert(stack_wait(&s, 5000, "6", "%s/state", be));
-		cr_expect(!fakedom_bound(dom, fr.q[0].at.port));
-		stack_write(&s, "1", "%s/state", fe);
-		cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
-		offer(&fr, dom, i % 2 ? BLK_ABI_X86_64 : BLK_ABI_X86_32, 0, 1);
-		cr_assert(join());
+		random_io(2);
+		stack_write(&s, "5", "%s/state", vbd.fe);
+		cr_assert(stack_wait(&s, 5000, "5", "%s/state", vbd.be));
+		random_io(1); /* Closing is not yet closed */
+		stack_write(&s, "6", "%s/state", vbd.fe);
+		cr_assert(stack_wait(&s, 5000, "6", "%s/state", vbd.be));
+		cr_expect(!fakedom_bound(dom, vbd.q[0].at.port));
+		stack_write(&s, "1", "%s/state", vbd.fe);
+		cr_assert(stack_wait(&s, 5000, "2", "%s/state", vbd.be));
+		fakevbd_offer(&vbd, dom,
+			      i % 2 ? BLK_ABI_X86_64 : BLK_ABI_X86_32, 0, 1);
+		cr_assert(fakevbd_join(&vbd));
 	}
-	random_io(&fr, 2);
+	random_io(2);
 	check_image();
 	cr_expect_eq(stack_workers(&s, NULL), 1);
 	fakedom_free(dom);
@@ -484,25 +390,23 @@ Test(backend_vbd, reconnect_cycles)
 
 static void ask_to_detach(void)
 {
-	stack_write(&s, "0", "%s/online", be);
-	stack_write(&s, "5", "%s/state", be);
+	stack_write(&s, "0", "%s/online", vbd.be);
+	stack_write(&s, "5", "%s/state", vbd.be);
 }
 
 Test(backend_vbd, detach_connected)
 {
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
-	struct front fr;
 
-	bring_up(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	bring_up(dom, BLK_ABI_X86_64, 0, 1);
 	ask_to_detach();
-	random_io(&fr, 5); /* served until the frontend has let go */
-	stack_write(&s, "6", "%s/state", fe);
-	cr_expect(stack_wait(&s, 5000, "6", "%s/state", be));
+	random_io(5); /* served until the frontend has let go */
+	stack_write(&s, "6", "%s/state", vbd.fe);
+	cr_expect(stack_wait(&s, 5000, "6", "%s/state", vbd.be));
 	cr_expect(stack_wait_workers(&s, 0));
-	stack_rm(&s, be);
-	stack_rm(&s, fe);
+	fakevbd_remove(&vbd);
 	attach(DOMID, image, "w"); /* and once more */
-	cr_expect(stack_wait(&s, 5000, "2", "%s/state", be));
+	cr_expect(stack_wait(&s, 5000, "2", "%s/state", vbd.be));
 	fakedom_free(dom);
 }
 
@@ -511,9 +415,9 @@ Test(backend_vbd, detach_of_a_paused_guest)
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
 
 	attach(DOMID, image, "w");
-	cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
+	cr_assert(stack_wait(&s, 5000, "2", "%s/state", vbd.be));
 	ask_to_detach();
-	cr_expect(stack_wait(&s, 5000, "6", "%s/state", be));
+	cr_expect(stack_wait(&s, 5000, "6", "%s/state", vbd.be));
 	cr_expect(stack_wait_workers(&s, 0));
 	fakedom_free(dom);
 }
@@ -523,24 +427,22 @@ Test(backend_vbd, destroy_under_load)
 {
 	struct fakedom *dom;
 	struct blk_req req = { .op = BLKIF_OP_READ, .nseg = 1 };
-	struct front fr;
 	unsigned int fds = 0;
 
 	for (int i = 0; i < 8; i++) {
 		dom = fakedom_new(DOMID, PAGES);
-		bring_up(&fr, dom, BLK_ABI_X86_64, 0, 1);
+		bring_up(dom, BLK_ABI_X86_64, 0, 1);
 		req.seg[0].gref = fakedom_grant(dom, fakedom_alloc(dom, 1), 0);
 		for (int k = 0; k < 32; k++)
-			fakeblk_put(&fr.q[0], &req);
-		fakeblk_push(&fr.q[0]);
+			fakeblk_put(&vbd.q[0], &req);
+		fakeblk_push(&vbd.q[0]);
 		if (i % 2)
 			fakedom_free(dom);
-		stack_rm(&s, be);
-		stack_rm(&s, fe);
+		fakevbd_remove(&vbd);
 		if (!(i % 2))
 			fakedom_free(dom);
 		cr_assert(stack_wait_workers(&s, 0));
-		cr_expect(!store_exists(s.store, "%s", be));
+		cr_expect(!store_exists(s.store, "%s", vbd.be));
 		if (i == 1)
 			fds = stack_fds(&s);
 	}
@@ -551,20 +453,14 @@ Test(backend_vbd, destroy_under_load)
 Test(backend_vbd, worker_crash)
 {
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
-	struct front fr;
 	pid_t pid = 0;
 
-	bring_up(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	bring_up(dom, BLK_ABI_X86_64, 0, 1);
 	cr_assert_eq(stack_workers(&s, &pid), 1);
 	kill(pid, SIGKILL);
-	cr_assert(stack_wait(&s, 5000, "5", "%s/state", be));
-	stack_write(&s, "6", "%s/state", fe);
-	cr_assert(stack_wait(&s, 5000, "6", "%s/state", be));
-	stack_write(&s, "1", "%s/state", fe);
-	cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
-	offer(&fr, dom, BLK_ABI_X86_64, 0, 1);
-	cr_assert(join());
-	random_io(&fr, 5);
+	cr_assert(stack_wait(&s, 5000, "5", "%s/state", vbd.be));
+	cr_assert(fakevbd_reconnect(&vbd));
+	random_io(5);
 	check_image();
 	fakedom_free(dom);
 }
@@ -573,19 +469,13 @@ Test(backend_vbd, worker_crash)
 Test(backend_vbd, parent_crash)
 {
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
-	struct front fr;
 
-	bring_up(&fr, dom, BLK_ABI_X86_64, 0, 1);
-	random_io(&fr, 5);
+	bring_up(dom, BLK_ABI_X86_64, 0, 1);
+	random_io(5);
 	stack_new_backend(&s);
-	cr_assert(stack_wait(&s, 5000, "5", "%s/state", be));
-	stack_write(&s, "6", "%s/state", fe);
-	cr_assert(stack_wait(&s, 5000, "6", "%s/state", be));
-	stack_write(&s, "1", "%s/state", fe);
-	cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
-	offer(&fr, dom, BLK_ABI_X86_64, 0, 1);
-	cr_assert(join());
-	random_io(&fr, 5);
+	cr_assert(stack_wait(&s, 5000, "5", "%s/state", vbd.be));
+	cr_assert(fakevbd_reconnect(&vbd));
+	random_io(5);
 	check_image();
 	cr_expect_eq(stack_workers(&s, NULL), 1);
 	fakedom_free(dom);
@@ -596,14 +486,13 @@ Test(backend_vbd, parent_crash)
 Test(backend_vbd, store_starts_anew)
 {
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
-	struct front fr;
 	pid_t pid = 0, now = 0;
 
-	bring_up(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	bring_up(dom, BLK_ABI_X86_64, 0, 1);
 	cr_assert_eq(stack_workers(&s, &pid), 1);
 	stack_new_store(&s);
 	usleep(2500000); /* both have connected again, and looked */
-	random_io(&fr, 5);
+	random_io(5);
 	cr_expect_eq(stack_workers(&s, &now), 1);
 	cr_expect_eq(now, pid);
 	check_image();
@@ -631,28 +520,32 @@ Test(backend_vbd, garbage_keys)
 		{ "protocol", "x86_64-abi\x01" },
 	};
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
-	struct front fr;
 	char path[200];
 
 	attach(DOMID, image, "w");
 	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
-		cr_assert(stack_wait(&s, 5000, "2", "%s/state", be), "%zu", i);
-		fakeblk_init(&fr.q[0], dom, BLK_ABI_X86_64, 0);
-		write_queue(&fr.q[0], fe);
-		stack_write(&s, lies[i][1], "%s/%s", fe, lies[i][0]);
-		stack_write(&s, "3", "%s/state", fe);
-		cr_assert(stack_wait(&s, 5000, "5", "%s/state", be), "%s=%s",
+		cr_assert(stack_wait(&s, 5000, "2", "%s/state", vbd.be), "%zu",
+			  i);
+		fakeblk_init(&vbd.q[0], dom, BLK_ABI_X86_64, 0);
+		fakevbd_write_ring(&vbd, &vbd.q[0], vbd.fe);
+		stack_write(&s, lies[i][1], "%s/%s", vbd.fe, lies[i][0]);
+		stack_write(&s, "3", "%s/state", vbd.fe);
+		cr_assert(stack_wait(&s, 5000, "5", "%s/state", vbd.be),
+			  "%s=%s", lies[i][0], lies[i][1]);
+		cr_expect(store_exists(s.store, "%s/error", vbd.be), "%s=%s",
 			  lies[i][0], lies[i][1]);
-		snprintf(path, sizeof(path), "%s/%s", fe, lies[i][0]);
+		snprintf(path, sizeof(path), "%s/error", vbd.be);
 		stack_rm(&s, path);
-		stack_write(&s, "6", "%s/state", fe);
-		cr_assert(stack_wait(&s, 5000, "6", "%s/state", be));
-		stack_write(&s, "1", "%s/state", fe);
+		snprintf(path, sizeof(path), "%s/%s", vbd.fe, lies[i][0]);
+		stack_rm(&s, path);
+		stack_write(&s, "6", "%s/state", vbd.fe);
+		cr_assert(stack_wait(&s, 5000, "6", "%s/state", vbd.be));
+		stack_write(&s, "1", "%s/state", vbd.fe);
 	}
-	cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
-	offer(&fr, dom, BLK_ABI_X86_64, 0, 1);
-	cr_assert(join());
-	random_io(&fr, 2);
+	cr_assert(stack_wait(&s, 5000, "2", "%s/state", vbd.be));
+	fakevbd_offer(&vbd, dom, BLK_ABI_X86_64, 0, 1);
+	cr_assert(fakevbd_join(&vbd));
+	random_io(2);
 	cr_expect_eq(stack_workers(&s, NULL), 1);
 	fakedom_free(dom);
 }
@@ -662,26 +555,20 @@ Test(backend_vbd, frontend_toggles)
 {
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
 	char state[2] = "0";
-	struct front fr;
 	unsigned int fds;
 	pid_t pid, now = 0;
 
-	bring_up(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	bring_up(dom, BLK_ABI_X86_64, 0, 1);
 	fds = stack_fds(&s);
 	stack_workers(&s, &pid);
 	for (int i = 0; i < 3000; i++) {
 		state[0] = (char)('0' + rand() % 9);
-		stack_write(&s, state, "%s/state", fe);
+		stack_write(&s, state, "%s/state", vbd.fe);
 		if (i % 100 == 0)
-			fakedom_send(dom, fr.q[0].at.port);
+			fakedom_send(dom, vbd.q[0].at.port);
 	}
-	stack_write(&s, "6", "%s/state", fe);
-	cr_assert(stack_wait(&s, 5000, "6", "%s/state", be));
-	stack_write(&s, "1", "%s/state", fe);
-	cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
-	offer(&fr, dom, BLK_ABI_X86_64, 0, 1);
-	cr_assert(join());
-	random_io(&fr, 5);
+	cr_assert(fakevbd_reconnect(&vbd));
+	random_io(5);
 	cr_expect_eq(stack_workers(&s, &now), 1);
 	cr_expect_eq(now, pid, "the worker was lost");
 	cr_expect_eq(stack_fds(&s), fds);
@@ -695,17 +582,16 @@ Test(backend_vbd, keys_rewritten_while_connected)
 					    "protocol", "feature-persistent",
 					    "multi-queue-num-queues" };
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
-	struct front fr;
 
-	bring_up(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	bring_up(dom, BLK_ABI_X86_64, 0, 1);
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		stack_write(&s, "77", "%s/%s", fe, keys[i]);
-		random_io(&fr, 2);
+		stack_write(&s, "77", "%s/%s", vbd.fe, keys[i]);
+		random_io(2);
 	}
-	stack_write(&s, "17", "%s/state", fe);
-	stack_write(&s, "-4", "%s/state", fe);
-	random_io(&fr, 2);
-	cr_expect(stack_wait(&s, 0, "4", "%s/state", be));
+	stack_write(&s, "17", "%s/state", vbd.fe);
+	stack_write(&s, "-4", "%s/state", vbd.fe);
+	random_io(2);
+	cr_expect(stack_wait(&s, 0, "4", "%s/state", vbd.be));
 	fakedom_free(dom);
 }
 
@@ -713,20 +599,14 @@ Test(backend_vbd, keys_rewritten_while_connected)
 Test(backend_vbd, broken_ring)
 {
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
-	struct front fr;
 
-	bring_up(&fr, dom, BLK_ABI_X86_64, 0, 1);
-	*(uint32_t *)fakedom_page(dom, fr.q[0].gfn) = 500;
-	fakedom_send(dom, fr.q[0].at.port);
-	cr_assert(stack_wait(&s, 5000, "5", "%s/state", be));
-	cr_expect(store_exists(s.store, "%s/error", be));
-	stack_write(&s, "6", "%s/state", fe);
-	cr_assert(stack_wait(&s, 5000, "6", "%s/state", be));
-	stack_write(&s, "1", "%s/state", fe);
-	cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
-	offer(&fr, dom, BLK_ABI_X86_64, 0, 1);
-	cr_assert(join());
-	random_io(&fr, 5);
+	bring_up(dom, BLK_ABI_X86_64, 0, 1);
+	*(uint32_t *)fakedom_page(dom, vbd.q[0].gfn) = 500;
+	fakedom_send(dom, vbd.q[0].at.port);
+	cr_assert(stack_wait(&s, 5000, "5", "%s/state", vbd.be));
+	cr_expect(store_exists(s.store, "%s/error", vbd.be));
+	cr_assert(fakevbd_reconnect(&vbd));
+	random_io(5);
 	fakedom_free(dom);
 }
 
@@ -755,7 +635,7 @@ Test(backend_vbd, bad_disks)
 	cr_expect_eq(stack_fds(&s), fds, "descriptors left behind");
 	/* Each of them can still be corrected. */
 	attach(DOMID, image, "r");
-	cr_expect(stack_wait(&s, 5000, "2", "%s/state", be));
+	cr_expect(stack_wait(&s, 5000, "2", "%s/state", vbd.be));
 	fakedom_free(dom);
 }
 
@@ -766,16 +646,16 @@ Test(backend_vbd, disk_in_use)
 	char *err = NULL;
 
 	attach(DOMID, image, "w");
-	cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
+	cr_assert(stack_wait(&s, 5000, "2", "%s/state", vbd.be));
 	attach(DOMID + 1, image, "w");
-	cr_expect(stack_wait(&s, 5000, "error", "%s/hotplug-status", be));
-	cr_assert_eq(store_read(s.store, &err, "%s/hotplug-error", be), 0);
+	cr_expect(stack_wait(&s, 5000, "error", "%s/hotplug-status", vbd.be));
+	cr_assert_eq(store_read(s.store, &err, "%s/hotplug-error", vbd.be), 0);
 	cr_expect_not_null(strstr(err, "domain 3"), "%s", err);
 	cr_expect_not_null(strstr(err, "read-only (r) in both"), "%s", err);
 	free(err);
-	stack_rm(&s, be);
+	stack_rm(&s, vbd.be);
 	attach(DOMID + 1, image, "w!");
-	cr_expect(stack_wait(&s, 5000, "2", "%s/state", be));
+	cr_expect(stack_wait(&s, 5000, "2", "%s/state", vbd.be));
 	fakedom_free(dom);
 	fakedom_free(other);
 }
@@ -784,18 +664,17 @@ Test(backend_vbd, disk_in_use)
 Test(backend_vbd, disk_of_one_that_leaves)
 {
 	struct fakedom *dom = fakedom_new(DOMID, PAGES), *next;
-	struct front fr;
 	pid_t pid;
 
-	bring_up(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	bring_up(dom, BLK_ABI_X86_64, 0, 1);
 	cr_assert_eq(stack_workers(&s, &pid), 1);
 	kill(pid, SIGSTOP);
 	fakedom_free(dom);
-	stack_rm(&s, fe);
-	stack_rm(&s, be);
+	stack_rm(&s, vbd.fe);
+	stack_rm(&s, vbd.be);
 	next = fakedom_new(DOMID + 1, PAGES);
 	attach(DOMID + 1, image, "w");
-	cr_expect(stack_wait(&s, 15000, "2", "%s/state", be));
+	cr_expect(stack_wait(&s, 15000, "2", "%s/state", vbd.be));
 	fakedom_free(next);
 }
 
@@ -805,18 +684,17 @@ Test(backend_vbd, readers_share_a_disk)
 	struct fakedom *other = fakedom_new(DOMID + 1, PAGES);
 
 	attach(DOMID, image, "r");
-	cr_expect(stack_wait(&s, 5000, "2", "%s/state", be));
+	cr_expect(stack_wait(&s, 5000, "2", "%s/state", vbd.be));
 	attach(DOMID + 1, image, "r");
-	cr_expect(stack_wait(&s, 5000, "2", "%s/state", be));
-	be_of(DOMID);
-	stack_rm(&s, be);
-	stack_rm(&s, fe);
-	be_of(DOMID + 1);
-	stack_rm(&s, be);
-	stack_rm(&s, fe);
+	cr_expect(stack_wait(&s, 5000, "2", "%s/state", vbd.be));
+	fakevbd_init(&vbd, &s, DOMID);
+	fakevbd_remove(&vbd);
+	fakevbd_init(&vbd, &s, DOMID + 1);
+	fakevbd_remove(&vbd);
 	cr_expect(stack_wait_workers(&s, 0));
 	attach(DOMID, image, "w");
-	cr_expect(stack_wait(&s, 5000, "2", "%s/state", be), "lock is gone");
+	cr_expect(stack_wait(&s, 5000, "2", "%s/state", vbd.be),
+		  "lock is gone");
 	fakedom_free(dom);
 	fakedom_free(other);
 }
@@ -845,7 +723,7 @@ Test(backend_vbd, worker_has_no_privilege)
 	pid_t pid = 0;
 
 	attach(DOMID, image, "w");
-	cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
+	cr_assert(stack_wait(&s, 5000, "2", "%s/state", vbd.be));
 	cr_assert_eq(stack_workers(&s, &pid), 1);
 	cr_expect_eq(status_of(pid, "CapEff:"), 0);
 	cr_expect_eq(status_of(pid, "CapPrm:"), 0);
@@ -871,6 +749,6 @@ Test(backend_vbd, domain_comes_late)
 	attach(DOMID, image, "w");
 	usleep(300000);
 	dom = fakedom_new(DOMID, PAGES);
-	cr_expect(stack_wait(&s, 5000, "2", "%s/state", be));
+	cr_expect(stack_wait(&s, 5000, "2", "%s/state", vbd.be));
 	fakedom_free(dom);
 }

@@ -14,13 +14,12 @@
 #include "base/fd.h"
 #include "dom0-backend/dhcp.h"
 #include "dom0-backend/link_nl.h"
-#include "tests/lib/fakenet.h"
 #include "tests/lib/fakenic.h"
+#include "tests/lib/fakevif.h"
+#include "tests/lib/fini.h"
 #include "tests/lib/netns.h"
-#include "tests/lib/stack.h"
 
 #define DOMID 3u
-#define MAC   "00:16:3e:01:02:03"
 #define MS    5000
 
 static const uint8_t mac[6] = { 0, 0x16, 0x3e, 1, 2, 3 };
@@ -28,7 +27,7 @@ static const struct virtio_net_hdr plain;
 
 static struct stack s;
 static struct link_nl *nl;
-static char be[128], fe[128];
+static struct fakevif vif;
 static uint8_t out[NET_RX_LEN_MAX], in[NET_RX_LEN_MAX];
 
 static void set_up(void)
@@ -36,99 +35,36 @@ static void set_up(void)
 	netns_enter();
 	cr_assert_eq(link_open(&nl), 0);
 	stack_start(&s, true);
-	snprintf(be, sizeof(be), "/local/domain/0/backend/vif/%u/0", DOMID);
-	snprintf(fe, sizeof(fe), "/local/domain/%u/device/vif/0", DOMID);
+	fakevif_init(&vif, &s, DOMID);
 }
 
 static void tear_down(void)
 {
 	struct link_info info;
 
-	cr_expect(stack_stop(&s));
-	cr_expect_eq(link_get(nl, "vif3.0", &info), -ENODEV);
-	cr_expect_eq(link_get(nl, "sv-nat", &info), -ENODEV);
+	FINI_CHECK(stack_stop(&s));
+	FINI_CHECK(link_get(nl, "vif3.0", &info) == -ENODEV);
+	FINI_CHECK(link_get(nl, "sv-nat", &info) == -ENODEV);
 	link_close(nl);
 }
 
 TestSuite(backend_vif, .init = set_up, .fini = tear_down, .timeout = 120);
 
-/* What xl writes for a card, in the order of reference listings. */
 static void attach(const char *key, const char *value)
 {
-	stack_write(&s, "test", "/local/domain/3/name");
-	stack_write(&s, be, "%s/backend", fe);
-	stack_write(&s, "0", "%s/backend-id", fe);
-	stack_write(&s, "1", "%s/state", fe);
-	stack_write(&s, "0", "%s/handle", fe);
-	stack_write(&s, MAC, "%s/mac", fe);
-	stack_write(&s, "3", "%s/frontend-id", be);
-	stack_write(&s, "1", "%s/online", be);
-	stack_write(&s, "/etc/xen/scripts/vif-bridge", "%s/script", be);
-	stack_write(&s, MAC, "%s/mac", be);
-	stack_write(&s, value, "%s/%s", be, key);
-	stack_write(&s, "0", "%s/handle", be);
-	stack_write(&s, "vif", "%s/type", be);
-	stack_write(&s, fe, "%s/frontend", be);
-	stack_write(&s, "1", "%s/state", be);
+	fakevif_attach(&vif, key, value);
 }
 
 static void detach(void)
 {
-	stack_write(&s, "0", "%s/online", be);
-	stack_write(&s, "5", "%s/state", be);
-	stack_write(&s, "6", "%s/state", fe);
-	cr_expect(stack_wait(&s, MS, "6", "%s/state", be));
+	cr_expect(fakevif_detach(&vif));
 	cr_expect(stack_wait_workers(&s, 0));
-	stack_rm(&s, be);
-	stack_rm(&s, fe);
-}
-
-static void write_num(uint32_t v, const char *dir, const char *name)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "%u", v);
-	stack_write(&s, text, "%s/%s", dir, name);
-}
-
-/* The keys of Linux' xen-netfront, up to its state. */
-static void write_keys(struct fakenet *const *q, unsigned int nqueues)
-{
-	static const char *const on[] = {
-		"request-rx-copy",   "feature-rx-notify",
-		"feature-sg",	     "feature-gso-tcpv4",
-		"feature-gso-tcpv6", "feature-ipv6-csum-offload"
-	};
-	char dir[160];
-
-	write_num(nqueues, fe, "multi-queue-num-queues");
-	for (unsigned int i = 0; i < nqueues; i++) {
-		const struct net_keys *k = &q[i]->keys;
-
-		snprintf(dir, sizeof(dir), nqueues == 1 ? "%s" : "%s/queue-%u",
-			 fe, i);
-		write_num(k->tx_ref, dir, "tx-ring-ref");
-		write_num(k->rx_ref, dir, "rx-ring-ref");
-		if (k->tx_port == k->rx_port) {
-			write_num(k->tx_port, dir, "event-channel");
-		} else {
-			write_num(k->tx_port, dir, "event-channel-tx");
-			write_num(k->rx_port, dir, "event-channel-rx");
-		}
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(on); i++)
-		write_num(1, fe, on[i]);
+	fakevif_remove(&vif);
 }
 
 static bool connect_card(struct fakenet *const *q, unsigned int nqueues)
 {
-	if (!stack_wait(&s, MS, "2", "%s/state", be))
-		return false;
-	write_keys(q, nqueues);
-	stack_write(&s, "4", "%s/state", fe);
-	for (unsigned int i = 0; i < nqueues; i++)
-		fakenet_post(q[i], 200);
-	return stack_wait(&s, MS, "4", "%s/state", be);
+	return fakevif_connect(&vif, q, nqueues);
 }
 
 /* ---- the guest's half of some protocols ------------------------------------- */
@@ -258,18 +194,18 @@ ParameterizedTest(unsigned int *queues, backend_vif, nat)
 	for (unsigned int i = 0; i < *queues; i++)
 		q[i] = fakenet_new(dom, *queues > 1);
 	attach("net", "nat");
-	cr_assert(stack_wait(&s, MS, "2", "%s/state", be));
-	cr_expect(stack_wait(&s, 0, "connected", "%s/hotplug-status", be));
-	cr_expect(stack_wait(&s, 0, "vif3.0", "%s/vifname", be));
-	cr_expect(stack_wait(&s, 0, "1", "%s/feature-sg", be));
-	cr_expect(stack_wait(&s, 0, "1", "%s/feature-gso-tcpv4", be));
-	cr_expect(stack_wait(&s, 0, "1", "%s/feature-rx-copy", be));
-	cr_expect(stack_wait(&s, 0, "0", "%s/feature-rx-flip", be));
-	cr_expect(
-		stack_wait(&s, 0, "1", "%s/feature-split-event-channels", be));
+	cr_assert(stack_wait(&s, MS, "2", "%s/state", vif.be));
+	cr_expect(stack_wait(&s, 0, "connected", "%s/hotplug-status", vif.be));
+	cr_expect(stack_wait(&s, 0, "vif3.0", "%s/vifname", vif.be));
+	cr_expect(stack_wait(&s, 0, "1", "%s/feature-sg", vif.be));
+	cr_expect(stack_wait(&s, 0, "1", "%s/feature-gso-tcpv4", vif.be));
+	cr_expect(stack_wait(&s, 0, "1", "%s/feature-rx-copy", vif.be));
+	cr_expect(stack_wait(&s, 0, "0", "%s/feature-rx-flip", vif.be));
+	cr_expect(stack_wait(&s, 0, "1", "%s/feature-split-event-channels",
+			     vif.be));
 	cr_assert(connect_card(q, *queues));
 	dhcp(q, *queues, ip);
-	cr_expect(stack_wait(&s, 0, ip, "%s/ip", be), "%s", ip);
+	cr_expect(stack_wait(&s, 0, ip, "%s/ip", vif.be), "%s", ip);
 	inet_pton(AF_INET, ip, &guest);
 	inet_pton(AF_INET, "192.168.231.1", &host);
 	arp(q, *queues, guest.s_addr, host.s_addr);
@@ -285,13 +221,12 @@ static void expect_refused(const char *key, const char *value, const char *word)
 	char *err = NULL;
 
 	attach(key, value);
-	cr_expect(stack_wait(&s, MS, "error", "%s/hotplug-status", be));
-	cr_assert_eq(store_read(s.store, &err, "%s/hotplug-error", be), 0);
+	cr_expect(stack_wait(&s, MS, "error", "%s/hotplug-status", vif.be));
+	cr_assert_eq(store_read(s.store, &err, "%s/hotplug-error", vif.be), 0);
 	cr_expect_not_null(strstr(err, word), "'%s' not in: %s", word, err);
 	free(err);
 	cr_expect_eq(stack_workers(&s, NULL), 0);
-	stack_rm(&s, be);
-	stack_rm(&s, fe);
+	fakevif_remove(&vif);
 }
 
 Test(backend_vif, refused_by_the_host)
@@ -323,17 +258,17 @@ Test(backend_vif, bad_frontend_keys)
 
 	attach("net", "none");
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		cr_assert(stack_wait(&s, MS, "2", "%s/state", be), "%s=%s",
+		cr_assert(stack_wait(&s, MS, "2", "%s/state", vif.be), "%s=%s",
 			  bad[i].name, bad[i].value);
-		write_keys(&q, 1);
-		stack_write(&s, bad[i].value, "%s/%s", fe, bad[i].name);
-		stack_write(&s, "4", "%s/state", fe);
-		cr_assert(stack_wait(&s, MS, "5", "%s/state", be), "%s=%s",
+		fakevif_write_keys(&vif, &q, 1);
+		stack_write(&s, bad[i].value, "%s/%s", vif.fe, bad[i].name);
+		stack_write(&s, "4", "%s/state", vif.fe);
+		cr_assert(stack_wait(&s, MS, "5", "%s/state", vif.be), "%s=%s",
 			  bad[i].name, bad[i].value);
 		cr_expect_not(fakedom_bound(dom, q->keys.tx_port));
-		stack_write(&s, "6", "%s/state", fe);
-		cr_assert(stack_wait(&s, MS, "6", "%s/state", be));
-		stack_write(&s, "1", "%s/state", fe);
+		stack_write(&s, "6", "%s/state", vif.fe);
+		cr_assert(stack_wait(&s, MS, "6", "%s/state", vif.be));
+		stack_write(&s, "1", "%s/state", vif.fe);
 	}
 	cr_assert(connect_card(&q, 1)); /* and a good one */
 	detach();
@@ -362,11 +297,11 @@ Test(backend_vif, reconnect_cycles)
 		inet_pton(AF_INET, ip, &guest);
 		arp(q, n, guest.s_addr, host.s_addr);
 		echo(q, n, guest.s_addr, host.s_addr);
-		stack_write(&s, "6", "%s/state", fe);
-		cr_assert(stack_wait(&s, MS, "6", "%s/state", be));
+		stack_write(&s, "6", "%s/state", vif.fe);
+		cr_assert(stack_wait(&s, MS, "6", "%s/state", vif.be));
 		cr_expect_not(fakedom_bound(dom, q[0]->keys.tx_port));
-		stack_write(&s, "1", "%s/state", fe);
-		cr_assert(stack_wait(&s, MS, "2", "%s/state", be));
+		stack_write(&s, "1", "%s/state", vif.fe);
+		cr_assert(stack_wait(&s, MS, "2", "%s/state", vif.be));
 		if (!i)
 			fds = stack_fds(&s);
 		cr_expect_eq(stack_fds(&s), fds);
@@ -388,14 +323,14 @@ Test(backend_vif, lie_ends_the_connection)
 	cr_assert(connect_card(&q, 1));
 	__atomic_store_n((uint32_t *)q->tx_ring, 1000u, __ATOMIC_SEQ_CST);
 	fakedom_send(dom, q->keys.tx_port);
-	cr_assert(stack_wait(&s, MS, "5", "%s/state", be));
-	cr_assert_eq(store_read(s.store, &err, "%s/error", be), 0);
+	cr_assert(stack_wait(&s, MS, "5", "%s/state", vif.be));
+	cr_assert_eq(store_read(s.store, &err, "%s/error", vif.be), 0);
 	cr_expect_not_null(strstr(err, "index"), "%s", err);
 	free(err);
-	stack_write(&s, "6", "%s/state", fe);
-	cr_assert(stack_wait(&s, MS, "6", "%s/state", be));
+	stack_write(&s, "6", "%s/state", vif.fe);
+	cr_assert(stack_wait(&s, MS, "6", "%s/state", vif.be));
 	fakenet_free(q);
-	stack_write(&s, "1", "%s/state", fe);
+	stack_write(&s, "1", "%s/state", vif.fe);
 	q = fakenet_new(dom, true);
 	cr_assert(connect_card(&q, 1));
 	cr_expect_eq(stack_workers(&s, NULL), 1);
@@ -419,13 +354,13 @@ Test(backend_vif, killed_worker_comes_back)
 	cr_assert_eq(link_get(nl, "vif3.0", &before), 0);
 	cr_assert_eq(stack_workers(&s, &pid), 1);
 	kill(pid, SIGKILL);
-	cr_assert(stack_wait(&s, MS, "5", "%s/state", be));
+	cr_assert(stack_wait(&s, MS, "5", "%s/state", vif.be));
 	cr_assert_eq(link_get(nl, "vif3.0", &after), 0);
 	cr_expect_eq(before.index, after.index);
-	stack_write(&s, "6", "%s/state", fe);
-	cr_assert(stack_wait(&s, MS, "6", "%s/state", be));
+	stack_write(&s, "6", "%s/state", vif.fe);
+	cr_assert(stack_wait(&s, MS, "6", "%s/state", vif.be));
 	fakenet_free(q);
-	stack_write(&s, "1", "%s/state", fe);
+	stack_write(&s, "1", "%s/state", vif.fe);
 	q = fakenet_new(dom, true);
 	cr_assert(connect_card(&q, 1));
 	dhcp(&q, 1, again);
@@ -447,8 +382,7 @@ Test(backend_vif, domain_dies)
 	fakenet_free(q);
 	fakedom_free(dom);
 	cr_expect(stack_wait_workers(&s, 0));
-	stack_rm(&s, be);
-	stack_rm(&s, fe);
+	fakevif_remove(&vif);
 	for (int i = 0; i < MS && !link_get(nl, "sv-nat", &info); i++)
 		usleep(1000);
 	cr_expect_eq(link_get(nl, "vif3.0", &info), -ENODEV);

@@ -21,6 +21,7 @@
 #include "base/paths.h"
 #include "ring/stream.h"
 #include "tests/lib/fakedom.h"
+#include "tests/lib/flipper.h"
 
 #define LINE 32u /* bytes of a numbered line */
 
@@ -601,6 +602,55 @@ Test(console, a_liar_about_the_input_ring, .timeout = 60)
 		pump(&f);
 	}
 	cr_expect_eq(f.g[0].page->in_prod, 0, "untouched");
+	screen_close(&s);
+	fix_fini(&f);
+}
+
+/*
+ * BE-03: all four indices change all the time. Whatever that does to the liar, the
+ * neighbour's lines come, one by one.
+ */
+Test(console, indices_flip, .timeout = 60)
+{
+	unsigned long long begin = 0;
+	struct flipper *noise;
+	struct screen s;
+	struct fix f;
+
+	fix_init(&f, 2);
+	s = screen_open(f.g[1].c);
+	noise = flipper_start(&f.g[0].page->in_cons, 16);
+	while (flipper_time(&begin)) {
+		for (int i = 0; i < 20; i++) {
+			fakedom_send(f.g[0].dom, FAKEDOM_CONSOLE_PORT);
+			pump(&f);
+		}
+		print_lines(&f, &f.g[1], 1);
+		screen_until(&f, &s, last_line(&f.g[1]));
+	}
+	flipper_stop(noise);
+	cr_expect_eq(check_lines(s.text, s.len), 0);
+	screen_close(&s);
+	fix_fini(&f);
+}
+
+/* BE-31: bytes are passed on, not understood; nobody answers to them. */
+Test(console, escapes_mean_nothing, .timeout = 60)
+{
+	static const char bytes[] =
+		"\033[6n\033[c\033Z\005\033[>c\033]0;title\007\033P+q\033\\"
+		"\033[99999999999;99999999999H\033[?1049h\2336n\377\376\1end";
+	struct screen s;
+	struct fix f;
+
+	fix_init(&f, 1);
+	s = screen_open(f.g[0].c);
+	print(&f, &f.g[0], bytes, sizeof(bytes) - 1);
+	screen_until(&f, &s, "end");
+	cr_expect_eq(s.len, sizeof(bytes) - 1);
+	cr_expect_arr_eq(s.text, bytes, sizeof(bytes) - 1);
+	pump_ms(&f, 50);
+	cr_expect_eq(f.g[0].page->in_prod, 0, "nothing was typed");
 	screen_close(&s);
 	fix_fini(&f);
 }

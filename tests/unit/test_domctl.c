@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "hypervisor/layout.h"
 #include "tests/lib/fakevm.h"
+#include "tests/lib/fini.h"
 
 static struct fakevm *f;
 static struct domctl *d;
@@ -48,7 +49,7 @@ static void setup(void)
 static void teardown(void)
 {
 	domctl_free(d);
-	cr_expect_neq(access(path, F_OK), 0, "the socket is removed");
+	FINI_CHECK(access(path, F_OK) != 0);
 	rmdir(dir);
 	fd_close(&f->vm.store.fd);
 	fd_close(&f->vm.console.fd);

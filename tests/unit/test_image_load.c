@@ -18,6 +18,7 @@
 #include "base/paths.h"
 #include "hypervisor/guestmem.h"
 #include "hypervisor/image_cache.h"
+#include "tests/lib/fini.h"
 #include "tests/lib/toykernel.h"
 
 static char top[] = "/tmp/test_image_load.XXXXXX";
@@ -54,7 +55,7 @@ static void teardown(void)
 	char command[PATH_MAX];
 
 	snprintf(command, sizeof(command), "rm -rf -- '%s'", top);
-	cr_assert_eq(system(command), 0);
+	FINI_CHECK(system(command) == 0);
 }
 
 TestSuite(image_load, .init = setup, .fini = teardown, .timeout = 60);

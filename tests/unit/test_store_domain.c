@@ -11,6 +11,7 @@
 #include <xen/sched.h>
 
 #include "tests/lib/fakedom.h"
+#include "tests/lib/fini.h"
 #include "tests/lib/storebed.h"
 #include "xenstore-lite/domain.h"
 
@@ -57,7 +58,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-	cr_expect(bed_consistent());
+	FINI_CHECK(bed_consistent());
 	bed_close(w);
 	bed_close(d0);
 	bed_fini();

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <criterion/criterion.h>
 
+#include "tests/lib/fini.h"
 #include "tests/lib/storebed.h"
 
 static struct bed_client *a, *b;
@@ -20,7 +21,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-	cr_expect(bed_consistent());
+	FINI_CHECK(bed_consistent());
 	bed_close(a);
 	bed_close(b);
 	bed_fini();

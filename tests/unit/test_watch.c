@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <criterion/criterion.h>
 
+#include "tests/lib/fini.h"
 #include "tests/lib/storebed.h"
 #include "xenstore-lite/path.h"
 
@@ -26,7 +27,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-	cr_expect(bed_consistent());
+	FINI_CHECK(bed_consistent());
 	bed_close(g);
 	bed_close(w);
 	bed_close(d0);
