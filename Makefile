@@ -103,7 +103,7 @@ tools_src := tools/doctor.c tools/doctor_kvm.c tools/ringtop_find.c \
 testlib_src := tests/lib/caplog.c tests/lib/fakeblk.c tests/lib/fakedom.c tests/lib/netns.c
 testlib_src += tests/lib/hvopts.c
 testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
-testlib_src += tests/lib/storebed.c
+testlib_src += tests/lib/storebed.c tests/lib/proc.c tests/lib/xsguest.c
 testlib_src += tests/lib/stack.c
 testlib_src += tests/lib/fakenet.c tests/lib/fakenic.c
 

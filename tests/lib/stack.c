@@ -2,7 +2,6 @@
 // tests/lib/stack.c - the real daemons in a run directory of the test's own.
 #include "tests/lib/stack.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -20,6 +19,7 @@
 
 #include "base/paths.h"
 #include "tests/lib/fakedom.h"
+#include "tests/lib/proc.h"
 
 #define MUST(cond)                                                       \
 	do {                                                             \
@@ -232,15 +232,5 @@ bool stack_wait_workers(const struct stack *s, unsigned int n)
 
 unsigned int stack_fds(const struct stack *s)
 {
-	unsigned int n = 0;
-	char path[64];
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)s->backend);
-	dir = opendir(path);
-	MUST(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
+	return proc_fds(s->backend);
 }

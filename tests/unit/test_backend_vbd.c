@@ -16,6 +16,7 @@
 #include <xen/io/blkif.h>
 
 #include "tests/lib/fakeblk.h"
+#include "tests/lib/proc.h"
 #include "tests/lib/stack.h"
 
 #define DOMID	3u
@@ -821,24 +822,6 @@ Test(backend_vbd, readers_share_a_disk)
 	fakedom_free(other);
 }
 
-/* A line of /proc/PID/status, as a number. */
-static unsigned long long status_of(pid_t pid, const char *key)
-{
-	unsigned long long v = ~0ull;
-	char path[64], line[256];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	file = fopen(path, "r");
-	cr_assert(file);
-	while (fgets(line, sizeof(line), file)) {
-		if (!strncmp(line, key, strlen(key)))
-			v = strtoull(line + strlen(key), NULL, 16);
-	}
-	fclose(file);
-	return v;
-}
-
 Test(backend_vbd, worker_has_no_privilege)
 {
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
@@ -847,10 +830,10 @@ Test(backend_vbd, worker_has_no_privilege)
 	attach(DOMID, image, "w");
 	cr_assert(stack_wait(&s, 5000, "2", "%s/state", be));
 	cr_assert_eq(stack_workers(&s, &pid), 1);
-	cr_expect_eq(status_of(pid, "CapEff:"), 0);
-	cr_expect_eq(status_of(pid, "CapPrm:"), 0);
-	cr_expect_eq(status_of(pid, "CapBnd:"), 0);
-	cr_expect_eq(status_of(pid, "NoNewPrivs:"), 1);
+	cr_expect_eq(proc_status(pid, "CapEff:", 16), 0);
+	cr_expect_eq(proc_status(pid, "CapPrm:", 16), 0);
+	cr_expect_eq(proc_status(pid, "CapBnd:", 16), 0);
+	cr_expect_eq(proc_status(pid, "NoNewPrivs:", 16), 1);
 	fakedom_free(dom);
 }
 
