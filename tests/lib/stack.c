@@ -31,7 +31,7 @@
 	} while (0)
 
 /* Programs lie in build/VARIANT/bin, tests in build/VARIANT/tests/KIND. */
-static void program_path(char *path, const char *name)
+void stack_program(char *path, const char *name)
 {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -59,7 +59,7 @@ static pid_t start(const char *name, const char *option)
 	int ready[2];
 	pid_t pid;
 
-	program_path(path, name);
+	stack_program(path, name);
 	MUST(pipe(ready) == 0);
 	snprintf(fd, sizeof(fd), "%d", ready[1]);
 	pid = fork();
@@ -83,7 +83,7 @@ int stack_run(const char *name, const char *option)
 	int status;
 	pid_t pid;
 
-	program_path(path, name);
+	stack_program(path, name);
 	pid = fork();
 	MUST(pid >= 0);
 	if (pid == 0) {
@@ -94,6 +94,40 @@ int stack_run(const char *name, const char *option)
 	}
 	MUST(waitpid(pid, &status, 0) == pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int stack_output(const char *name, char *const argv[], char *text, size_t size)
+{
+	char path[PATH_MAX], rest[4096];
+	size_t at = 0;
+	int out[2], status;
+	ssize_t n = 1;
+	pid_t pid;
+
+	stack_program(path, name);
+	MUST(pipe(out) == 0);
+	pid = fork();
+	MUST(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(out[1], STDOUT_FILENO);
+		dup2(out[1], STDERR_FILENO);
+		close(out[0]);
+		execv(path, argv);
+		_exit(127);
+	}
+	close(out[1]);
+	while (n > 0) {
+		bool full = at + 1 >= size;
+
+		n = read(out[0], full ? rest : text + at,
+			 full ? sizeof(rest) : size - 1 - at);
+		at += full || n < 0 ? 0 : (size_t)n;
+	}
+	text[at] = '\0';
+	close(out[0]);
+	MUST(waitpid(pid, &status, 0) == pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 void stack_start(struct stack *s, bool backend)
