@@ -18,20 +18,11 @@
 #include "base/paths.h"
 #include "base/sock.h"
 #include "tests/lib/proc.h"
+#include "tests/lib/sanitized.h"
 #include "tests/lib/xsguest.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifdef SANITIZED
-#define SCALE(n)  ((n) / 5)
-#define STACK_KIB 1024
-#else
-#define SCALE(n)  (n)
-#define STACK_KIB 64
-#endif
+#define SCALE(n)  (SANITIZED ? (n) / 5 : (n))
+#define STACK_KIB (SANITIZED ? 1024 : 64)
 
 #define FIRST 10 /* domid of the first attacker */
 
@@ -67,17 +58,13 @@ static uint64_t in_ms(unsigned int ms)
 static bool memory_is_as(unsigned long long before_kib,
 			 unsigned long long more_kib)
 {
-#ifdef SANITIZED /* keeps what was freed */
-	(void)before_kib;
-	(void)more_kib;
-	return true;
-#else
 	unsigned long long now = xsbed_rss_kib(&b);
 
+	if (SANITIZED) /* keeps what was freed */
+		return true;
 	if (now > before_kib + more_kib)
 		fprintf(stderr, "# %llu KiB, then %llu\n", before_kib, now);
 	return now <= before_kib + more_kib;
-#endif
 }
 
 /* ---- Broken rings ------------------------------------------------------- */
