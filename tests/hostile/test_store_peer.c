@@ -8,7 +8,9 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 
+#include "tests/lib/caplog.h"
 #include "tests/lib/storebed.h"
+#include "xenstore-lite/dispatch.h"
 #include "xenstore-lite/path.h"
 #include "xenstore-lite/perm.h"
 #include "xenstore-lite/quota.h"
@@ -151,6 +153,32 @@ Test(store_peer, every_type_with_garbage)
 	cr_expect_eq(bed_op(g, XS_GET_FEATURE, 0, "", 0), -ENOSYS);
 	cr_expect_eq(bed_op(g, XS_WATCH_EVENT, 0, "", 0), -ENOSYS);
 	bed_write(d0, 0, "/secret", "s");
+}
+
+/* XSA-474: what guests send is shown in the log, not done by it. */
+Test(store_peer, traces_are_plain)
+{
+	static const char evil[] =
+		"data/x\0\n\033]0;me\a\x80\xc0\xaf\xed\xa0\x80";
+	const char *said;
+
+	caplog_begin();
+	dispatch_trace = true;
+	bed_op(g, XS_WRITE, 0, evil, sizeof(evil) - 1);
+	bed_op(g, XS_WATCH, 0, evil, sizeof(evil) - 1);
+	bed_op(d0, XS_CONTROL, 0, "print\0\033[2J\n", 12);
+	dispatch_trace = false;
+	said = caplog_end();
+	cr_expect(strstr(said, "data/x"), "%s", said);
+	for (const char *s = said; *s; s++)
+		cr_assert(*s == '\n' || (*s >= ' ' && *s <= '~'), "%02x in %s",
+			  (unsigned char)*s, said);
+	/* Three requests and the printed line, each begun by a time stamp. */
+	for (int lines = 0; *said || lines != 4; lines++) {
+		cr_assert_lt(lines, 4);
+		cr_assert(!strncmp(said, "20", 2), "%s", said);
+		said = strchr(said, '\n') + 1;
+	}
 }
 
 /* XSA-481: every call that takes a path. */
