@@ -283,7 +283,7 @@ Test(store_daemon, eight_attackers)
 	for (unsigned int i = 0; i < WAYS; i++)
 		g[i] = xsguest_new(b.h, FIRST + i);
 	rounds = atomic_load(&b.n.rounds);
-	for (uint64_t end = in_ms(4000); util_clock_ns() < end;) {
+	for (uint64_t end = in_ms(3000); util_clock_ns() < end;) {
 		for (unsigned int i = 0; i < WAYS; i++) {
 			while (attack(g[i], (enum way)i, &seed))
 				;
@@ -335,7 +335,7 @@ Test(store_daemon, toggles_unread)
 	cr_assert_eq(write(fd, request, (size_t)len + 16), len + 16);
 	xsguest_write(g, 0, "data/x", "0");
 	before = xsbed_rss_kib(&b);
-	while (sent < SCALE(100000)) {
+	while (sent < SCALE(50000)) {
 		while (xsguest_put(g, XS_WRITE, 0, "data/x\0v", 8))
 			sent++;
 		xsguest_take(g);

@@ -125,7 +125,7 @@ static bool serve_one(void)
 	if (vmm.lie == EVENTS_ONLY)
 		send_events();
 	else if (vmm.lie == GARBAGE)
-		cr_assert_eq(send(vmm.fd, "lies", 4, MSG_NOSIGNAL), 4);
+		(void)!send(vmm.fd, "lies", 4, MSG_NOSIGNAL);
 	else if (vmm.lie == HANGS_UP)
 		return false;
 	else if (vmm.lie != SILENT &&
