@@ -105,7 +105,8 @@ tools_src := tools/doctor.c tools/doctor_kvm.c tools/ringtop_find.c \
 testlib_src := tests/lib/caplog.c tests/lib/fakeblk.c tests/lib/fakedom.c tests/lib/netns.c
 testlib_src += tests/lib/hvopts.c
 testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
-testlib_src += tests/lib/storebed.c
+testlib_src += tests/lib/storebed.c tests/lib/proc.c tests/lib/xsguest.c
+testlib_src += tests/lib/failalloc.c
 testlib_src += tests/lib/fakevbd.c tests/lib/fakevif.c tests/lib/flipper.c \
 	tests/lib/neighbour.c tests/lib/stack.c
 testlib_src += tests/lib/fakenet.c tests/lib/fakenic.c tests/lib/packet.c
@@ -251,9 +252,11 @@ $(system): %: %.o $(test_archives) | $(addprefix $(out)/bin/,sv-xenstored \
 	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $< -Wl,--start-group $(test_archives) \
 		-Wl,--end-group $(test_sys)
 
-# It decides which allocation of the store fails.
-$(out)/tests/unit/test_store_nomem: override LDFLAGS += \
-	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+# They decide which allocation fails (tests/lib/failalloc.h).
+failalloc := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
+	-Wl,--wrap=reallocarray,--wrap=strdup
+$(out)/tests/unit/test_store_nomem $(out)/tests/hostile/test_xl_nomem: \
+	override LDFLAGS += $(failalloc)
 # It decides what becomes of an operation on a disk.
 $(out)/tests/hostile/test_disk_faults: override LDFLAGS += \
 	-Wl,--wrap=io_uring_submit,--wrap=io_uring_submit_and_wait

@@ -3,6 +3,7 @@
 #include "base/domsock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <xen/xen.h>
 #include <xen/sched.h>
@@ -22,6 +24,9 @@
  * shuts down once), so they wait in a small queue for dom_event().
  */
 #define MAX_QUEUED 4
+
+/* More than this many before one answer: the other side is not sane. */
+#define MAX_BEFORE_ANSWER 64
 
 struct dom {
 	pthread_mutex_t lock; /* for a call from its start to its answer */
@@ -71,7 +76,7 @@ int dom_connect(struct dom **out, unsigned int domid, enum dom_role role,
 
 	fd = sock_connect(paths_dom(path, domid, "hv.sock"), SOCK_SEQPACKET);
 	if (fd < 0)
-		return fd;
+		return fd == -EAGAIN ? -ETIMEDOUT : fd;
 	ret = dom_adopt(&d, fd);
 	if (ret) {
 		fd_close(&fd);
@@ -172,14 +177,15 @@ static int call(struct dom *d, struct dom_msg *msg, int *fds, size_t *nfds)
 	msg->status = 0;
 	ret = sock_send_fds(d->fd, msg, sizeof(*msg), NULL, 0);
 	if (ret)
-		return ret;
-	for (;;) {
+		return ret == -EAGAIN ? -ETIMEDOUT : ret;
+	for (int i = 0; i <= MAX_BEFORE_ANSWER; i++) {
 		ret = receive(d, msg, got, &n, true);
 		if (ret)
 			return ret;
 		if (msg->seq != 0)
 			break;
 		close_fds(got, n);
+		n = 0;
 		if (d->nqueued < MAX_QUEUED)
 			d->queued[d->nqueued++] = *msg;
 	}
@@ -218,6 +224,16 @@ int dom_info(struct dom *d, struct dom_info *info)
 	return ret;
 }
 
+/* A page that its giver could take back would kill us when we touch it. */
+static bool stays(int fd)
+{
+	struct stat st;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals >= 0 && seals & F_SEAL_SHRINK && !fstat(fd, &st) &&
+	       st.st_size >= SV_PAGE_SIZE;
+}
+
 static int map_page(struct dom *d, int prot, void **page, uint32_t *port)
 {
 	struct dom_msg msg = { .type = DOM_PAGE };
@@ -228,7 +244,7 @@ static int map_page(struct dom *d, int prot, void **page, uint32_t *port)
 
 	if (ret)
 		return ret;
-	if (n != 1) {
+	if (n != 1 || !stays(fds[0])) {
 		close_fds(fds, n);
 		return -EPROTO;
 	}

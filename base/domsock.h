@@ -286,6 +286,8 @@ int dom_info(struct dom *d, struct dom_info *info) must_check;
  * dom_page() - The store's or console's ring page, by the caller's role.
  * @page: The page, mapped shared and writable; unmap with munmap().
  * @port: The event channel that goes with it.
+ *
+ * Return: 0, -EPROTO if it is no memory that stays there, or -errno.
  */
 int dom_page(struct dom *d, void **page, uint32_t *port) must_check;
 

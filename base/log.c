@@ -113,6 +113,15 @@ static size_t start_line(char *line, size_t size)
 	return at;
 }
 
+/* Values come from anywhere: none shall end the line or steer a terminal. */
+static void make_plain(char *s)
+{
+	for (; *s; s++) {
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			*s = '?';
+	}
+}
+
 static void write_line(const char *fmt, va_list ap)
 {
 	char line[1024];
@@ -123,6 +132,7 @@ static void write_line(const char *fmt, va_list ap)
 	n = vsnprintf(line + at, sizeof(line) - at - 1, fmt, ap);
 	if (n < 0)
 		return;
+	make_plain(line + at);
 	at = MIN(at + (size_t)n, sizeof(line) - 2);
 	line[at] = '\n';
 	/* Nobody to tell when the log itself cannot be written. */

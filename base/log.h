@@ -41,7 +41,12 @@ void log_to_fd(int fd);
  */
 void log_set_cap(uint64_t bytes);
 
-/** log_msg() - Write one line; use the macros below. */
+/**
+ * log_msg() - Write one line; use the macros below.
+ *
+ * Control characters, which no message has but some value in it may, appear as
+ * '?': a line is one line, and a terminal that shows it obeys nobody.
+ */
 void log_msg(enum log_level level, const char *fmt, ...) printf_like(2, 3);
 
 #define log_err(...)   log_msg(LOG_LVL_ERR, __VA_ARGS__)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ static int set_path(struct sockaddr_un *sa, const char *path)
 
 int sock_connect(const char *path, int type)
 {
+	const struct timeval limit = { .tv_sec = SOCK_SEND_S };
 	struct sockaddr_un sa;
 	int ret = set_path(&sa, path);
 	int fd;
@@ -30,7 +32,9 @@ int sock_connect(const char *path, int type)
 	fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0) {
+	/* A queue that nobody empties is waited for no longer than that. */
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) ||
+	    connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0) {
 		ret = -errno;
 		close(fd);
 		return ret;

@@ -20,7 +20,17 @@
  */
 int sock_listen(const char *path, int type) must_check;
 
-/** sock_connect() - Connect to a Unix socket; Return: a blocking fd, -errno. */
+/** SOCK_SEND_S - How long a connected socket waits for room, in seconds. */
+#define SOCK_SEND_S 2
+
+/**
+ * sock_connect() - Connect to a Unix socket.
+ *
+ * Waits no longer than SOCK_SEND_S for a server that does not accept; nor does
+ * any later send.  Both then fail with EAGAIN.
+ *
+ * Return: a blocking fd, or -errno.
+ */
 int sock_connect(const char *path, int type) must_check;
 
 /**

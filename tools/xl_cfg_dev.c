@@ -197,15 +197,28 @@ static void report_disk(const char *spec, const char *where, const char *said)
 		where, spec, (int)(end - why), why);
 }
 
+/*
+ * libxlutil's scanner keeps a state for each byte of a word in a buffer for
+ * 16384, and does not look at its end.
+ */
+#define DISK_MAX 8192
+
 int xl_disk_parse(struct xl_disk *d, const char *spec, const char *where)
 {
 	libxl_device_disk x = { 0 };
 	char *said = NULL;
+	XLU_Config *cfg;
+	FILE *report;
 	size_t size;
-	FILE *report = open_memstream(&said, &size);
-	XLU_Config *cfg = report ? xlu_cfg_init(report, where) : NULL;
 	int err;
 
+	if (strlen(spec) > DISK_MAX) {
+		log_err("%s: disk '%.64s...' has %zu bytes (at most %d)", where,
+			spec, strlen(spec), DISK_MAX);
+		return -EINVAL;
+	}
+	report = open_memstream(&said, &size);
+	cfg = report ? xlu_cfg_init(report, where) : NULL;
 	err = cfg ? xlu_disk_parse(cfg, 1, &spec, &x) : ENOMEM;
 	if (cfg)
 		xlu_cfg_destroy(cfg);
@@ -278,7 +291,8 @@ static int parse_rate(struct xl_vif *v, const char *s)
 		fclose(null);
 	v->rate_bytes = nic.rate_bytes_per_interval;
 	v->rate_usecs = nic.rate_interval_usecs;
-	return -err;
+	/* Whatever it finds wrong (EOVERFLOW, ...), the value is. */
+	return err && err != ENOMEM ? -EINVAL : -err;
 }
 
 static int replace(char **at, const char *value)

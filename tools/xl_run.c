@@ -26,25 +26,44 @@ static char *run_path(char *buf, const char *name)
 	return buf;
 }
 
+/* Whoever can put links into it chooses what we write to. */
+static bool is_ours(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 &&
+	       (st.st_uid == 0 || st.st_uid == geteuid()) &&
+	       (!(st.st_mode & S_IWOTH) || st.st_mode & S_ISVTX);
+}
+
+static int make_place(const char *what, const char *path, const char *variable)
+{
+	int ret = paths_mkdir(path);
+
+	if (!ret && access(path, W_OK) < 0)
+		ret = -errno;
+	if (ret) {
+		log_err("%s directory '%s': %s (run as root, or set %s to a directory that you can write)",
+			what, path, strerror(-ret), variable);
+	} else if (!is_ours(path)) {
+		log_err("%s directory '%s': belongs to somebody else, or all can write to it (set %s to a directory of yours)",
+			what, path, variable);
+		ret = -EPERM;
+	}
+	return ret;
+}
+
 int xl_run_init(void)
 {
 	char dom[PATH_MAX];
 	int ret;
 
-	ret = paths_mkdir(run_path(dom, "dom"));
-	if (!ret && access(dom, W_OK) < 0)
-		ret = -errno;
-	if (ret) {
-		log_err("run directory '%s': %s (run as root, or set SPLITVISOR_RUN_DIR to a directory that you can write)",
-			paths_run(), strerror(-ret));
-		return ret;
-	}
-	ret = paths_mkdir(paths_log());
-	if (!ret && access(paths_log(), W_OK) < 0)
-		ret = -errno;
-	if (ret)
-		log_err("log directory '%s': %s (run as root, or set SPLITVISOR_LOG_DIR to a directory that you can write)",
-			paths_log(), strerror(-ret));
+	ret = make_place("run", paths_run(), "SPLITVISOR_RUN_DIR");
+	if (!ret)
+		ret = make_place("run", run_path(dom, "dom"),
+				 "SPLITVISOR_RUN_DIR");
+	if (!ret)
+		ret = make_place("log", paths_log(), "SPLITVISOR_LOG_DIR");
 	return ret;
 }
 

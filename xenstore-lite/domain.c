@@ -29,6 +29,10 @@
  * domid so far become void; then @releaseDomain fires.  A shutdown fires
  * @releaseDomain too, once, but the domain stays until its VMM has gone: by
  * then, and not before, backends may forget it.
+ *
+ * A VMM may have fallen to its guest.  Everybody else waits while INTRODUCE asks
+ * it for page and event channel, so there is little time for its answers; what
+ * it gives must be memory that stays, and descriptors that never block.
  */
 struct domain {
 	struct hlink link;
@@ -42,6 +46,8 @@ struct domain {
 	int kick, call;
 	struct conn *conn;
 };
+
+#define MESSAGES_AT_ONCE 16
 
 static struct event_base *loop;
 static struct tree *live;
@@ -192,11 +198,15 @@ static void on_message(evutil_socket_t fd, short what, void *arg)
 {
 	struct domain *d = arg;
 	struct dom_msg msg;
-	int ret;
+	int ret = 0;
 
 	(void)fd;
 	(void)what;
-	while ((ret = dom_event(d->sock, &msg)) == 1) {
+	/* The loop calls again while there is more. */
+	for (int i = 0; i < MESSAGES_AT_ONCE; i++) {
+		ret = dom_event(d->sock, &msg);
+		if (ret != 1)
+			break;
 		if (msg.type != DOM_EV_SHUTDOWN || d->shutdown)
 			continue;
 		d->shutdown = true;
@@ -262,7 +272,8 @@ static int connect_domain(struct domain *d, uint64_t gfn, uint32_t port)
 		ret = dom_page(d->sock, &d->page, &d->port);
 	if (!ret)
 		ret = dom_evtchn_bind(d->sock, d->port, &d->kick, &d->call);
-	if (!ret && fcntl(d->kick, F_SETFL, O_NONBLOCK))
+	if (!ret && (fcntl(d->kick, F_SETFL, O_NONBLOCK) ||
+		     fcntl(d->call, F_SETFL, O_NONBLOCK)))
 		ret = -errno;
 	if (!ret)
 		ret = watch_fd(&d->ev, dom_fd(d->sock), on_message, d);

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/domsock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/paths.h"
@@ -31,6 +32,9 @@ static const char usage[] =
 	"  --ready-fd N    write one byte to descriptor N when serving, close it\n"
 	"  --trace         log every request\n"
 	"  --foreground    do not detach (it never does)\n";
+
+/* How long all may wait for one VMM that does not answer. */
+#define ANSWER_MS 2000
 
 struct options {
 	const char *socket;
@@ -194,6 +198,7 @@ int main(int argc, char **argv)
 	conn_setup(base);
 	dispatch_setup(&live);
 	domain_setup(base, &live);
+	dom_set_timeout(ANSWER_MS);
 	fd = listen_at(opt.socket);
 	accept_ev = event_new(base, fd, EV_READ | EV_PERSIST, on_connect, NULL);
 	term = evsignal_new(base, SIGTERM, on_signal, NULL);

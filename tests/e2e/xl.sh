@@ -500,6 +500,46 @@ output="$failures of 50 failed"
 ok $failures "50 cycles of create and destroy"
 is_clean "50 cycles"
 
+# ---- What guests and backends write is not believed ------------------------------
+
+xl create -q g1.cfg
+id=$(xl domid g1)
+fe=/local/domain/$id/device be=/local/domain/0/backend
+lists() { # all but what the guest says of itself
+	xl block-list g1 | awk '{ print $1, $2, $3, $NF }'
+	xl network-list g1 | awk '{ print $1, $2, $3, $4, $NF }'
+	xl list -l g1
+}
+lie() { # TYPE DEVID
+	xenstore-write -- "$fe/$1/$2/backend" /evil "$fe/$1/$2/backend-id" 77 \
+		"$fe/$1/$2/state" '\x1b[31m4' "$fe/$1/$2/event-channel" '\n\xff\xfe' \
+		"$fe/$1/$2/ring-ref" -1 "$fe/$1/$2/tx-ring-ref" '9" : {' \
+		"$fe/$1/$2/mac" x "$be/$1/$id/$2/frontend" /evil \
+		"$be/$1/$id/$2/params" /etc/shadow
+}
+told=$(lists)
+output=$(lie vbd 51712 2>&1 && lie vif 0 2>&1)
+ok $? "the nodes of a domain are rewritten"
+now=$(lists)
+output=$(diff <(echo "$told") <(echo "$now"))
+ok $? "lists show what the toolstack knows"
+output=$(xl block-list g1; xl network-list g1)
+! LC_ALL=C grep -q '[^ -~]' <<<"$output" && grep -q ' -1 *-1 ' <<<"$output"
+ok $? "numbers that are none, and no byte that steers a terminal"
+xenstore-write "/local/domain/$id/console/tty" /etc/shadow
+output=$(timeout 20 xl console g1 </dev/null 2>&1)
+[ $? = 1 ] && grep -q "'/etc/shadow' cannot be opened: Invalid" <<<"$output"
+ok $? "a tty that is no pty is not opened"
+xl destroy g1
+is_clean "a domain whose nodes lie"
+failures=0
+for _ in $(seq 15); do
+	xl create -q g1.cfg "kernel='$work/kernel-refuse'" 2>/dev/null &&
+		failures=$((failures + 1))
+done
+ok $failures "15 creates that fail"
+is_clean "creates that fail"
+
 # ---- Logs -----------------------------------------------------------------------
 
 echo '2026-01-01T00:00:02.000000Z second' >"$logs/hv-a.log.1"

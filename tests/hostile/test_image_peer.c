@@ -2,10 +2,16 @@
 /* tests/hostile/test_image_peer.c - kernels cut anywhere and with bits turned. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/util.h"
@@ -14,6 +20,9 @@
 #include "hypervisor/image.h"
 #include "hypervisor/layout.h"
 #include "tests/lib/fini.h"
+#include "tests/lib/proc.h"
+#include "tests/lib/sanitized.h"
+#include "tests/lib/stack.h"
 #include "tests/lib/toykernel.h"
 
 /*
@@ -254,4 +263,100 @@ Test(image_peer, bzimage_cut_and_turned)
 		}
 		free(file);
 	}
+}
+
+/* ---- The real sv-unpack --------------------------------------------------- */
+
+/* Start it with a file of these bytes; what it writes goes to @out. */
+static pid_t start_unpack(const uint8_t *bytes, size_t size, int out)
+{
+	int in = memfd_create("vmlinuz", MFD_CLOEXEC);
+	char path[PATH_MAX];
+	pid_t pid;
+
+	cr_assert_eq(write(in, bytes, size), (ssize_t)size);
+	stack_program(path, "sv-unpack");
+	pid = fork();
+	cr_assert_geq(pid, 0);
+	if (pid == 0) {
+		int null = open("/dev/null", O_WRONLY);
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(in, 0);
+		dup2(out, 1);
+		dup2(null, 2);
+		execl(path, "sv-unpack", "evil", NULL);
+		_exit(127);
+	}
+	close(in);
+	return pid;
+}
+
+static rlim_t limit_of(pid_t pid, __rlimit_resource_t what)
+{
+	struct rlimit r = { 0 };
+
+	cr_assert_eq(prlimit(pid, what, NULL, &r), 0);
+	cr_expect_eq(r.rlim_cur, r.rlim_max);
+	return r.rlim_max;
+}
+
+/* XSA-2: whoever takes over the unpacker has a pipe and some memory. */
+Test(image_peer, unpacker_is_locked_in)
+{
+	static uint8_t zeros[4 << 20];
+	uint8_t *file;
+	int out[2], status;
+	size_t size;
+	pid_t pid;
+
+	toy_bzimage(&file, &size, zeros, sizeof(zeros), BZIMAGE_ZSTD);
+	cr_assert_eq(pipe(out), 0);
+	/* Nobody reads: it stays in the middle of its work. */
+	pid = start_unpack(file, size, out[1]);
+	for (int i = 0; i < 500 && proc_status(pid, "Seccomp:", 10) != 2; i++)
+		usleep(10000);
+	cr_expect_eq(proc_status(pid, "Seccomp:", 10), 2);
+	cr_expect_eq(proc_status(pid, "NoNewPrivs:", 10), 1);
+	cr_expect_leq(limit_of(pid, RLIMIT_CPU), 120);
+	cr_expect_leq(limit_of(pid, RLIMIT_FSIZE), IMAGE_MAX_FILE);
+	cr_expect_eq(limit_of(pid, RLIMIT_CORE), 0);
+	if (!SANITIZED)
+		cr_expect_leq(limit_of(pid, RLIMIT_DATA), 512 << 20);
+	kill(pid, SIGKILL);
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	close(out[0]);
+	close(out[1]);
+	free(file);
+}
+
+/* XSA-25: as much as a header may promise, and more in it. */
+Test(image_peer, bomb_in_the_real_unpacker)
+{
+	static uint8_t zeros[(256u << 20) + 65536];
+	uint32_t claim = 256 << 20, len;
+	int out = memfd_create("elf", MFD_CLOEXEC), status;
+	struct rusage used;
+	uint64_t start;
+	struct stat st;
+	uint8_t *file;
+	size_t size;
+	pid_t pid;
+
+	toy_bzimage(&file, &size, zeros, sizeof(zeros), BZIMAGE_ZSTD);
+	memcpy(&len, file + 0x24c, 4);
+	memcpy(file + 5 * 512 + 0x60 + len - 4, &claim, 4);
+	start = util_clock_ns();
+	pid = start_unpack(file, size, out);
+	cr_assert_eq(wait4(pid, &status, 0, &used), pid);
+	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 1, "%x", status);
+	cr_assert_eq(fstat(out, &st), 0);
+	cr_expect_leq(st.st_size, (off_t)claim);
+	cr_expect_leq(util_clock_ns() - start,
+		      (SANITIZED ? 60 : 5) * UINT64_C(1000000000));
+	if (!SANITIZED)
+		cr_expect_leq(used.ru_maxrss, 32 << 10, "%ld KiB",
+			      used.ru_maxrss);
+	close(out);
+	free(file);
 }

@@ -8,8 +8,10 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 
+#include "tests/lib/caplog.h"
 #include "tests/lib/fini.h"
 #include "tests/lib/storebed.h"
+#include "xenstore-lite/dispatch.h"
 #include "xenstore-lite/path.h"
 #include "xenstore-lite/perm.h"
 #include "xenstore-lite/quota.h"
@@ -17,27 +19,12 @@
 
 static struct bed_client *d0, *g;
 
-/* What the toolstack makes for a guest: its home, and a place to write. */
-static void home(unsigned int domid)
-{
-	char path[64], owner[16], reader[16];
-
-	snprintf(owner, sizeof(owner), "n%u", domid);
-	snprintf(reader, sizeof(reader), "r%u", domid);
-	snprintf(path, sizeof(path), "/local/domain/%u", domid);
-	cr_assert_eq(bed_write(d0, 0, path, ""), 3);
-	cr_assert_eq(bed_str(d0, XS_SET_PERMS, 0, path, "n0", reader, NULL), 3);
-	snprintf(path, sizeof(path), "/local/domain/%u/data", domid);
-	cr_assert_eq(bed_write(d0, 0, path, ""), 3);
-	cr_assert_eq(bed_str(d0, XS_SET_PERMS, 0, path, owner, NULL), 3);
-}
-
 static void setup(void)
 {
 	bed_init();
 	d0 = bed_dom0();
 	g = bed_guest(1);
-	home(1);
+	bed_home(1);
 	bed_write(d0, 0, "/secret", "s");
 }
 
@@ -51,13 +38,6 @@ static void teardown(void)
 }
 
 TestSuite(store_peer, .init = setup, .fini = teardown, .timeout = 60);
-
-static unsigned int nodes_of(unsigned int domid)
-{
-	struct account *a = account_find(domid);
-
-	return a ? (unsigned int)a->owned.n : 0;
-}
 
 /* ---- Framing and the ring ---------------------------------------------- */
 
@@ -176,15 +156,51 @@ Test(store_peer, every_type_with_garbage)
 	bed_write(d0, 0, "/secret", "s");
 }
 
-/* XSA-481 */
+/* XSA-474: what guests send is shown in the log, not done by it. */
+Test(store_peer, traces_are_plain)
+{
+	static const char evil[] =
+		"data/x\0\n\033]0;me\a\x80\xc0\xaf\xed\xa0\x80";
+	const char *said;
+
+	caplog_begin();
+	dispatch_trace = true;
+	bed_op(g, XS_WRITE, 0, evil, sizeof(evil) - 1);
+	bed_op(g, XS_WATCH, 0, evil, sizeof(evil) - 1);
+	bed_op(d0, XS_CONTROL, 0, "print\0\033[2J\n", 12);
+	dispatch_trace = false;
+	said = caplog_end();
+	cr_expect(strstr(said, "data/x"), "%s", said);
+	for (const char *s = said; *s; s++)
+		cr_assert(*s == '\n' || (*s >= ' ' && *s <= '~'), "%02x in %s",
+			  (unsigned char)*s, said);
+	/* Three requests and the printed line, each begun by a time stamp. */
+	for (int lines = 0; *said || lines != 4; lines++) {
+		cr_assert_lt(lines, 4);
+		cr_assert(!strncmp(said, "20", 2), "%s", said);
+		said = strchr(said, '\n') + 1;
+	}
+}
+
+/* XSA-481: every call that takes a path. */
 Test(store_peer, odd_paths)
 {
 	static const char *const bad[] = { "/local/domain/", "/local/domain/ 1",
 					   "@", "//", "" };
+	static const uint32_t types[] = {
+		XS_DIRECTORY, XS_READ,		 XS_GET_PERMS, XS_WATCH,
+		XS_UNWATCH,   XS_WRITE,		 XS_MKDIR,     XS_RM,
+		XS_SET_PERMS, XS_DIRECTORY_PART,
+	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		cr_expect_eq(bed_str(g, XS_READ, 0, bad[i], NULL), -EINVAL);
-		cr_expect_eq(bed_str(d0, XS_RM, 0, bad[i], NULL), -EINVAL);
+	for (size_t i = 0; i < ARRAY_SIZE(bad) * ARRAY_SIZE(types); i++) {
+		const char *path = bad[i % ARRAY_SIZE(bad)];
+		uint32_t type = types[i / ARRAY_SIZE(bad)];
+
+		cr_expect_eq(bed_str(g, type, 0, path, "n1", NULL), -EINVAL,
+			     "%u %s", type, path);
+		cr_expect_eq(bed_str(d0, type, 0, path, "n1", NULL), -EINVAL,
+			     "%u %s", type, path);
 	}
 	cr_expect_eq(bed_str(d0, XS_READ, 0, "/local/domain/-1", NULL),
 		     -ENOENT);
@@ -218,10 +234,19 @@ ParameterizedTestParameters(store_peer, access)
 		  EACCES,
 		  EACCES,
 		  EACCES },
+		{ "/t/foreign", { "n2", "r1" }, 0, EACCES, EACCES, EACCES },
+		{ "/t/foreign", { "n2", "w1" }, EACCES, 0, 0, EACCES },
+		{ "/t/foreign", { "n2", "b1" }, 0, 0, 0, EACCES },
 		{ "/t/every", { "n0", "r32757" }, 0, EACCES, EACCES, EACCES },
 		{ "/", { "n0", "n9" }, EACCES, EACCES, EACCES, EACCES },
+		{ "/", { "n0", "r1" }, 0, EACCES, EACCES, EACCES },
+		{ "/", { "n0", "w1" }, EACCES, 0, EINVAL, EACCES },
 		{ "/", { "n0", "b1" }, 0, 0, EINVAL, EACCES },
+		{ "/", { "n1", "n9" }, 0, 0, EINVAL, 0 },
+		{ "/local", { "n0", "n9" }, EACCES, EACCES, EACCES, EACCES },
 		{ "/local", { "n0", "r1" }, 0, EACCES, EACCES, EACCES },
+		{ "/local", { "n0", "w1" }, EACCES, 0, 0, EACCES },
+		{ "/local", { "n1", "n9" }, 0, 0, 0, 0 },
 	};
 	return cr_make_param_array(struct access, t, sizeof(t) / sizeof(t[0]));
 }
@@ -287,14 +312,14 @@ Test(store_peer, absence_is_secret)
 /* XSA-352: ownership is not given away, nor the charge that goes with it. */
 Test(store_peer, gives_node_away)
 {
-	unsigned int before = nodes_of(2);
+	unsigned int before = bed_nodes(2);
 
 	bed_write(g, 0, "data/x", "");
 	cr_expect_eq(bed_str(g, XS_SET_PERMS, 0, "data/x", "n2", NULL), -EPERM);
 	cr_expect_eq(bed_str(g, XS_SET_PERMS, 0, "data/x", "n0", "b1", NULL),
 		     -EPERM);
-	cr_expect_eq(nodes_of(2), before);
-	cr_expect_eq(nodes_of(1), 2);
+	cr_expect_eq(bed_nodes(2), before);
+	cr_expect_eq(bed_nodes(1), 2);
 	cr_expect_eq(bed_str(g, XS_SET_PERMS, 0, "data/x", "r1", "b2", NULL),
 		     3);
 }
@@ -311,7 +336,7 @@ Test(store_peer, domid_reuse)
 	bed_write(g, 0, "/shared/of1", "");
 	for (int life = 0; life < 300; life++) {
 		bed_kill(g);
-		cr_assert_eq(nodes_of(1), 0);
+		cr_assert_eq(bed_nodes(1), 0);
 		g = bed_guest(1);
 		cr_assert_eq(bed_str(g, XS_READ, 0, "/vm/x", NULL), -EACCES);
 		cr_assert_eq(bed_write(g, 0, "/vm/x", "mine"), -EACCES);
@@ -320,9 +345,9 @@ Test(store_peer, domid_reuse)
 		cr_assert_eq(bed_write(g, 0, "data/x", ""), -EACCES,
 			     "its old home was given to the dead");
 		bed_str(d0, XS_RM, 0, "/local/domain/1", NULL);
-		home(1);
+		bed_home(1);
 		cr_assert_eq(bed_write(g, 0, "data/a/b/c", ""), 3);
-		cr_assert_eq(nodes_of(1), 4);
+		cr_assert_eq(bed_nodes(1), 4);
 	}
 	cr_expect_str_eq(bed_list(d0, 0, "/shared"), "");
 }
@@ -332,11 +357,26 @@ Test(store_peer, rights_before_introduction)
 {
 	struct bed_client *h;
 
-	home(6);
+	bed_home(6);
 	bed_write(d0, 0, "/local/domain/6/key", "v");
 	h = bed_guest(6);
 	cr_expect_str_eq(bed_read(h, 0, "key"), "v");
 	cr_expect_eq(bed_write(h, 0, "data/x", ""), 3);
+	bed_kill(h);
+}
+
+/* XSA-417: but not those of a life that ended before there was a connection. */
+Test(store_peer, rights_of_a_life_never_introduced)
+{
+	struct bed_client *h;
+
+	bed_home(6);
+	bed_write(d0, 0, "/local/domain/6/key", "v");
+	cr_expect_eq(bed_str(d0, XS_RELEASE, 0, "6", NULL), -ENOENT);
+	h = bed_guest(6);
+	cr_expect_eq(bed_str(h, XS_READ, 0, "key", NULL), -EACCES);
+	cr_expect_eq(bed_write(h, 0, "data/x", ""), -EACCES);
+	cr_expect_eq(bed_nodes(6), 0);
 	bed_kill(h);
 }
 
@@ -345,10 +385,10 @@ Test(store_peer, owner_of_the_root_dies)
 {
 	bed_str(d0, XS_SET_PERMS, 0, "/", "b1", NULL);
 	bed_str(d0, XS_SET_PERMS, 0, "@introduceDomain", "n1", NULL);
-	cr_expect_eq(nodes_of(1), 2, "its data and the root");
+	cr_expect_eq(bed_nodes(1), 2, "its data and the root");
 	bed_kill(g);
 	cr_expect(bed_consistent());
-	cr_expect_eq(nodes_of(1), 0);
+	cr_expect_eq(bed_nodes(1), 0);
 	cr_expect_eq(bed_str(d0, XS_GET_PERMS, 0, "/", NULL), 3);
 	cr_expect_str_eq(d0->reply, "n0");
 	g = bed_guest(1);
@@ -364,7 +404,7 @@ Test(store_peer, paired_deaths)
 	struct bed_client *h = bed_guest(2);
 
 	for (int i = 0; i < 500; i++) {
-		home(2);
+		bed_home(2);
 		bed_str(d0, XS_SET_PERMS, 0, "/local/domain/1/data", "n1", "b2",
 			NULL);
 		bed_str(d0, XS_SET_PERMS, 0, "/local/domain/2/data", "n2", "b1",
@@ -377,12 +417,12 @@ Test(store_peer, paired_deaths)
 		bed_watch(h, "/local/domain/1/data", "t");
 		bed_kill(i & 1 ? g : h);
 		bed_kill(i & 1 ? h : g);
-		cr_assert_eq(nodes_of(1) + nodes_of(2), 0);
+		cr_assert_eq(bed_nodes(1) + bed_nodes(2), 0);
 		bed_str(d0, XS_RM, 0, "/local/domain/1", NULL);
 		bed_str(d0, XS_RM, 0, "/local/domain/2", NULL);
 		g = bed_guest(1);
 		h = bed_guest(2);
-		home(1);
+		bed_home(1);
 	}
 	bed_close(h);
 }
@@ -415,18 +455,63 @@ Test(store_peer, node_quota)
 		snprintf(path, sizeof(path), "data/n%d", made);
 		cr_assert_eq(bed_write(g, 0, path, ""), 3, "%s", path);
 	}
-	cr_expect_eq(nodes_of(1), 1000);
+	cr_expect_eq(bed_nodes(1), 1000);
 	cr_expect_eq(bed_write(g, 0, "data/more", ""), -ENOSPC);
 	cr_expect_eq(bed_str(g, XS_MKDIR, 0, "data/more", NULL), -ENOSPC);
 	cr_expect_eq(bed_write(g, 0, "data/n5", "no new node"), 3);
 	bed_str(g, XS_RM, 0, "data/n7", NULL);
 	/* XSA-414: a path that would need two makes none. */
 	cr_expect_eq(bed_write(g, 0, "data/a/b", ""), -ENOSPC);
-	cr_expect_eq(nodes_of(1), 999);
+	cr_expect_eq(bed_nodes(1), 999);
 	cr_expect_eq(bed_write(g, 0, "data/more", ""), 3);
 	cr_expect_eq(bed_write(g, 0, "data/most", ""), -ENOSPC);
 	cr_expect_eq(bed_write(d0, 0, "/local/domain/1/data/by0", ""), 3,
 		     "dom0 is exempt");
+}
+
+/* XSA-414: the quota ends at the third of five nodes: none is made. */
+Test(store_peer, node_quota_midway)
+{
+	uint64_t memory;
+	char path[32];
+
+	for (int i = 1; i < 998; i++) {
+		snprintf(path, sizeof(path), "data/n%d", i);
+		cr_assert_eq(bed_write(g, 0, path, ""), 3);
+	}
+	memory = g->conn->account->memory;
+	cr_expect_eq(bed_write(g, 0, "data/a/b/c/d/e", "v"), -ENOSPC);
+	cr_expect_eq(bed_str(g, XS_READ, 0, "data/a", NULL), -ENOENT);
+	cr_expect_eq(bed_nodes(1), 998);
+	cr_expect_eq(g->conn->account->memory, memory);
+	cr_expect_eq(bed_write(g, 0, "data/a/b", "v"), 3);
+	cr_expect_eq(bed_nodes(1), 1000);
+}
+
+/* XSA-483: what a domain has used is not the next one's. */
+Test(store_peer, quotas_begin_anew)
+{
+	char path[32];
+
+	for (int life = 0; life < 3; life++) {
+		int made = 1;
+
+		do
+			snprintf(path, sizeof(path), "data/n%d", made++);
+		while (bed_write(g, 0, path, "value") == 3);
+		cr_assert_eq(made, 1001, "life %d", life);
+		for (made = 0; !bed_watch(g, path, "t"); made++)
+			snprintf(path, sizeof(path), "data/w%d", made);
+		cr_assert_eq(made, 128, "life %d", life);
+		for (made = 0;
+		     bed_str(g, XS_TRANSACTION_START, 0, "", NULL) > 0;)
+			made++;
+		cr_assert_eq(made, 10, "life %d", life);
+		bed_kill(g);
+		cr_expect_null(account_find(1));
+		g = bed_guest(1);
+		bed_home(1);
+	}
 }
 
 /* XSA-415: over the quota inside a transaction: nothing of it remains. */
@@ -443,14 +528,14 @@ Test(store_peer, node_quota_in_transaction)
 	cr_expect_eq(bed_write(g, t, "data/x/y", ""), 3);
 	cr_expect_eq(bed_write(g, t, "data/x/z/q/r/s", ""), -ENOSPC);
 	cr_expect_lt(bed_end(g, t, true), 0);
-	cr_expect_eq(nodes_of(1), 998);
+	cr_expect_eq(bed_nodes(1), 998);
 	cr_expect_eq(bed_str(g, XS_READ, 0, "data/x", NULL), -ENOENT);
 	/* Two transactions, each within the quota, not so together. */
 	t = bed_start(g);
 	cr_expect_eq(bed_write(g, t, "data/x/y", ""), 3);
 	cr_expect_eq(bed_write(g, 0, "data/other", ""), 3);
 	cr_expect_eq(bed_end(g, t, true), -ENOSPC);
-	cr_expect_eq(nodes_of(1), 999);
+	cr_expect_eq(bed_nodes(1), 999);
 }
 
 Test(store_peer, other_quotas)
@@ -499,23 +584,40 @@ Test(store_peer, transaction_nodes)
 	cr_expect_lt(bed_end(g, t, true), 0);
 }
 
-/* XSA-323: what a guest can name, dom0 can too. */
+/* XSA-323: what a guest can name, dom0 can too, whatever is put before it. */
+static void longest_path_of(struct bed_client *c, size_t len, int want)
+{
+	char rel[PATH_MAX_REL + 2], abs[PATH_BUF + 16], dir[64];
+
+	memset(rel, 'p', len);
+	memcpy(rel, "data/", 5);
+	rel[len] = '\0';
+	snprintf(dir, sizeof(dir), "/local/domain/%u/data", c->domid);
+	snprintf(abs, sizeof(abs), "/local/domain/%u/%s", c->domid, rel);
+	cr_expect_eq(bed_write(c, 0, rel, "deep"), want, "%zu", len);
+	if (want < 0) {
+		cr_expect_eq(bed_write(c, 0, abs, ""), -EINVAL, "%zu", len);
+		return;
+	}
+	cr_expect_str_eq(bed_read(d0, 0, abs), "deep");
+	cr_expect_str_eq(bed_list(d0, 0, dir), rel + 5);
+	cr_expect_eq(bed_str(d0, XS_RM, 0, abs, NULL), 3);
+	cr_expect_str_eq(bed_list(d0, 0, dir), "");
+}
+
 Test(store_peer, longest_path)
 {
-	char rel[PATH_MAX_REL + 2], abs[PATH_BUF];
+	struct bed_client *last = bed_guest(32751);
 
-	memset(rel, 'p', sizeof(rel));
-	memcpy(rel, "data/", 5);
-	rel[PATH_MAX_REL] = '\0';
-	cr_expect_eq(bed_write(g, 0, rel, "deep"), 3);
-	snprintf(abs, sizeof(abs), "/local/domain/1/%s", rel);
-	cr_expect_str_eq(bed_read(d0, 0, abs), "deep");
-	cr_expect_eq(bed_str(d0, XS_RM, 0, abs, NULL), 3);
-	rel[PATH_MAX_REL] = 'p';
-	rel[PATH_MAX_REL + 1] = '\0';
-	cr_expect_eq(bed_write(g, 0, rel, ""), -EINVAL);
-	snprintf(abs, sizeof(abs), "/local/domain/1/%s", rel);
-	cr_expect_eq(bed_write(g, 0, abs, ""), -EINVAL);
+	bed_home(32751);
+	for (int i = 0; i < 2; i++) {
+		struct bed_client *c = i ? last : g;
+
+		longest_path_of(c, PATH_MAX_REL - 1, 3);
+		longest_path_of(c, PATH_MAX_REL, 3);
+		longest_path_of(c, PATH_MAX_REL + 1, -EINVAL);
+	}
+	bed_kill(last);
 }
 
 /* XSA-324: every event that can come must fit into a message. */
@@ -592,11 +694,9 @@ static uint32_t room(const struct bed_client *c)
 /* XSA-326: who does not read is not listened to, and is not killed. */
 Test(store_peer, never_reads)
 {
-	size_t memory = g->conn->account->memory;
-	uint64_t before;
+	uint64_t before, memory = g->conn->account->memory;
 	int sent = 0;
 
-	bed_write(d0, 0, "/local/domain/1/data/big", "");
 	for (int i = 0; i < 1500; i++) {
 		if (room(g) < 18)
 			break;
@@ -611,7 +711,10 @@ Test(store_peer, never_reads)
 	cr_expect_eq(g->conn->nreplies, 20);
 	cr_expect_lt(sent, 200);
 	cr_expect(!g->conn->parked);
-	cr_expect_lt(g->conn->account->memory, memory + 4096);
+	/* XSA-416: nothing but the answers is kept of those requests. */
+	cr_expect_eq(g->conn->account->memory, memory + g->conn->out_bytes);
+	cr_expect_leq(g->conn->out_bytes, 20 * (16 + 16));
+	cr_expect_null(g->conn->in);
 	before = conn_stats.requests;
 	g->conn->readable = true;
 	conn_kick(g->conn);
@@ -650,6 +753,28 @@ Test(store_peer, unread_events)
 	conn_stall_ms = 20000;
 }
 
+/* Each introduction and death is told of, also while nobody reads. */
+Test(store_peer, deaths_do_not_collapse)
+{
+	unsigned int before;
+
+	cr_assert_eq(bed_watch(g, "@releaseDomain", "t"), 0);
+	cr_assert_eq(bed_watch(g, "data", "t"), 0);
+	for (int i = 0; i < 60; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "/local/domain/1/data/n%d", i);
+		bed_write(d0, 0, path, "");
+	}
+	before = g->conn->nevents;
+	cr_assert_gt(before, 0);
+	for (int i = 0; i < 5; i++) {
+		watch_fire_special("@releaseDomain", 7, &bed_tree);
+		bed_write(d0, 0, "/local/domain/1/data/same", "");
+	}
+	cr_expect_eq(g->conn->nevents, before + 5 + 1);
+}
+
 /* XSA-354: the same key over and over is one waiting event. */
 Test(store_peer, toggles_one_key)
 {
@@ -679,7 +804,7 @@ Test(store_peer, flood_is_fair)
 
 	for (unsigned int i = 0; i < 8; i++) {
 		flood[i] = bed_guest(10 + i);
-		home(10 + i);
+		bed_home(10 + i);
 	}
 	for (int round = 0; round < 200; round++) {
 		struct xsd_sockmsg h = { .type = XS_READ, .len = 8 };
@@ -774,6 +899,30 @@ Test(store_peer, watch_and_reset)
 	bed_write(d0, 0, "/local/domain/1/data/x", "");
 	cr_expect_str_eq(bed_event(g), "");
 	cr_expect_leq(g->conn->account->memory, memory + 512);
+}
+
+/* XSA-484: all ends at once, in a transaction too, and may end twice. */
+Test(store_peer, reset_in_a_transaction)
+{
+	uint32_t t;
+
+	for (int i = 0; i < 2; i++) {
+		t = bed_start(g);
+		cr_assert_eq(bed_write(g, t, "data/x", ""), 3);
+		cr_assert_eq(bed_watch(g, "data", "t"), 0);
+		cr_expect_eq(bed_str(g, XS_RESET_WATCHES, t, "", NULL), 3);
+		cr_expect_eq(bed_str(g, XS_RESET_WATCHES, t, "", NULL), 3);
+		cr_expect_eq(bed_end(g, t, true), -ENOENT);
+	}
+	bed_start(g);
+	cr_assert_eq(bed_watch(g, "data", "t"), 0);
+	for (int i = 0; i < 2; i++) {
+		watch_del_all(g->conn);
+		txn_free_all(g->conn);
+	}
+	cr_expect_eq(g->conn->account->watches, 0);
+	cr_expect_eq(g->conn->account->transactions, 0);
+	cr_expect_eq(bed_write(g, 0, "data/x", ""), 3);
 }
 
 /* XSA-421: every step of a commit may lack memory; here: of any kind. */

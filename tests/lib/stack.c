@@ -2,7 +2,6 @@
 // tests/lib/stack.c - the real daemons in a run directory of the test's own.
 #include "tests/lib/stack.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -20,6 +19,7 @@
 
 #include "base/paths.h"
 #include "tests/lib/fakedom.h"
+#include "tests/lib/proc.h"
 
 #define MUST(cond)                                                       \
 	do {                                                             \
@@ -31,7 +31,7 @@
 	} while (0)
 
 /* Programs lie in build/VARIANT/bin, tests in build/VARIANT/tests/KIND. */
-static void program_path(char *path, const char *name)
+void stack_program(char *path, const char *name)
 {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -94,7 +94,7 @@ static pid_t start(const char *name, const char *option)
 	int ready[2];
 	pid_t pid;
 
-	program_path(path, name);
+	stack_program(path, name);
 	MUST(pipe(ready) == 0);
 	snprintf(fd, sizeof(fd), "%d", ready[1]);
 	pid = fork();
@@ -118,7 +118,7 @@ int stack_run(const char *name, const char *option)
 	int status;
 	pid_t pid;
 
-	program_path(path, name);
+	stack_program(path, name);
 	pid = fork();
 	MUST(pid >= 0);
 	if (pid == 0) {
@@ -129,6 +129,40 @@ int stack_run(const char *name, const char *option)
 	}
 	MUST(waitpid(pid, &status, 0) == pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int stack_output(const char *name, char *const argv[], char *text, size_t size)
+{
+	char path[PATH_MAX], rest[4096];
+	size_t at = 0;
+	int out[2], status;
+	ssize_t n = 1;
+	pid_t pid;
+
+	stack_program(path, name);
+	MUST(pipe(out) == 0);
+	pid = fork();
+	MUST(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(out[1], STDOUT_FILENO);
+		dup2(out[1], STDERR_FILENO);
+		close(out[0]);
+		execv(path, argv);
+		_exit(127);
+	}
+	close(out[1]);
+	while (n > 0) {
+		bool full = at + 1 >= size;
+
+		n = read(out[0], full ? rest : text + at,
+			 full ? sizeof(rest) : size - 1 - at);
+		at += full || n < 0 ? 0 : (size_t)n;
+	}
+	text[at] = '\0';
+	close(out[0]);
+	MUST(waitpid(pid, &status, 0) == pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 void stack_start(struct stack *s, bool backend)
@@ -325,18 +359,7 @@ bool stack_wait_workers(const struct stack *s, unsigned int n)
 
 unsigned int stack_fds_of(pid_t pid)
 {
-	unsigned int n = 0;
-	char path[64];
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	dir = opendir(path);
-	if (!dir)
-		return 0;
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
+	return proc_fds(pid);
 }
 
 unsigned int stack_fds(const struct stack *s)

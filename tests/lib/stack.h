@@ -49,6 +49,18 @@ void stack_new_backend(struct stack *s);
  */
 int stack_run(const char *name, const char *option);
 
+/** stack_program() - Where a program lies; @path has PATH_MAX bytes. */
+void stack_program(char *path, const char *name);
+
+/**
+ * stack_output() - Run a program to its end and keep what it prints.
+ * @argv: From its name on; NULL ends.
+ * @text: Standard output and errors, cut, NUL-terminated.
+ *
+ * Return: its exit status, or minus the signal that ended it.
+ */
+int stack_output(const char *name, char *const argv[], char *text, size_t size);
+
 /** stack_write() - Write a node, value first; aborts if refused. */
 void stack_write(struct stack *s, const char *value, const char *fmt, ...)
 	printf_like(3, 4);

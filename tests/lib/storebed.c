@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "xenstore-lite/dispatch.h"
 #include "xenstore-lite/domain.h"
+#include "xenstore-lite/quota.h"
 
 struct tree bed_tree;
 static struct event_base *base;
@@ -336,6 +337,28 @@ const char *bed_event(struct bed_client *c)
 	bed_pump();
 	bed_take(c);
 	return c->next_event < c->nevents ? c->events[c->next_event++] : "";
+}
+
+void bed_home(unsigned int domid)
+{
+	char path[64], owner[16], reader[16];
+
+	snprintf(owner, sizeof(owner), "n%u", domid);
+	snprintf(reader, sizeof(reader), "r%u", domid);
+	snprintf(path, sizeof(path), "/local/domain/%u", domid);
+	assert(bed_write(checker, 0, path, "") == 3);
+	assert(bed_str(checker, XS_SET_PERMS, 0, path, "n0", reader, NULL) ==
+	       3);
+	snprintf(path, sizeof(path), "/local/domain/%u/data", domid);
+	assert(bed_write(checker, 0, path, "") == 3);
+	assert(bed_str(checker, XS_SET_PERMS, 0, path, owner, NULL) == 3);
+}
+
+unsigned int bed_nodes(unsigned int domid)
+{
+	struct account *a = account_find(domid);
+
+	return a ? (unsigned int)a->owned.n : 0;
 }
 
 bool bed_consistent(void)

@@ -99,6 +99,16 @@ int bed_end(struct bed_client *c, uint32_t tx, bool commit);
 /** bed_event() - The next event as "path|token", or "" if there is none. */
 const char *bed_event(struct bed_client *c);
 
+/**
+ * bed_home() - What the toolstack makes for a guest.
+ *
+ * It may read /local/domain/N and owns /local/domain/N/data.
+ */
+void bed_home(unsigned int domid);
+
+/** bed_nodes() - Nodes charged to a domain. */
+unsigned int bed_nodes(unsigned int domid);
+
 /** bed_consistent() - CONTROL check: accounts agree with the tree. */
 bool bed_consistent(void);
 

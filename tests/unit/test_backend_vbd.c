@@ -17,6 +17,7 @@
 
 #include "tests/lib/fakevbd.h"
 #include "tests/lib/fini.h"
+#include "tests/lib/proc.h"
 
 #define DOMID	3u
 #define SECTORS 16384u /* 8 MiB */
@@ -252,18 +253,51 @@ ParameterizedTest(struct shape *t, backend_vbd, verified_io)
 	cr_expect(stack_wait_workers(&s, 0));
 }
 
+/* Access modes of what a process has open by the name @path, as bits. */
+static unsigned int modes_of(pid_t pid, const char *path)
+{
+	char name[64], to[256], line[64];
+	unsigned int modes = 0;
+	ssize_t n;
+
+	for (int fd = 0; fd < 256; fd++) {
+		unsigned int flags;
+		FILE *info;
+
+		snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)pid, fd);
+		n = readlink(name, to, sizeof(to) - 1);
+		to[n > 0 ? n : 0] = '\0';
+		if (strcmp(to, path) != 0)
+			continue;
+		snprintf(name, sizeof(name), "/proc/%d/fdinfo/%d", (int)pid,
+			 fd);
+		info = fopen(name, "r");
+		cr_assert(info);
+		while (fgets(line, sizeof(line), info))
+			if (sscanf(line, "flags: %o", &flags) == 1)
+				modes |= 1u << (flags & O_ACCMODE);
+		fclose(info);
+	}
+	return modes;
+}
+
+/* XSA-142, XSA-266: read-only is so down to the descriptor. */
 Test(backend_vbd, read_only)
 {
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
 	struct blk_req req = { .op = BLKIF_OP_WRITE, .nseg = 1 };
+	pid_t pid = 0;
 
-	chmod(image, 0444);
+	/* The file's own mode would allow more. */
 	attach(DOMID, image, "r");
 	cr_assert(stack_wait(&s, 5000, "2", "%s/state", vbd.be));
 	cr_expect(stack_wait(&s, 0, "0", "%s/feature-discard", vbd.be));
 	fakevbd_offer(&vbd, dom, BLK_ABI_X86_64, 0, 1);
 	cr_assert(fakevbd_join(&vbd));
 	cr_expect(stack_wait(&s, 0, "4", "%s/info", vbd.be));
+	cr_assert_eq(stack_workers(&s, &pid), 1);
+	cr_expect_eq(modes_of(pid, image), 1u << O_RDONLY);
+	cr_expect_eq(modes_of(s.backend, image) & ~(1u << O_RDONLY), 0);
 	req.seg[0] =
 		(struct blk_seg){ fakedom_grant(dom, fakedom_alloc(dom, 1), 0),
 				  0, 7, 0 };
@@ -271,6 +305,81 @@ Test(backend_vbd, read_only)
 	req = (struct blk_req){ .op = BLKIF_OP_DISCARD, .nsectors = 8 };
 	cr_expect_eq(fakeblk_do(&vbd.q[0], &req), BLKIF_RSP_ERROR);
 	check_image();
+	fakedom_free(dom);
+}
+
+/* Names of all files that a process has open, one a line. */
+static void files_of(pid_t pid, char *text, size_t size)
+{
+	char name[64], to[256];
+	size_t at = 0;
+	ssize_t n;
+
+	text[0] = '\0';
+	for (int fd = 0; fd < 256; fd++) {
+		snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)pid, fd);
+		n = readlink(name, to, sizeof(to) - 1);
+		to[n > 0 ? n : 0] = '\0';
+		if (to[0] != '/' || !strncmp(to, "/memfd:", 7))
+			continue;
+		at += (size_t)snprintf(text + at, size - at, "%s\n", to);
+		cr_assert_lt(at, size);
+	}
+}
+
+/* XSA-48, XSA-258: what a guest writes to its disk names no file of ours. */
+Test(backend_vbd, formats_are_not_guessed)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} magic[] = {
+		{ "QFI\xfb\0\0\0\3\0\0\0\0\0\0\0\x68\0\0\0\x0b"
+		  "/etc/shadow",
+		  31 },
+		{ "KDMV\1\0\0\0", 8 },
+		{ "# Disk DescriptorFile\nRW 1 FLAT \"/etc/shadow\" 0\n", 51 },
+		{ "conectix\0\0\0\2", 12 },
+		{ "vhdxfile", 8 },
+		{ "LUKS\xba\xbe\0\1", 8 },
+		{ "json:{\"driver\":\"file\",\"filename\":\"/etc/shadow\"}",
+		  50 },
+	};
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	static char before[4096], after[4096];
+	struct blk_req req = { .nseg = 1 };
+	pid_t pid;
+
+	attach(DOMID, image, "w");
+	for (size_t i = 0; i < ARRAY_SIZE(magic); i++) {
+		uint64_t gfn = fakedom_alloc(dom, 1);
+
+		/* The guest starts, and has what it wrote before that. */
+		cr_assert(stack_wait(&s, 5000, "2", "%s/state", vbd.be));
+		fakevbd_offer(&vbd, dom, BLK_ABI_X86_64, 0, 1);
+		cr_assert(fakevbd_join(&vbd));
+		check_image();
+		cr_assert_eq(stack_workers(&s, &pid), 1);
+		files_of(pid, after, sizeof(after));
+		cr_expect(strstr(after, image), "%s", after);
+		if (i)
+			cr_expect_str_eq(after, before);
+		memcpy(before, after, sizeof(before));
+
+		memcpy(shadow, magic[i].bytes, magic[i].len);
+		memcpy(fakedom_page(dom, gfn), shadow, 4096);
+		req.op = BLKIF_OP_WRITE;
+		req.seg[0] =
+			(struct blk_seg){ fakedom_grant(dom, gfn, 0), 0, 7, 0 };
+		cr_expect_eq(fakeblk_do(&vbd.q[0], &req), BLKIF_RSP_OKAY);
+		memset(fakedom_page(dom, gfn), 0, 4096);
+		req.op = BLKIF_OP_READ;
+		cr_expect_eq(fakeblk_do(&vbd.q[0], &req), BLKIF_RSP_OKAY);
+		cr_expect_eq(memcmp(fakedom_page(dom, gfn), shadow, 4096), 0);
+		cr_assert(fakevbd_step(&vbd, "5", "5"));
+		cr_assert(fakevbd_step(&vbd, "6", "6"));
+		stack_write(&s, "1", "%s/state", vbd.fe);
+	}
 	fakedom_free(dom);
 }
 
@@ -699,24 +808,6 @@ Test(backend_vbd, readers_share_a_disk)
 	fakedom_free(other);
 }
 
-/* A line of /proc/PID/status, as a number. */
-static unsigned long long status_of(pid_t pid, const char *key)
-{
-	unsigned long long v = ~0ull;
-	char path[64], line[256];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	file = fopen(path, "r");
-	cr_assert(file);
-	while (fgets(line, sizeof(line), file)) {
-		if (!strncmp(line, key, strlen(key)))
-			v = strtoull(line + strlen(key), NULL, 16);
-	}
-	fclose(file);
-	return v;
-}
-
 Test(backend_vbd, worker_has_no_privilege)
 {
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
@@ -725,10 +816,10 @@ Test(backend_vbd, worker_has_no_privilege)
 	attach(DOMID, image, "w");
 	cr_assert(stack_wait(&s, 5000, "2", "%s/state", vbd.be));
 	cr_assert_eq(stack_workers(&s, &pid), 1);
-	cr_expect_eq(status_of(pid, "CapEff:"), 0);
-	cr_expect_eq(status_of(pid, "CapPrm:"), 0);
-	cr_expect_eq(status_of(pid, "CapBnd:"), 0);
-	cr_expect_eq(status_of(pid, "NoNewPrivs:"), 1);
+	cr_expect_eq(proc_status(pid, "CapEff:", 16), 0);
+	cr_expect_eq(proc_status(pid, "CapPrm:", 16), 0);
+	cr_expect_eq(proc_status(pid, "CapBnd:", 16), 0);
+	cr_expect_eq(proc_status(pid, "NoNewPrivs:", 16), 1);
 	fakedom_free(dom);
 }
 

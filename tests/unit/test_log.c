@@ -90,3 +90,17 @@ Test(log, no_link_is_followed)
 	cr_expect_leq(size_of(path), CAP);
 	cr_expect_eq(size_of(target), -1);
 }
+
+/* A value with a newline forges no second line, one with ESC no colours. */
+Test(log, a_message_is_one_line)
+{
+	char text[64] = "";
+	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	log_to_fd(fd);
+	log_err("%s", "a\nb\r\033[31m\tc\177\xc3\xa4");
+	fd = open(path, O_RDONLY);
+	cr_assert_gt(read(fd, text, sizeof(text) - 1), 0);
+	close(fd);
+	cr_expect_str_eq(strchr(text, ' '), " a?b??[31m?c?\xc3\xa4\n");
+}

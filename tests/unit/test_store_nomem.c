@@ -11,42 +11,10 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 
+#include "tests/lib/failalloc.h"
 #include "tests/lib/storebed.h"
 #include "xenstore-lite/path.h"
 #include "xenstore-lite/perm.h"
-
-/*
- * Countdown to the allocation that fails; 0 is off.  The store's objects call
- * these in place of libc's (-Wl,--wrap in the Makefile's rule for this test).
- */
-static int fail_in;
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
-static bool fails(void)
-{
-	return fail_in && --fail_in == 0;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-	return fails() ? NULL : __real_realloc(p, n);
-}
 
 static struct bed_client *d0, *look, *g;
 

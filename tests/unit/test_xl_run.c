@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/paths.h"
@@ -180,4 +181,32 @@ Test(xl_run, removal_is_complete_and_repeatable)
 	cr_expect_eq(xl_run_remove(1), 0);
 	cr_expect_neq(access(paths_dom(path, 1, ""), F_OK), 0);
 	cr_expect_eq(xl_run_remove(1), 0);
+}
+
+/* What a directory of somebody else holds could be links to anywhere. */
+Test(xl_run, a_directory_of_others_is_refused)
+{
+	static const char *const names[] = { "", "/dom", "/log" };
+	const uid_t me = geteuid();
+	char path[PATH_MAX];
+
+	cr_assert_eq(me, 0, "to be run as root");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		snprintf(path, sizeof(path), "%s%s", paths_run(), names[i]);
+		for (int bad = 0; bad < 2; bad++) {
+			const char *said;
+
+			cr_assert_eq(chown(path, bad ? me : 12345, 0), 0);
+			cr_assert_eq(chmod(path, bad ? 0777 : 0755), 0);
+			caplog_begin();
+			cr_expect_eq(xl_run_init(), -EPERM, "%s", path);
+			said = caplog_end();
+			cr_expect(strstr(said, path), "%s", said);
+			cr_expect(strstr(said, "somebody else"), "%s", said);
+		}
+		cr_assert_eq(chmod(path, 01777), 0);
+		cr_expect_eq(xl_run_init(), 0, "as /tmp is");
+		cr_assert_eq(chmod(path, 0755), 0);
+		cr_expect_eq(xl_run_init(), 0);
+	}
 }
