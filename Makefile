@@ -183,6 +183,9 @@ $(out)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(q)$(CC) $(cppflags) $(CPPFLAGS) $(cflags) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# A test is the peer: it may look into memory that it shares with us.
+$(out)/tests/%.o: cflags += -Wno-noderef
+
 define link
 $(out)/bin/$(1): $$($(1)_obj) $$($(1)_lib)
 	@echo "  LD    $$@"
