@@ -6,6 +6,7 @@
 #   make test       every test; the closing line is "N passed, N failed"
 #   make lint       clang-format, cppcheck, clang-tidy, -fanalyzer, shellcheck
 #   make proofs     what CBMC can show of it
+#   make coverage   which lines the tests run; build/coverage/index.html
 #   make bench      figures beside QEMU's; build/bench/results.jsonl
 #   make install    DESTDIR and PREFIX as usual
 #   make clean
@@ -151,7 +152,7 @@ stress_src := $(wildcard tests/stress/*_stress.c)
 .DEFAULT_GOAL := all
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all test-programs stress-programs check stress test proofs demo bench lint fuzz run-fuzzers install clean
+.PHONY: all test-programs stress-programs check stress test proofs coverage demo bench lint fuzz run-fuzzers install clean
 
 bins := $(programs:%=$(out)/bin/%)
 units := $(unit_src:%.c=$(out)/%)
@@ -295,6 +296,10 @@ test:
 
 proofs:
 	$(q)tests/proofs/prove
+
+coverage:
+	@packaging/deps.sh test coverage
+	$(q)tests/coverage
 
 demo: all
 	@packaging/deps.sh test
