@@ -106,7 +106,7 @@ testlib_src += tests/lib/hvopts.c
 testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
 testlib_src += tests/lib/storebed.c
 testlib_src += tests/lib/stack.c
-testlib_src += tests/lib/fakenet.c tests/lib/fakenic.c
+testlib_src += tests/lib/fakenet.c tests/lib/fakenic.c tests/lib/sweep.c
 
 # Program: its main file; libraries it uses, in link order; system libraries.
 programs :=
@@ -254,6 +254,17 @@ $(system): %: %.o $(test_archives) | $(addprefix $(out)/bin/,sv-xenstored \
 # It decides which allocation of the store fails.
 $(out)/tests/unit/test_store_nomem: override LDFLAGS += \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+# So does this one, of these and of what else can fail.
+sweep_calls := accept4 bind calloc connect epoll_create1 epoll_ctl epoll_wait \
+	event_add event_base_free event_base_new event_free event_new eventfd \
+	fcntl free fstat ftruncate grantpt inotify_add_watch \
+	inotify_init1 io_uring_queue_init_params io_uring_register_files \
+	io_uring_submit io_uring_submit_and_wait listen malloc mkdir mmap munmap \
+	open openat pipe2 poll posix_fallocate posix_openpt posix_spawn pread \
+	pthread_create ptsname_r pwrite read readv realloc recvmsg rename renameat \
+	sendmsg socket symlinkat syscall tcgetattr tcsetattr unlockpt write writev
+$(out)/tests/unit/test_sweep: override LDFLAGS += \
+	$(sweep_calls:%=-Wl,--wrap=%)
 # It starts the store that was built with it.
 $(out)/tests/stress/store_stress: | $(out)/bin/sv-xenstored
 

@@ -31,7 +31,7 @@
 	} while (0)
 
 /* Programs lie in build/VARIANT/bin, tests in build/VARIANT/tests/KIND. */
-static void program_path(char *path, const char *name)
+void stack_program(char *path, const char *name)
 {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -59,7 +59,7 @@ static pid_t start(const char *name, const char *option)
 	int ready[2];
 	pid_t pid;
 
-	program_path(path, name);
+	stack_program(path, name);
 	MUST(pipe(ready) == 0);
 	snprintf(fd, sizeof(fd), "%d", ready[1]);
 	pid = fork();
@@ -83,7 +83,7 @@ int stack_run(const char *name, const char *option)
 	int status;
 	pid_t pid;
 
-	program_path(path, name);
+	stack_program(path, name);
 	pid = fork();
 	MUST(pid >= 0);
 	if (pid == 0) {
