@@ -32,6 +32,7 @@ struct dom {
 	pthread_mutex_t lock; /* for a call from its start to its answer */
 	int fd;
 	uint32_t seq;
+	unsigned int late; /* answers still to come that nobody waits for */
 	unsigned int nqueued;
 	struct dom_msg queued[MAX_QUEUED];
 };
@@ -132,6 +133,15 @@ static int receive(struct dom *d, struct dom_msg *msg, int *fds, size_t *nfds,
 	return ret == -ECONNRESET ? -EPIPE : ret;
 }
 
+/* Whether it is the answer to a call that was given up, and may be dropped. */
+static bool is_late(struct dom *d, const struct dom_msg *msg)
+{
+	if (!d->late || msg->seq == 0)
+		return false;
+	d->late--;
+	return true;
+}
+
 static int next_event(struct dom *d, struct dom_msg *msg)
 {
 	int fds[SOCK_MAX_FDS];
@@ -149,6 +159,8 @@ static int next_event(struct dom *d, struct dom_msg *msg)
 	if (ret)
 		return ret == -EAGAIN ? 0 : ret;
 	close_fds(fds, n);
+	if (is_late(d, msg))
+		return 0;
 	return msg->seq == 0 ? 1 : -EPROTO;
 }
 
@@ -180,13 +192,15 @@ static int call(struct dom *d, struct dom_msg *msg, int *fds, size_t *nfds)
 		return ret == -EAGAIN ? -ETIMEDOUT : ret;
 	for (int i = 0; i <= MAX_BEFORE_ANSWER; i++) {
 		ret = receive(d, msg, got, &n, true);
-		if (ret)
+		if (ret) {
+			d->late++;
 			return ret;
-		if (msg->seq != 0)
+		}
+		if (msg->seq == d->seq || (msg->seq && !is_late(d, msg)))
 			break;
 		close_fds(got, n);
 		n = 0;
-		if (d->nqueued < MAX_QUEUED)
+		if (msg->seq == 0 && d->nqueued < MAX_QUEUED)
 			d->queued[d->nqueued++] = *msg;
 	}
 	if (msg->seq != d->seq || msg->type != type) {
@@ -279,11 +293,12 @@ int dom_evtchn_bind(struct dom *d, uint32_t port, int *kick, int *call)
 		close_fds(fds, n);
 		ret = -EPROTO;
 	}
-	/* Bound to us it is all the same, for the next one to find it in use. */
-	if (ret == -EMFILE || ret == -EPROTO)
-		(void)!dom_evtchn_close(d, port);
-	if (ret)
+	if (ret) {
+		/* Not refused, but the answer is lost: then it may be bound. */
+		if (ret != msg.status)
+			(void)!dom_evtchn_close(d, port);
 		return ret;
+	}
 	*kick = fds[0];
 	*call = fds[1];
 	return 0;
@@ -292,8 +307,14 @@ int dom_evtchn_bind(struct dom *d, uint32_t port, int *kick, int *call)
 int dom_evtchn_close(struct dom *d, uint32_t port)
 {
 	struct dom_msg msg = { .type = DOM_EVTCHN_CLOSE, .u.port = port };
+	int ret = dom_call(d, &msg, NULL, NULL);
 
-	return dom_call(d, &msg, NULL, NULL);
+	/* Not sent for want of memory; it would stay bound while we live. */
+	if (ret == -ENOBUFS || ret == -ENOMEM) {
+		msg.u.port = port;
+		ret = dom_call(d, &msg, NULL, NULL);
+	}
+	return ret;
 }
 
 const char *dom_reason_name(uint32_t reason)

@@ -274,6 +274,9 @@ int dom_event(struct dom *d, struct dom_msg *msg) must_check;
  *        when none are expected.
  * @nfds: Number received; NULL with @fds.
  *
+ * After a call that was given up (dom_set_timeout()) the next one may follow: the
+ * late answer is dropped.
+ *
  * Return: the answer's status, -EPIPE if the domain is gone, or -errno.
  */
 int dom_call(struct dom *d, struct dom_msg *msg, int *fds,

@@ -184,7 +184,7 @@ static void unmap(struct blk_queue *q, struct blk_io *io)
 }
 
 /* Add bytes to the vector, joining them to those that they follow. */
-static void add_bytes(struct disk_io *d, uint8_t *at, size_t len)
+static void add_bytes(struct disk_io *d, void *at, size_t len)
 {
 	struct iovec *v;
 
@@ -202,7 +202,7 @@ static void add_bytes(struct disk_io *d, uint8_t *at, size_t len)
 static int map(struct blk_queue *q, struct blk_io *io,
 	       const struct blk_seg *seg, unsigned int n)
 {
-	void *page;
+	void SHM *page;
 	int ret;
 
 	for (unsigned int i = 0; i < n; i++) {
@@ -213,7 +213,8 @@ static int map(struct blk_queue *q, struct blk_io *io,
 		}
 		io->gref[io->ngref++] = seg[i].gref;
 		add_bytes(&io->d,
-			  (uint8_t *)page + seg[i].first * (size_t)DISK_SECTOR,
+			  shm_bulk((uint8_t SHM *)page +
+				   seg[i].first * (size_t)DISK_SECTOR),
 			  (seg[i].last - seg[i].first + (size_t)1) *
 				  DISK_SECTOR);
 	}
@@ -223,7 +224,7 @@ static int map(struct blk_queue *q, struct blk_io *io,
 /* Copy the segments of an indirect request out of the guest's page, once. */
 static int fetch_segs(struct blk_queue *q, const struct blk_req *req)
 {
-	void *page;
+	void SHM *page;
 	int ret = gnt_get(q->dev->gnt, req->gref, GNT_READ, &page);
 
 	if (ret)

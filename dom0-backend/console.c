@@ -33,7 +33,7 @@ struct console {
 	struct log_limit limit;
 
 	struct dom *dom;
-	struct xencons_interface *page; /* UNTRUSTED */
+	struct xencons_interface SHM *page; /* UNTRUSTED */
 	struct stream_reader out;
 	struct stream_writer in;
 	int kick, call;
@@ -301,7 +301,7 @@ static void leave_domain(struct console *c)
 	fd_close(&c->kick);
 	fd_close(&c->call);
 	if (c->page)
-		munmap(c->page, SV_PAGE_SIZE);
+		munmap(shm_bulk(c->page), SV_PAGE_SIZE);
 	c->page = NULL;
 }
 
@@ -413,7 +413,7 @@ static int attach(struct console *c)
 {
 	struct stream_map out, in;
 	uint32_t port;
-	void *page;
+	void SHM *page;
 	int ret;
 
 	ret = dom_page(c->dom, &page, &port);

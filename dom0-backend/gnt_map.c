@@ -55,7 +55,7 @@ struct gnt_map {
 	struct dommem mem; /* lock: lock, but for dommem_page() */
 	uint32_t us;	   /* domid that grants must name */
 	_Atomic uint32_t nframes;
-	struct entry *frame[MAX_FRAMES];
+	struct entry SHM *frame[MAX_FRAMES];
 	_Atomic uint32_t *pin;
 	pthread_mutex_t lock;
 };
@@ -136,7 +136,7 @@ void gnt_free(struct gnt_map *g)
 	free(g);
 }
 
-static struct entry *look(struct gnt_map *g, uint32_t ref)
+static struct entry SHM *look(struct gnt_map *g, uint32_t ref)
 {
 	/* Ordering: acquires nframes; pairs with grow(). */
 	uint32_t n = atomic_load_explicit(&g->nframes, memory_order_acquire);
@@ -147,9 +147,9 @@ static struct entry *look(struct gnt_map *g, uint32_t ref)
 }
 
 /* The entry of @ref, asking the domain whether its table has grown. */
-static struct entry *find(struct gnt_map *g, uint32_t ref)
+static struct entry SHM *find(struct gnt_map *g, uint32_t ref)
 {
-	struct entry *e = look(g, ref);
+	struct entry SHM *e = look(g, ref);
 
 	if (e || ref >= MAX_REFS)
 		return e;
@@ -201,7 +201,7 @@ static bool permits(uint32_t head, uint32_t us, enum gnt_access access)
  * A compare-and-exchange of flags and domid together, so that what was judged
  * is what was replaced.
  */
-static int mark(struct entry *e, uint32_t us, enum gnt_access access)
+static int mark(struct entry SHM *e, uint32_t us, enum gnt_access access)
 {
 	uint32_t bits = GTF_reading | (access == GNT_WRITE ? GTF_writing : 0);
 	uint32_t head = atomic_load_explicit(&e->head, memory_order_relaxed);
@@ -219,7 +219,7 @@ static int mark(struct entry *e, uint32_t us, enum gnt_access access)
 }
 
 /* Clear the bits that no use needs any more; @v is the count that remains. */
-static void unmark(struct entry *e, uint32_t v)
+static void unmark(struct entry SHM *e, uint32_t v)
 {
 	uint32_t keep = (v & PIN_WRITES ? GTF_writing : 0) |
 			(v & (PIN_WRITES | PIN_READS) ? GTF_reading : 0);
@@ -237,11 +237,11 @@ static uint32_t one_pin(enum gnt_access access)
 }
 
 int gnt_get(struct gnt_map *g, uint32_t ref, enum gnt_access access,
-	    void **page)
+	    void SHM **page)
 {
 	uint32_t full = access == GNT_WRITE ? PIN_WRITES : PIN_READS;
-	struct entry *e = find(g, ref);
-	void *p = NULL;
+	struct entry SHM *e = find(g, ref);
+	void SHM *p = NULL;
 	uint32_t v;
 	int ret;
 
@@ -268,7 +268,7 @@ int gnt_get(struct gnt_map *g, uint32_t ref, enum gnt_access access,
 
 void gnt_put(struct gnt_map *g, uint32_t ref, enum gnt_access access)
 {
-	struct entry *e = look(g, ref);
+	struct entry SHM *e = look(g, ref);
 	uint32_t v;
 
 	assert(e);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/domsock.h"
+#include "ring/shm.h"
 
 /*
  * How it works
@@ -73,7 +74,7 @@ int gnt_refresh(struct gnt_map *g) must_check;
  * the entry keeps changing or is in use too many times.
  */
 int gnt_get(struct gnt_map *g, uint32_t ref, enum gnt_access access,
-	    void **page) must_check;
+	    void SHM **page) must_check;
 
 /** gnt_put() - Give back one gnt_get(); any thread. */
 void gnt_put(struct gnt_map *g, uint32_t ref, enum gnt_access access);

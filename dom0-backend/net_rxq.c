@@ -241,8 +241,8 @@ static int fill_csum(struct rxq *q, size_t len)
 		struct rxq_slot *s =
 			slot_at(q, (uint32_t)i / (uint32_t)SV_PAGE_SIZE);
 
-		shm_post((uint8_t *)s->page + i % (int)SV_PAGE_SIZE, q->buf + i,
-			 1);
+		shm_post((uint8_t SHM *)s->page + i % (int)SV_PAGE_SIZE,
+			 q->buf + i, 1);
 	}
 	return at < 0 ? at : 0;
 }
@@ -258,8 +258,9 @@ static void read_direct(struct rxq *q)
 
 	for (uint32_t i = 0; i < pages_wanted(q); i++) {
 		if (i != 1 || !gap)
-			iov[n++] = (struct iovec){ slot_at(q, i)->page,
-						   SV_PAGE_SIZE };
+			iov[n++] =
+				(struct iovec){ shm_bulk(slot_at(q, i)->page),
+						SV_PAGE_SIZE };
 	}
 	/* What lands here shows that the packet was too long. */
 	iov[n++] = (struct iovec){ q->buf, sizeof(q->buf) };

@@ -31,7 +31,7 @@ RING_DEFINE(rxq_ring, netif_rx_request_t, union net_rx_rsp);
 
 /** struct rxq_slot - A page of the guest; NULL if its grant is bad. */
 struct rxq_slot {
-	void *page; /* UNTRUSTED */
+	void SHM *page; /* UNTRUSTED */
 	uint32_t gref;
 	uint16_t id;
 };
@@ -48,7 +48,7 @@ struct rxq {
 	const struct net_caps *caps;
 	int tap;
 	uint32_t gref; /* of the ring */
-	void *page;
+	void SHM *page;
 	struct rxq_ring_back ring;
 	struct rxq_slot slot[RXQ_NENT];
 	uint32_t first, n;

@@ -108,10 +108,10 @@ static void answer(struct txq *q, int16_t status)
 }
 
 /* Pin all pieces; page[i] is that of frag[i]. */
-static int pin(struct txq *q, const struct net_tx *p, uint8_t **page)
+static int pin(struct txq *q, const struct net_tx *p, uint8_t SHM **page)
 {
 	uint32_t i;
-	void *at;
+	void SHM *at;
 	int ret;
 
 	for (i = 0; i < p->nfrags; i++) {
@@ -138,8 +138,8 @@ static void unpin(struct txq *q, const struct net_tx *p)
 }
 
 /* Copy the packet's first @len bytes, once. */
-static void copy_head(const struct net_tx *p, uint8_t *const *page, uint8_t *to,
-		      size_t len)
+static void copy_head(const struct net_tx *p, uint8_t SHM *const *page,
+		      uint8_t *to, size_t len)
 {
 	for (uint32_t i = 0; i < p->nfrags && len; i++) {
 		size_t n = MIN(len, p->frag[i].len);
@@ -151,8 +151,8 @@ static void copy_head(const struct net_tx *p, uint8_t *const *page, uint8_t *to,
 }
 
 /* Where the packet lies but for its first @skip bytes; returns the pieces. */
-static int fill_iov(const struct net_tx *p, uint8_t *const *page, size_t skip,
-		    struct iovec *iov)
+static int fill_iov(const struct net_tx *p, uint8_t SHM *const *page,
+		    size_t skip, struct iovec *iov)
 {
 	int n = 0;
 
@@ -162,7 +162,7 @@ static int fill_iov(const struct net_tx *p, uint8_t *const *page, size_t skip,
 		skip -= cut;
 		if (cut == p->frag[i].len)
 			continue; /* never an empty one: XSA-448 */
-		iov[n].iov_base = page[i] + p->frag[i].off + cut;
+		iov[n].iov_base = shm_bulk(page[i] + p->frag[i].off + cut);
 		iov[n++].iov_len = p->frag[i].len - cut;
 	}
 	return n;
@@ -170,7 +170,7 @@ static int fill_iov(const struct net_tx *p, uint8_t *const *page, size_t skip,
 
 /* Whether the packet was a DHCP request that we have answered. */
 static bool answered_dhcp(struct txq *q, const struct net_tx *p,
-			  uint8_t *const *page, size_t hlen)
+			  uint8_t SHM *const *page, size_t hlen)
 {
 	uint8_t in[DHCP_MAX], out[DHCP_REPLY_MAX];
 	size_t len;
@@ -194,7 +194,7 @@ static int16_t refuse(struct txq *q, const char *why)
 
 /* Send a packet whose pages are pinned; returns its status. */
 static int16_t send_pinned(struct txq *q, const struct net_tx *p,
-			   uint8_t *const *page)
+			   uint8_t SHM *const *page)
 {
 	struct iovec iov[2 + NET_FRAGS_MAX];
 	size_t hlen = MIN(p->len, NET_HDR_MAX);
@@ -225,7 +225,7 @@ static int16_t send_pinned(struct txq *q, const struct net_tx *p,
 static int16_t send_packet(struct txq *q)
 {
 	const struct net_tx *p = &q->chain.pkt;
-	uint8_t *page[NET_FRAGS_MAX];
+	uint8_t SHM *page[NET_FRAGS_MAX];
 	int16_t status;
 
 	if (q->chain.fault)

@@ -48,7 +48,7 @@ struct txq {
 	const struct dhcp_lease *lease;
 	int tap;
 	uint32_t gref; /* of the ring */
-	void *page;
+	void SHM *page;
 	struct txq_ring_back ring;
 	struct txq_rate rate;
 	int64_t credit;

@@ -94,7 +94,7 @@ static void get_events(struct vm *vm, const struct vcpu *v,
 
 	out->upcall_vector = v->upcall_vector;
 	if (v->info) {
-		memcpy(out->info, v->info, sizeof(out->info));
+		shm_fetch(out->info, v->info, sizeof(out->info));
 		out->ninfo = sizeof(out->info);
 	}
 	for (uint32_t port = 0; port < shinfo_ports(vm); port++) {

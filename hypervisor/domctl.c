@@ -30,6 +30,9 @@
  * fall back to unbound.
  */
 
+/* Until accept() is tried again for which there was not room. */
+#define RETRY_NS UINT64_C(100000000)
+
 /** struct client - A connection. */
 struct client {
 	int fd; /* -1: free place */
@@ -43,7 +46,7 @@ struct domctl {
 	struct vm *vm;
 	int listener;
 	bool announced;
-	bool crowded; /* accept() failed for want of descriptors */
+	uint64_t deaf_until; /* CLOCK_MONOTONIC ns; 0 while clients may come */
 	struct log_limit limit;
 	char path[PATH_MAX];
 	unsigned int n; /* places of client[] in use or freed */
@@ -286,7 +289,7 @@ static void disconnect(struct domctl *d, struct client *c)
 	evtchn_client_gone(d->vm, c);
 	pthread_mutex_unlock(&d->vm->lock);
 	fd_close(&c->fd);
-	d->crowded = false;
+	d->deaf_until = 0;
 }
 
 /* Make the call, checking what all calls have in common; Return: status. */
@@ -368,8 +371,10 @@ static void accept_client(struct domctl *d)
 	struct client *c;
 
 	if (fd < 0) {
-		/* Do not spin: wait until a client leaves. */
-		d->crowded = errno == EMFILE || errno == ENFILE;
+		/* Do not spin: wait a moment, or until a client leaves. */
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+		    errno == ENOBUFS)
+			d->deaf_until = util_clock_ns() + RETRY_NS;
 		return;
 	}
 	c = sock_peer_trusted(fd) ? free_place(d) : NULL;
@@ -416,13 +421,25 @@ void domctl_free(struct domctl *d)
 	free(d);
 }
 
+uint64_t domctl_timer(const struct domctl *d)
+{
+	return d->deaf_until ? d->deaf_until : UINT64_MAX;
+}
+
+static bool is_deaf(struct domctl *d)
+{
+	if (d->deaf_until && util_clock_ns() >= d->deaf_until)
+		d->deaf_until = 0;
+	return d->deaf_until;
+}
+
 /* One entry for each place, so that indices match. */
 unsigned int domctl_pollfds(struct domctl *d,
 			    struct pollfd fds[DOMCTL_MAX_POLL])
 {
 	unsigned int n = 0;
 
-	fds[n++] = (struct pollfd){ .fd = d->crowded ? -1 : d->listener,
+	fds[n++] = (struct pollfd){ .fd = is_deaf(d) ? -1 : d->listener,
 				    .events = POLLIN };
 	for (unsigned int i = 0; i < d->n; i++)
 		fds[n++] = (struct pollfd){ .fd = d->client[i].fd,

@@ -46,4 +46,11 @@ bool domctl_serve(struct domctl *d, const struct pollfd *fds, unsigned int n);
 /** domctl_announce() - Send DOM_EV_SHUTDOWN once the guest is down. */
 void domctl_announce(struct domctl *d);
 
+/**
+ * domctl_timer() - When domctl_pollfds() has to be asked again at the latest.
+ *
+ * Return: CLOCK_MONOTONIC in nanoseconds; UINT64_MAX for no such time.
+ */
+uint64_t domctl_timer(const struct domctl *d);
+
 #endif

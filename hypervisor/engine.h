@@ -27,7 +27,7 @@ struct engine {
 	 * @slot: Show host memory at a guest address; size 0 takes it away.
 	 * -EEXIST if it would overlap another slot.
 	 */
-	int (*slot)(struct vm *vm, unsigned int slot, gpa_t gpa, void *host,
+	int (*slot)(struct vm *vm, unsigned int slot, gpa_t gpa, void SHM *host,
 		    uint64_t size);
 
 	/** @raise: Make @port pending on @vcpu, as seen from a backend. */
@@ -77,7 +77,7 @@ struct engine {
 	 * @vcpu_info: The 64 bytes are now at @host, which is @gpa or, with
 	 * @gpa all ones, not in guest memory yet.
 	 */
-	int (*vcpu_info)(struct vcpu *v, uint64_t gpa, void *host);
+	int (*vcpu_info)(struct vcpu *v, uint64_t gpa, void SHM *host);
 
 	/** @vcpu_time: A second struct vcpu_time_info; all ones for none. */
 	int (*vcpu_time)(struct vcpu *v, uint64_t gpa);

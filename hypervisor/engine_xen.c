@@ -265,7 +265,7 @@ static int xen_shared_info(struct vm *vm)
 	return ret;
 }
 
-static int xen_vcpu_info(struct vcpu *v, uint64_t gpa, void *host)
+static int xen_vcpu_info(struct vcpu *v, uint64_t gpa, void SHM *host)
 {
 	struct kvm_xen_vcpu_attr attr = { .type = 0 };
 

@@ -13,6 +13,7 @@
 #include "hypervisor/guestmem.h"
 #include "hypervisor/layout.h"
 #include "hypervisor/vm.h"
+#include "ring/shm.h"
 
 /*
  * How it works
@@ -29,7 +30,7 @@ typedef _Atomic uint64_t entry_word;
 /* Attempts to mark an entry that its guest keeps changing. */
 #define MAX_TRIES 64
 
-static uint8_t *frame_of(const struct vm *vm, uint32_t ref)
+static uint8_t SHM *frame_of(const struct vm *vm, uint32_t ref)
 {
 	return vm->gnttab.frame[ref / GNTTAB_PER_FRAME].host;
 }
@@ -42,8 +43,8 @@ static void seed(struct vm *vm, uint32_t ref, uint64_t gpa)
 		.frame = (uint32_t)(gpa >> SV_PAGE_SHIFT),
 	};
 
-	memcpy(frame_of(vm, ref) + ref % GNTTAB_PER_FRAME * sizeof(e), &e,
-	       sizeof(e));
+	shm_post(frame_of(vm, ref) + ref % GNTTAB_PER_FRAME * sizeof(e), &e,
+		 sizeof(e));
 }
 
 int gnttab_init(struct vm *vm, unsigned int max)
@@ -134,14 +135,14 @@ void gnttab_frames(const struct vm *vm, uint32_t first, struct dom_frames *f)
 
 /** struct end - One side of a copy, checked. */
 struct end {
-	uint8_t *page;	   /* UNTRUSTED */
+	uint8_t SHM *page; /* UNTRUSTED */
 	entry_word *entry; /* marked as in use, or NULL */
 	uint64_t mark;	   /* bits to clear afterwards */
 };
 
 static entry_word *entry_of(const struct vm *vm, uint32_t ref)
 {
-	uint8_t *at =
+	uint8_t SHM *at =
 		frame_of(vm, ref) + ref % GNTTAB_PER_FRAME * sizeof(entry_word);
 
 	return (entry_word *)(void *)at;
@@ -217,8 +218,8 @@ int16_t gnttab_copy(struct vm *vm, const struct gnttab_copy *op)
 		status = open_end(vm, &op->dest, op->flags & GNTCOPY_dest_gref,
 				  true, &to);
 	if (status == GNTST_okay)
-		memmove(to.page + op->dest.offset,
-			from.page + op->source.offset, op->len);
+		memmove(shm_bulk(to.page + op->dest.offset),
+			shm_bulk(from.page + op->source.offset), op->len);
 	release(&to);
 	release(&from);
 	return status;

@@ -12,7 +12,6 @@
 #include "base/domsock.h"
 #include "base/fd.h"
 #include "hypervisor/layout.h"
-#include "ring/shm.h"
 
 /* Guest and host addresses agree modulo this, so that KVM can map 2 MiB. */
 #define HUGE_SIZE (UINT64_C(2) << 20)
@@ -127,7 +126,7 @@ static const struct guestmem_region *find(const struct guestmem *m, gpa_t gpa,
 	return NULL;
 }
 
-void *guestmem_ptr(const struct guestmem *m, gpa_t gpa, uint64_t len)
+void SHM *guestmem_ptr(const struct guestmem *m, gpa_t gpa, uint64_t len)
 {
 	const struct guestmem_region *r = find(m, gpa, len);
 
@@ -136,7 +135,7 @@ void *guestmem_ptr(const struct guestmem *m, gpa_t gpa, uint64_t len)
 
 int guestmem_read(const struct guestmem *m, gpa_t gpa, void *buf, size_t len)
 {
-	const void *from = guestmem_ptr(m, gpa, len);
+	const void SHM *from = guestmem_ptr(m, gpa, len);
 
 	if (!from)
 		return -EFAULT;
@@ -146,7 +145,7 @@ int guestmem_read(const struct guestmem *m, gpa_t gpa, void *buf, size_t len)
 
 int guestmem_write(struct guestmem *m, gpa_t gpa, const void *buf, size_t len)
 {
-	void *to = guestmem_ptr(m, gpa, len);
+	void SHM *to = guestmem_ptr(m, gpa, len);
 
 	if (!to)
 		return -EFAULT;

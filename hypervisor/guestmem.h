@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/util.h"
+#include "ring/shm.h"
 
 struct dom_memmap;
 
@@ -31,9 +32,9 @@ static inline gpa_t gpa_of_gfn(uint64_t gfn)
 /** struct guestmem_region - RAM that lies together, in the guest and here. */
 struct guestmem_region {
 	gpa_t gpa;
-	uint64_t size;	 /* bytes, a multiple of the page size */
-	uint64_t offset; /* into the memfd */
-	uint8_t *host;	 /* UNTRUSTED: writable by the guest at any time */
+	uint64_t size;	   /* bytes, a multiple of the page size */
+	uint64_t offset;   /* into the memfd */
+	uint8_t SHM *host; /* UNTRUSTED: writable by the guest at any time */
 };
 
 #define GUESTMEM_MAX_REGIONS 2
@@ -80,7 +81,7 @@ void guestmem_free(struct guestmem *m);
  *
  * Return: the first byte, or NULL if any byte of the range is not RAM.
  */
-void *guestmem_ptr(const struct guestmem *m, gpa_t gpa, uint64_t len);
+void SHM *guestmem_ptr(const struct guestmem *m, gpa_t gpa, uint64_t len);
 
 /**
  * guestmem_read(), guestmem_write() - Copy out of or into guest RAM, once.

@@ -40,7 +40,7 @@ static int64_t block(struct hc *hc)
 	struct kvm_mp_state halted = { .mp_state = KVM_MP_STATE_HALTED };
 	struct vcpu *v = hc->vcpu;
 
-	if (!v->run->if_flag || (v->info && v->info[0]))
+	if (!v->run->if_flag || vcpu_has_event(v))
 		return 0;
 	return ioctl(v->fd, KVM_SET_MP_STATE, &halted) < 0 ? -errno : 0;
 }

@@ -317,7 +317,7 @@ static void serve(struct vm *vm, struct domctl *ctl, int signals)
 	static struct pollfd fds[2 + DOMCTL_MAX_POLL];
 	unsigned int n;
 	eventfd_t v;
-	uint64_t now;
+	uint64_t next, now;
 
 	do {
 		domctl_announce(ctl);
@@ -325,7 +325,8 @@ static void serve(struct vm *vm, struct domctl *ctl, int signals)
 		fds[1] = (struct pollfd){ .fd = vm->wake, .events = POLLIN };
 		n = domctl_pollfds(ctl, fds + 2);
 		now = util_clock_ns();
-		if (poll(fds, n + 2, timeout_ms(vm_timers(vm, now), now)) < 0)
+		next = MIN(vm_timers(vm, now), domctl_timer(ctl));
+		if (poll(fds, n + 2, timeout_ms(next, now)) < 0)
 			continue;
 		if (fds[0].revents) {
 			log_info("terminated by a signal");

@@ -12,7 +12,7 @@
 /* Frames above 52 address bits do not exist on x86. */
 #define GFN_LIMIT (UINT64_C(1) << (52 - SV_PAGE_SHIFT))
 
-void physmap_init(struct physmap_page *p, uint8_t *home, unsigned int slot)
+void physmap_init(struct physmap_page *p, uint8_t SHM *home, unsigned int slot)
 {
 	*p = (struct physmap_page){
 		.host = home, .home = home, .gfn = PHYSMAP_NONE, .slot = slot
@@ -31,7 +31,7 @@ static bool usable(uint64_t gfn)
 void physmap_remove(struct vm *vm, struct physmap_page *p)
 {
 	if (p->in_ram)
-		memcpy(p->home, p->host, SV_PAGE_SIZE);
+		memcpy(shm_bulk(p->home), shm_bulk(p->host), SV_PAGE_SIZE);
 	else if (p->gfn != PHYSMAP_NONE &&
 		 vm->engine->slot(vm, p->slot, gpa_of(0), NULL, 0))
 		log_warn("memory slot %u: cannot be removed", p->slot);
@@ -42,7 +42,7 @@ void physmap_remove(struct vm *vm, struct physmap_page *p)
 
 int physmap_place(struct vm *vm, struct physmap_page *p, uint64_t gfn)
 {
-	uint8_t *ram;
+	uint8_t SHM *ram;
 	int ret;
 
 	if (!usable(gfn))
@@ -52,7 +52,7 @@ int physmap_place(struct vm *vm, struct physmap_page *p, uint64_t gfn)
 	physmap_remove(vm, p);
 	ram = guestmem_ptr(vm->mem, gpa_of_gfn(gfn), SV_PAGE_SIZE);
 	if (ram) {
-		memcpy(ram, p->home, SV_PAGE_SIZE);
+		memcpy(shm_bulk(ram), shm_bulk(p->home), SV_PAGE_SIZE);
 		p->host = ram;
 		p->in_ram = true;
 	} else {

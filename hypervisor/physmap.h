@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/util.h"
+#include "ring/shm.h"
 
 struct vm;
 
@@ -21,15 +22,15 @@ struct vm;
  * its own.  lock: vm->lock
  */
 struct physmap_page {
-	uint8_t *host;	   /* UNTRUSTED: where it is now */
-	uint8_t *home;	   /* borrowed: its place in our memfd */
+	uint8_t SHM *host; /* UNTRUSTED: where it is now */
+	uint8_t SHM *home; /* UNTRUSTED; borrowed: its place in our memfd */
 	uint64_t gfn;	   /* PHYSMAP_NONE until the guest maps it */
 	unsigned int slot; /* KVM memory slot reserved for it */
 	bool in_ram;
 };
 
 /** physmap_init() - A page at @home that no guest frame shows yet. */
-void physmap_init(struct physmap_page *p, uint8_t *home, unsigned int slot);
+void physmap_init(struct physmap_page *p, uint8_t SHM *home, unsigned int slot);
 
 /**
  * physmap_place() - Show the page at a guest frame, contents included.

@@ -30,7 +30,8 @@ uint32_t shinfo_ports(const struct vm *vm)
 
 static _Atomic uint32_t *word(const struct vm *vm, size_t map, uint32_t port)
 {
-	uint8_t *at = vm->shinfo.page.host + map + port / 32 * sizeof(uint32_t);
+	uint8_t SHM *at =
+		vm->shinfo.page.host + map + port / 32 * sizeof(uint32_t);
 
 	return (_Atomic uint32_t *)(void *)at;
 }
@@ -69,7 +70,7 @@ bool shinfo_clear_mask(struct vm *vm, uint32_t port)
 	return atomic_fetch_and(word(vm, map, port), ~bit(port)) & bit(port);
 }
 
-void *shinfo_vcpu(const struct vm *vm, unsigned int vcpu)
+uint8_t SHM *shinfo_vcpu(const struct vm *vm, unsigned int vcpu)
 {
 	if (vcpu >= SHINFO_VCPUS)
 		return NULL;
@@ -78,6 +79,7 @@ void *shinfo_vcpu(const struct vm *vm, unsigned int vcpu)
 
 int shinfo_set_width(struct vm *vm, bool is64)
 {
+	uint8_t SHM *at = vm->shinfo.page.host + PENDING;
 	uint8_t pending[PORTS32 / 8];
 	int ret;
 
@@ -86,16 +88,16 @@ int shinfo_set_width(struct vm *vm, bool is64)
 	if (ret || is64 == vm->shinfo.is64)
 		return ret;
 	/* Both layouts have the pending bitmap at the same place. */
-	memcpy(pending, vm->shinfo.page.host + PENDING, sizeof(pending));
-	memset(vm->shinfo.page.host + PENDING, 0, MAPS64_SIZE);
-	memcpy(vm->shinfo.page.host + PENDING, pending, sizeof(pending));
+	shm_fetch(pending, at, sizeof(pending));
+	memset(shm_bulk(at), 0, MAPS64_SIZE);
+	shm_post(at, pending, sizeof(pending));
 	vm->shinfo.is64 = is64;
 	return vm->engine->shared_info(vm);
 }
 
 int shinfo_place(struct vm *vm, uint64_t gfn, bool is64)
 {
-	uint8_t *old = vm->shinfo.page.host;
+	uint8_t SHM *old = vm->shinfo.page.host;
 	int ret;
 
 	ret = shinfo_set_width(vm, is64);

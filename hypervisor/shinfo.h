@@ -56,6 +56,6 @@ int shinfo_place(struct vm *vm, uint64_t gfn, bool is64) must_check;
 int shinfo_set_width(struct vm *vm, bool is64) must_check;
 
 /** shinfo_vcpu() - The vcpu_info within the page, or NULL for vCPUs >= 32. */
-void *shinfo_vcpu(const struct vm *vm, unsigned int vcpu);
+uint8_t SHM *shinfo_vcpu(const struct vm *vm, unsigned int vcpu);
 
 #endif

@@ -148,6 +148,17 @@ void vcpu_kick(struct vcpu *v)
 		pthread_kill(v->thread, KICK);
 }
 
+static uint8_t info_byte(const uint8_t SHM *info, size_t at)
+{
+	return __atomic_load_n(&info[at], __ATOMIC_SEQ_CST);
+}
+
+static void merge_byte(struct vcpu *v, size_t at)
+{
+	__atomic_or_fetch(&v->info[at], info_byte(v->old_info, at),
+			  __ATOMIC_SEQ_CST);
+}
+
 /* Events that were raised in the old vcpu_info while the new one was set. */
 static void merge_old_info(struct vcpu *v)
 {
@@ -156,10 +167,8 @@ static void merge_old_info(struct vcpu *v)
 
 	if (v->old_info && v->info && v->old_info != v->info) {
 		for (size_t i = 0; i < n; i++)
-			__atomic_or_fetch(&v->info[at + i], v->old_info[at + i],
-					  __ATOMIC_SEQ_CST);
-		__atomic_or_fetch(&v->info[INFO_PENDING],
-				  v->old_info[INFO_PENDING], __ATOMIC_SEQ_CST);
+			merge_byte(v, at + i);
+		merge_byte(v, INFO_PENDING);
 	}
 	v->old_info = NULL;
 }
@@ -212,6 +221,11 @@ static void apply_new(struct vcpu *v)
 	}
 }
 
+bool vcpu_has_event(const struct vcpu *v)
+{
+	return v->info && info_byte(v->info, INFO_PENDING);
+}
+
 void vcpu_upcall(struct vcpu *v)
 {
 	struct kvm_msi msi = {
@@ -219,8 +233,7 @@ void vcpu_upcall(struct vcpu *v)
 		.data = v->upcall_vector,
 	};
 
-	if (!v->info || !v->upcall_vector ||
-	    !__atomic_load_n(&v->info[INFO_PENDING], __ATOMIC_SEQ_CST))
+	if (!v->upcall_vector || !vcpu_has_event(v))
 		return;
 	/* A LAPIC that is still off has it again from KVM when switched on. */
 	if (ioctl(v->vm->fd, KVM_SIGNAL_MSI, &msi) < 0)
@@ -230,16 +243,17 @@ void vcpu_upcall(struct vcpu *v)
 
 int vcpu_info_move(struct vcpu *v, uint64_t gpa)
 {
-	uint8_t *to = guestmem_ptr(v->vm->mem, gpa_of(gpa), SHINFO_VCPU_SIZE);
-	uint8_t *from = v->info;
+	uint8_t SHM *to =
+		guestmem_ptr(v->vm->mem, gpa_of(gpa), SHINFO_VCPU_SIZE);
+	uint8_t SHM *from = v->info;
 	int ret;
 
 	if (!to)
 		return -EINVAL;
 	if (from)
-		memcpy(to, from, SHINFO_VCPU_SIZE);
+		memcpy(shm_bulk(to), shm_bulk(from), SHINFO_VCPU_SIZE);
 	else
-		memset(to, 0, SHINFO_VCPU_SIZE);
+		memset(shm_bulk(to), 0, SHINFO_VCPU_SIZE);
 	v->old_info = from;
 	v->info = to;
 	ret = v->vm->engine->vcpu_info(v, gpa, to);
@@ -255,7 +269,7 @@ int vcpu_info_move(struct vcpu *v, uint64_t gpa)
 void vcpu_info_follow(struct vcpu *v)
 {
 	struct physmap_page *p = &v->vm->shinfo.page;
-	uint8_t *old = v->info;
+	uint8_t SHM *old = v->info;
 	uint64_t gpa = UINT64_MAX;
 
 	if (v->info_registered)

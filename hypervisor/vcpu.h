@@ -51,8 +51,8 @@ struct vcpu {
 	bool ask_halted; /* tell whether @halted */
 	bool halted;	 /* as last told: nothing but another vCPU wakes it */
 	bool info_registered;
-	uint8_t *info;	   /* UNTRUSTED: the vcpu_info in use, or NULL */
-	uint8_t *old_info; /* UNTRUSTED: until KVM has taken @info */
+	uint8_t SHM *info;     /* UNTRUSTED: the vcpu_info in use, or NULL */
+	uint8_t SHM *old_info; /* UNTRUSTED: until KVM has taken @info */
 	bool runstate_registered;
 	uint64_t period_ns; /* periodic timer, 0 = off */
 	uint64_t period_next;
@@ -104,6 +104,9 @@ int vcpu_info_move(struct vcpu *v, uint64_t gpa) must_check;
  * Does nothing for a registered one.  lock: vm->lock
  */
 void vcpu_info_follow(struct vcpu *v);
+
+/** vcpu_has_event() - Whether the guest has been told of an event. */
+bool vcpu_has_event(const struct vcpu *v);
 
 /** vcpu_upcall() - Inject the event upcall if events wait.  lock: vm->lock */
 void vcpu_upcall(struct vcpu *v);

@@ -171,7 +171,7 @@ static int make_page(struct vm_page *p, const char *name)
 static void free_page(struct vm_page *p)
 {
 	if (p->host)
-		munmap(p->host, SV_PAGE_SIZE);
+		munmap(shm_bulk(p->host), SV_PAGE_SIZE);
 	fd_close(&p->fd);
 }
 
@@ -181,7 +181,7 @@ void vm_out_of_poll(struct vm *vm)
 		vcpu_kick(&vm->vcpus[i]);
 }
 
-int vm_slot(struct vm *vm, unsigned int slot, gpa_t gpa, void *host,
+int vm_slot(struct vm *vm, unsigned int slot, gpa_t gpa, void SHM *host,
 	    uint64_t size)
 {
 	struct kvm_userspace_memory_region r = {

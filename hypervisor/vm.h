@@ -61,7 +61,7 @@ struct vm_config {
 /** struct vm_page - One page in a memfd of its own. */
 struct vm_page {
 	int fd;
-	uint8_t *host; /* UNTRUSTED */
+	uint8_t SHM *host; /* UNTRUSTED */
 };
 
 /**
@@ -140,7 +140,7 @@ void vm_out_of_poll(struct vm *vm);
  *
  * Return: 0 or -errno.
  */
-int vm_slot(struct vm *vm, unsigned int slot, gpa_t gpa, void *host,
+int vm_slot(struct vm *vm, unsigned int slot, gpa_t gpa, void SHM *host,
 	    uint64_t size) must_check;
 
 /**

@@ -4,8 +4,6 @@
 
 #include <errno.h>
 
-#include "ring/shm.h"
-
 /* Xen's sring header (xen/io/ring.h); slots follow. UNTRUSTED throughout. */
 struct ring_shm {
 	shm_word req_prod, req_event;
@@ -38,7 +36,7 @@ uint32_t ring_slots(size_t npages, size_t slot)
 	return (uint32_t)n;
 }
 
-static int area_init(struct ring_area *a, void *const *pages, size_t npages,
+static int area_init(struct ring_area *a, void SHM *const *pages, size_t npages,
 		     size_t slot)
 {
 	uint32_t nent = ring_slots(npages, slot);
@@ -69,8 +67,8 @@ static int area_init(struct ring_area *a, void *const *pages, size_t npages,
  * is how many of @size bytes are at the place returned; the rest, if any, begins
  * the next page, which exists because the slots of a ring fit its pages.
  */
-static uint8_t *slot_at(const struct ring_area *a, uint32_t idx, size_t size,
-			size_t *head, uint8_t **rest)
+static uint8_t SHM *slot_at(const struct ring_area *a, uint32_t idx,
+			    size_t size, size_t *head, uint8_t SHM **rest)
 {
 	size_t off = sizeof(struct ring_shm) +
 		     (size_t)(idx & (a->nent - 1)) * a->slot;
@@ -92,7 +90,7 @@ static uint8_t *slot_at(const struct ring_area *a, uint32_t idx, size_t size,
 static void slot_fetch(const struct ring_area *a, uint32_t idx, void *to,
 		       size_t size)
 {
-	uint8_t *from, *rest;
+	uint8_t SHM *from, *rest;
 	size_t head;
 
 	from = slot_at(a, idx, size, &head, &rest);
@@ -104,7 +102,7 @@ static void slot_fetch(const struct ring_area *a, uint32_t idx, void *to,
 static void slot_post(const struct ring_area *a, uint32_t idx, const void *from,
 		      size_t size)
 {
-	uint8_t *to, *rest;
+	uint8_t SHM *to, *rest;
 	size_t head;
 
 	to = slot_at(a, idx, size, &head, &rest);
@@ -133,7 +131,7 @@ static bool passes(uint32_t event, uint32_t old, uint32_t new)
 	return new - event < new - old;
 }
 
-int ring_back_attach(struct ring_back *r, void *const *pages, size_t npages,
+int ring_back_attach(struct ring_back *r, void SHM *const *pages, size_t npages,
 		     size_t slot, const struct ring_pos *at)
 {
 	struct ring_area area;
@@ -226,7 +224,7 @@ bool ring_back_arm(struct ring_back *r, uint32_t after)
 	return prod - r->req_cons >= after;
 }
 
-int ring_front_init(struct ring_front *r, void *const *pages, size_t npages,
+int ring_front_init(struct ring_front *r, void SHM *const *pages, size_t npages,
 		    size_t slot)
 {
 	struct ring_area area;
@@ -236,7 +234,7 @@ int ring_front_init(struct ring_front *r, void *const *pages, size_t npages,
 	if (ret)
 		return ret;
 	for (size_t i = 0; i < npages; i++)
-		__builtin_memset(pages[i], 0, RING_PAGE_SIZE);
+		__builtin_memset(shm_bulk(pages[i]), 0, RING_PAGE_SIZE);
 	/* Both sides want to hear of the first message. */
 	shm_release(&area.shm->req_event, 1);
 	shm_release(&area.shm->rsp_event, 1);

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ring/shm.h"
+
 /*
  * How it works
  *
@@ -46,12 +48,12 @@ struct ring_shm; /* UNTRUSTED: the shared header; known to ring.c alone */
  * by nobody else.
  */
 struct ring_area {
-	struct ring_shm *shm;	       /* first page; borrowed */
-	uint8_t *page[RING_PAGES_MAX]; /* UNTRUSTED; borrowed */
-	uint32_t nent;		       /* slots, a power of two */
-	uint32_t slot;		       /* bytes from slot to slot */
-	bool flat;		       /* pages follow each other in memory */
-	bool dead;		       /* the peer lied: final */
+	struct ring_shm SHM *shm;	   /* first page; borrowed */
+	uint8_t SHM *page[RING_PAGES_MAX]; /* UNTRUSTED; borrowed */
+	uint32_t nent;			   /* slots, a power of two */
+	uint32_t slot;			   /* bytes from slot to slot */
+	bool flat; /* pages follow each other in memory */
+	bool dead; /* the peer lied: final */
 };
 
 /**
@@ -124,7 +126,7 @@ uint32_t ring_slots(size_t npages, size_t slot);
  *
  * Return: 0; -EINVAL if a size or address is unusable, or @at impossible.
  */
-RING_CHECKED int ring_back_attach(struct ring_back *r, void *const *pages,
+RING_CHECKED int ring_back_attach(struct ring_back *r, void SHM *const *pages,
 				  size_t npages, size_t slot,
 				  const struct ring_pos *at);
 
@@ -206,7 +208,7 @@ RING_CHECKED bool ring_back_arm(struct ring_back *r, uint32_t after);
  *
  * Return: 0 or -EINVAL.
  */
-RING_CHECKED int ring_front_init(struct ring_front *r, void *const *pages,
+RING_CHECKED int ring_front_init(struct ring_front *r, void SHM *const *pages,
 				 size_t npages, size_t slot);
 
 /**
@@ -313,7 +315,7 @@ RING_CHECKED bool ring_look(const void *page, struct ring_words *w);
 
 #define RING_TYPED_BACK_(name, req_t, rsp_t)                                  \
 	RING_CHECKED RING_TYPED_ int name##_back_attach(                      \
-		struct name##_back *b, void *const *pages, size_t npages,     \
+		struct name##_back *b, void SHM *const *pages, size_t npages, \
 		const struct ring_pos *at)                                    \
 	{                                                                     \
 		return ring_back_attach(&b->ring, pages, npages,              \
@@ -345,7 +347,7 @@ RING_CHECKED bool ring_look(const void *page, struct ring_words *w);
 
 #define RING_TYPED_FRONT_(name, req_t, rsp_t)                                  \
 	RING_CHECKED RING_TYPED_ int name##_front_init(                        \
-		struct name##_front *f, void *const *pages, size_t npages)     \
+		struct name##_front *f, void SHM *const *pages, size_t npages) \
 	{                                                                      \
 		return ring_front_init(&f->ring, pages, npages,                \
 				       sizeof(union name##_slot));             \

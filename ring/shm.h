@@ -9,6 +9,19 @@
 #include <stdint.h>
 
 /*
+ * SHM - Marks a pointer to memory that a peer can write at any time.
+ *
+ * clang refuses *p, p->x and p[i] on it, and passing it where a plain pointer is
+ * wanted; &p->x and arithmetic are fine. So what is there gets out through the
+ * functions below, or not at all. gcc has no such check.
+ */
+#ifdef __clang__
+#define SHM __attribute__((noderef))
+#else
+#define SHM
+#endif
+
+/*
  * How it works
  *
  * Bytes go through shm_fetch() and shm_post(): one copy, after which the
@@ -38,9 +51,9 @@ _Static_assert(_Alignof(shm_word) == _Alignof(uint32_t), "as in Xen's structs");
  * change all memory, so what is read from @to afterwards comes from @to.
  * Ordering: none; acquire the index that covers the bytes first.
  */
-static inline void shm_fetch(void *to, const void *from, size_t n)
+static inline void shm_fetch(void *to, const void SHM *from, size_t n)
 {
-	__builtin_memcpy(to, from, n);
+	__builtin_memcpy(to, (const void *)from, n);
 	__asm__ volatile("" : : "r"(to) : "memory");
 }
 
@@ -52,19 +65,30 @@ static inline void shm_fetch(void *to, const void *from, size_t n)
  *
  * Ordering: none; publish the index that covers the bytes afterwards.
  */
-static inline void shm_post(void *to, const void *from, size_t n)
+static inline void shm_post(void SHM *to, const void *from, size_t n)
 {
-	__builtin_memcpy(to, from, n);
+	__builtin_memcpy((void *)to, from, n);
 	__asm__ volatile("" : : "r"(to) : "memory");
+}
+
+/**
+ * shm_bulk() - A plain pointer to shared bytes that nobody here looks at.
+ * @p: UNTRUSTED: shared memory.
+ *
+ * For whoever moves or unmaps them unseen: an iovec, munmap(), KVM.
+ */
+static inline void *shm_bulk(void SHM *p)
+{
+	return (void *)p;
 }
 
 /**
  * shm_acquire() - Read a word; what its writer wrote before it is then seen.
  * @w: UNTRUSTED: shared word. Each call is exactly one load.
  */
-static inline uint32_t shm_acquire(const shm_word *w)
+static inline uint32_t shm_acquire(const shm_word SHM *w)
 {
-	return atomic_load_explicit(w, memory_order_acquire);
+	return atomic_load_explicit((const shm_word *)w, memory_order_acquire);
 }
 
 /**
@@ -72,9 +96,9 @@ static inline uint32_t shm_acquire(const shm_word *w)
  * @w: Shared word.
  * @v: New value.
  */
-static inline void shm_release(shm_word *w, uint32_t v)
+static inline void shm_release(shm_word SHM *w, uint32_t v)
 {
-	atomic_store_explicit(w, v, memory_order_release);
+	atomic_store_explicit((shm_word *)w, v, memory_order_release);
 }
 
 /**
@@ -89,11 +113,12 @@ static inline void shm_release(shm_word *w, uint32_t v)
  *
  * Return: the value of @theirs after @ours was visible to all.
  */
-static inline uint32_t shm_sync(shm_word *ours, uint32_t v,
-				const shm_word *theirs)
+static inline uint32_t shm_sync(shm_word SHM *ours, uint32_t v,
+				const shm_word SHM *theirs)
 {
-	atomic_store_explicit(ours, v, memory_order_seq_cst);
-	return atomic_load_explicit(theirs, memory_order_seq_cst);
+	atomic_store_explicit((shm_word *)ours, v, memory_order_seq_cst);
+	return atomic_load_explicit((const shm_word *)theirs,
+				    memory_order_seq_cst);
 }
 
 /* For shm_look(): more than a busy writer uses up. */

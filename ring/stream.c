@@ -4,10 +4,8 @@
 
 #include <errno.h>
 
-#include "ring/shm.h"
-
 static int attach(struct stream *s, const struct stream_map *map,
-		  enum stream_wake wake, const uint32_t *ours)
+		  enum stream_wake wake, const uint32_t SHM *ours)
 {
 	if (!map->data || !map->size || map->size > UINT32_C(1) << 30 ||
 	    (map->size & (map->size - 1)) || !map->prod || !map->cons ||
@@ -15,7 +13,7 @@ static int attach(struct stream *s, const struct stream_map *map,
 		return -EINVAL;
 	*s = (struct stream){ .map = *map, .wake = wake };
 	/* Nothing to order: only our predecessor wrote before this word. */
-	s->at = shm_acquire((const shm_word *)ours);
+	s->at = shm_acquire((const shm_word SHM *)ours);
 	s->seen = s->at;
 	return 0;
 }
@@ -70,7 +68,7 @@ int stream_read(struct stream_reader *r, void *buf, size_t n, bool *notify)
 
 	if (s->dead)
 		return -EPROTO;
-	prod = shm_acquire((shm_word *)s->map.prod);
+	prod = shm_acquire((shm_word SHM *)s->map.prod);
 	while (!judge(s, prod, s->at + s->map.size)) {
 		off = s->at & (s->map.size - 1);
 		len = at_most(prod - s->at, s->map.size - off);
@@ -78,12 +76,12 @@ int stream_read(struct stream_reader *r, void *buf, size_t n, bool *notify)
 		if (!len)
 			return (int)done;
 		shm_fetch((uint8_t *)buf + done,
-			  (const uint8_t *)s->map.data + off, len);
+			  (const uint8_t SHM *)s->map.data + off, len);
 		done += len;
 		old = s->at;
 		s->at += len;
-		prod = shm_sync((shm_word *)s->map.cons, s->at,
-				(shm_word *)s->map.prod);
+		prod = shm_sync((shm_word SHM *)s->map.cons, s->at,
+				(shm_word SHM *)s->map.prod);
 		if (s->wake == STREAM_WAKE_ALWAYS || prod - old == s->map.size)
 			*notify = true;
 	}
@@ -99,20 +97,20 @@ int stream_write(struct stream_writer *w, const void *buf, size_t n,
 
 	if (s->dead)
 		return -EPROTO;
-	cons = shm_acquire((shm_word *)s->map.cons);
+	cons = shm_acquire((shm_word SHM *)s->map.cons);
 	while (!judge(s, cons, s->at)) {
 		off = s->at & (s->map.size - 1);
 		len = at_most(s->map.size - (s->at - cons), s->map.size - off);
 		len = at_most(len, want - done);
 		if (!len)
 			return (int)done;
-		shm_post((uint8_t *)s->map.data + off,
+		shm_post((uint8_t SHM *)s->map.data + off,
 			 (const uint8_t *)buf + done, len);
 		done += len;
 		old = s->at;
 		s->at += len;
-		cons = shm_sync((shm_word *)s->map.prod, s->at,
-				(shm_word *)s->map.cons);
+		cons = shm_sync((shm_word SHM *)s->map.prod, s->at,
+				(shm_word SHM *)s->map.cons);
 		if (s->wake == STREAM_WAKE_ALWAYS || cons == old)
 			*notify = true;
 	}

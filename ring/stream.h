@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ring/shm.h"
+
 /*
  * How it works
  *
@@ -46,9 +48,9 @@ enum stream_wake { STREAM_WAKE_ALWAYS, STREAM_WAKE_EDGE };
  * @cons: UNTRUSTED: index word of the reader; 4-byte aligned.
  */
 struct stream_map {
-	void *data;
+	void SHM *data;
 	uint32_t size;
-	uint32_t *prod, *cons;
+	uint32_t SHM *prod, *cons;
 };
 
 /**
@@ -162,7 +164,7 @@ STREAM_CHECKED bool stream_look(const struct stream_map *map, uint32_t *prod,
  * Guest to dom0: xencons out, xenstore req. Dom0 to guest: in, rsp.
  */
 #define STREAM_MAP(page, area)                              \
-	((struct stream_map){ .data = (page)->area,         \
+	((struct stream_map){ .data = &(page)->area,        \
 			      .size = sizeof((page)->area), \
 			      .prod = &(page)->area##_prod, \
 			      .cons = &(page)->area##_cons })

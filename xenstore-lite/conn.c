@@ -174,7 +174,7 @@ static void park(struct conn *c, uint32_t error, const char *what)
 	txn_free_all(c);
 	out_free(c);
 	event_del(c->stall);
-	shm_release((shm_word *)&c->ring.page->error, error);
+	shm_release((shm_word SHM *)&c->ring.page->error, error);
 	c->ring.notify = true;
 }
 
@@ -752,8 +752,8 @@ int conn_new_socket(int fd)
 	return 0;
 }
 
-int conn_new_ring(struct domain *d, unsigned int domid, void *page, int call,
-		  struct conn **out)
+int conn_new_ring(struct domain *d, unsigned int domid, void SHM *page,
+		  int call, struct conn **out)
 {
 	struct conn *c = conn_alloc(domid);
 	struct stream_map req, rsp;

@@ -49,7 +49,7 @@ STAILQ_HEAD(out_list, out);
  * @call: Borrowed eventfd that signals the guest.
  */
 struct conn_ring {
-	struct xenstore_domain_interface *page;
+	struct xenstore_domain_interface SHM *page;
 	struct stream_reader req;
 	struct stream_writer rsp;
 	int call;
@@ -114,8 +114,8 @@ int conn_new_socket(int fd) must_check;
  * @page: UNTRUSTED: borrowed; mapped shared.
  * @call: Borrowed eventfd.
  */
-int conn_new_ring(struct domain *d, unsigned int domid, void *page, int call,
-		  struct conn **out) must_check;
+int conn_new_ring(struct domain *d, unsigned int domid, void SHM *page,
+		  int call, struct conn **out) must_check;
 
 /** conn_free() - End a connection with its watches and transactions. */
 void conn_free(struct conn *c);

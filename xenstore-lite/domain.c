@@ -42,7 +42,7 @@ struct domain {
 	bool shutdown; /* announced already */
 	struct dom *sock;
 	struct event *ev, *kick_ev;
-	void *page;
+	void SHM *page;
 	int kick, call;
 	struct conn *conn;
 };
@@ -100,7 +100,7 @@ static void domain_free(struct domain *d)
 	if (d->kick_ev)
 		event_free(d->kick_ev);
 	if (d->page)
-		munmap(d->page, SV_PAGE_SIZE);
+		munmap(shm_bulk(d->page), SV_PAGE_SIZE);
 	fd_close(&d->kick);
 	fd_close(&d->call);
 	dom_free(d->sock);
@@ -242,14 +242,14 @@ static int watch_fd(struct event **out, int fd, event_callback_fn fn,
 }
 
 /* What the guest finds in its page when we begin. */
-static void init_page(struct xenstore_domain_interface *page)
+static void init_page(struct xenstore_domain_interface SHM *page)
 {
-	shm_release((shm_word *)&page->server_features,
+	shm_release((shm_word SHM *)&page->server_features,
 		    XENSTORE_SERVER_FEATURE_ERROR |
 			    XENSTORE_SERVER_FEATURE_WATCHDEPTH |
 			    XENSTORE_SERVER_FEATURE_DOMID_ANY);
-	shm_release((shm_word *)&page->error, XENSTORE_ERROR_NONE);
-	shm_release((shm_word *)&page->connection, XENSTORE_CONNECTED);
+	shm_release((shm_word SHM *)&page->error, XENSTORE_ERROR_NONE);
+	shm_release((shm_word SHM *)&page->connection, XENSTORE_CONNECTED);
 }
 
 static int connect_domain(struct domain *d, uint64_t gfn, uint32_t port)

@@ -4,7 +4,7 @@
 #define TESTS_LIB_FAILALLOC_H
 
 /*
- * For tests linked with $(failalloc) (Makefile): what is linked statically calls
+ * For tests linked with this file and its wraps (Makefile): what is linked statically calls
  * these in place of libc's.
  */
 

@@ -54,19 +54,24 @@ int fakeblk_image(const void *bytes, size_t size)
 	return fd;
 }
 
-void fakeblk_init(struct fakeblk *fb, struct fakedom *dom, enum blk_abi abi,
-		  unsigned int order)
+void fakeblk_restart(struct fakeblk *fb)
 {
 	void *page[BLK_MAX_PAGES];
 
+	for (unsigned int i = 0; i < fb->at.npages; i++)
+		page[i] = fakedom_page(fb->dom, fb->gfn + i);
+	must(!ring_front_init(&fb->ring, page, fb->at.npages, fb->layout->slot),
+	     "ring");
+}
+
+void fakeblk_init(struct fakeblk *fb, struct fakedom *dom, enum blk_abi abi,
+		  unsigned int order)
+{
 	*fb = (struct fakeblk){ .dom = dom, .layout = &blk_layouts[abi] };
 	fb->at.abi = abi;
 	fb->at.npages = 1u << order;
 	fb->gfn = fakedom_alloc(dom, fb->at.npages);
-	for (unsigned int i = 0; i < fb->at.npages; i++)
-		page[i] = fakedom_page(dom, fb->gfn + i);
-	must(!ring_front_init(&fb->ring, page, fb->at.npages, fb->layout->slot),
-	     "ring");
+	fakeblk_restart(fb);
 	for (unsigned int i = 0; i < fb->at.npages; i++)
 		fb->at.gref[i] = fakedom_grant(dom, fb->gfn + i, 0);
 	fb->at.port = fakedom_port(dom);

@@ -50,6 +50,9 @@ int fakeblk_image(const void *bytes, size_t size);
 void fakeblk_init(struct fakeblk *fb, struct fakedom *dom, enum blk_abi abi,
 		  unsigned int order);
 
+/** fakeblk_restart() - An empty ring in the same place, for another backend. */
+void fakeblk_restart(struct fakeblk *fb);
+
 /**
  * fakeblk_put() - Put a request as it is, true or not; not yet visible.
  *

@@ -33,6 +33,19 @@ static void data_pages(struct fakedom *dom, struct fakenet_page *p,
 	}
 }
 
+void fakenet_restart(struct fakenet *n)
+{
+	require(!txq_ring_front_init(&n->tx, &n->tx_ring, 1) &&
+			!rxq_ring_front_init(&n->rx, &n->rx_ring, 1),
+		"rings");
+	n->nfree = n->nspare = n->first = n->nposted = 0;
+	n->done = n->errors = 0;
+	for (uint16_t i = 0; i < FAKENET_PAGES; i++) {
+		n->free[n->nfree++] = i;
+		n->spare[n->nspare++] = i;
+	}
+}
+
 struct fakenet *fakenet_new(struct fakedom *dom, bool split)
 {
 	struct fakenet *n = calloc(1, sizeof(*n));
@@ -41,18 +54,12 @@ struct fakenet *fakenet_new(struct fakedom *dom, bool split)
 	n->dom = dom;
 	n->keys.tx_ref = ring_page(dom, &n->tx_ring);
 	n->keys.rx_ref = ring_page(dom, &n->rx_ring);
-	require(!txq_ring_front_init(&n->tx, &n->tx_ring, 1) &&
-			!rxq_ring_front_init(&n->rx, &n->rx_ring, 1),
-		"rings");
 	n->keys.tx_port = n->keys.rx_port = fakedom_port(dom);
 	if (split)
 		n->keys.rx_port = fakedom_port(dom);
 	data_pages(dom, n->tx_page, GTF_readonly);
 	data_pages(dom, n->rx_page, 0);
-	for (uint16_t i = 0; i < FAKENET_PAGES; i++) {
-		n->free[n->nfree++] = i;
-		n->spare[n->nspare++] = i;
-	}
+	fakenet_restart(n);
 	return n;
 }
 

@@ -57,6 +57,9 @@ struct fakenet {
 struct fakenet *fakenet_new(struct fakedom *dom, bool split);
 void fakenet_free(struct fakenet *n);
 
+/** fakenet_restart() - Empty rings in the same places, for another backend. */
+void fakenet_restart(struct fakenet *n);
+
 /** fakenet_put() - Put a tx slot as it is; aborts if the ring is full. */
 void fakenet_put(struct fakenet *n, const union net_tx_slot *slot);
 

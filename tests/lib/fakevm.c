@@ -30,8 +30,8 @@ static int may_fail(struct vm *vm)
 	return ret;
 }
 
-static int fake_slot(struct vm *vm, unsigned int slot, gpa_t gpa, void *host,
-		     uint64_t size)
+static int fake_slot(struct vm *vm, unsigned int slot, gpa_t gpa,
+		     void SHM *host, uint64_t size)
 {
 	uint64_t *at = of(vm)->slot_gpa;
 
@@ -146,7 +146,7 @@ static int fake_shared_info(struct vm *vm)
 	return 0;
 }
 
-static int fake_vcpu_info(struct vcpu *v, uint64_t gpa, void *host)
+static int fake_vcpu_info(struct vcpu *v, uint64_t gpa, void SHM *host)
 {
 	(void)gpa;
 	(void)host;

@@ -42,6 +42,13 @@ void stack_new_store(struct stack *s);
 void stack_new_backend(struct stack *s);
 
 /**
+ * stack_program() - Where a program lies that was built with the test.
+ * @path: PATH_MAX bytes.
+ * @name: "" for the directory, with a final '/'.
+ */
+void stack_program(char *path, const char *name);
+
+/**
  * stack_run() - Run a program to its end.
  * @option: One argument, or NULL.
  *

@@ -35,6 +35,7 @@ bool nondet_any_bool(void);
 #define PROVE(x, why) __CPROVER_assert(x, why)
 
 #define RING_SHM_H
+#define SHM
 typedef uint32_t shm_word;
 
 static inline void shm_fetch(void *to, const void *from, size_t n)

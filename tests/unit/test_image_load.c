@@ -19,34 +19,23 @@
 #include "hypervisor/guestmem.h"
 #include "hypervisor/image_cache.h"
 #include "tests/lib/fini.h"
+#include "tests/lib/stack.h"
 #include "tests/lib/toykernel.h"
 
 static char top[] = "/tmp/test_image_load.XXXXXX";
 static char kernel[PATH_MAX], images[PATH_MAX];
 
-/* Programs are in bin/ of the variant that this test was built in. */
-static void set_libexec(void)
-{
-	char exe[PATH_MAX] = "", *slash;
-	int up = 3;
-
-	cr_assert_gt(readlink("/proc/self/exe", exe, sizeof(exe) - 8), 0);
-	while (up-- && (slash = strrchr(exe, '/')))
-		*slash = '\0';
-	strcat(exe, "/bin");
-	setenv("SPLITVISOR_LIBEXEC_DIR", exe, 1);
-}
-
 static void setup(void)
 {
-	char cache[PATH_MAX - 8];
+	char cache[PATH_MAX - 8], bin[PATH_MAX];
 
 	cr_assert(mkdtemp(top));
 	snprintf(kernel, sizeof(kernel), "%s/vmlinuz", top);
 	snprintf(cache, sizeof(cache), "%s/cache", top);
 	snprintf(images, sizeof(images), "%s/images", cache);
 	setenv("SPLITVISOR_CACHE_DIR", cache, 1);
-	set_libexec();
+	stack_program(bin, "");
+	setenv("SPLITVISOR_LIBEXEC_DIR", bin, 1);
 	paths_init();
 }
 

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "dom0-backend/link_nl.h"
 #include "tests/lib/fakenic.h"
 
 #define MS 2000 /* to wait for what must come */
@@ -112,6 +113,28 @@ Test(netback, tx_segments_of_64_kib)
 	}
 	cr_expect(fakenet_reap_all(nic.front[0]));
 	cr_expect_eq(nic.front[0]->done, 34, "16 slots and an extra info each");
+}
+
+/* An administrator has removed it: the guest's packets are lost, no more. */
+Test(netback, the_interface_is_gone)
+{
+	struct virtio_net_hdr v = { 0 };
+	struct link_info info;
+	struct link_nl *nl;
+
+	start(1, true);
+	cr_assert_eq(link_open(&nl), 0);
+	cr_assert_eq(link_get(nl, "t0", &info), 0);
+	cr_assert_eq(link_del(nl, info.index), 0);
+	link_close(nl);
+	frame_udp(out, 500);
+	cr_assert(fakenet_send(nic.front[0], &v, out, 500, 200));
+	fakenet_push(nic.front[0]);
+	cr_expect(fakenet_reap_all(nic.front[0]));
+	cr_expect_eq(nic.front[0]->status, NETIF_RSP_DROPPED);
+	cr_expect_eq(nic.front[0]->done, 3, "all slots are answered");
+	cr_expect_eq(fakenic_stop(&nic).tx_drops, 1);
+	cr_expect_eq(fakenic_pins(&nic), 0);
 }
 
 /* More than the ring holds, and than one turn of the thread does. */
