@@ -202,10 +202,17 @@ int xl_disk_parse(struct xl_disk *d, const char *spec, const char *where)
 	libxl_device_disk x = { 0 };
 	char *said = NULL;
 	size_t size;
-	FILE *report = open_memstream(&said, &size);
-	XLU_Config *cfg = report ? xlu_cfg_init(report, where) : NULL;
+	FILE *report;
+	XLU_Config *cfg;
 	int err;
 
+	/* Behind some characters libxlutil's scanner ends the process there. */
+	if (strchr(spec, '\n')) {
+		log_err("%s: disk: a line break cannot be part of it", where);
+		return -EINVAL;
+	}
+	report = open_memstream(&said, &size);
+	cfg = report ? xlu_cfg_init(report, where) : NULL;
 	err = cfg ? xlu_disk_parse(cfg, 1, &spec, &x) : ENOMEM;
 	if (cfg)
 		xlu_cfg_destroy(cfg);
@@ -278,7 +285,8 @@ static int parse_rate(struct xl_vif *v, const char *s)
 		fclose(null);
 	v->rate_bytes = nic.rate_bytes_per_interval;
 	v->rate_usecs = nic.rate_interval_usecs;
-	return -err;
+	/* EOVERFLOW, too, is something to tell. */
+	return err && err != ENOMEM ? -EINVAL : -err;
 }
 
 static int replace(char **at, const char *value)
