@@ -228,7 +228,7 @@ static int map_page(struct dom *d, int prot, void **page, uint32_t *port)
 
 	if (ret)
 		return ret;
-	if (n != 1) {
+	if (n != 1 || fd_check_memory(fds[0], SV_PAGE_SIZE)) {
 		close_fds(fds, n);
 		return -EPROTO;
 	}
@@ -261,7 +261,7 @@ int dom_evtchn_bind(struct dom *d, uint32_t port, int *kick, int *call)
 
 	if (ret)
 		return ret;
-	if (n != 2) {
+	if (n != 2 || fd_check_event(fds[0]) || fd_check_event(fds[1])) {
 		close_fds(fds, n);
 		return -EPROTO;
 	}
