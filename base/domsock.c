@@ -183,7 +183,8 @@ static int call(struct dom *d, struct dom_msg *msg, int *fds, size_t *nfds)
 		if (d->nqueued < MAX_QUEUED)
 			d->queued[d->nqueued++] = *msg;
 	}
-	if (msg->seq != d->seq || msg->type != type) {
+	/* A status above 0 would be neither success nor an error to callers. */
+	if (msg->seq != d->seq || msg->type != type || msg->status > 0) {
 		close_fds(got, n);
 		return -EPROTO;
 	}
