@@ -3,7 +3,7 @@
 # packaging/deps.sh - name every missing Debian package at once; as root,
 # install them.
 #
-# usage: packaging/deps.sh GROUP...      groups: build test lint bench
+# usage: packaging/deps.sh GROUP...      groups: build test lint bench fuzz
 set -eu
 
 declare -A group=(
@@ -15,6 +15,7 @@ declare -A group=(
 		iproute2 iputils-ping procps util-linux ca-certificates"
 	[lint]="clang clang-format clang-tidy cppcheck shellcheck mandoc"
 	[bench]="fio gnuplot-nox"
+	[fuzz]="afl++"
 )
 
 want=()
