@@ -7,6 +7,7 @@
 #   make lint       clang-format, cppcheck, clang-tidy, -fanalyzer, shellcheck
 #   make proofs     what CBMC can show of it
 #   make coverage   which lines the tests run; build/coverage/index.html
+#   make fuzz       every fuzz target for FUZZ_S=60 seconds; tests/fuzz/README.md
 #   make bench      figures beside QEMU's; build/bench/results.jsonl
 #   make install    DESTDIR and PREFIX as usual
 #   make clean
@@ -43,7 +44,7 @@ warn := -Wall -Wextra -Wshadow -Wundef -Wvla -Wcast-qual -Wpointer-arith \
 	-Wstrict-prototypes -Wmissing-prototypes -Wconversion \
 	-Wimplicit-fallthrough
 cppflags := -I. -D_GNU_SOURCE -DSV_LIBEXEC_DIR='"$(PREFIX)/lib/splitvisor"' \
-	-D__XEN_TOOLS__ $(shell pkg-config --cflags $(pkgs) 2>/dev/null)
+	-D__XEN_TOOLS__ $(if $(findstring address,$(SAN)),-DSV_FUZZ_SHM) $(shell pkg-config --cflags $(pkgs) 2>/dev/null)
 cflags := -std=gnu17 -O2 -g $(warn) $(if $(CI),-Werror) \
 	-fstack-protector-strong -fno-strict-aliasing \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2)
@@ -110,6 +111,7 @@ testlib_src += tests/lib/storebed.c tests/lib/proc.c tests/lib/xsguest.c
 testlib_src += tests/lib/fakevbd.c tests/lib/fakevif.c tests/lib/flipper.c \
 	tests/lib/neighbour.c tests/lib/stack.c
 testlib_src += tests/lib/fakenet.c tests/lib/fakenic.c tests/lib/packet.c
+testlib_src += tests/lib/fuzz.c tests/lib/storemodel.c
 
 # Program: its main file; libraries it uses, in link order; system libraries.
 programs :=
@@ -156,12 +158,14 @@ stress_src := $(wildcard tests/stress/*_stress.c)
 .DEFAULT_GOAL := all
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all test-programs stress-programs check stress test proofs coverage demo bench lint fuzz run-fuzzers install clean
+.PHONY: all test-programs stress-programs check stress test proofs coverage demo \
+	bench lint fuzz fuzz-afl fuzz-programs replay-programs install clean
 
 bins := $(programs:%=$(out)/bin/%)
 units := $(unit_src:%.c=$(out)/%)
 stresses := $(stress_src:%.c=$(out)/%)
 fuzzers := $(patsubst %.c,$(out)/%,$(wildcard tests/fuzz/*_fuzz.c))
+replays := $(fuzzers:%_fuzz=%_replay)
 
 guests := $(patsubst tests/guest/%/main.c,$(out)/guest/%.elf,$(wildcard tests/guest/*/main.c))
 
@@ -283,6 +287,10 @@ $(fuzzers): %: %.o $(test_archives)
 	@echo "  LD    $@"
 	$(q)$(CC) $(ldflags) -fsanitize=fuzzer $(LDFLAGS) -o $@ $< -Wl,--start-group \
 		$(test_archives) -Wl,--end-group $(test_sys)
+$(replays): %_replay: %_fuzz.o $(out)/tests/fuzz/replay.o $(test_archives)
+	@echo "  LD    $@"
+	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $< $(out)/tests/fuzz/replay.o \
+		-Wl,--start-group $(test_archives) -Wl,--end-group $(test_sys)
 
 # ---- Tests, demo, lint -----------------------------------------------------
 
@@ -299,18 +307,26 @@ stress-programs: $(stresses)
 stress: $(stresses)
 	$(q)tests/run $(stresses)
 
-# Each fuzzer for FUZZ_TIME seconds; what it finds is left in the corpus. Inputs
-# are as long as a fuzzer has use for.
-FUZZ_TIME ?= 60
-fuzz_len := hypercall_fuzz=2816 gva_fuzz=8192 net_fuzz=2048
-fuzz:
-	$(q)$(MAKE) CC=clang SAN=address,undefined,fuzzer-no-link run-fuzzers
+# Fuzz targets on their seeds and on what was found before (SAN with address).
+replay-programs: $(replays)
 
-run-fuzzers: $(fuzzers)
-	$(q)for f in $(fuzzers); do mkdir -p build/fuzz/$${f##*/} && \
-		len=$$(echo '$(fuzz_len)' | tr ' ' '\n' | sed -n "s/^$${f##*/}=//p") && \
-		$$f -max_total_time=$(FUZZ_TIME) -max_len=$${len:-256} -len_control=0 \
-		-artifact_prefix=build/fuzz/ build/fuzz/$${f##*/} || exit 1; done
+fuzz-programs: $(fuzzers) $(replays)
+
+# Each fuzz target for FUZZ_S seconds, FUZZ_JOBS at a time; FUZZ_ONLY="grant net"
+# chooses. Findings and what is worth keeping stay in build/fuzz.
+FUZZ_S ?= 60
+fuzz:
+	@packaging/deps.sh test
+	$(q)$(MAKE) CC=clang SAN=address,undefined,fuzzer-no-link fuzz-programs
+	$(q)tests/fuzz/run $(FUZZ_S) $(FUZZ_ONLY)
+
+# The two that have most to find, by AFL++.
+fuzz-afl:
+	@packaging/deps.sh test fuzz
+	$(q)AFL_QUIET=1 $(MAKE) CC=afl-clang-fast SAN=address \
+		$(addprefix build/afl-clang-fast-address/tests/fuzz/, \
+		store_fuzz store_replay hypercall_fuzz hypercall_replay)
+	$(q)tests/fuzz/afl $(FUZZ_S) store hypercall
 
 test:
 	@packaging/deps.sh test
@@ -354,6 +370,6 @@ install: all
 		$(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/} || exit 1; done
 
 clean:
-	rm -rf build/gcc-* build/clang-* build/bin build/deps.mk build/test
+	rm -rf build/gcc-* build/clang-* build/afl-* build/bin build/deps.mk build/test
 
 -include $(shell test -d $(out) && find $(out) -name '*.d')

@@ -37,6 +37,8 @@ int dommem_init(struct dommem *m, struct dom *dom, int prot)
 	if (ret)
 		return ret;
 	ret = n == 1 ? check_regions(map) : -EPROTO;
+	if (!ret)
+		ret = fd_check_memory(fds[0], map->size);
 	if (!ret) {
 		p = mmap(NULL, map->size, prot, MAP_SHARED | MAP_NORESERVE,
 			 fds[0], 0);
@@ -83,7 +85,7 @@ static int map_table(struct dommem *m, int fd, uint64_t size)
 
 	if (m->table)
 		return size == m->table_size ? 0 : -EPROTO;
-	if (size == 0 || size > SIZE_MAX / 2)
+	if (size == 0 || size > SIZE_MAX / 2 || fd_check_memory(fd, size))
 		return -EPROTO;
 	p = mmap(NULL, size, m->prot, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)

@@ -3,7 +3,6 @@
 #include "base/domsock.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -11,7 +10,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <xen/xen.h>
 #include <xen/sched.h>
@@ -203,7 +201,8 @@ static int call(struct dom *d, struct dom_msg *msg, int *fds, size_t *nfds)
 		if (msg->seq == 0 && d->nqueued < MAX_QUEUED)
 			d->queued[d->nqueued++] = *msg;
 	}
-	if (msg->seq != d->seq || msg->type != type) {
+	/* A status above 0 would be neither success nor an error to callers. */
+	if (msg->seq != d->seq || msg->type != type || msg->status > 0) {
 		close_fds(got, n);
 		return -EPROTO;
 	}
@@ -238,16 +237,6 @@ int dom_info(struct dom *d, struct dom_info *info)
 	return ret;
 }
 
-/* A page that its giver could take back would kill us when we touch it. */
-static bool stays(int fd)
-{
-	struct stat st;
-	int seals = fcntl(fd, F_GET_SEALS);
-
-	return seals >= 0 && seals & F_SEAL_SHRINK && !fstat(fd, &st) &&
-	       st.st_size >= SV_PAGE_SIZE;
-}
-
 static int map_page(struct dom *d, int prot, void **page, uint32_t *port)
 {
 	struct dom_msg msg = { .type = DOM_PAGE };
@@ -258,7 +247,7 @@ static int map_page(struct dom *d, int prot, void **page, uint32_t *port)
 
 	if (ret)
 		return ret;
-	if (n != 1 || !stays(fds[0])) {
+	if (n != 1 || fd_check_memory(fds[0], SV_PAGE_SIZE)) {
 		close_fds(fds, n);
 		return -EPROTO;
 	}
@@ -289,7 +278,8 @@ int dom_evtchn_bind(struct dom *d, uint32_t port, int *kick, int *call)
 	size_t n;
 	int ret = dom_call(d, &msg, fds, &n);
 
-	if (!ret && n != 2) {
+	if (!ret &&
+	    (n != 2 || fd_check_event(fds[0]) || fd_check_event(fds[1]))) {
 		close_fds(fds, n);
 		ret = -EPROTO;
 	}

@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void fd_close(int *fd)
@@ -70,6 +72,28 @@ int fd_memfd(const char *name, uint64_t size)
 		return ret;
 	}
 	return fd;
+}
+
+int fd_check_memory(int fd, uint64_t size)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+
+	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &st) < 0 ||
+	    (uint64_t)st.st_size < size)
+		return -EPROTO;
+	return 0;
+}
+
+int fd_check_event(int fd)
+{
+	struct stat st;
+
+	/* Of all that are no files, only an eventfd takes eight zeros. */
+	if (fstat(fd, &st) < 0 || st.st_mode & S_IFMT ||
+	    eventfd_write(fd, 0) < 0)
+		return -EPROTO;
+	return 0;
 }
 
 void fd_raise_limit(void)

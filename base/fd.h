@@ -36,6 +36,22 @@ int fd_cloexec(int fd, bool on) must_check;
 int fd_memfd(const char *name, uint64_t size) must_check;
 
 /**
+ * fd_check_memory() - Whether what another process sent us is safe to map.
+ * @size: Bytes that will be touched.
+ *
+ * Return: 0, or -EPROTO if @fd is not a memory file of at least @size bytes that
+ * nobody can shrink any more: touching it could raise SIGBUS.
+ */
+int fd_check_memory(int fd, uint64_t size) must_check;
+
+/**
+ * fd_check_event() - Whether what another process sent us is an eventfd.
+ *
+ * Wakes whoever waits for it.  Return: 0 or -EPROTO.
+ */
+int fd_check_event(int fd) must_check;
+
+/**
  * fd_raise_limit() - Allow as many descriptors as the host does.
  *
  * For the main files of whatever holds some for each domain, device or event

@@ -13,6 +13,7 @@
 #include <xen/grant_table.h>
 
 #include "base/dommem.h"
+#include "ring/shm.h"
 
 #define REFS_PER_FRAME (SV_PAGE_SIZE / sizeof(grant_entry_v1_t))
 #define MAX_FRAMES     1024u /* 512 Ki references */
@@ -204,11 +205,14 @@ static bool permits(uint32_t head, uint32_t us, enum gnt_access access)
 static int mark(struct entry SHM *e, uint32_t us, enum gnt_access access)
 {
 	uint32_t bits = GTF_reading | (access == GNT_WRITE ? GTF_writing : 0);
-	uint32_t head = atomic_load_explicit(&e->head, memory_order_relaxed);
+	uint32_t head;
 
+	shm_race(e, sizeof(*e));
+	head = atomic_load_explicit(&e->head, memory_order_relaxed);
 	for (int i = 0; i < MAX_TRIES; i++) {
 		if (!permits(head, us, access))
 			return -EACCES;
+		shm_race(e, sizeof(*e));
 		/* Ordering: the frame is read after the bits are seen set. */
 		if (atomic_compare_exchange_weak_explicit(
 			    &e->head, &head, head | bits, memory_order_seq_cst,

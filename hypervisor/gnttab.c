@@ -171,6 +171,7 @@ static int16_t hold(struct vm *vm, uint32_t ref, bool write, struct end *end)
 	end->entry = entry_of(vm, ref);
 	word = atomic_load(end->entry);
 	do {
+		shm_race(end->entry, sizeof(*end->entry));
 		status = check_entry(vm, word, write);
 		if (status == GNTST_okay && tries-- == 0)
 			status = GNTST_eagain;

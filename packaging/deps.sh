@@ -3,7 +3,8 @@
 # packaging/deps.sh - name every missing Debian package at once; as root,
 # install them.
 #
-# usage: packaging/deps.sh GROUP...      groups: build test lint coverage bench
+# usage: packaging/deps.sh GROUP...
+# groups: build test lint coverage bench fuzz
 set -eu
 
 declare -A group=(
@@ -16,6 +17,7 @@ declare -A group=(
 	[lint]="clang clang-format clang-tidy cppcheck shellcheck mandoc"
 	[coverage]="gcovr"
 	[bench]="fio gnuplot-nox"
+	[fuzz]="afl++"
 )
 
 want=()

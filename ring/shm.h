@@ -40,6 +40,27 @@ typedef _Atomic uint32_t shm_word;
 _Static_assert(sizeof(shm_word) == sizeof(uint32_t), "no hidden lock");
 _Static_assert(_Alignof(shm_word) == _Alignof(uint32_t), "as in Xen's structs");
 
+/*
+ * SV_FUZZ_SHM (fuzzing builds only): shm_racer, if set, plays a peer that writes
+ * whenever somebody looks; before and after, so that whoever looks twice sees
+ * two different things (tests/lib/fuzz.h).
+ */
+#ifdef SV_FUZZ_SHM
+__attribute__((weak)) void (*shm_racer)(void *at, size_t n);
+#endif
+
+/** shm_race() - The peer may write now; nothing but in fuzzing builds. */
+static inline void shm_race(const volatile void *at, size_t n)
+{
+#ifdef SV_FUZZ_SHM
+	if (shm_racer)
+		shm_racer((void *)(uintptr_t)at, n);
+#else
+	(void)at;
+	(void)n;
+#endif
+}
+
 /**
  * shm_fetch() - Copy bytes out of shared memory, once.
  * @to:   Private memory.
@@ -53,8 +74,10 @@ _Static_assert(_Alignof(shm_word) == _Alignof(uint32_t), "as in Xen's structs");
  */
 static inline void shm_fetch(void *to, const void SHM *from, size_t n)
 {
+	shm_race((const void *)from, n);
 	__builtin_memcpy(to, (const void *)from, n);
 	__asm__ volatile("" : : "r"(to) : "memory");
+	shm_race((const void *)from, n);
 }
 
 /**
@@ -88,7 +111,13 @@ static inline void *shm_bulk(void SHM *p)
  */
 static inline uint32_t shm_acquire(const shm_word SHM *w)
 {
-	return atomic_load_explicit((const shm_word *)w, memory_order_acquire);
+	const shm_word *word = (const shm_word *)w;
+	uint32_t v;
+
+	shm_race(word, sizeof(*word));
+	v = atomic_load_explicit(word, memory_order_acquire);
+	shm_race(word, sizeof(*word));
+	return v;
 }
 
 /**
@@ -116,9 +145,14 @@ static inline void shm_release(shm_word SHM *w, uint32_t v)
 static inline uint32_t shm_sync(shm_word SHM *ours, uint32_t v,
 				const shm_word SHM *theirs)
 {
+	const shm_word *word = (const shm_word *)theirs;
+	uint32_t seen;
+
 	atomic_store_explicit((shm_word *)ours, v, memory_order_seq_cst);
-	return atomic_load_explicit((const shm_word *)theirs,
-				    memory_order_seq_cst);
+	shm_race(word, sizeof(*word));
+	seen = atomic_load_explicit(word, memory_order_seq_cst);
+	shm_race(word, sizeof(*word));
+	return seen;
 }
 
 /* For shm_look(): more than a busy writer uses up. */

@@ -217,6 +217,11 @@ int xl_disk_parse(struct xl_disk *d, const char *spec, const char *where)
 			spec, strlen(spec), DISK_MAX);
 		return -EINVAL;
 	}
+	/* Behind some characters libxlutil's scanner ends the process there. */
+	if (strchr(spec, '\n')) {
+		log_err("%s: disk: a line break cannot be part of it", where);
+		return -EINVAL;
+	}
 	report = open_memstream(&said, &size);
 	cfg = report ? xlu_cfg_init(report, where) : NULL;
 	err = cfg ? xlu_disk_parse(cfg, 1, &spec, &x) : ENOMEM;

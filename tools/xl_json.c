@@ -9,15 +9,49 @@
 
 #include <yajl/yajl_gen.h>
 
+/* Bytes of the UTF-8 character at @s (RFC 3629), or 0 if there is none. */
+static size_t utf8_char(const char *s)
+{
+	const uint8_t *c = (const uint8_t *)s;
+	size_t n = c[0] < 0x80	 ? 1
+		   : c[0] < 0xc2 ? 0
+		   : c[0] < 0xe0 ? 2
+		   : c[0] < 0xf0 ? 3
+		   : c[0] < 0xf5 ? 4
+				 : 0;
+
+	for (size_t i = 1; i < n; i++) {
+		if ((c[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	/* Longer than need be, surrogates, beyond the last character. */
+	if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] > 0x9f) ||
+	    (c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+/* JSON is UTF-8, a configuration need not be: other bytes appear as '?'. */
+static void put_string(yajl_gen g, const char *s)
+{
+	char *copy = strdup(s);
+
+	for (char *at = copy; at && *at;) {
+		size_t n = utf8_char(at);
+
+		if (!n)
+			*at = '?';
+		at += n ? n : 1;
+	}
+	if (copy)
+		yajl_gen_string(g, (const unsigned char *)copy, strlen(copy));
+	free(copy);
+}
+
 /*
  * Names, their order and what is left out at its default are libxl's (IDL of
  * Xen 4.17).  Errors of yajl are out of memory only, and seen at the end.
  */
-static void put_string(yajl_gen g, const char *s)
-{
-	yajl_gen_string(g, (const unsigned char *)s, strlen(s));
-}
-
 static void member_string(yajl_gen g, const char *name, const char *value)
 {
 	if (!value)

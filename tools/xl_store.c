@@ -37,7 +37,10 @@ int xl_store_ping(void)
 	pfd.fd = fd;
 	ret = fd_write_all(fd, &req, sizeof(req.hdr) + sizeof(req.path));
 	if (!ret) {
-		ret = poll(&pfd, 1, PING_TIMEOUT_MS);
+		/* A signal, of a child that ended for one, is no answer. */
+		do
+			ret = poll(&pfd, 1, PING_TIMEOUT_MS);
+		while (ret < 0 && errno == EINTR);
 		if (ret < 0)
 			ret = -errno;
 		else

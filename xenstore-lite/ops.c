@@ -260,6 +260,7 @@ int op_reset_watches(struct req *r)
 {
 	watch_del_all(r->conn);
 	txn_free_all(r->conn);
+	conn_ends(r->conn);
 	r->txn = NULL;
 	return 0;
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // tests/fuzz/bzimage_fuzz.c - bzImages with changed bytes, found and unpacked.
+//
+// FUZZ: F7; max_len 256
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,9 +12,8 @@
 #include <unistd.h>
 
 #include "hypervisor/bzimage.h"
+#include "tests/lib/fuzz.h"
 #include "tests/lib/toykernel.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /*
  * The first byte chooses the packing, two more cut the end; then each three

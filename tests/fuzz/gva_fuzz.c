@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // tests/fuzz/gva_fuzz.c - walks through page tables of rubbish.
+//
+// FUZZ: F4; max_len 8192
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hypervisor/gva.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/lib/fuzz.h"
 
 /*
  * Registers, an address and a length, then what lies at the beginning of guest

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // tests/fuzz/net_fuzz.c - what a network card's guest may put before netback.
+//
+// FUZZ: F11 F12; max_len 2048
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -8,19 +10,7 @@
 
 #include "dom0-backend/dhcp.h"
 #include "dom0-backend/net_slots.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* An allocation without a byte to spare, for ASan. */
-static uint8_t *tight(const uint8_t *data, size_t size)
-{
-	uint8_t *copy = malloc(size ? size : 1);
-
-	assert(copy);
-	if (size)
-		memcpy(copy, data, size);
-	return copy;
-}
+#include "tests/lib/fuzz.h"
 
 /* Slots one after the other, the last one for ever: up to a ring full. */
 static void chain(const uint8_t *data, size_t size)
@@ -63,7 +53,7 @@ static void headers(const uint8_t *data, size_t size)
 		.mss = 1400,
 		.len = (uint32_t)MAX(size - 1, NET_LEN_MIN),
 	};
-	uint8_t *h = tight(data + 1, size - 1);
+	uint8_t *h = fuzz_tight(data + 1, size - 1);
 	struct virtio_net_hdr v;
 
 	if (!net_tx_vnet(&pkt, h, size - 1, &v)) {
@@ -112,7 +102,7 @@ static void checksum(const uint8_t *data, size_t size)
 {
 	struct virtio_net_hdr v = { .csum_start = data[0],
 				    .csum_offset = data[size - 1] };
-	uint8_t *p = tight(data, size);
+	uint8_t *p = fuzz_tight(data, size);
 	int at = net_csum_fill(p, size, &v);
 
 	assert(at < 0 || (size_t)at + 2 <= size);
@@ -143,7 +133,7 @@ static void dhcp(const uint8_t *data, size_t size)
 	for (size_t i = 1; i + 3 <= size; i += 3)
 		in[(data[i] | (size_t)data[i + 1] << 8) % sizeof(in)] =
 			data[i + 2];
-	p = tight(in, len);
+	p = fuzz_tight(in, len);
 	len = dhcp_reply(p, len, &lease, out);
 	assert(len == 0 || len == DHCP_REPLY_MAX);
 	free(p);

@@ -531,10 +531,15 @@ bool fakedom_wait(struct fakedom *f, uint32_t port, int ms)
 {
 	struct pollfd p = { .events = POLLIN };
 	uint64_t n;
+	int ret;
 
 	CHECK(find_port(f, port));
 	p.fd = f->port[port].call;
-	if (poll(&p, 1, ms) <= 0)
+	/* A fuzzer's own alarm is no event. */
+	do
+		ret = poll(&p, 1, ms);
+	while (ret < 0 && errno == EINTR);
+	if (ret <= 0)
 		return false;
 	return read(p.fd, &n, sizeof(n)) == sizeof(n);
 }

@@ -302,3 +302,21 @@ Test(txn, owner_died)
 	cr_expect_eq(bed_end(a, t, true), -EAGAIN);
 	cr_expect_str_eq(bed_list(a, 0, "/"), "x");
 }
+
+/* A guest that waits for dom0's next try is answered as soon as dom0 gives up. */
+Test(txn, reset_lets_the_guests_go_on)
+{
+	struct bed_client *guest = bed_guest(1);
+	uint32_t t = bed_start(a);
+
+	bed_read(a, t, "/x/one");
+	bed_write(b, 0, "/x/one", "2");
+	cr_assert_eq(bed_end(a, t, true), -EAGAIN);
+	bed_start(a);
+	cr_expect_eq(bed_str(guest, XS_READ, 0, "/x/one", NULL), -ETIMEDOUT,
+		     "dom0 has the store for itself");
+	cr_assert_eq(bed_str(a, XS_RESET_WATCHES, 0, "", NULL), 3);
+	bed_pump();
+	cr_expect_eq(bed_take(guest), 1, "the answer that was held");
+	bed_close(guest);
+}

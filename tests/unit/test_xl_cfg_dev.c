@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/caplog.h"
+
 struct vdev {
 	char name[24];
 	int want; /* or -EINVAL */
@@ -164,6 +166,30 @@ Test(xl_cfg_dev, vif_keys)
 	cr_expect_eq(v.rate_bytes, 25000); /* 10 Mbit/s for 20 ms */
 	cr_expect_not(v.trusted);
 	xl_vif_free(&v);
+}
+
+/* Nothing is refused without a word, and nothing ends the process. */
+Test(xl_cfg_dev, refusals_are_explained)
+{
+	static const char *const vifs[] = { "rate=0Mb/s",
+					    "rate=99999999999999999999b/s",
+					    "rate=", "mtu=1", "nonsense" };
+	struct xl_disk d = { 0 };
+	struct xl_vif v;
+
+	caplog_begin();
+	cr_expect_eq(xl_disk_parse(&d, "=\n/a,hda,r", "f:3"), -EINVAL);
+	cr_expect_not_null(strstr(caplog_end(), "f:3: disk"));
+	xl_disk_free(&d);
+	for (size_t i = 0; i < ARRAY_SIZE(vifs); i++) {
+		v = (struct xl_vif){ 0 };
+		caplog_begin();
+		cr_expect_eq(xl_vif_parse(&v, vifs[i], 0, uuid_a, "f:4"),
+			     -EINVAL, "%s", vifs[i]);
+		cr_expect_not_null(strstr(caplog_end(), "f:4: vif"), "%s",
+				   vifs[i]);
+		xl_vif_free(&v);
+	}
 }
 
 Test(xl_cfg_dev, mac_is_stable_and_xens)

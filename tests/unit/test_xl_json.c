@@ -129,6 +129,37 @@ Test(xl_json, actions)
 	xl_cfg_free(&c);
 }
 
+/* JSON is UTF-8 (RFC 8259); a command line may be anything. */
+Test(xl_json, bytes_that_are_no_characters)
+{
+	static const struct {
+		const char *in, *out;
+	} t[] = {
+		{ "a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80z",
+		  "a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80z" },
+		{ "\xff\x80x", "??x" },
+		{ "\xc3(", "?(" },
+		{ "\xc0\xaf", "??" },		/* longer than need be */
+		{ "\xe0\x9f\xbf", "???" },	/* likewise */
+		{ "\xed\xa0\x80", "???" },	/* half a pair */
+		{ "\xf4\x90\x80\x80", "????" }, /* there is none so high */
+		{ "\xe2\x82", "??" },		/* cut */
+	};
+	char *text, want[80];
+	struct xl_cfg c;
+
+	parse(&c);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		free(c.cmdline);
+		c.cmdline = strdup(t[i].in);
+		cr_assert_eq(xl_json_config(&c, false, &text), 0);
+		snprintf(want, sizeof(want), "\"cmdline\": \"%s\",", t[i].out);
+		cr_expect_not_null(strstr(text, want), "row %zu", i);
+		free(text);
+	}
+	xl_cfg_free(&c);
+}
+
 /* What xendomains greps for: '^    {$', '^        "domid":', '"name":'. */
 Test(xl_json, list, .init = cr_redirect_stdout)
 {
