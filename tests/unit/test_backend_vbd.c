@@ -484,8 +484,8 @@ Test(backend_vbd, reconnect_cycles)
 
 static void ask_to_detach(void)
 {
-	stack_write(&s, "0", "%s/online", be);
 	stack_write(&s, "5", "%s/state", be);
+	stack_write(&s, "0", "%s/online", be);
 }
 
 Test(backend_vbd, detach_connected)
@@ -503,6 +503,21 @@ Test(backend_vbd, detach_connected)
 	stack_rm(&s, fe);
 	attach(DOMID, image, "w"); /* and once more */
 	cr_expect(stack_wait(&s, 5000, "2", "%s/state", be));
+	fakedom_free(dom);
+}
+
+/* Our own state was on its way when the toolstack wrote its 5. */
+Test(backend_vbd, detach_whose_state_was_overwritten)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	struct front fr;
+
+	bring_up(&fr, dom, BLK_ABI_X86_64, 0, 1);
+	stack_write(&s, "0", "%s/online", be);
+	cr_expect(stack_wait(&s, 5000, "5", "%s/state", be));
+	stack_write(&s, "6", "%s/state", fe);
+	cr_expect(stack_wait(&s, 5000, "6", "%s/state", be));
+	cr_expect(stack_wait_workers(&s, 0));
 	fakedom_free(dom);
 }
 

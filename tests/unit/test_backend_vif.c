@@ -74,8 +74,8 @@ static void attach(const char *key, const char *value)
 
 static void detach(void)
 {
-	stack_write(&s, "0", "%s/online", be);
 	stack_write(&s, "5", "%s/state", be);
+	stack_write(&s, "0", "%s/online", be);
 	stack_write(&s, "6", "%s/state", fe);
 	cr_expect(stack_wait(&s, MS, "6", "%s/state", be));
 	cr_expect(stack_wait_workers(&s, 0));
