@@ -5,7 +5,7 @@
 #   make demo       install what is missing, build, boot a Debian guest, show it
 #   make test       every test; the closing line is "N passed, N failed"
 #   make lint       clang-format, cppcheck, clang-tidy, -fanalyzer, shellcheck
-#   make proofs     what CBMC can show of it
+#   make proofs     what CBMC and Spin can show of it
 #   make bench      figures beside QEMU's; build/bench/results.jsonl
 #   make install    DESTDIR and PREFIX as usual
 #   make clean
@@ -291,6 +291,7 @@ test:
 	$(q)tests/all
 
 proofs:
+	@packaging/deps.sh build proofs
 	$(q)tests/proofs/prove
 
 demo: all

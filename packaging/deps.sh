@@ -3,7 +3,7 @@
 # packaging/deps.sh - name every missing Debian package at once; as root,
 # install them.
 #
-# usage: packaging/deps.sh GROUP...      groups: build test lint bench
+# usage: packaging/deps.sh GROUP...      groups: build test lint proofs bench
 set -eu
 
 declare -A group=(
@@ -14,6 +14,7 @@ declare -A group=(
 		busybox-static cpio kmod zstd xz-utils lz4 mmdebstrap e2fsprogs
 		iproute2 iputils-ping procps util-linux ca-certificates"
 	[lint]="clang clang-format clang-tidy cppcheck shellcheck mandoc"
+	[proofs]="spin"
 	[bench]="fio gnuplot-nox"
 )
 
