@@ -6,7 +6,7 @@
  * guest revokes each, reuses its page and grants another one.  The guest keeps
  * the rule of xen/grant_table.h: it reads the flags, gives up while they say that
  * the page is in use, else clears them by a compare-and-exchange.  One that does
- * not spoils only its own pages, whatever it writes: see gnt.c.
+ * not spoils only its own pages, whatever it writes.
  *
  * Each step is one access to shared memory, in the order of the code: all that
  * others wait for are locked instructions, but for pin_unlock(), which a store
