@@ -110,7 +110,7 @@ proctype mapper()
 		mark(r, bits, ok);
 		if
 		:: ok ->
-			/* MODELS: dom0-backend/gnt_map.c p = page_of(g, atomic_load_explicit(&e->frame, */
+			/* MODELS: dom0-backend/gnt_map.c p = dommem_page(&g->mem, */
 			at = frame[r];
 			if
 			:: atomic {
