@@ -5,7 +5,7 @@
 #   make demo       install what is missing, build, boot a Debian guest, show it
 #   make test       every test; the closing line is "N passed, N failed"
 #   make lint       clang-format, cppcheck, clang-tidy, -fanalyzer, shellcheck
-#   make proofs     what CBMC can show of it
+#   make proofs     what CBMC and Spin can show of it
 #   make coverage   which lines the tests run; build/coverage/index.html
 #   make fuzz       every fuzz target for FUZZ_S=60 seconds; tests/fuzz/README.md
 #   make bench      figures beside QEMU's; build/bench/results.jsonl
@@ -333,6 +333,7 @@ test:
 	$(q)tests/all
 
 proofs:
+	@packaging/deps.sh build proofs
 	$(q)tests/proofs/prove
 
 coverage:

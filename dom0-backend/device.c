@@ -155,8 +155,8 @@ static void on_frontend(void *arg, const char *path)
 }
 
 /*
- * The toolstack detaches by online=0 and state=5, in one transaction.  A frontend
- * that has closed since may have let us write state=6 before we see that.
+ * The toolstack detaches by online=0 and state=5, in one transaction.  A state of
+ * ours that was on its way may have overwritten the 5: online is what counts.
  */
 static void on_backend(void *arg, const char *path)
 {
@@ -175,8 +175,7 @@ static void on_backend(void *arg, const char *path)
 	if (ret ||
 	    store_read_opt(dev->store, 1, 1, &online, "%s/online", dev->be))
 		return;
-	if (online || (state != XB_CLOSING && state != XB_CLOSED) ||
-	    xb_done(&dev->xb))
+	if (online || xb_done(&dev->xb))
 		return;
 	xb_detach(&dev->xb);
 	follow_frontend(dev);

@@ -4,7 +4,7 @@
 # install them.
 #
 # usage: packaging/deps.sh GROUP...
-# groups: build test lint coverage bench fuzz
+# groups: build test lint coverage proofs bench fuzz
 set -eu
 
 declare -A group=(
@@ -16,6 +16,7 @@ declare -A group=(
 		iproute2 iputils-ping procps util-linux ca-certificates"
 	[lint]="clang clang-format clang-tidy cppcheck shellcheck mandoc"
 	[coverage]="gcovr"
+	[proofs]="spin"
 	[bench]="fio gnuplot-nox"
 	[fuzz]="afl++"
 )

@@ -96,8 +96,8 @@ bool fakevif_step(struct fakevif *v, const char *mine, const char *answer)
 
 bool fakevif_detach(struct fakevif *v)
 {
-	stack_write(v->stack, "0", "%s/online", v->be);
 	stack_write(v->stack, "5", "%s/state", v->be);
+	stack_write(v->stack, "0", "%s/online", v->be);
 	return fakevif_step(v, "6", "6");
 }
 

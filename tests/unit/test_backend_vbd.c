@@ -499,8 +499,8 @@ Test(backend_vbd, reconnect_cycles)
 
 static void ask_to_detach(void)
 {
-	stack_write(&s, "0", "%s/online", vbd.be);
 	stack_write(&s, "5", "%s/state", vbd.be);
+	stack_write(&s, "0", "%s/online", vbd.be);
 }
 
 Test(backend_vbd, detach_connected)
@@ -516,6 +516,19 @@ Test(backend_vbd, detach_connected)
 	fakevbd_remove(&vbd);
 	attach(DOMID, image, "w"); /* and once more */
 	cr_expect(stack_wait(&s, 5000, "2", "%s/state", vbd.be));
+	fakedom_free(dom);
+}
+
+/* Our own state was on its way when the toolstack wrote its 5. */
+Test(backend_vbd, detach_whose_state_was_overwritten)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+
+	cr_assert(fakevbd_bring_up(&vbd, dom, image, BLK_ABI_X86_64, 0, 1));
+	stack_write(&s, "0", "%s/online", vbd.be);
+	cr_expect(stack_wait(&s, 5000, "5", "%s/state", vbd.be));
+	cr_expect(fakevbd_step(&vbd, "6", "6"));
+	cr_expect(stack_wait_workers(&s, 0));
 	fakedom_free(dom);
 }
 
