@@ -159,7 +159,7 @@ stress_src := $(wildcard tests/stress/*_stress.c)
 .SUFFIXES:
 .SECONDARY:
 .PHONY: all test-programs stress-programs check stress test proofs coverage demo \
-	bench lint fuzz fuzz-afl fuzz-programs replay-programs install clean
+	bench lint fuzz fuzz-afl fuzz-programs fuzz-system replay-programs install clean
 
 bins := $(programs:%=$(out)/bin/%)
 units := $(unit_src:%.c=$(out)/%)
@@ -319,6 +319,13 @@ fuzz:
 	@packaging/deps.sh test
 	$(q)$(MAKE) CC=clang SAN=address,undefined,fuzzer-no-link fuzz-programs
 	$(q)tests/fuzz/run $(FUZZ_S) $(FUZZ_ONLY)
+	$(q)$(if $(FUZZ_ONLY),:,$(MAKE) CC=clang SAN=address,undefined fuzz-system)
+
+# What the daemons say is in build/fuzz/system.log.
+fuzz-system: $(system)
+	$(q)mkdir -p build/fuzz
+	$(q)$(system) --seconds $(FUZZ_S) --seed $$(date +%s) \
+		2>build/fuzz/system.log
 
 # The two that have most to find, by AFL++.
 fuzz-afl:

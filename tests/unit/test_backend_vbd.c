@@ -524,7 +524,7 @@ Test(backend_vbd, detach_whose_state_was_overwritten)
 {
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
 
-	cr_assert(fakevbd_bring_up(&vbd, dom, image, BLK_ABI_X86_64, 0, 1));
+	bring_up(dom, BLK_ABI_X86_64, 0, 1);
 	stack_write(&s, "0", "%s/online", vbd.be);
 	cr_expect(stack_wait(&s, 5000, "5", "%s/state", vbd.be));
 	cr_expect(fakevbd_step(&vbd, "6", "6"));
