@@ -170,8 +170,8 @@ replays := $(fuzzers:%_fuzz=%_replay)
 guests := $(patsubst tests/guest/%/main.c,$(out)/guest/%.elf,$(wildcard tests/guest/*/main.c))
 
 # Those that need no hypercalls also run as process domains.
-procdoms := $(addprefix $(out)/procdom/,block blockbench net power reconnect \
-	xenbus)
+procdoms := $(addprefix $(out)/procdom/,block blockbench net netbench power \
+	reconnect xenbus)
 
 all: $(bins) $(procdoms) $(if $(SAN),,$(guests))
 ifeq ($(variant),gcc-plain)

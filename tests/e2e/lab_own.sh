@@ -19,4 +19,5 @@ own "$images/block.elf" block "disk = ['$work/disk,raw,xvda,w']" \
 	"cmdline = 'ops=200'"
 own "$images/reconnect.elf" reconnect "disk = ['$work/disk,raw,xvda,w']"
 own_power "$images/power.elf"
-own_net "$images/net.elf" "cmdline = 'step=11 packets=500'"
+own_net "$images/net.elf" net "cmdline = 'step=11 packets=500'"
+own_net "$images/netbench.elf" netbench "cmdline = 'ms=200'"

@@ -103,17 +103,17 @@ own_power() {
 	check "power: did it by itself" console_has power '^SUCCESS'
 }
 
-# own_net KERNEL [LINE...] - the same for tests/guest/net, whose frames come back.
+# own_net KERNEL NAME [LINE...] - the same, with a card whose frames come back.
 own_net() {
-	local kernel=$1 echo
+	local kernel=$1 name=$2 echo
 
-	shift
+	shift 2
 	ip link add svecho0 address 02:00:00:00:00:01 type bridge
 	sysctl -q net.ipv6.conf.svecho0.disable_ipv6=1
 	ip link set svecho0 up
 	sv-netecho svecho0 &
 	echo=$!
-	own "$kernel" net "$@" \
+	own "$kernel" "$name" "$@" \
 		"vif = ['bridge=svecho0,mac=00:16:3e:00:00:0c']"
 	kill "$echo"
 	ip link del svecho0

@@ -19,7 +19,9 @@ own "$programs/reconnect" reconnect "disk = ['$work/disk,raw,xvda,w']"
 own "$programs/blockbench" blockbench "disk = ['$work/disk,raw,xvda,w']" \
 	"cmdline = 'depth=8 ms=200'"
 own_power "$programs/power"
-own_net "$programs/net"
+own_net "$programs/net" net
+own_net "$programs/netbench" netbench "cmdline = 'ms=200'"
+own_net "$programs/netbench" netbench "cmdline = 'tx=1 bytes=1514 ms=200'"
 
 # One that takes its time: it is a domain as any other.
 cat >"$work/long.cfg" <<-EOF
