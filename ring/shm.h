@@ -50,7 +50,7 @@ __attribute__((weak)) void (*shm_racer)(void *at, size_t n);
 #endif
 
 /** shm_race() - The peer may write now; nothing but in fuzzing builds. */
-static inline void shm_race(const volatile void *at, size_t n)
+static inline void shm_race(const volatile void SHM *at, size_t n)
 {
 #ifdef SV_FUZZ_SHM
 	if (shm_racer)
