@@ -331,19 +331,19 @@ static void files_of(pid_t pid, char *text, size_t size)
 Test(backend_vbd, formats_are_not_guessed)
 {
 	static const struct {
-		const char *bytes;
+		char bytes[56];
 		size_t len;
 	} magic[] = {
-		{ "QFI\xfb\0\0\0\3\0\0\0\0\0\0\0\x68\0\0\0\x0b"
-		  "/etc/shadow",
-		  31 },
-		{ "KDMV\1\0\0\0", 8 },
-		{ "# Disk DescriptorFile\nRW 1 FLAT \"/etc/shadow\" 0\n", 51 },
-		{ "conectix\0\0\0\2", 12 },
-		{ "vhdxfile", 8 },
-		{ "LUKS\xba\xbe\0\1", 8 },
-		{ "json:{\"driver\":\"file\",\"filename\":\"/etc/shadow\"}",
-		  50 },
+#define MAGIC(text) { text, sizeof(text) - 1 }
+		MAGIC("QFI\xfb\0\0\0\3\0\0\0\0\0\0\0\x68\0\0\0\x0b"
+		      "/etc/shadow"),
+		MAGIC("KDMV\1\0\0\0"),
+		MAGIC("# Disk DescriptorFile\nRW 1 FLAT \"/etc/shadow\" 0\n"),
+		MAGIC("conectix\0\0\0\2"),
+		MAGIC("vhdxfile"),
+		MAGIC("LUKS\xba\xbe\0\1"),
+		MAGIC("json:{\"driver\":\"file\",\"filename\":\"/etc/shadow\"}"),
+#undef MAGIC
 	};
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
 	static char before[4096], after[4096];
