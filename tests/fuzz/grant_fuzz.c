@@ -277,11 +277,10 @@ static int16_t find_end(const struct gnttab_copy_ptr *p, bool ref, bool write,
 		if (p->u.ref >= SV_PAGE_SIZE / sizeof(*e) * f->vm.gnttab.nr)
 			return GNTST_bad_gntref;
 		e = own_entry(p->u.ref);
-		if ((e->flags & GTF_type_mask) != GTF_permit_access)
-			return GNTST_bad_gntref;
-		if (e->domid != FAKEVM_DOMID ||
+		if ((e->flags & GTF_type_mask) != GTF_permit_access ||
+		    e->domid != FAKEVM_DOMID ||
 		    (write && e->flags & GTF_readonly))
-			return GNTST_permission_denied;
+			return GNTST_general_error;
 		*gfn = e->frame;
 	}
 	return *gfn < f->vm.mem->size >> SV_PAGE_SHIFT ? GNTST_okay
