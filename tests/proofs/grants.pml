@@ -57,7 +57,7 @@ inline unlocked(r)
 /* Until it is refused or done; giving up after MAX_TRIES is being refused. */
 inline mark(r, bits, ok)
 {
-	/* MODELS: dom0-backend/gnt_map.c uint32_t head = atomic_load_explicit(&e->head, memory_order_relaxed); */
+	/* MODELS: dom0-backend/gnt_map.c head = atomic_load_explicit(&e->head, memory_order_relaxed); */
 	seen = head[r];
 	do
 	/* MODELS: dom0-backend/gnt_map.c if (!permits(head, us, access)) */

@@ -11,8 +11,8 @@
  * Responses go the other way through the same shm_sync(); see
  * ring_back_push() and ring_front_arm().
  *
- * MODELS: ring/shm.h 	atomic_store_explicit(ours, v, memory_order_seq_cst);
- * MODELS: ring/shm.h 	return atomic_load_explicit(theirs, memory_order_seq_cst);
+ * MODELS: ring/shm.h 	atomic_store_explicit((shm_word *)ours, v, memory_order_seq_cst);
+ * MODELS: ring/shm.h 	seen = atomic_load_explicit(word, memory_order_seq_cst);
  *
  * PROOF: safety
  * BROKEN: safety tests/proofs/notify.pml s/sync(FRONT, PROD/weak(FRONT, PROD/

@@ -12,7 +12,7 @@
  * without closing, writes what no frontend writes, is destroyed; the toolstack
  * detaches the device.
  *
- * MODELS: dom0-backend/device.c ret = xb_peer_is(&dev->xb, (unsigned int)peer);
+ * MODELS: dom0-backend/device.c (void)!xb_peer_is(&dev->xb, (unsigned int)peer);
  *
  * PROOF: safety
  * BROKEN: safety dom0-backend/xb_state.c s/\[XB_UNKNOWN\] = LEAVE(CLOSED)/[XB_UNKNOWN] = TO(CLOSED)/; s/\[XB_CLOSED\] = LEAVE(CLOSED)/[XB_CLOSED] = TO(CLOSED)/
