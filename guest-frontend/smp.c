@@ -59,7 +59,7 @@ static void begin(unsigned int cpu)
 
 int smp_start(unsigned int cpu, void (*fn)(unsigned int cpu))
 {
-	size_t size = (size_t)(smp_trampoline_end - smp_trampoline);
+	size_t size = (uintptr_t)smp_trampoline_end - (uintptr_t)smp_trampoline;
 	uint8_t *stack = pages_alloc(STACK_PAGES);
 	uint64_t until = events_deadline(START_NS);
 
@@ -69,7 +69,7 @@ int smp_start(unsigned int cpu, void (*fn)(unsigned int cpu))
 	smp_args.code = (uint32_t)(uintptr_t)begin;
 	smp_args.argument = cpu;
 	smp_args.stack =
-		(uint32_t)(uintptr_t)(stack + STACK_PAGES * PAGE_BYTES);
+		(uint32_t)(uintptr_t)(stack + (size_t)STACK_PAGES * PAGE_BYTES);
 	run = fn;
 	__atomic_store_n(&is_up, false, __ATOMIC_RELEASE);
 	write_apic(APIC_ICR_DEST, cpu << 24);
