@@ -629,6 +629,21 @@ static bool run_one(unsigned int nr, uint64_t seed, unsigned int steps)
 	return false;
 }
 
+static int replay(const char *path)
+{
+	struct script sc = { 0 };
+	int ret = load(&sc, path);
+
+	if (!ret && !sc.n)
+		ret = -EINVAL;
+	if (ret) {
+		fprintf(stderr, "system: script %s: %s\n", path,
+			ret == -EINVAL ? "no action in it" : strerror(-ret));
+		return 2;
+	}
+	return passes(&sc, false) ? 0 : 1;
+}
+
 static uint64_t number(const char *text)
 {
 	uint64_t v;
@@ -649,7 +664,6 @@ int main(int argc, char **argv)
 	};
 	uint64_t seed = 1, scripts = 8, seconds = 0, steps = 40;
 	unsigned int failed = 0, nr = 0;
-	struct script sc;
 	time_t end;
 	int c;
 
@@ -662,8 +676,8 @@ int main(int argc, char **argv)
 			seconds = number(optarg);
 		else if (c == 'k')
 			steps = number(optarg);
-		else if (c == 'f' && !load(&sc, optarg))
-			return passes(&sc, false) ? 0 : 1;
+		else if (c == 'f')
+			return replay(optarg);
 		else
 			return 2;
 	}
