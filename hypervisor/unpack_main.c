@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "hypervisor/bzimage.h"
 
 /*
@@ -29,14 +30,6 @@
 /* The largest window of a packed kernel is 128 MiB (zstd -22 --ultra). */
 #define MEMORY_LIMIT (512u << 20)
 #define CPU_LIMIT_S  120
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#define SANITIZED __has_feature(address_sanitizer)
-#else
-#define SANITIZED 0
-#endif
 
 static void limit(__rlimit_resource_t what, rlim_t value)
 {

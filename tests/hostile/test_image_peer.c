@@ -21,7 +21,6 @@
 #include "hypervisor/layout.h"
 #include "tests/lib/fini.h"
 #include "tests/lib/proc.h"
-#include "tests/lib/sanitized.h"
 #include "tests/lib/stack.h"
 #include "tests/lib/toykernel.h"
 

@@ -17,8 +17,8 @@
 
 #include "base/paths.h"
 #include "base/sock.h"
+#include "base/util.h"
 #include "tests/lib/proc.h"
-#include "tests/lib/sanitized.h"
 #include "tests/lib/xsguest.h"
 
 #define SCALE(n)  (SANITIZED ? (n) / 5 : (n))
