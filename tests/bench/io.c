@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // tests/bench/io.c - measure a disk or a TCP path; static, runs in any guest.
 //
-// usage: io blk FILE rand|seq BLOCK_BYTES DEPTH SECONDS
+// usage: io blk FILE read|write rand|seq BLOCK_BYTES DEPTH SECONDS
 //        io serve PORT                    for one client after another
 //        io send|receive|rr HOST PORT SECONDS
 //
@@ -56,12 +56,12 @@ static void print(double amount, double ops, double seconds)
 
 struct job {
 	int fd;
-	bool random;
+	bool random, write;
 	uint64_t blocks, next, seed, size;
 	char *buf[MAX_DEPTH];
 };
 
-static void queue_read(struct io_uring *ring, struct job *j, uint64_t slot)
+static void queue_io(struct io_uring *ring, struct job *j, uint64_t slot)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
 	uint64_t block = j->next++ % j->blocks;
@@ -70,22 +70,28 @@ static void queue_read(struct io_uring *ring, struct job *j, uint64_t slot)
 		j->seed = j->seed * 6364136223846793005u + 1442695040888963407u;
 		block = (j->seed >> 24) % j->blocks;
 	}
-	io_uring_prep_read(sqe, j->fd, j->buf[slot], (unsigned int)j->size,
-			   block * j->size);
+	if (j->write)
+		io_uring_prep_write(sqe, j->fd, j->buf[slot],
+				    (unsigned int)j->size, block * j->size);
+	else
+		io_uring_prep_read(sqe, j->fd, j->buf[slot],
+				   (unsigned int)j->size, block * j->size);
 	io_uring_sqe_set_data64(sqe, slot);
 }
 
 static int block(char **arg)
 {
-	struct job j = { .seed = 1, .random = !strcmp(arg[1], "rand") };
-	unsigned long depth = number(arg[3], MAX_DEPTH);
-	double seconds = (double)number(arg[4], 3600), t0, t;
+	struct job j = { .seed = 1,
+			 .write = !strcmp(arg[1], "write"),
+			 .random = !strcmp(arg[2], "rand") };
+	unsigned long depth = number(arg[4], MAX_DEPTH);
+	double seconds = (double)number(arg[5], 3600), t0, t;
 	struct io_uring_cqe *cqe;
 	struct io_uring ring;
 	uint64_t bytes, done = 0;
 
-	j.size = number(arg[2], 1u << 24);
-	j.fd = open(arg[0], O_RDONLY | O_DIRECT);
+	j.size = number(arg[3], 1u << 24);
+	j.fd = open(arg[0], (j.write ? O_RDWR : O_RDONLY) | O_DIRECT);
 	if (j.fd < 0)
 		err(1, "%s", arg[0]);
 	if (ioctl(j.fd, BLKGETSIZE64, &bytes) < 0)
@@ -102,15 +108,16 @@ static int block(char **arg)
 	}
 	t0 = now();
 	for (unsigned long i = 0; i < depth; i++)
-		queue_read(&ring, &j, i);
+		queue_io(&ring, &j, i);
 	do {
 		if (io_uring_submit_and_wait(&ring, 1) < 0)
 			errx(1, "io_uring_submit_and_wait failed");
 		while (!io_uring_peek_cqe(&ring, &cqe)) {
 			if (cqe->res != (int)j.size)
-				errx(1, "%s: read gave %d", arg[0], cqe->res);
+				errx(1, "%s: an operation gave %d", arg[0],
+				     cqe->res);
 			done++;
-			queue_read(&ring, &j, io_uring_cqe_get_data64(cqe));
+			queue_io(&ring, &j, io_uring_cqe_get_data64(cqe));
 			io_uring_cqe_seen(&ring, cqe);
 		}
 		t = now() - t0;
@@ -205,7 +212,7 @@ static int client(const char *what, char **arg)
 
 int main(int argc, char **argv)
 {
-	if (argc == 7 && !strcmp(argv[1], "blk"))
+	if (argc == 8 && !strcmp(argv[1], "blk"))
 		return block(argv + 2);
 	if (argc == 3 && !strcmp(argv[1], "serve"))
 		return serve(argv + 2);
@@ -213,6 +220,6 @@ int main(int argc, char **argv)
 	    (!strcmp(argv[1], "send") || !strcmp(argv[1], "receive") ||
 	     !strcmp(argv[1], "rr")))
 		return client(argv[1], argv + 2);
-	errx(2, "usage: io blk FILE rand|seq BYTES DEPTH SECONDS | serve PORT |"
-		" send|receive|rr HOST PORT SECONDS");
+	errx(2, "usage: io blk FILE read|write rand|seq BYTES DEPTH SECONDS |"
+		" serve PORT | send|receive|rr HOST PORT SECONDS");
 }
