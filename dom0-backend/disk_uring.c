@@ -210,6 +210,8 @@ void disk_queue_run(struct disk_queue *q, bool sleep)
 
 	if (!q->armed)
 		arm_kick(q);
+	if (!sleep && !io_uring_sq_ready(&q->ring))
+		return;
 	ret = sleep ? io_uring_submit_and_wait(&q->ring, 1)
 		    : io_uring_submit(&q->ring);
 	/* Out of memory or interrupted for now: the next run tries again. */
