@@ -135,6 +135,8 @@ int blkback_check(const struct disk *disk, const struct blk_req *req)
 	case BLKIF_OP_WRITE:
 		return check_rw(disk, req);
 	case BLKIF_OP_FLUSH_DISKCACHE:
+		if (disk->noflush)
+			return -EOPNOTSUPP;
 		return req->nseg == 0 ? 0 : -EINVAL;
 	case BLKIF_OP_DISCARD:
 		if (!disk->discard)
@@ -339,13 +341,15 @@ static void finish_requests(struct blk_queue *q)
 
 	while ((d = disk_queue_done(q->dq, &ret))) {
 		io = container_of(d, struct blk_io, d);
-		if (ret)
+		if (ret && ret != -ECANCELED)
 			log_limited(q->limit, LOG_LVL_WARN,
 				    "disk: operation %u at byte %llu: %s",
 				    d->op, (unsigned long long)d->off,
 				    strerror(-ret));
 		unmap(q, io);
-		respond(q, io->id, io->op, ret);
+		/* What could not be done before the end has no answer. */
+		if (ret != -ECANCELED)
+			respond(q, io->id, io->op, ret);
 		put_io(q, io);
 		q->inflight--;
 	}
@@ -372,6 +376,8 @@ static void *serve(void *arg)
 			taking = false;
 		if (!taking && !q->inflight)
 			break;
+		if (!taking)
+			disk_queue_hurry(q->dq);
 		disk_queue_run(q->dq, !taking || !ring_back_arm(&q->ring, 1));
 	}
 	disk_queue_end(q->dq);

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "dom0-backend/device.h"
-#include "dom0-backend/disk_uring.h"
+#include "dom0-backend/disk.h"
 
 /*
  * How it works

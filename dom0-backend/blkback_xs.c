@@ -46,6 +46,8 @@ static int init(struct device *dev)
 	if (ret)
 		return ret;
 	b->max_queues = device_max_queues(BLK_MAX_QUEUES);
+	if (b->disk.queues)
+		b->max_queues = MIN(b->max_queues, b->disk.queues);
 	b->info = 0;
 	if (key_is(dev, "device-type", "cdrom"))
 		b->info |= VDISK_CDROM | VDISK_REMOVABLE;
@@ -62,6 +64,7 @@ static void fini(struct device *dev)
 {
 	struct blkback *b = dev->priv;
 
+	disk_fini(&b->disk);
 	fd_close(&b->disk_fd);
 }
 
@@ -87,7 +90,8 @@ static int features(struct device *dev)
 		{ "feature-max-indirect-segments", BLK_MAX_SEGS },
 		{ "multi-queue-max-queues", b->max_queues },
 		{ "max-ring-page-order", BLK_MAX_ORDER },
-		{ "feature-flush-cache", !b->disk.readonly },
+		{ "feature-flush-cache",
+		  !b->disk.noflush && !b->disk.readonly },
 		{ "feature-persistent", 0 },
 		{ "feature-discard", b->disk.discard },
 		/* With feature-discard only. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // dom0-backend/disk_uring.c - a disk image or block device through io_uring.
-#include "dom0-backend/disk_uring.h"
+#include "dom0-backend/disk.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -27,13 +27,21 @@
 	(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | \
 	 IORING_SETUP_TASKRUN_FLAG)
 
-struct disk_queue {
+struct uring_queue {
+	struct disk_queue base; /* first: they are one and the same */
 	struct io_uring ring;
 	const struct disk *disk;
 	int kick;
 	bool armed; /* a read of the kick is under way */
 	uint64_t kicks;
 };
+
+static const struct disk_ops uring_ops;
+
+static struct uring_queue *get_queue(struct disk_queue *base)
+{
+	return container_of(base, struct uring_queue, base);
+}
 
 static int look_at_device(struct disk *d, uint64_t *bytes)
 {
@@ -56,7 +64,8 @@ int disk_init(struct disk *d, int fd)
 
 	if (flags < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	*d = (struct disk){ .fd = fd,
+	*d = (struct disk){ .ops = &uring_ops,
+			    .fd = fd,
 			    .readonly = (flags & O_ACCMODE) == O_RDONLY,
 			    .physical = DISK_SECTOR,
 			    .unit = 4096 };
@@ -80,7 +89,7 @@ int disk_init(struct disk *d, int fd)
 	return 0;
 }
 
-static int make_ring(struct disk_queue *q, unsigned int depth)
+static int make_ring(struct uring_queue *q, unsigned int depth)
 {
 	struct io_uring_params p = { .flags = IORING_SETUP_R_DISABLED |
 					      MODERN };
@@ -92,14 +101,15 @@ static int make_ring(struct disk_queue *q, unsigned int depth)
 	return io_uring_queue_init_params(depth, &q->ring, &p);
 }
 
-int disk_queue_new(struct disk_queue **out, const struct disk *d, int kick,
-		   unsigned int depth)
+static int queue_new(struct disk_queue **out, const struct disk *d, int kick,
+		     unsigned int depth)
 {
-	struct disk_queue *q = calloc(1, sizeof(*q));
+	struct uring_queue *q = calloc(1, sizeof(*q));
 	int ret;
 
 	if (!q)
 		return -ENOMEM;
+	q->base.ops = d->ops;
 	q->disk = d;
 	q->kick = kick;
 	ret = make_ring(q, depth + 1); /* one more for the kick */
@@ -108,7 +118,7 @@ int disk_queue_new(struct disk_queue **out, const struct disk *d, int kick,
 	ret = io_uring_register_files(&q->ring, &d->fd, 1);
 	if (ret)
 		goto ring;
-	*out = q;
+	*out = &q->base;
 	return 0;
 
 ring:
@@ -118,16 +128,18 @@ free:
 	return ret;
 }
 
-void disk_queue_free(struct disk_queue *q)
+static void queue_free(struct disk_queue *base)
 {
-	if (!q)
-		return;
+	struct uring_queue *q = get_queue(base);
+
 	io_uring_queue_exit(&q->ring);
 	free(q);
 }
 
-int disk_queue_begin(struct disk_queue *q)
+static int begin(struct disk_queue *base)
 {
+	struct uring_queue *q = get_queue(base);
+
 	/* What io_uring_enable_rings() does; liburing 2.3 does not export it. */
 	if (syscall(__NR_io_uring_register, q->ring.ring_fd,
 		    IORING_REGISTER_ENABLE_RINGS, NULL, 0) < 0)
@@ -139,7 +151,7 @@ int disk_queue_begin(struct disk_queue *q)
  * The submission queue has a place for each operation that can be under way, and
  * operations under way take none.
  */
-static struct io_uring_sqe *get_sqe(struct disk_queue *q)
+static struct io_uring_sqe *get_sqe(struct uring_queue *q)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
 
@@ -180,7 +192,7 @@ static void prepare(struct io_uring_sqe *sqe, const struct disk_io *io)
 	}
 }
 
-static void queue(struct disk_queue *q, struct disk_io *io)
+static void queue(struct uring_queue *q, struct disk_io *io)
 {
 	struct io_uring_sqe *sqe = get_sqe(q);
 
@@ -189,13 +201,15 @@ static void queue(struct disk_queue *q, struct disk_io *io)
 	io_uring_sqe_set_data(sqe, io);
 }
 
-void disk_queue_add(struct disk_queue *q, struct disk_io *io)
+static void add(struct disk_queue *base, struct disk_io *io)
 {
+	struct uring_queue *q = get_queue(base);
+
 	io->tries = MAX_TRIES;
 	queue(q, io);
 }
 
-static void arm_kick(struct disk_queue *q)
+static void arm_kick(struct uring_queue *q)
 {
 	struct io_uring_sqe *sqe = get_sqe(q);
 
@@ -204,8 +218,9 @@ static void arm_kick(struct disk_queue *q)
 	q->armed = true;
 }
 
-void disk_queue_run(struct disk_queue *q, bool sleep)
+static void run(struct disk_queue *base, bool sleep)
 {
+	struct uring_queue *q = get_queue(base);
 	int ret;
 
 	if (!q->armed)
@@ -223,7 +238,7 @@ void disk_queue_run(struct disk_queue *q, bool sleep)
  * A read left behind would live on for a while after the ring is closed, and
  * take a kick away from whoever reads the eventfd next.
  */
-static void disarm_kick(struct disk_queue *q)
+static void disarm_kick(struct uring_queue *q)
 {
 	struct io_uring_cqe *cqe;
 	int ret;
@@ -241,8 +256,10 @@ static void disarm_kick(struct disk_queue *q)
 	}
 }
 
-void disk_queue_end(struct disk_queue *q)
+static void end(struct disk_queue *base)
 {
+	struct uring_queue *q = get_queue(base);
+
 	if (q->armed)
 		disarm_kick(q);
 	io_uring_unregister_files(&q->ring);
@@ -270,7 +287,7 @@ static void advance(struct disk_io *io, uint64_t n)
  * Return: true if the operation is done, with its @result; false if the rest of
  * it was queued again.
  */
-static bool judge(struct disk_queue *q, struct disk_io *io, int res,
+static bool judge(struct uring_queue *q, struct disk_io *io, int res,
 		  int *result)
 {
 	bool transfer = io->op == DISK_READ || io->op == DISK_WRITE;
@@ -299,8 +316,9 @@ static bool judge(struct disk_queue *q, struct disk_io *io, int res,
 	return false;
 }
 
-struct disk_io *disk_queue_done(struct disk_queue *q, int *result)
+static struct disk_io *done(struct disk_queue *base, int *result)
 {
+	struct uring_queue *q = get_queue(base);
 	struct io_uring_cqe *cqe;
 	void *data;
 	int res;
@@ -316,3 +334,26 @@ struct disk_io *disk_queue_done(struct disk_queue *q, int *result)
 	}
 	return NULL;
 }
+
+/* What was started ends by itself: no file waits for another host. */
+static void hurry(struct disk_queue *base)
+{
+	(void)base;
+}
+
+static void fini(struct disk *d)
+{
+	(void)d;
+}
+
+static const struct disk_ops uring_ops = {
+	.queue_new = queue_new,
+	.queue_free = queue_free,
+	.begin = begin,
+	.end = end,
+	.add = add,
+	.run = run,
+	.done = done,
+	.hurry = hurry,
+	.fini = fini,
+};

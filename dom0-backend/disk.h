@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* dom0-backend/disk.h - what lies behind a vbd: the same calls for every kind. */
+#ifndef DOM0_BACKEND_DISK_H
+#define DOM0_BACKEND_DISK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/util.h"
+
+#define DISK_SECTOR 512u
+
+/* So that a byte offset fits in an off_t whatever the guest asks. */
+#define DISK_MAX_SECTORS ((uint64_t)INT64_MAX / DISK_SECTOR)
+
+struct disk_ops;
+
+/**
+ * struct disk - What lies behind a vbd.
+ * @ops:      How its kind does things.
+ * @priv:     Of its kind.
+ * @fd:       Of a file or device, *borrowed*.  With O_DIRECT where the file takes
+ *            512-byte units.
+ * @noflush:  It cannot be told to make lasting what was written.
+ * @queues:   At most so many at a time; 0 for any number.
+ * @readonly: Opened only for reading.
+ * @discard:  Whether space can be given back.
+ * @sectors:  Size in units of 512 bytes, at most DISK_MAX_SECTORS.
+ * @physical: The medium's own unit, in bytes.
+ * @unit:     Bytes of space that are given back together.
+ */
+struct disk {
+	const struct disk_ops *ops;
+	void *priv;
+	int fd;
+	bool readonly;
+	bool discard;
+	bool noflush;
+	unsigned int queues;
+	uint64_t sectors;
+	uint32_t physical;
+	uint32_t unit;
+};
+
+/**
+ * disk_init() - Look at an open file or block device (disk_uring.c).
+ * @fd: *Borrowed* while @d is used.
+ *
+ * Return: 0; -ENOTBLK if it is neither a regular file nor a block device;
+ * -ENODATA if it is empty; -EINVAL if its size is no multiple of 512; -EFBIG if
+ * it is larger than DISK_MAX_SECTORS; or -errno.
+ */
+int disk_init(struct disk *d, int fd) must_check;
+
+enum disk_op {
+	DISK_READ,
+	DISK_WRITE,
+	DISK_FLUSH,
+	DISK_DISCARD,
+};
+
+/**
+ * struct disk_io - One operation under way; caller's memory until it is done.
+ * @op:    What to do.
+ * @tries: Private: left for short or interrupted transfers.
+ * @niov:  Parts in @iov; none for DISK_FLUSH and DISK_DISCARD.
+ * @iov:   Where data go to or come from; used up by the transfer.
+ * @off:   Byte offset on the disk; moves on with the transfer.
+ * @left:  Bytes still to be transferred or discarded.
+ */
+struct disk_io {
+	enum disk_op op;
+	unsigned int tries;
+	unsigned int niov;
+	struct iovec *iov;
+	uint64_t off;
+	uint64_t left;
+};
+
+struct disk_queue;
+
+/**
+ * struct disk_ops - A kind of disk: disk_uring.c, disk_nbd.c.
+ *
+ * The calls below, each with the argument of its name; they say what is expected.
+ */
+struct disk_ops {
+	int (*queue_new)(struct disk_queue **out, const struct disk *d,
+			 int kick, unsigned int depth);
+	void (*queue_free)(struct disk_queue *q);
+	int (*begin)(struct disk_queue *q);
+	void (*end)(struct disk_queue *q);
+	void (*add)(struct disk_queue *q, struct disk_io *io);
+	void (*run)(struct disk_queue *q, bool sleep);
+	struct disk_io *(*done)(struct disk_queue *q, int *result);
+	void (*hurry)(struct disk_queue *q);
+	void (*fini)(struct disk *d);
+};
+
+/**
+ * struct disk_queue - A way to the disk for one thread: one io_uring, or one
+ * connection.  The first member of what its kind has in its place.
+ */
+struct disk_queue {
+	const struct disk_ops *ops;
+};
+
+/** disk_fini() - Let go of what its init made; all queues are freed. */
+static inline void disk_fini(struct disk *d)
+{
+	if (d->ops)
+		d->ops->fini(d);
+}
+
+/**
+ * disk_queue_new() - Make a queue; any thread.
+ * @out:   *Owned*; written only on success.
+ * @d:     *Borrowed*, as its fd, until disk_queue_free().
+ * @kick:  An eventfd that also ends disk_queue_run()'s sleep; *borrowed*,
+ *         blocking.  What is written to it is taken out.
+ * @depth: Operations under way at most.
+ *
+ * Return: 0 or -errno (-ENOSYS, -EPERM: the host has no io_uring for us).
+ */
+static inline int must_check disk_queue_new(struct disk_queue **out,
+					    const struct disk *d, int kick,
+					    unsigned int depth)
+{
+	return d->ops->queue_new(out, d, kick, depth);
+}
+
+/** disk_queue_free() - Nothing may be under way; NULL is fine. */
+static inline void disk_queue_free(struct disk_queue *q)
+{
+	if (q)
+		q->ops->queue_free(q);
+}
+
+/** disk_queue_begin() - From now on the calling thread uses @q. */
+static inline int must_check disk_queue_begin(struct disk_queue *q)
+{
+	return q->ops->begin(q);
+}
+
+/**
+ * disk_queue_end() - The calling thread stops using @q; nothing is under way.
+ *
+ * Lets go of the disk and of the kick at once: the kernel takes an io_uring
+ * apart later, and till then an exclusively opened device would stay busy, and
+ * kicks would be lost to the next reader.
+ */
+static inline void disk_queue_end(struct disk_queue *q)
+{
+	q->ops->end(q);
+}
+
+/** disk_queue_add() - Prepare an operation; it starts at the next run. */
+static inline void disk_queue_add(struct disk_queue *q, struct disk_io *io)
+{
+	q->ops->add(q, io);
+}
+
+/**
+ * disk_queue_run() - Start what was added; for a file, one system call at most.
+ * @sleep: Wait until an operation is done or @kick was written; may return
+ *         earlier.
+ */
+static inline void disk_queue_run(struct disk_queue *q, bool sleep)
+{
+	q->ops->run(q, sleep);
+}
+
+/**
+ * disk_queue_done() - Take the next operation that is done; no system call.
+ * @result: 0 or -errno; -ECANCELED only after disk_queue_hurry().
+ *
+ * Return: the operation, or NULL when there is no more for now.
+ */
+static inline struct disk_io *disk_queue_done(struct disk_queue *q, int *result)
+{
+	return q->ops->done(q, result);
+}
+
+/**
+ * disk_queue_hurry() - The queue is about to end: wait for nobody any more.
+ *
+ * Operations that cannot be done now, since what they wait for is not there, are
+ * done soon with -ECANCELED.  May be called again.
+ */
+static inline void disk_queue_hurry(struct disk_queue *q)
+{
+	q->ops->hurry(q);
+}
+
+#endif
