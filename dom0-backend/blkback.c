@@ -136,7 +136,8 @@ int blkback_check(const struct disk *disk, const struct blk_req *req)
 	case BLKIF_OP_DISCARD:
 		if (!disk->discard)
 			return disk->readonly ? -EROFS : -EOPNOTSUPP;
-		if (req->nsectors == 0)
+		if (req->nsectors == 0 || disk_unaligned(disk, req->sector) ||
+		    disk_unaligned(disk, req->nsectors))
 			return -EINVAL;
 		return on_disk(disk, req->sector, req->nsectors) ? 0 : -EINVAL;
 	default:
@@ -147,14 +148,19 @@ int blkback_check(const struct disk *disk, const struct blk_req *req)
 int blkback_check_segs(const struct disk *disk, const struct blk_seg *seg,
 		       unsigned int n, uint64_t sector)
 {
-	unsigned int total = 0;
+	unsigned int total = 0, n_sect;
 
 	for (unsigned int i = 0; i < n; i++) {
 		if (seg[i].first > seg[i].last ||
 		    seg[i].last >= BLK_PAGE_SECTOR)
 			return -EINVAL;
-		total += seg[i].last - seg[i].first + 1u;
+		n_sect = seg[i].last - seg[i].first + 1u;
+		if (disk_unaligned(disk, n_sect))
+			return -EINVAL;
+		total += n_sect;
 	}
+	if (disk_unaligned(disk, sector))
+		return -EINVAL;
 	return on_disk(disk, sector, total) ? (int)total : -EINVAL;
 }
 

@@ -103,7 +103,7 @@ int blkback_check(const struct disk *disk,
  * @sector: Where on the disk they begin.
  *
  * Return: number of sectors, or -EINVAL if a segment is none or they reach
- * beyond the disk.
+ * beyond the disk, or if one is no whole number of the disk's units.
  */
 int blkback_check_segs(const struct disk *disk, const struct blk_seg *seg,
 		       unsigned int n, uint64_t sector) must_check;
@@ -147,12 +147,15 @@ void blkback_stop(struct blk_queue *q);
 /**
  * struct blkback - One block device.
  * @disk_fd: *Owned*, from --disk-fd.
+ * @logical, @physical: For disk_set_sector(), from --sector-size and
+ *           --physical-sector-size.
  * @info:    VDISK_* bits of xen/io/blkif.h.
  * @abi:     Of this connection.
  * @limit:   Of each queue, through all connections.
  */
 struct blkback {
 	int disk_fd;
+	uint32_t logical, physical;
 	struct disk disk;
 	unsigned int info;
 	enum blk_abi abi;

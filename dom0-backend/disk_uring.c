@@ -38,10 +38,14 @@ struct disk_queue {
 static int look_at_device(struct disk *d, uint64_t *bytes)
 {
 	unsigned int physical;
+	int logical;
 
 	if (ioctl(d->fd, BLKGETSIZE64, bytes) < 0 ||
+	    ioctl(d->fd, BLKSSZGET, &logical) < 0 ||
 	    ioctl(d->fd, BLKPBSZGET, &physical) < 0)
 		return -errno;
+	/* Larger ones, of newer kernels, are what the page cache is for. */
+	d->logical = MIN((uint32_t)logical, DISK_MAX_LOGICAL);
 	d->physical = physical;
 	d->unit = physical;
 	return 0;
@@ -58,6 +62,7 @@ int disk_init(struct disk *d, int fd)
 		return -errno;
 	*d = (struct disk){ .fd = fd,
 			    .readonly = (flags & O_ACCMODE) == O_RDONLY,
+			    .logical = DISK_SECTOR,
 			    .physical = DISK_SECTOR,
 			    .unit = 4096 };
 	d->discard = !d->readonly;
@@ -77,6 +82,28 @@ int disk_init(struct disk *d, int fd)
 	if (bytes / DISK_SECTOR > DISK_MAX_SECTORS)
 		return -EFBIG;
 	d->sectors = bytes / DISK_SECTOR;
+	return 0;
+}
+
+static bool is_power_of_two(uint32_t n)
+{
+	return n && !(n & (n - 1));
+}
+
+int disk_set_sector(struct disk *d, uint32_t logical, uint32_t physical)
+{
+	struct disk want = *d;
+
+	if (logical)
+		want.logical = logical;
+	want.physical = physical ? physical : MAX(d->physical, want.logical);
+	if ((want.logical != DISK_SECTOR && want.logical != DISK_MAX_LOGICAL) ||
+	    !is_power_of_two(want.physical) || want.physical < want.logical ||
+	    want.physical > DISK_MAX_PHYSICAL ||
+	    disk_unaligned(&want, want.sectors))
+		return -EINVAL;
+	want.unit = MAX(d->unit, want.logical);
+	*d = want;
 	return 0;
 }
 

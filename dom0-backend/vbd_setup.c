@@ -40,20 +40,33 @@ static const char *remedy(int err, bool write)
 }
 
 /*
- * Whether the file, opened with O_DIRECT, takes transfers of one sector to
+ * Whether the file, used with O_DIRECT, takes transfers of one sector to
  * memory aligned to one: guests' requests are no better.
  */
-static bool takes_sectors(int fd)
+static bool takes_sectors(int fd, uint32_t size)
 {
-	static alignas(4096) char buf[2 * DISK_SECTOR];
+	static alignas(4096) char buf[2 * DISK_MAX_LOGICAL];
 
-	return pread(fd, buf + DISK_SECTOR, DISK_SECTOR, 0) == DISK_SECTOR &&
-	       pread(fd, buf, DISK_SECTOR, DISK_SECTOR) >= 0;
+	return pread(fd, buf + size, size, 0) == (ssize_t)size &&
+	       pread(fd, buf, size, size) >= 0;
+}
+
+/* Bypass the page cache if that is wanted and possible. */
+static int set_direct(const struct vbd_config *cfg, int fd, uint32_t logical)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (cfg->direct == VBD_DIRECT_NO)
+		return 0;
+	if (fcntl(fd, F_SETFL, flags | O_DIRECT) == 0) {
+		if (takes_sectors(fd, logical))
+			return 0;
+		fcntl(fd, F_SETFL, flags);
+	}
+	return cfg->direct == VBD_DIRECT_YES ? -EOPNOTSUPP : 0;
 }
 
 /*
- * Open, without the page cache if possible.
- *
  * O_NONBLOCK would make io_uring fail operations that have to wait, so what
  * could make open() wait is refused first.  Root may write any file: one without
  * any write permission is still taken as meant to be read only.
@@ -73,18 +86,14 @@ static int open_disk(const char *path, bool write, bool excl)
 	/* O_EXCL without O_CREAT: refuse block devices that the host uses. */
 	if (excl && S_ISBLK(st.st_mode))
 		flags |= O_EXCL;
-	fd = open(path, flags | O_DIRECT);
-	if (fd >= 0 && takes_sectors(fd))
-		return fd;
-	fd_close(&fd);
 	fd = open(path, flags);
 	return fd < 0 ? -errno : fd;
 }
 
-static int check_disk(int fd, const char *path, char *err, size_t errlen)
+static int check_size(struct disk *d, const char *path, int fd, char *err,
+		      size_t errlen)
 {
-	struct disk d;
-	int ret = disk_init(&d, fd);
+	int ret = disk_init(d, fd);
 
 	switch (ret) {
 	case 0:
@@ -118,6 +127,40 @@ static int check_disk(int fd, const char *path, char *err, size_t errlen)
 		snprintf(err, errlen, "disk %s: cannot find its size: %s", path,
 			 strerror(-ret));
 	}
+	return ret;
+}
+
+/* Size, sector sizes, page cache. */
+static int check_disk(const struct vbd_config *cfg, struct vbd_disk *out,
+		      const char *path, char *err, size_t errlen)
+{
+	struct disk d;
+	int ret = check_size(&d, path, out->fd, err, errlen);
+
+	if (ret)
+		return ret;
+	ret = disk_set_sector(&d, cfg->logical, cfg->physical);
+	if (ret) {
+		snprintf(err, errlen,
+			 "disk %s, %llu bytes: sector-size=%u, "
+			 "physical-sector-size=%u: the first must be 512 or "
+			 "4096 and divide the disk's size, the second a "
+			 "multiple of it, up to 65536",
+			 path, (unsigned long long)d.sectors * DISK_SECTOR,
+			 cfg->logical, cfg->physical);
+		return ret;
+	}
+	ret = set_direct(cfg, out->fd, d.logical);
+	if (ret)
+		snprintf(err, errlen,
+			 "disk %s: direct-io=1: the file does not take "
+			 "transfers of %u bytes past the page cache: leave "
+			 "direct-io out%s",
+			 path, d.logical,
+			 d.logical == DISK_SECTOR ? ", or try sector-size=4096"
+						  : "");
+	out->logical = d.logical;
+	out->physical = d.physical;
 	return ret;
 }
 
@@ -211,7 +254,7 @@ int vbd_open(const struct vbd_config *cfg, struct vbd_disk *out, char *err,
 			 remedy(-d.fd, write));
 		return d.fd;
 	}
-	ret = check_disk(d.fd, path, err, errlen);
+	ret = check_disk(cfg, &d, path, err, errlen);
 	if (ret)
 		goto close;
 	d.path = strdup(path);
