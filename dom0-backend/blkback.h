@@ -24,6 +24,10 @@
  * request gets BLKIF_RSP_ERROR and harms nobody else's; an impossible ring index
  * ends the connection.
  *
+ * A barrier (BLKIF_OP_WRITE_BARRIER) waits until all that its ring had before it
+ * is done, then the disk is flushed, its data are written, and the disk is
+ * flushed again; only then is the next request taken.
+ *
  * The main thread (blkback_xs.c) starts and stops queues.  Stopping one finishes
  * what is under way first.
  */
@@ -65,7 +69,7 @@ struct blk_seg {
  * struct blk_req - A request, copied out; nothing in it has been judged.
  * @op:       BLKIF_OP_*, for an indirect request the inner one; a response
  *            echoes it, as blkfront demands.
- * @nseg:     Number of segments claimed.
+ * @nseg:     Number of segments claimed; of a discard, its flags.
  * @sector:   First sector.
  * @nsectors: For a discard, its length.
  * @gref:     Of the indirect request's first page.

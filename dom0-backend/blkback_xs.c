@@ -97,11 +97,12 @@ static int features(struct device *dev)
 		{ "multi-queue-max-queues", b->max_queues },
 		{ "max-ring-page-order", BLK_MAX_ORDER },
 		{ "feature-flush-cache", !b->disk.readonly },
+		{ "feature-barrier", !b->disk.readonly },
 		{ "feature-persistent", 0 },
 		{ "feature-discard", b->disk.discard },
 		/* With feature-discard only. */
 		{ "discard-granularity", b->disk.unit },
-		{ "discard-alignment", 0 },
+		{ "discard-alignment", b->disk.align },
 		{ "discard-secure", 0 },
 	};
 

@@ -28,6 +28,7 @@
  * @logical:  Unit of requests, in bytes: 512 or 4096; 0 counts as 512.
  * @physical: The medium's own unit, in bytes: a multiple of @logical.
  * @unit:     Bytes of space that are given back together.
+ * @align:    Where the first such unit begins, in bytes.
  */
 struct disk {
 	int fd;
@@ -37,6 +38,7 @@ struct disk {
 	uint32_t logical;
 	uint32_t physical;
 	uint32_t unit;
+	uint32_t align;
 };
 
 /**

@@ -242,6 +242,9 @@ ParameterizedTest(struct shape *t, backend_vbd, verified_io)
 	cr_expect(stack_wait(&s, 0, "512", "%s/sector-size", vbd.be));
 	cr_expect(stack_wait(&s, 0, "0", "%s/info", vbd.be));
 	cr_expect(stack_wait(&s, 0, "connected", "%s/hotplug-status", vbd.be));
+	cr_expect(stack_wait(&s, 0, "1", "%s/feature-flush-cache", vbd.be));
+	cr_expect(stack_wait(&s, 0, "1", "%s/feature-barrier", vbd.be));
+	cr_expect(stack_wait(&s, 0, "1", "%s/feature-discard", vbd.be));
 	random_io(100);
 	cr_expect_eq(fakeblk_do(&vbd.q[0], &flush), BLKIF_RSP_OKAY);
 	check_image();
@@ -298,6 +301,7 @@ Test(backend_vbd, read_only)
 	attach(DOMID, image, "r");
 	cr_assert(stack_wait(&s, 5000, "2", "%s/state", vbd.be));
 	cr_expect(stack_wait(&s, 0, "0", "%s/feature-discard", vbd.be));
+	cr_expect(stack_wait(&s, 0, "0", "%s/feature-barrier", vbd.be));
 	fakevbd_offer(&vbd, dom, BLK_ABI_X86_64, 0, 1);
 	cr_assert(fakevbd_join(&vbd));
 	cr_expect(stack_wait(&s, 0, "4", "%s/info", vbd.be));
@@ -432,6 +436,22 @@ static void loop_end(const char *path)
 	cr_expect_eq(system(command), 0);
 }
 
+/* What sysfs says of @loop is what the guest sees. */
+static void check_granularity(const char *loop)
+{
+	char path[96], text[24] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/block/%s/queue/discard_granularity",
+		 loop + strlen("/dev/"));
+	f = fopen(path, "r");
+	cr_assert(f && fscanf(f, "%23s", text) == 1);
+	fclose(f);
+	cr_expect(stack_wait(&s, 0, text, "%s/discard-granularity", vbd.be));
+	cr_expect(stack_wait(&s, 0, "0", "%s/discard-alignment", vbd.be));
+	cr_expect(stack_wait(&s, 0, "0", "%s/discard-secure", vbd.be));
+}
+
 Test(backend_vbd, block_device)
 {
 	struct blk_req discard = { .op = BLKIF_OP_DISCARD,
@@ -452,6 +472,7 @@ Test(backend_vbd, block_device)
 	snprintf(dev, sizeof(dev), "%x:%x", major(st.st_rdev),
 		 minor(st.st_rdev));
 	cr_expect(stack_wait(&s, 0, dev, "%s/physical-device", vbd.be));
+	check_granularity(loop);
 	cr_expect(stack_wait(&s, 0, "16384", "%s/sectors", vbd.be));
 	random_io(20);
 	cr_expect_eq(fakeblk_do(&vbd.q[0], &discard), BLKIF_RSP_OKAY);
@@ -519,6 +540,22 @@ Test(backend_vbd, large_sectors)
 		cr_assert(stack_wait(&s, 5000, "5", "%s/state", vbd.be));
 		cr_assert(fakevbd_reconnect(&vbd));
 	}
+	check_image();
+	fakedom_free(dom);
+}
+
+/* discard-enable=0 hides it, and what is hidden is refused. */
+Test(backend_vbd, discard_switched_off)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	struct blk_req req = { .op = BLKIF_OP_DISCARD, .nsectors = 8 };
+
+	fakevbd_init(&vbd, &s, DOMID);
+	stack_write(&s, "0", "%s/discard-enable", vbd.be);
+	cr_assert(fakevbd_bring_up(&vbd, dom, image, BLK_ABI_X86_64, 0, 1));
+	cr_expect(stack_wait(&s, 0, "0", "%s/feature-discard", vbd.be));
+	cr_expect(!store_exists(s.store, "%s/discard-granularity", vbd.be));
+	cr_expect_eq(fakeblk_do(&vbd.q[0], &req), BLKIF_RSP_EOPNOTSUPP);
 	check_image();
 	fakedom_free(dom);
 }
