@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "dom0-backend/disk_uring.h"
+#include "dom0-backend/image_lock.h"
 
 static LIST_HEAD(disk_list, vbd_disk) disks = LIST_HEAD_INITIALIZER(disks);
 
@@ -164,13 +165,20 @@ static int check_disk(const struct vbd_config *cfg, struct vbd_disk *out,
 	return ret;
 }
 
+/* One file, or one device by whatever node. */
+static bool same_disk(const struct vbd_disk *a, const struct vbd_disk *b)
+{
+	return (a->dev == b->dev && a->ino == b->ino) ||
+	       (a->rdev && a->rdev == b->rdev);
+}
+
 /* Who of ours uses the image so that @disk cannot. */
 static const struct vbd_disk *find_user(const struct vbd_disk *disk)
 {
 	const struct vbd_disk *d = NULL;
 
 	LIST_FOREACH (d, &disks, link) {
-		if (d->dev == disk->dev && d->ino == disk->ino && !d->shared &&
+		if (same_disk(d, disk) && !d->shared &&
 		    (d->write || disk->write))
 			return d;
 	}
@@ -180,16 +188,15 @@ static const struct vbd_disk *find_user(const struct vbd_disk *disk)
 /* The lock keeps others away; a file system may have none, our list is sure. */
 static int lock_disk(const struct vbd_disk *disk, char *err, size_t errlen)
 {
-	struct flock fl = { .l_type = disk->write ? F_WRLCK : F_RDLCK,
-			    .l_whence = SEEK_SET };
 	const struct vbd_disk *user = find_user(disk);
-	char who[64] = "another program";
+	char who[96];
 
-	if (!user && (fcntl(disk->fd, F_OFD_SETLK, &fl) == 0 ||
-		      (errno != EAGAIN && errno != EACCES)))
-		return 0; /* locked, or on a file system without locks */
+	if (!user && !image_lock(disk->fd, disk->write))
+		return 0;
 	if (user)
 		snprintf(who, sizeof(who), "domain %u", user->domid);
+	else
+		image_lock_holder(disk->fd, who, sizeof(who));
 	snprintf(err, errlen,
 		 "disk %s is in use by %s%s: detach it there, or attach it "
 		 "read-only (r) in both",
@@ -286,9 +293,8 @@ close:
  */
 void vbd_close(struct vbd_disk *disk)
 {
-	struct flock fl = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
-
-	fcntl(disk->fd, F_OFD_SETLK, &fl);
+	if (!disk->shared)
+		image_unlock(disk->fd);
 	LIST_REMOVE(disk, link);
 	fd_close(&disk->fd);
 	free(disk->path);

@@ -13,9 +13,9 @@
 
 /*
  * The parent opens images and devices, so that workers need no rights on paths.
- * An image is locked (fcntl F_OFD_SETLK on the whole file) for as long as any
- * process holds the descriptor: shared by readers, exclusive for a writer.  Where
- * the file system has no locks, only our own list of disks keeps this.  Mode
+ * An image is locked (image_lock.h) for as long as any process holds the
+ * descriptor: shared by readers, exclusive for a writer.  Where the file system
+ * has no locks, only our own list of disks keeps this.  Mode
  * "w!" means that the guests know how to share: it takes no lock and excludes
  * nobody.
  */
