@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/sock.h"
+#include "dom0-backend/disk.h"
 #include "dom0-backend/spawn.h"
 #include "dom0-backend/vbd_setup.h"
 #include "dom0-backend/vif_setup.h"
@@ -29,7 +30,7 @@
 
 #define ROOT	  "/local/domain/0/backend"
 #define MAX_FDS	  (1 + VIF_MAX_QUEUES)
-#define MAX_ARGS  16
+#define MAX_ARGS  24
 #define ARG_SIZE  160
 #define DOMID_MAX 0x7fefu
 #define STABLE_MS 60000u /* a worker that lived so long starts afresh */
@@ -109,6 +110,19 @@ static char *key(struct backend *b, const char *name)
 	return text;
 }
 
+/* A number that the toolstack may have written. */
+static int number(struct backend *b, const char *name, uint64_t max,
+		  uint64_t absent, uint64_t *out, char *err, size_t errlen)
+{
+	int ret = store_read_opt(b->all->store, absent, max, out, "%s/%s",
+				 b->path, name);
+
+	if (ret)
+		snprintf(err, errlen, "%s/%s is not a number up to %llu",
+			 b->path, name, (unsigned long long)max);
+	return ret;
+}
+
 static void __attribute__((format(printf, 2, 3)))
 add_arg(struct start *s, const char *fmt, ...)
 {
@@ -121,20 +135,49 @@ add_arg(struct start *s, const char *fmt, ...)
 
 /* ---- vbd ------------------------------------------------------------- */
 
+/* Sector sizes are also what a worker told the guest: its successor keeps them. */
+static int numbers_vbd(struct backend *b, struct vbd_config *cfg, char *err,
+		       size_t errlen)
+{
+	uint64_t logical, physical, direct;
+	int ret = number(b, "sector-size", DISK_MAX_LOGICAL, 0, &logical, err,
+			 errlen);
+
+	if (!ret)
+		ret = number(b, "physical-sector-size", DISK_MAX_PHYSICAL, 0,
+			     &physical, err, errlen);
+	if (!ret)
+		ret = number(b, "direct-io", 1, UINT64_MAX, &direct, err,
+			     errlen);
+	if (ret)
+		return ret;
+	cfg->logical = (uint32_t)logical;
+	cfg->physical = (uint32_t)physical;
+	cfg->direct = direct == UINT64_MAX ? VBD_DIRECT_AUTO
+		      : direct		   ? VBD_DIRECT_YES
+					   : VBD_DIRECT_NO;
+	return 0;
+}
+
 static int prepare_vbd(struct backend *b, char *err, size_t errlen)
 {
 	char *params = key(b, "params"), *mode = key(b, "mode");
+	char *type = key(b, "device-type");
 	struct vbd_config cfg = { .domid = b->domid };
 	int ret = -ENOMEM;
 
 	snprintf(err, errlen, "out of memory");
-	if (params && mode) {
+	if (params && mode && type) {
 		cfg.params = params;
-		cfg.mode = mode;
-		ret = vbd_open(&cfg, &b->end.disk, err, errlen);
+		/* Whatever the mode, nobody writes to a CD-ROM. */
+		cfg.mode = strcmp(type, "cdrom") == 0 ? "r" : mode;
+		ret = numbers_vbd(b, &cfg, err, errlen);
+		if (!ret)
+			ret = vbd_open(&cfg, &b->end.disk, err, errlen);
 	}
 	free(params);
 	free(mode);
+	free(type);
 	return ret;
 }
 
@@ -156,6 +199,10 @@ static void args_vbd(struct backend *b, struct start *s)
 {
 	add_arg(s, "--disk-fd");
 	add_arg(s, "%d", b->end.disk.fd);
+	add_arg(s, "--sector-size");
+	add_arg(s, "%u", b->end.disk.logical);
+	add_arg(s, "--physical-sector-size");
+	add_arg(s, "%u", b->end.disk.physical);
 	s->fd[s->nfd++] = b->end.disk.fd;
 }
 
@@ -179,11 +226,8 @@ static int prepare_vif(struct backend *b, char *err, size_t errlen)
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		*field[i] = text[i] = key(b, names[i]);
-	ret = store_read_opt(b->all->store, 0, 65535, &mtu, "%s/mtu", b->path);
-	if (ret) {
-		snprintf(err, errlen, "%s/mtu is not a number up to 65535",
-			 b->path);
-	} else {
+	ret = number(b, "mtu", 65535, 0, &mtu, err, errlen);
+	if (!ret) {
 		cfg.mtu = (unsigned int)mtu;
 		ret = vif_open(&cfg, &b->end.link, err, errlen);
 	}

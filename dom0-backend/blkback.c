@@ -57,12 +57,14 @@ _Static_assert(offsetof(struct blk_rsp, op) ==
  * @next:   In the pool of free ones.
  * @gref:   @ngref pinned references, with @access.
  * @vec:    BLK_MAX_SEGS places, of which neighbouring pages share one.
+ * @step:   Of a barrier.
  */
 struct blk_io {
 	struct disk_io d;
 	struct blk_io *next;
 	uint64_t id;
 	uint8_t op; /* echoed by the response */
+	enum { FLUSH_BEFORE, BARRIER_WRITE, FLUSH_AFTER } step;
 	enum gnt_access access;
 	unsigned int ngref;
 	uint32_t *gref;
@@ -80,6 +82,7 @@ struct blk_queue {
 	uint32_t nent; /* slots of the ring */
 	unsigned int inflight;
 	struct blk_io *free;
+	struct blk_io *barrier;		  /* waits, or is under way alone */
 	struct blk_seg seg[BLK_MAX_SEGS]; /* of the request being looked at */
 
 	struct blk_io *pool;
@@ -114,8 +117,11 @@ static int check_rw(const struct disk *disk, const struct blk_req *req)
 {
 	unsigned int max = req->indirect ? BLK_MAX_SEGS : BLK_SLOT_SEGS;
 
-	if (req->op == BLKIF_OP_WRITE && disk->readonly)
+	if (req->op != BLKIF_OP_READ && disk->readonly)
 		return -EROFS;
+	/* A barrier without data is a flush that keeps the order. */
+	if (!req->nseg && req->op == BLKIF_OP_WRITE_BARRIER)
+		return 0;
 	return req->nseg >= 1 && req->nseg <= max ? 0 : -EINVAL;
 }
 
@@ -133,6 +139,7 @@ int blkback_check(const struct disk *disk, const struct blk_req *req)
 	switch (req->op) {
 	case BLKIF_OP_READ:
 	case BLKIF_OP_WRITE:
+	case BLKIF_OP_WRITE_BARRIER:
 		return check_rw(disk, req);
 	case BLKIF_OP_FLUSH_DISKCACHE:
 		if (disk->noflush)
@@ -141,7 +148,11 @@ int blkback_check(const struct disk *disk, const struct blk_req *req)
 	case BLKIF_OP_DISCARD:
 		if (!disk->discard)
 			return disk->readonly ? -EROFS : -EOPNOTSUPP;
-		if (req->nsectors == 0)
+		/* The flag is where others have their number of segments. */
+		if (req->nseg & BLKIF_DISCARD_SECURE)
+			return -EOPNOTSUPP;
+		if (req->nsectors == 0 || disk_unaligned(disk, req->sector) ||
+		    disk_unaligned(disk, req->nsectors))
 			return -EINVAL;
 		return on_disk(disk, req->sector, req->nsectors) ? 0 : -EINVAL;
 	default:
@@ -152,14 +163,19 @@ int blkback_check(const struct disk *disk, const struct blk_req *req)
 int blkback_check_segs(const struct disk *disk, const struct blk_seg *seg,
 		       unsigned int n, uint64_t sector)
 {
-	unsigned int total = 0;
+	unsigned int total = 0, n_sect;
 
 	for (unsigned int i = 0; i < n; i++) {
 		if (seg[i].first > seg[i].last ||
 		    seg[i].last >= BLK_PAGE_SECTOR)
 			return -EINVAL;
-		total += seg[i].last - seg[i].first + 1u;
+		n_sect = seg[i].last - seg[i].first + 1u;
+		if (disk_unaligned(disk, n_sect))
+			return -EINVAL;
+		total += n_sect;
 	}
+	if (disk_unaligned(disk, sector))
+		return -EINVAL;
 	return on_disk(disk, sector, total) ? (int)total : -EINVAL;
 }
 
@@ -269,17 +285,21 @@ static int start(struct blk_queue *q, const struct blk_req *req)
 	io->id = req->id;
 	io->op = req->op;
 	io->d.off = req->sector * DISK_SECTOR;
-	if (req->op == BLKIF_OP_FLUSH_DISKCACHE) {
-		io->d.op = DISK_FLUSH;
-	} else if (req->op == BLKIF_OP_DISCARD) {
+	if (req->op == BLKIF_OP_DISCARD) {
 		io->d.op = DISK_DISCARD;
 		io->d.left = req->nsectors * DISK_SECTOR;
-	} else {
+	} else if (req->nseg) {
 		ret = start_rw(q, req, io);
+	} else {
+		io->d.op = DISK_FLUSH;
 	}
 	if (ret) {
 		put_io(q, io);
 		return ret;
+	}
+	if (req->op == BLKIF_OP_WRITE_BARRIER) {
+		q->barrier = io;
+		return 0;
 	}
 	disk_queue_add(q->dq, &io->d);
 	q->inflight++;
@@ -306,9 +326,33 @@ static void refuse(struct blk_queue *q, const struct blk_req *req, int ret)
 	respond(q, req->id, req->op, ret);
 }
 
+/* All before a barrier is done: it begins. */
+static void begin_barrier(struct blk_queue *q)
+{
+	struct blk_io *io = q->barrier;
+
+	if (!io || q->inflight)
+		return;
+	io->step = FLUSH_BEFORE;
+	io->d.op = DISK_FLUSH;
+	disk_queue_add(q->dq, &io->d);
+	q->inflight++;
+}
+
+/* What a barrier does after a step that went well; false if that was all. */
+static bool next_step(struct blk_queue *q, struct blk_io *io)
+{
+	if (io->step == FLUSH_AFTER || (!io->ngref && !io->step))
+		return false;
+	io->step++;
+	io->d.op = io->step == BARRIER_WRITE ? DISK_WRITE : DISK_FLUSH;
+	disk_queue_add(q->dq, &io->d);
+	return true;
+}
+
 /*
- * Take the requests that are there, at most a ring's worth: refused ones make
- * room at once, so a guest could go on for ever.
+ * Take the requests that are there, up to a barrier and at most a ring's worth:
+ * refused ones make room at once, so a guest could go on for ever.
  *
  * Return: 0, or -EPROTO if the ring is broken.
  */
@@ -319,7 +363,7 @@ static int take_requests(struct blk_queue *q)
 	uint32_t n = 0;
 	int ret;
 
-	while (n < q->nent) {
+	while (n < q->nent && !q->barrier) {
 		ret = ring_back_take(&q->ring, slot, q->layout->slot);
 		if (ret <= 0)
 			return ret;
@@ -346,6 +390,11 @@ static void finish_requests(struct blk_queue *q)
 				    "disk: operation %u at byte %llu: %s",
 				    d->op, (unsigned long long)d->off,
 				    strerror(-ret));
+		if (io == q->barrier) {
+			if (!ret && next_step(q, io))
+				continue;
+			q->barrier = NULL;
+		}
 		unmap(q, io);
 		/* What could not be done before the end has no answer. */
 		if (ret != -ECANCELED)
@@ -369,6 +418,7 @@ static void *serve(void *arg)
 			taking = false;
 		}
 		finish_requests(q);
+		begin_barrier(q);
 		if (ring_back_push(&q->ring))
 			evtchn_fd_notify(&q->evtchn);
 		/* After finish_requests(), which may have eaten stop's kick. */
@@ -378,7 +428,9 @@ static void *serve(void *arg)
 			break;
 		if (!taking)
 			disk_queue_hurry(q->dq);
-		disk_queue_run(q->dq, !taking || !ring_back_arm(&q->ring, 1));
+		/* What a barrier holds back is no reason to stay awake. */
+		disk_queue_run(q->dq, !taking || q->barrier ||
+					      !ring_back_arm(&q->ring, 1));
 	}
 	disk_queue_end(q->dq);
 	return NULL;

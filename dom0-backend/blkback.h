@@ -24,6 +24,10 @@
  * request gets BLKIF_RSP_ERROR and harms nobody else's; an impossible ring index
  * ends the connection.
  *
+ * A barrier (BLKIF_OP_WRITE_BARRIER) waits until all that its ring had before it
+ * is done, then the disk is flushed, its data are written, and the disk is
+ * flushed again; only then is the next request taken.
+ *
  * The main thread (blkback_xs.c) starts and stops queues.  Stopping one finishes
  * what is under way first.
  */
@@ -65,7 +69,7 @@ struct blk_seg {
  * struct blk_req - A request, copied out; nothing in it has been judged.
  * @op:       BLKIF_OP_*, for an indirect request the inner one; a response
  *            echoes it, as blkfront demands.
- * @nseg:     Number of segments claimed.
+ * @nseg:     Number of segments claimed; of a discard, its flags.
  * @sector:   First sector.
  * @nsectors: For a discard, its length.
  * @gref:     Of the indirect request's first page.
@@ -103,7 +107,7 @@ int blkback_check(const struct disk *disk,
  * @sector: Where on the disk they begin.
  *
  * Return: number of sectors, or -EINVAL if a segment is none or they reach
- * beyond the disk.
+ * beyond the disk, or if one is no whole number of the disk's units.
  */
 int blkback_check_segs(const struct disk *disk, const struct blk_seg *seg,
 		       unsigned int n, uint64_t sector) must_check;
@@ -147,12 +151,15 @@ void blkback_stop(struct blk_queue *q);
 /**
  * struct blkback - One block device.
  * @disk_fd: *Owned*, from --disk-fd.
+ * @logical, @physical: For disk_set_sector(), from --sector-size and
+ *           --physical-sector-size.
  * @info:    VDISK_* bits of xen/io/blkif.h.
  * @abi:     Of this connection.
  * @limit:   Of each queue, through all connections.
  */
 struct blkback {
 	int disk_fd;
+	uint32_t logical, physical;
 	struct disk disk;
 	unsigned int info;
 	enum blk_abi abi;

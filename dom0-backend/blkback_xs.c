@@ -15,11 +15,18 @@
 static int option(struct device *dev, const char *name, const char *value)
 {
 	struct blkback *b = dev->priv;
-	uint64_t fd;
+	uint64_t n;
 
-	if (strcmp(name, "disk-fd") != 0 || util_u64(value, INT32_MAX, &fd))
+	if (util_u64(value, INT32_MAX, &n))
 		return -EINVAL;
-	b->disk_fd = (int)fd;
+	if (!strcmp(name, "disk-fd"))
+		b->disk_fd = (int)n;
+	else if (!strcmp(name, "sector-size"))
+		b->logical = (uint32_t)n;
+	else if (!strcmp(name, "physical-sector-size"))
+		b->physical = (uint32_t)n;
+	else
+		return -EINVAL;
 	return 0;
 }
 
@@ -43,6 +50,8 @@ static int init(struct device *dev)
 		return -EINVAL;
 	}
 	ret = disk_init(&b->disk, b->disk_fd);
+	if (!ret)
+		ret = disk_set_sector(&b->disk, b->logical, b->physical);
 	if (ret)
 		return ret;
 	b->max_queues = device_max_queues(BLK_MAX_QUEUES);
@@ -92,11 +101,12 @@ static int features(struct device *dev)
 		{ "max-ring-page-order", BLK_MAX_ORDER },
 		{ "feature-flush-cache",
 		  !b->disk.noflush && !b->disk.readonly },
+		{ "feature-barrier", !b->disk.noflush && !b->disk.readonly },
 		{ "feature-persistent", 0 },
 		{ "feature-discard", b->disk.discard },
 		/* With feature-discard only. */
 		{ "discard-granularity", b->disk.unit },
-		{ "discard-alignment", 0 },
+		{ "discard-alignment", b->disk.align },
 		{ "discard-secure", 0 },
 	};
 
@@ -110,7 +120,7 @@ static int sizes(struct device *dev)
 	const struct key key[] = {
 		{ "sectors", b->disk.sectors },
 		{ "info", b->info },
-		{ "sector-size", DISK_SECTOR },
+		{ "sector-size", b->disk.logical },
 		{ "physical-sector-size", b->disk.physical },
 	};
 

@@ -12,6 +12,10 @@
 
 #define DISK_SECTOR 512u
 
+/* Of the units that a disk may say it works in, in bytes. */
+#define DISK_MAX_LOGICAL  4096u
+#define DISK_MAX_PHYSICAL 65536u
+
 /* So that a byte offset fits in an off_t whatever the guest asks. */
 #define DISK_MAX_SECTORS ((uint64_t)INT64_MAX / DISK_SECTOR)
 
@@ -28,8 +32,10 @@ struct disk_ops;
  * @readonly: Opened only for reading.
  * @discard:  Whether space can be given back.
  * @sectors:  Size in units of 512 bytes, at most DISK_MAX_SECTORS.
- * @physical: The medium's own unit, in bytes.
+ * @logical:  Unit of requests, in bytes: 512 or 4096; 0 counts as 512.
+ * @physical: The medium's own unit, in bytes: a multiple of @logical.
  * @unit:     Bytes of space that are given back together.
+ * @align:    Where the first such unit begins, in bytes.
  */
 struct disk {
 	const struct disk_ops *ops;
@@ -40,19 +46,43 @@ struct disk {
 	bool noflush;
 	unsigned int queues;
 	uint64_t sectors;
+	uint32_t logical;
 	uint32_t physical;
 	uint32_t unit;
+	uint32_t align;
 };
 
 /**
  * disk_init() - Look at an open file or block device (disk_uring.c).
  * @fd: *Borrowed* while @d is used.
  *
+ * A block device has its own sector sizes, a file 512 bytes.
+ *
  * Return: 0; -ENOTBLK if it is neither a regular file nor a block device;
  * -ENODATA if it is empty; -EINVAL if its size is no multiple of 512; -EFBIG if
  * it is larger than DISK_MAX_SECTORS; or -errno.
  */
 int disk_init(struct disk *d, int fd) must_check;
+
+/**
+ * disk_set_sector() - Show the guest other sector sizes than the disk's own.
+ * @logical:  512 or 4096; 0 leaves it.
+ * @physical: A power of two from @logical to DISK_MAX_PHYSICAL; 0 leaves it, or
+ *            makes it as large as @logical.
+ *
+ * Requests smaller than the medium's own unit go through the page cache.
+ *
+ * Return: 0; -EINVAL if they are none of that, or the disk's size is no multiple
+ * of @logical.
+ */
+int disk_set_sector(struct disk *d, uint32_t logical,
+		    uint32_t physical) must_check;
+
+/** disk_unaligned() - Whether @n, in 512 bytes, is no whole number of units. */
+static inline bool disk_unaligned(const struct disk *d, uint64_t n)
+{
+	return d->logical > DISK_SECTOR && n % (d->logical / DISK_SECTOR);
+}
 
 enum disk_op {
 	DISK_READ,

@@ -7,10 +7,13 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <liburing.h>
@@ -43,15 +46,70 @@ static struct uring_queue *get_queue(struct disk_queue *base)
 	return container_of(base, struct uring_queue, base);
 }
 
-static int look_at_device(struct disk *d, uint64_t *bytes)
+/* What sysfs says of a block device; @absent if it says nothing. */
+static uint64_t attribute(dev_t dev, const char *name, uint64_t absent)
+{
+	char path[96], text[24] = "";
+	uint64_t n;
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major(dev),
+		 minor(dev), name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return absent;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[len > 0 ? strcspn(text, "\n") : 0] = '\0';
+	return util_u64(text, UINT64_MAX, &n) ? absent : n;
+}
+
+/* A partition's queue is the whole device's. */
+static uint64_t queue_attribute(dev_t dev, const char *name, uint64_t absent)
+{
+	char path[64];
+	uint64_t n;
+
+	snprintf(path, sizeof(path), "queue/%s", name);
+	n = attribute(dev, path, UINT64_MAX);
+	if (n != UINT64_MAX)
+		return n;
+	snprintf(path, sizeof(path), "../queue/%s", name);
+	return attribute(dev, path, absent);
+}
+
+/*
+ * How a device gives space back.  A guest may read zeroes there afterwards, so
+ * it is done by the device's way to write zeroes; where there is none, writing
+ * them would be all there is.
+ */
+static void look_at_discard(struct disk *d, dev_t dev)
+{
+	uint64_t unit = queue_attribute(dev, "discard_granularity", 0);
+
+	if (!queue_attribute(dev, "discard_max_bytes", 1) ||
+	    !queue_attribute(dev, "write_zeroes_max_bytes", 1))
+		d->discard = false;
+	if (unit && unit <= UINT32_MAX)
+		d->unit = (uint32_t)unit;
+	d->align = (uint32_t)(attribute(dev, "discard_alignment", 0) % d->unit);
+}
+
+static int look_at_device(struct disk *d, dev_t dev, uint64_t *bytes)
 {
 	unsigned int physical;
+	int logical;
 
 	if (ioctl(d->fd, BLKGETSIZE64, bytes) < 0 ||
+	    ioctl(d->fd, BLKSSZGET, &logical) < 0 ||
 	    ioctl(d->fd, BLKPBSZGET, &physical) < 0)
 		return -errno;
+	/* Larger ones, of newer kernels, are what the page cache is for. */
+	d->logical = MIN((uint32_t)logical, DISK_MAX_LOGICAL);
 	d->physical = physical;
 	d->unit = physical;
+	look_at_discard(d, dev);
 	return 0;
 }
 
@@ -67,11 +125,12 @@ int disk_init(struct disk *d, int fd)
 	*d = (struct disk){ .ops = &uring_ops,
 			    .fd = fd,
 			    .readonly = (flags & O_ACCMODE) == O_RDONLY,
+			    .logical = DISK_SECTOR,
 			    .physical = DISK_SECTOR,
 			    .unit = 4096 };
 	d->discard = !d->readonly;
 	if (S_ISBLK(st.st_mode)) {
-		ret = look_at_device(d, &bytes);
+		ret = look_at_device(d, st.st_rdev, &bytes);
 		if (ret)
 			return ret;
 	} else if (S_ISREG(st.st_mode)) {
@@ -86,6 +145,28 @@ int disk_init(struct disk *d, int fd)
 	if (bytes / DISK_SECTOR > DISK_MAX_SECTORS)
 		return -EFBIG;
 	d->sectors = bytes / DISK_SECTOR;
+	return 0;
+}
+
+static bool is_power_of_two(uint32_t n)
+{
+	return n && !(n & (n - 1));
+}
+
+int disk_set_sector(struct disk *d, uint32_t logical, uint32_t physical)
+{
+	struct disk want = *d;
+
+	if (logical)
+		want.logical = logical;
+	want.physical = physical ? physical : MAX(d->physical, want.logical);
+	if ((want.logical != DISK_SECTOR && want.logical != DISK_MAX_LOGICAL) ||
+	    !is_power_of_two(want.physical) || want.physical < want.logical ||
+	    want.physical > DISK_MAX_PHYSICAL ||
+	    disk_unaligned(&want, want.sectors))
+		return -EINVAL;
+	want.unit = MAX(d->unit, want.logical);
+	*d = want;
 	return 0;
 }
 

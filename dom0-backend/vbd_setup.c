@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "dom0-backend/disk.h"
+#include "dom0-backend/image_lock.h"
 
 static LIST_HEAD(disk_list, vbd_disk) disks = LIST_HEAD_INITIALIZER(disks);
 
@@ -40,20 +41,33 @@ static const char *remedy(int err, bool write)
 }
 
 /*
- * Whether the file, opened with O_DIRECT, takes transfers of one sector to
+ * Whether the file, used with O_DIRECT, takes transfers of one sector to
  * memory aligned to one: guests' requests are no better.
  */
-static bool takes_sectors(int fd)
+static bool takes_sectors(int fd, uint32_t size)
 {
-	static alignas(4096) char buf[2 * DISK_SECTOR];
+	static alignas(4096) char buf[2 * DISK_MAX_LOGICAL];
 
-	return pread(fd, buf + DISK_SECTOR, DISK_SECTOR, 0) == DISK_SECTOR &&
-	       pread(fd, buf, DISK_SECTOR, DISK_SECTOR) >= 0;
+	return pread(fd, buf + size, size, 0) == (ssize_t)size &&
+	       pread(fd, buf, size, size) >= 0;
+}
+
+/* Bypass the page cache if that is wanted and possible. */
+static int set_direct(const struct vbd_config *cfg, int fd, uint32_t logical)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (cfg->direct == VBD_DIRECT_NO)
+		return 0;
+	if (fcntl(fd, F_SETFL, flags | O_DIRECT) == 0) {
+		if (takes_sectors(fd, logical))
+			return 0;
+		fcntl(fd, F_SETFL, flags);
+	}
+	return cfg->direct == VBD_DIRECT_YES ? -EOPNOTSUPP : 0;
 }
 
 /*
- * Open, without the page cache if possible.
- *
  * O_NONBLOCK would make io_uring fail operations that have to wait, so what
  * could make open() wait is refused first.  Root may write any file: one without
  * any write permission is still taken as meant to be read only.
@@ -73,18 +87,14 @@ static int open_disk(const char *path, bool write, bool excl)
 	/* O_EXCL without O_CREAT: refuse block devices that the host uses. */
 	if (excl && S_ISBLK(st.st_mode))
 		flags |= O_EXCL;
-	fd = open(path, flags | O_DIRECT);
-	if (fd >= 0 && takes_sectors(fd))
-		return fd;
-	fd_close(&fd);
 	fd = open(path, flags);
 	return fd < 0 ? -errno : fd;
 }
 
-static int check_disk(int fd, const char *path, char *err, size_t errlen)
+static int check_size(struct disk *d, const char *path, int fd, char *err,
+		      size_t errlen)
 {
-	struct disk d;
-	int ret = disk_init(&d, fd);
+	int ret = disk_init(d, fd);
 
 	switch (ret) {
 	case 0:
@@ -121,13 +131,54 @@ static int check_disk(int fd, const char *path, char *err, size_t errlen)
 	return ret;
 }
 
+/* Size, sector sizes, page cache. */
+static int check_disk(const struct vbd_config *cfg, struct vbd_disk *out,
+		      const char *path, char *err, size_t errlen)
+{
+	struct disk d;
+	int ret = check_size(&d, path, out->fd, err, errlen);
+
+	if (ret)
+		return ret;
+	ret = disk_set_sector(&d, cfg->logical, cfg->physical);
+	if (ret) {
+		snprintf(err, errlen,
+			 "disk %s, %llu bytes: sector-size=%u, "
+			 "physical-sector-size=%u: the first must be 512 or "
+			 "4096 and divide the disk's size, the second a "
+			 "multiple of it, up to 65536",
+			 path, (unsigned long long)d.sectors * DISK_SECTOR,
+			 cfg->logical, cfg->physical);
+		return ret;
+	}
+	ret = set_direct(cfg, out->fd, d.logical);
+	if (ret)
+		snprintf(err, errlen,
+			 "disk %s: direct-io=1: the file does not take "
+			 "transfers of %u bytes past the page cache: leave "
+			 "direct-io out%s",
+			 path, d.logical,
+			 d.logical == DISK_SECTOR ? ", or try sector-size=4096"
+						  : "");
+	out->logical = d.logical;
+	out->physical = d.physical;
+	return ret;
+}
+
+/* One file, or one device by whatever node. */
+static bool same_disk(const struct vbd_disk *a, const struct vbd_disk *b)
+{
+	return (a->dev == b->dev && a->ino == b->ino) ||
+	       (a->rdev && a->rdev == b->rdev);
+}
+
 /* Who of ours uses the image so that @disk cannot. */
 static const struct vbd_disk *find_user(const struct vbd_disk *disk)
 {
 	const struct vbd_disk *d = NULL;
 
 	LIST_FOREACH (d, &disks, link) {
-		if (d->dev == disk->dev && d->ino == disk->ino && !d->shared &&
+		if (same_disk(d, disk) && !d->shared &&
 		    (d->write || disk->write))
 			return d;
 	}
@@ -137,16 +188,15 @@ static const struct vbd_disk *find_user(const struct vbd_disk *disk)
 /* The lock keeps others away; a file system may have none, our list is sure. */
 static int lock_disk(const struct vbd_disk *disk, char *err, size_t errlen)
 {
-	struct flock fl = { .l_type = disk->write ? F_WRLCK : F_RDLCK,
-			    .l_whence = SEEK_SET };
 	const struct vbd_disk *user = find_user(disk);
-	char who[64] = "another program";
+	char who[96];
 
-	if (!user && (fcntl(disk->fd, F_OFD_SETLK, &fl) == 0 ||
-		      (errno != EAGAIN && errno != EACCES)))
-		return 0; /* locked, or on a file system without locks */
+	if (!user && !image_lock(disk->fd, disk->write))
+		return 0;
 	if (user)
 		snprintf(who, sizeof(who), "domain %u", user->domid);
+	else
+		image_lock_holder(disk->fd, who, sizeof(who));
 	snprintf(err, errlen,
 		 "disk %s is in use by %s%s: detach it there, or attach it "
 		 "read-only (r) in both",
@@ -211,7 +261,7 @@ int vbd_open(const struct vbd_config *cfg, struct vbd_disk *out, char *err,
 			 remedy(-d.fd, write));
 		return d.fd;
 	}
-	ret = check_disk(d.fd, path, err, errlen);
+	ret = check_disk(cfg, &d, path, err, errlen);
 	if (ret)
 		goto close;
 	d.path = strdup(path);
@@ -243,9 +293,8 @@ close:
  */
 void vbd_close(struct vbd_disk *disk)
 {
-	struct flock fl = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
-
-	fcntl(disk->fd, F_OFD_SETLK, &fl);
+	if (!disk->shared)
+		image_unlock(disk->fd);
 	LIST_REMOVE(disk, link);
 	fd_close(&disk->fd);
 	free(disk->path);

@@ -13,28 +13,40 @@
 
 /*
  * The parent opens images and devices, so that workers need no rights on paths.
- * An image is locked (fcntl F_OFD_SETLK on the whole file) for as long as any
- * process holds the descriptor: shared by readers, exclusive for a writer.  Where
- * the file system has no locks, only our own list of disks keeps this.  Mode
+ * An image is locked (image_lock.h) for as long as any process holds the
+ * descriptor: shared by readers, exclusive for a writer.  Where the file system
+ * has no locks, only our own list of disks keeps this.  Mode
  * "w!" means that the guests know how to share: it takes no lock and excludes
  * nobody.
  */
+
+/**
+ * enum vbd_direct - Whether to bypass the page cache (O_DIRECT).
+ * @VBD_DIRECT_AUTO: If the file takes transfers of the disk's sector size.
+ * @VBD_DIRECT_NO:   Never.
+ * @VBD_DIRECT_YES:  Always; a file that cannot is refused.
+ */
+enum vbd_direct { VBD_DIRECT_AUTO, VBD_DIRECT_NO, VBD_DIRECT_YES };
 
 /**
  * struct vbd_config - What the toolstack asks for, from the backend's keys.
  * @domid:  The guest.
  * @params: Key params: a path, also as "aio:PATH" or "raw:PATH".  *Borrowed*.
  * @mode:   Key mode: "r", "w" or "w!".  *Borrowed*.
+ * @logical, @physical: Keys sector-size and physical-sector-size; 0 if absent.
+ * @direct: Key direct-io.
  */
 struct vbd_config {
 	unsigned int domid;
 	const char *params, *mode;
+	uint32_t logical, physical;
+	enum vbd_direct direct;
 };
 
 /**
  * struct vbd_disk - An open image or device.
- * @fd:   *Owned*; close-on-exec; with O_DIRECT where the file takes transfers in
- *        units of 512 bytes.
+ * @fd:   *Owned*; close-on-exec; with O_DIRECT as &struct vbd_config says.
+ * @logical, @physical: The guest's sector sizes.
  * @path: What was opened.
  * @rdev: Of a block device, else 0.
  *
@@ -42,6 +54,7 @@ struct vbd_config {
  */
 struct vbd_disk {
 	int fd;
+	uint32_t logical, physical;
 	char *path;
 	dev_t rdev;
 	LIST_ENTRY(vbd_disk) link;

@@ -13,7 +13,8 @@ declare -A group=(
 		libnftables-dev libyajl-dev libgcrypt20-dev libncurses-dev"
 	[test]="clang libclang-rt-14-dev libcriterion-dev xenstore-utils
 		busybox-static cpio kmod zstd xz-utils lz4 mmdebstrap e2fsprogs
-		iproute2 iputils-ping procps util-linux ca-certificates"
+		iproute2 iputils-ping procps qemu-utils util-linux
+		ca-certificates"
 	[lint]="clang clang-format clang-tidy cppcheck shellcheck mandoc"
 	[coverage]="gcovr"
 	[proofs]="spin"

@@ -51,7 +51,23 @@ enum xl_event {
 	XL_NEVENTS,
 };
 
-/** struct xl_disk - One entry of disk=. */
+/*
+ * Items of a disk that are ours, not Xen's: numbers that become keys of the
+ * backend's directory, by the names in xl_disk_keys[].
+ */
+enum xl_disk_key {
+	XL_DISK_SECTOR,
+	XL_DISK_PHYSICAL,
+	XL_DISK_DIRECT,
+	XL_DISK_NKEYS,
+};
+
+extern const char *const xl_disk_keys[XL_DISK_NKEYS];
+
+/**
+ * struct xl_disk - One entry of disk=.
+ * @key: Values of our own items; those with @has were given.
+ */
 struct xl_disk {
 	char *path; /* absolute */
 	char *vdev; /* as given: xvda, sda1, hdc, d0p3, 51712 */
@@ -60,6 +76,8 @@ struct xl_disk {
 	unsigned int devid;
 	bool removable, writable, cdrom, direct_io_safe, discard, trusted;
 	bool discard_given;
+	bool has[XL_DISK_NKEYS];
+	uint64_t key[XL_DISK_NKEYS];
 };
 
 /** struct xl_vif - One entry of vif=; NULL or 0 is "not given". */

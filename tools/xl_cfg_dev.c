@@ -116,6 +116,90 @@ int xl_vdev_number(const char *name, unsigned int *devid)
 
 /* ---- Disks ---------------------------------------------------------------- */
 
+const char *const xl_disk_keys[XL_DISK_NKEYS] = {
+	[XL_DISK_SECTOR] = "sector-size",
+	[XL_DISK_PHYSICAL] = "physical-sector-size",
+	[XL_DISK_DIRECT] = "direct-io",
+};
+
+static const uint64_t disk_key_max[XL_DISK_NKEYS] = {
+	[XL_DISK_SECTOR] = 4096,
+	[XL_DISK_PHYSICAL] = 65536,
+	[XL_DISK_DIRECT] = 1,
+};
+
+/* The value of one item of ours; @len bytes. */
+static int read_own(const char *text, size_t len, uint64_t max, uint64_t *out)
+{
+	char value[24];
+
+	while (len && (text[len - 1] == ' ' || text[len - 1] == '\t'))
+		len--;
+	if (len >= sizeof(value))
+		return -EINVAL;
+	memcpy(value, text, len);
+	value[len] = '\0';
+	return util_u64(value, max, out);
+}
+
+/*
+ * One item of @len bytes.
+ *
+ * Return: 1 if it was ours, 0 if not, or -EINVAL.
+ */
+static int take_own(struct xl_disk *d, const char *item, size_t len,
+		    const char *where)
+{
+	size_t n;
+
+	for (size_t i = 0; i < XL_DISK_NKEYS; i++) {
+		n = strlen(xl_disk_keys[i]);
+		if (len <= n || strncmp(item, xl_disk_keys[i], n) != 0 ||
+		    item[n] != '=')
+			continue;
+		d->has[i] = true;
+		if (!read_own(item + n + 1, len - n - 1, disk_key_max[i],
+			      &d->key[i]))
+			return 1;
+		log_err("%s: disk: '%.*s': %s must be a number up to %llu",
+			where, (int)len, item, xl_disk_keys[i],
+			(unsigned long long)disk_key_max[i]);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/*
+ * Take our own items out of a specification, for libxlutil knows nothing of
+ * them.  Behind "target=" all is a path, whatever it looks like.
+ */
+static int cut_own(struct xl_disk *d, char *spec, const char *where)
+{
+	char *at = spec, *item;
+	size_t len;
+	int ret;
+
+	while (*at) {
+		item = at + strspn(at, " \t");
+		if (!strncmp(item, "target=", 7))
+			return 0;
+		len = strcspn(item, ",");
+		ret = take_own(d, item, len, where);
+		if (ret < 0)
+			return ret;
+		if (!ret) {
+			at = item + len + (item[len] == ',');
+		} else if (item[len]) {
+			memmove(at, item + len + 1, strlen(item + len));
+		} else {
+			/* The last one goes with the comma before it. */
+			at -= at > spec;
+			*at = '\0';
+		}
+	}
+	return 0;
+}
+
 static const char *backend_name(libxl_disk_backend backend)
 {
 	switch (backend) {
@@ -203,7 +287,9 @@ static void report_disk(const char *spec, const char *where, const char *said)
  */
 #define DISK_MAX 8192
 
-int xl_disk_parse(struct xl_disk *d, const char *spec, const char *where)
+/* What is Xen's of a specification; @left is what libxlutil is to read. */
+static int parse_disk(struct xl_disk *d, const char *left, const char *spec,
+		      const char *where)
 {
 	libxl_device_disk x = { 0 };
 	char *said = NULL;
@@ -212,19 +298,9 @@ int xl_disk_parse(struct xl_disk *d, const char *spec, const char *where)
 	size_t size;
 	int err;
 
-	if (strlen(spec) > DISK_MAX) {
-		log_err("%s: disk '%.64s...' has %zu bytes (at most %d)", where,
-			spec, strlen(spec), DISK_MAX);
-		return -EINVAL;
-	}
-	/* Behind some characters libxlutil's scanner ends the process there. */
-	if (strchr(spec, '\n')) {
-		log_err("%s: disk: a line break cannot be part of it", where);
-		return -EINVAL;
-	}
 	report = open_memstream(&said, &size);
 	cfg = report ? xlu_cfg_init(report, where) : NULL;
-	err = cfg ? xlu_disk_parse(cfg, 1, &spec, &x) : ENOMEM;
+	err = cfg ? xlu_disk_parse(cfg, 1, &left, &x) : ENOMEM;
 	if (cfg)
 		xlu_cfg_destroy(cfg);
 	if (report)
@@ -241,6 +317,31 @@ int xl_disk_parse(struct xl_disk *d, const char *spec, const char *where)
 	free(x.vdev);
 	free(x.script);
 	return -err;
+}
+
+int xl_disk_parse(struct xl_disk *d, const char *spec, const char *where)
+{
+	char *left;
+	int ret;
+
+	if (strlen(spec) > DISK_MAX) {
+		log_err("%s: disk '%.64s...' has %zu bytes (at most %d)", where,
+			spec, strlen(spec), DISK_MAX);
+		return -EINVAL;
+	}
+	/* Behind some characters libxlutil's scanner ends the process there. */
+	if (strchr(spec, '\n')) {
+		log_err("%s: disk: a line break cannot be part of it", where);
+		return -EINVAL;
+	}
+	left = strdup(spec);
+	if (!left)
+		return -ENOMEM;
+	ret = cut_own(d, left, where);
+	if (!ret)
+		ret = parse_disk(d, left, spec, where);
+	free(left);
+	return ret;
 }
 
 void xl_disk_free(struct xl_disk *d)

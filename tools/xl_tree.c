@@ -137,7 +137,7 @@ struct keys {
 	struct {
 		const char *key;
 		const char *value;
-	} at[24];
+	} at[32];
 };
 
 static void add(struct keys *k, const char *key, const char *value)
@@ -214,7 +214,7 @@ void xl_tree_disk(struct xl_txn *x, unsigned int domid, const struct xl_disk *d)
 {
 	struct keys front = { 0 }, back = { 0 };
 	const char *type = d->cdrom ? "cdrom" : "disk";
-	char id[16], dev[16];
+	char id[16], dev[16], own[XL_DISK_NKEYS][24];
 
 	snprintf(id, sizeof(id), "%u", domid);
 	snprintf(dev, sizeof(dev), "%u", d->devid);
@@ -237,6 +237,11 @@ void xl_tree_disk(struct xl_txn *x, unsigned int domid, const struct xl_disk *d)
 		add(&back, "direct-io-safe", "1");
 	add(&back, "discard-enable", d->discard ? "1" : "0");
 	add(&back, "specification", "xen");
+	for (size_t i = 0; i < XL_DISK_NKEYS; i++) {
+		snprintf(own[i], sizeof(own[i]), "%" PRIu64, d->key[i]);
+		if (d->has[i])
+			add(&back, xl_disk_keys[i], own[i]);
+	}
 	put_device(x, domid, "vbd", d->devid, &front, &back);
 }
 

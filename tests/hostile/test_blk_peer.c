@@ -125,10 +125,9 @@ Test(blk_peer, bad_requests)
 	bad[n].indirect = true;
 	bad[n].op = BLKIF_OP_FLUSH_DISKCACHE;
 	bad[n++].gref = gref;
-	bad[n].op = BLKIF_OP_DISCARD;
-	bad[n++].nsectors = UINT64_MAX;
-	bad[n].op = BLKIF_OP_DISCARD;
-	bad[n++].nsectors = 0;
+	bad[n++] = (struct blk_req){ .op = BLKIF_OP_DISCARD,
+				     .nsectors = UINT64_MAX };
+	bad[n++] = (struct blk_req){ .op = BLKIF_OP_DISCARD };
 	memset(page, 0x5a, 4096);
 	for (size_t i = 0; i < n; i++) {
 		cr_expect_eq(fakeblk_do(&fb, &bad[i]), BLKIF_RSP_ERROR,
@@ -139,8 +138,14 @@ Test(blk_peer, bad_requests)
 	bad[0] = good;
 	bad[0].op = 200;
 	cr_expect_eq(fakeblk_do(&fb, &bad[0]), BLKIF_RSP_EOPNOTSUPP);
-	bad[0].op = BLKIF_OP_WRITE_BARRIER;
+	bad[0] = (struct blk_req){ .op = BLKIF_OP_DISCARD,
+				   .nseg = BLKIF_DISCARD_SECURE,
+				   .nsectors = 8 };
 	cr_expect_eq(fakeblk_do(&fb, &bad[0]), BLKIF_RSP_EOPNOTSUPP);
+	bad[0] = good;
+	bad[0].op = BLKIF_OP_WRITE_BARRIER;
+	bad[0].seg[0].gref = gref + 500;
+	cr_expect_eq(fakeblk_do(&fb, &bad[0]), BLKIF_RSP_ERROR);
 	expect_alive();
 }
 

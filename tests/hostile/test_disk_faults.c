@@ -52,10 +52,11 @@ static uint32_t gref[SEGS], list_gref;
 
 enum fault {
 	NONE,
-	SHORT,	/* transfers end anywhere */
-	BROKEN, /* the sector at @bad, and nothing else, or all flushes */
-	BUSY,	/* EAGAIN, @left times in a row */
-	SLOW,	/* reads wait for a pipe */
+	SHORT,	  /* transfers end anywhere */
+	BROKEN,	  /* the sector at @bad, and nothing else, or all flushes */
+	BUSY,	  /* EAGAIN, @left times in a row */
+	SLOW,	  /* reads wait for a pipe */
+	HOLELESS, /* no space can be given back */
 };
 
 static _Atomic enum fault fault;
@@ -104,10 +105,28 @@ static void make_busy(struct io_uring_sqe *sqe)
 	sqe->user_data = data;
 }
 
+/* What was started, in order; '|' between what was started apart. */
+static char started[64];
+static size_t nstarted;
+
+static void note(const struct io_uring_sqe *sqe)
+{
+	char c = sqe->opcode == IORING_OP_FSYNC	 ? 'F'
+		 : !is_transfer(sqe)		 ? '\0'
+		 : sqe->opcode == IORING_OP_READ ? 'R'
+						 : 'W';
+
+	if (c && nstarted < sizeof(started) - 1)
+		started[nstarted++] = c;
+}
+
 static void meddle(struct io_uring_sqe *sqe)
 {
+	note(sqe);
 	if (sqe->opcode == IORING_OP_FSYNC && flush_is_bad) {
 		lose_descriptor(sqe);
+	} else if (sqe->opcode == IORING_OP_FALLOCATE && fault == HOLELESS) {
+		sqe->len = 1u << 30; /* a mode that no kernel knows */
 	} else if (!is_transfer(sqe)) {
 		return;
 	} else if (fault == SHORT) {
@@ -130,6 +149,9 @@ static void meddle_all(struct io_uring *ring)
 {
 	struct io_uring_sq *sq = &ring->sq;
 
+	if (nstarted && nstarted < sizeof(started) - 1 &&
+	    started[nstarted - 1] != '|')
+		started[nstarted++] = '|';
 	for (unsigned int i = sq->sqe_head; i != sq->sqe_tail; i++)
 		meddle(&sq->sqes[i & sq->ring_mask]);
 }
@@ -297,6 +319,114 @@ Test(disk_faults, flush_that_fails)
 	cr_expect_eq(transfer(BLKIF_OP_READ, 0, 1), BLKIF_RSP_OKAY);
 	flush_is_bad = false;
 	cr_expect_eq(fakeblk_do(&fb, &flush), BLKIF_RSP_OKAY);
+}
+
+/* ---- barriers -------------------------------------------------------------- */
+
+static void put(uint8_t op, uint64_t id, unsigned int nseg)
+{
+	struct blk_req req = {
+		.op = op, .nseg = (uint16_t)nseg, .id = id, .sector = id * 8
+	};
+
+	req.seg[0] = (struct blk_seg){ gref[id], 0, 7, 0 };
+	fakeblk_put(&fb, &req);
+}
+
+static const char *all_started(void)
+{
+	while (nstarted && started[nstarted - 1] == '|')
+		nstarted--;
+	started[nstarted] = '\0';
+	return started;
+}
+
+/* Take @n answers; those ids that are errors, as bits. */
+static unsigned int take(unsigned int n)
+{
+	unsigned int errors = 0;
+	int16_t status;
+	uint64_t id;
+	uint8_t op;
+
+	while (n--) {
+		cr_assert_eq(fakeblk_take(&fb, 10000, &id, &op, &status), 1);
+		errors |= (unsigned int)(status != BLKIF_RSP_OKAY) << id;
+	}
+	return errors;
+}
+
+/*
+ * What is before a barrier is done before it, then the disk is flushed, its
+ * data are written, the disk is flushed; what follows begins only then.
+ */
+Test(disk_faults, barrier_keeps_the_order)
+{
+	serve(fakeblk_image(image, sizeof(image)));
+	for (int round = 0; round < 50; round++) {
+		nstarted = 0;
+		put(BLKIF_OP_WRITE, 0, 1);
+		put(BLKIF_OP_READ, 1, 1);
+		put(BLKIF_OP_WRITE_BARRIER, 2, 1);
+		put(BLKIF_OP_WRITE, 3, 1);
+		put(BLKIF_OP_WRITE_BARRIER, 4, 0);
+		put(BLKIF_OP_READ, 5, 1);
+		fakeblk_push(&fb);
+		cr_expect_eq(take(6), 0);
+		cr_expect_str_eq(all_started(), "WR|F|W|F|W|F|R");
+	}
+}
+
+/* A barrier waits for what is slow, and whoever stops waits for the barrier. */
+Test(disk_faults, barrier_waits)
+{
+	int16_t status;
+	uint64_t id;
+	uint8_t op;
+
+	serve(fakeblk_image(image, sizeof(image)));
+	fault = SLOW;
+	put(BLKIF_OP_READ, 0, 1);
+	put(BLKIF_OP_WRITE_BARRIER, 1, 1);
+	put(BLKIF_OP_WRITE, 2, 1);
+	fakeblk_push(&fb);
+	cr_expect_eq(fakeblk_take(&fb, 200, &id, &op, &status), 0);
+	cr_expect_str_eq(all_started(), "R");
+	cr_expect_eq(write(pipe_fd[1], image, SV_PAGE_SIZE),
+		     (ssize_t)SV_PAGE_SIZE);
+	cr_expect_eq(take(3), 0);
+	fault = NONE;
+}
+
+/* Any of its steps may fail: one error, and the ring goes on. */
+Test(disk_faults, barrier_that_fails)
+{
+	serve(fakeblk_image(image, sizeof(image)));
+	flush_is_bad = true;
+	put(BLKIF_OP_WRITE_BARRIER, 0, 1);
+	put(BLKIF_OP_WRITE, 1, 1);
+	put(BLKIF_OP_WRITE_BARRIER, 2, 0);
+	fakeblk_push(&fb);
+	cr_expect_eq(take(3), 5);
+	flush_is_bad = false;
+	bad = 3 * 8 * DISK_SECTOR;
+	fault = BROKEN;
+	put(BLKIF_OP_WRITE_BARRIER, 3, 1);
+	put(BLKIF_OP_WRITE_BARRIER, 4, 1);
+	put(BLKIF_OP_READ, 5, 1);
+	fakeblk_push(&fb);
+	cr_expect_eq(take(3), 1 << 3);
+}
+
+/* A file system without holes: the guest is told that there is no discard. */
+Test(disk_faults, no_holes)
+{
+	struct blk_req req = { .op = BLKIF_OP_DISCARD, .nsectors = 8 };
+
+	serve(fakeblk_image(image, sizeof(image)));
+	cr_expect_eq(fakeblk_do(&fb, &req), BLKIF_RSP_OKAY);
+	fault = HOLELESS;
+	cr_expect_eq(fakeblk_do(&fb, &req), BLKIF_RSP_EOPNOTSUPP);
 }
 
 static void *answer_late(void *arg)

@@ -17,7 +17,8 @@ void fakevbd_init(struct fakevbd *v, struct stack *s, unsigned int domid)
 }
 
 /* In the order of reference listings. */
-void fakevbd_attach(struct fakevbd *v, const char *params, const char *mode)
+void fakevbd_attach_type(struct fakevbd *v, const char *params,
+			 const char *mode, const char *type)
 {
 	const char *be = v->be, *fe = v->fe;
 	struct stack *s = v->stack;
@@ -26,7 +27,7 @@ void fakevbd_attach(struct fakevbd *v, const char *params, const char *mode)
 	snprintf(id, sizeof(id), "%u", v->domid);
 	stack_write(s, "test", "/local/domain/%u/name", v->domid);
 	stack_write(s, "0", "%s/backend-id", fe);
-	stack_write(s, "disk", "%s/device-type", fe);
+	stack_write(s, type, "%s/device-type", fe);
 	stack_write(s, be, "%s/backend", fe);
 	stack_write(s, "1", "%s/state", fe);
 	stack_write(s, params, "%s/params", be);
@@ -36,9 +37,14 @@ void fakevbd_attach(struct fakevbd *v, const char *params, const char *mode)
 	stack_write(s, "xvda", "%s/dev", be);
 	stack_write(s, "phy", "%s/type", be);
 	stack_write(s, mode, "%s/mode", be);
-	stack_write(s, "disk", "%s/device-type", be);
+	stack_write(s, type, "%s/device-type", be);
 	stack_write(s, fe, "%s/frontend", be);
 	stack_write(s, "1", "%s/state", be);
+}
+
+void fakevbd_attach(struct fakevbd *v, const char *params, const char *mode)
+{
+	fakevbd_attach_type(v, params, mode, "disk");
 }
 
 void fakevbd_remove(struct fakevbd *v)

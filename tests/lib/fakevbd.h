@@ -35,6 +35,10 @@ void fakevbd_init(struct fakevbd *v, struct stack *s, unsigned int domid);
 /** fakevbd_attach() - Write what xl does for a disk, with "w" or "r". */
 void fakevbd_attach(struct fakevbd *v, const char *params, const char *mode);
 
+/** fakevbd_attach_type() - The same for "disk" or "cdrom". */
+void fakevbd_attach_type(struct fakevbd *v, const char *params,
+			 const char *mode, const char *type);
+
 /** fakevbd_remove() - Remove both directories, as xl destroy does. */
 void fakevbd_remove(struct fakevbd *v);
 

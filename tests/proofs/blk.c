@@ -21,6 +21,7 @@ static struct disk any_disk(void)
 		.readonly = any_bool(),
 		.discard = any_bool(),
 		.sectors = any_u64(),
+		.logical = any_bool() ? DISK_SECTOR : DISK_MAX_LOGICAL,
 	};
 
 	ASSUME(d.sectors <= DISK_MAX_SECTORS);
@@ -69,7 +70,8 @@ void judged(void)
 {
 	struct disk d = any_disk();
 	struct blk_req r = any_req();
-	bool rw = r.op == BLKIF_OP_READ || r.op == BLKIF_OP_WRITE;
+	bool barrier = r.op == BLKIF_OP_WRITE_BARRIER;
+	bool rw = r.op == BLKIF_OP_READ || r.op == BLKIF_OP_WRITE || barrier;
 	int ret = blkback_check(&d, &r);
 
 	PROVE(ret == 0 || ret == -EOPNOTSUPP || ret == -EROFS || ret == -EINVAL,
@@ -82,10 +84,10 @@ void judged(void)
 	PROVE(!d.readonly || r.op == BLKIF_OP_READ ||
 		      r.op == BLKIF_OP_FLUSH_DISKCACHE,
 	      "a disk that is read only stays as it is");
-	PROVE(!rw || (r.nseg >= 1 &&
+	PROVE(!rw || ((r.nseg >= 1 || barrier) &&
 		      r.nseg <= (r.indirect ? BLK_MAX_SEGS : BLK_SLOT_SEGS)),
 	      "no more segments than there is room for");
-	PROVE(rw || !r.indirect, "only these have segments");
+	PROVE((rw && !barrier) || !r.indirect, "only these have many segments");
 	PROVE(r.op != BLKIF_OP_DISCARD || in_disk(&d, r.sector * DISK_SECTOR,
 						  r.nsectors * DISK_SECTOR),
 	      "what is discarded is on the disk");
@@ -113,6 +115,8 @@ void segments(void)
 		return;
 	PROVE(seg[i].first <= seg[i].last && seg[i].last < BLK_PAGE_SECTOR,
 	      "each in its page");
+	PROVE(d.logical == DISK_SECTOR || (ret % 8 == 0 && sector % 8 == 0),
+	      "whole units of the disk");
 	PROVE((unsigned int)ret >= n && (unsigned int)ret <= n * 8,
 	      "counted right");
 	PROVE(sector <= d.sectors && (uint64_t)ret <= d.sectors - sector &&
@@ -213,11 +217,14 @@ void started(void)
 		r.seg[i] = any_seg();
 	ASSUME(!r.indirect && r.nseg <= PAGES);
 	ret = start(&q, &r);
-	PROVE((ret == 0) == (given != NULL) && q.inflight == (ret == 0),
-	      "started, or it has left no trace");
+	PROVE((ret == 0) == (given || q.barrier) && !(given && q.barrier) &&
+		      q.inflight == (given != NULL),
+	      "started or held back, or it has left no trace");
 	PROVE(!ret || (!pinned && q.free == &io), "no page, no slot is kept");
 	if (ret)
 		return;
+	if (q.barrier)
+		given = &q.barrier->d;
 	for (unsigned int i = 0; i < given->niov && i < PAGES; i++) {
 		struct iovec *v = &given->iov[i];
 

@@ -242,6 +242,9 @@ ParameterizedTest(struct shape *t, backend_vbd, verified_io)
 	cr_expect(stack_wait(&s, 0, "512", "%s/sector-size", vbd.be));
 	cr_expect(stack_wait(&s, 0, "0", "%s/info", vbd.be));
 	cr_expect(stack_wait(&s, 0, "connected", "%s/hotplug-status", vbd.be));
+	cr_expect(stack_wait(&s, 0, "1", "%s/feature-flush-cache", vbd.be));
+	cr_expect(stack_wait(&s, 0, "1", "%s/feature-barrier", vbd.be));
+	cr_expect(stack_wait(&s, 0, "1", "%s/feature-discard", vbd.be));
 	random_io(100);
 	cr_expect_eq(fakeblk_do(&vbd.q[0], &flush), BLKIF_RSP_OKAY);
 	check_image();
@@ -253,8 +256,11 @@ ParameterizedTest(struct shape *t, backend_vbd, verified_io)
 	cr_expect(stack_wait_workers(&s, 0));
 }
 
-/* Access modes of what a process has open by the name @path, as bits. */
-static unsigned int modes_of(pid_t pid, const char *path)
+/*
+ * Access modes of what a process has open by the name @path, as bits, and the
+ * flags of the last one.
+ */
+static unsigned int modes_of(pid_t pid, const char *path, unsigned int *last)
 {
 	char name[64], to[256], line[64];
 	unsigned int modes = 0;
@@ -274,8 +280,10 @@ static unsigned int modes_of(pid_t pid, const char *path)
 		info = fopen(name, "r");
 		cr_assert(info);
 		while (fgets(line, sizeof(line), info))
-			if (sscanf(line, "flags: %o", &flags) == 1)
+			if (sscanf(line, "flags: %o", &flags) == 1) {
 				modes |= 1u << (flags & O_ACCMODE);
+				*last = flags;
+			}
 		fclose(info);
 	}
 	return modes;
@@ -286,18 +294,20 @@ Test(backend_vbd, read_only)
 {
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
 	struct blk_req req = { .op = BLKIF_OP_WRITE, .nseg = 1 };
+	unsigned int flags;
 	pid_t pid = 0;
 
 	/* The file's own mode would allow more. */
 	attach(DOMID, image, "r");
 	cr_assert(stack_wait(&s, 5000, "2", "%s/state", vbd.be));
 	cr_expect(stack_wait(&s, 0, "0", "%s/feature-discard", vbd.be));
+	cr_expect(stack_wait(&s, 0, "0", "%s/feature-barrier", vbd.be));
 	fakevbd_offer(&vbd, dom, BLK_ABI_X86_64, 0, 1);
 	cr_assert(fakevbd_join(&vbd));
 	cr_expect(stack_wait(&s, 0, "4", "%s/info", vbd.be));
 	cr_assert_eq(stack_workers(&s, &pid), 1);
-	cr_expect_eq(modes_of(pid, image), 1u << O_RDONLY);
-	cr_expect_eq(modes_of(s.backend, image) & ~(1u << O_RDONLY), 0);
+	cr_expect_eq(modes_of(pid, image, &flags), 1u << O_RDONLY);
+	cr_expect_eq(modes_of(s.backend, image, &flags) & ~(1u << O_RDONLY), 0);
 	req.seg[0] =
 		(struct blk_seg){ fakedom_grant(dom, fakedom_alloc(dom, 1), 0),
 				  0, 7, 0 };
@@ -403,12 +413,13 @@ static void expect_refused(unsigned int domid, const char *params,
 }
 
 /* Make a loop device of the image; false where the host has none to give. */
-static bool loop_device(char *path, size_t size)
+static bool loop_device(char *path, size_t size, const char *options)
 {
 	char command[128];
 	FILE *out;
 
-	snprintf(command, sizeof(command), "losetup -f --show %s", image);
+	snprintf(command, sizeof(command), "losetup -f --show %s %s", options,
+		 image);
 	out = popen(command, "r");
 	cr_assert(out);
 	if (!fgets(path, (int)size, out))
@@ -425,6 +436,22 @@ static void loop_end(const char *path)
 	cr_expect_eq(system(command), 0);
 }
 
+/* What sysfs says of @loop is what the guest sees. */
+static void check_granularity(const char *loop)
+{
+	char path[96], text[24] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/block/%s/queue/discard_granularity",
+		 loop + strlen("/dev/"));
+	f = fopen(path, "r");
+	cr_assert(f && fscanf(f, "%23s", text) == 1);
+	fclose(f);
+	cr_expect(stack_wait(&s, 0, text, "%s/discard-granularity", vbd.be));
+	cr_expect(stack_wait(&s, 0, "0", "%s/discard-alignment", vbd.be));
+	cr_expect(stack_wait(&s, 0, "0", "%s/discard-secure", vbd.be));
+}
+
 Test(backend_vbd, block_device)
 {
 	struct blk_req discard = { .op = BLKIF_OP_DISCARD,
@@ -435,7 +462,7 @@ Test(backend_vbd, block_device)
 	struct stat st;
 	int fd;
 
-	if (!loop_device(loop, sizeof(loop)))
+	if (!loop_device(loop, sizeof(loop), ""))
 		cr_skip_test("no loop device to be had");
 	cr_assert_eq(stat(loop, &st), 0);
 	strcpy(file, image);
@@ -445,6 +472,7 @@ Test(backend_vbd, block_device)
 	snprintf(dev, sizeof(dev), "%x:%x", major(st.st_rdev),
 		 minor(st.st_rdev));
 	cr_expect(stack_wait(&s, 0, dev, "%s/physical-device", vbd.be));
+	check_granularity(loop);
 	cr_expect(stack_wait(&s, 0, "16384", "%s/sectors", vbd.be));
 	random_io(20);
 	cr_expect_eq(fakeblk_do(&vbd.q[0], &discard), BLKIF_RSP_OKAY);
@@ -467,6 +495,156 @@ Test(backend_vbd, block_device)
 	close(fd);
 	loop_end(loop);
 	check_image();
+}
+
+/* A read of @n sectors by one segment; Return: its status. */
+static int read_sectors(struct fakedom *dom, uint64_t sector, unsigned int n)
+{
+	static uint32_t gref;
+	struct blk_req req = { .op = BLKIF_OP_READ,
+			       .nseg = 1,
+			       .sector = sector };
+
+	if (!gref)
+		gref = fakedom_grant(dom, fakedom_alloc(dom, 1), 0);
+	req.seg[0] = (struct blk_seg){ gref, 0, (uint8_t)(n - 1), 0 };
+	return fakeblk_do(&vbd.q[0], &req);
+}
+
+/* The toolstack chooses; what a crashed worker said, the next one says too. */
+Test(backend_vbd, large_sectors)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	struct blk_req discard = { .op = BLKIF_OP_DISCARD,
+				   .sector = 4,
+				   .nsectors = 8 };
+	pid_t pid = 0;
+
+	fakevbd_init(&vbd, &s, DOMID);
+	stack_write(&s, "4096", "%s/sector-size", vbd.be);
+	stack_write(&s, "8192", "%s/physical-sector-size", vbd.be);
+	cr_assert(fakevbd_bring_up(&vbd, dom, image, BLK_ABI_X86_64, 0, 1));
+	for (int i = 0; i < 2; i++) {
+		cr_expect(stack_wait(&s, 0, "16384", "%s/sectors", vbd.be));
+		cr_expect(stack_wait(&s, 0, "4096", "%s/sector-size", vbd.be));
+		cr_expect(stack_wait(&s, 0, "8192", "%s/physical-sector-size",
+				     vbd.be));
+		cr_expect_eq(read_sectors(dom, 8, 8), BLKIF_RSP_OKAY);
+		cr_expect_eq(read_sectors(dom, 4, 8), BLKIF_RSP_ERROR);
+		cr_expect_eq(read_sectors(dom, 8, 4), BLKIF_RSP_ERROR);
+		cr_expect_eq(fakeblk_do(&vbd.q[0], &discard), BLKIF_RSP_ERROR);
+		cr_assert_eq(stack_workers(&s, &pid), 1);
+		if (i)
+			break;
+		kill(pid, SIGKILL);
+		cr_assert(stack_wait(&s, 5000, "5", "%s/state", vbd.be));
+		cr_assert(fakevbd_reconnect(&vbd));
+	}
+	check_image();
+	fakedom_free(dom);
+}
+
+/* discard-enable=0 hides it, and what is hidden is refused. */
+Test(backend_vbd, discard_switched_off)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	struct blk_req req = { .op = BLKIF_OP_DISCARD, .nsectors = 8 };
+
+	fakevbd_init(&vbd, &s, DOMID);
+	stack_write(&s, "0", "%s/discard-enable", vbd.be);
+	cr_assert(fakevbd_bring_up(&vbd, dom, image, BLK_ABI_X86_64, 0, 1));
+	cr_expect(stack_wait(&s, 0, "0", "%s/feature-discard", vbd.be));
+	cr_expect(!store_exists(s.store, "%s/discard-granularity", vbd.be));
+	cr_expect_eq(fakeblk_do(&vbd.q[0], &req), BLKIF_RSP_EOPNOTSUPP);
+	check_image();
+	fakedom_free(dom);
+}
+
+/* A device says itself what its sectors are; less goes by the page cache. */
+Test(backend_vbd, device_of_large_sectors)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	char loop[64], file[64];
+
+	if (!loop_device(loop, sizeof(loop), "-b 4096"))
+		cr_skip_test("no loop device to be had");
+	strcpy(file, image);
+	strcpy(image, loop);
+	bring_up(dom, BLK_ABI_X86_64, 0, 1);
+	cr_expect(stack_wait(&s, 0, "16384", "%s/sectors", vbd.be));
+	cr_expect(stack_wait(&s, 0, "4096", "%s/sector-size", vbd.be));
+	cr_expect_eq(read_sectors(dom, 8, 8), BLKIF_RSP_OKAY);
+	cr_expect_eq(read_sectors(dom, 8, 1), BLKIF_RSP_ERROR);
+	fakedom_free(dom);
+	cr_expect(stack_wait_workers(&s, 0));
+	fakevbd_remove(&vbd);
+
+	dom = fakedom_new(DOMID, PAGES);
+	stack_write(&s, "512", "%s/sector-size", vbd.be);
+	stack_write(&s, "1", "%s/direct-io", vbd.be);
+	expect_refused(DOMID, loop, "w", "direct-io");
+	stack_write(&s, "512", "%s/sector-size", vbd.be);
+	bring_up(dom, BLK_ABI_X86_64, 0, 1);
+	cr_expect(stack_wait(&s, 0, "512", "%s/sector-size", vbd.be));
+	random_io(5);
+	fakedom_free(dom);
+	cr_expect(stack_wait_workers(&s, 0));
+	strcpy(image, file);
+	loop_end(loop);
+	check_image();
+}
+
+/* Flags of the image in the worker, with key direct-io as @value or none. */
+static unsigned int flags_with(const char *value)
+{
+	unsigned int flags = 0;
+	pid_t pid = 0;
+
+	fakevbd_init(&vbd, &s, DOMID);
+	if (value)
+		stack_write(&s, value, "%s/direct-io", vbd.be);
+	fakevbd_attach(&vbd, image, "w");
+	cr_assert(stack_wait(&s, 5000, "2", "%s/state", vbd.be));
+	cr_assert_eq(stack_workers(&s, &pid), 1);
+	cr_expect_eq(modes_of(pid, image, &flags), 1u << O_RDWR);
+	fakevbd_remove(&vbd);
+	cr_expect(stack_wait_workers(&s, 0));
+	return flags;
+}
+
+Test(backend_vbd, page_cache)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	unsigned int direct = flags_with(NULL) & O_DIRECT;
+
+	cr_expect_eq(flags_with("0") & O_DIRECT, 0);
+	if (direct)
+		cr_expect(flags_with("1") & O_DIRECT);
+	stack_write(&s, "2", "%s/direct-io", vbd.be);
+	attach(DOMID, image, "w");
+	cr_expect(stack_wait(&s, 5000, "error", "%s/hotplug-status", vbd.be));
+	fakedom_free(dom);
+}
+
+/* Nobody writes to a CD-ROM, whatever the mode. */
+Test(backend_vbd, cdrom)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	struct blk_req req = { .op = BLKIF_OP_WRITE, .nseg = 1 };
+
+	fakevbd_init(&vbd, &s, DOMID);
+	fakevbd_attach_type(&vbd, image, "w", "cdrom");
+	cr_assert(stack_wait(&s, 5000, "2", "%s/state", vbd.be));
+	fakevbd_offer(&vbd, dom, BLK_ABI_X86_64, 0, 1);
+	cr_assert(fakevbd_join(&vbd));
+	cr_expect(stack_wait(&s, 0, "7", "%s/info", vbd.be));
+	cr_expect_eq(read_sectors(dom, 0, 8), BLKIF_RSP_OKAY);
+	req.seg[0] =
+		(struct blk_seg){ fakedom_grant(dom, fakedom_alloc(dom, 1), 0),
+				  0, 7, 0 };
+	cr_expect_eq(fakeblk_do(&vbd.q[0], &req), BLKIF_RSP_ERROR);
+	check_image();
+	fakedom_free(dom);
 }
 
 /* ---- life -------------------------------------------------------------- */
@@ -749,6 +927,13 @@ Test(backend_vbd, bad_disks)
 	expect_refused(DOMID, image, "rw", "mode");
 	cr_assert_eq(truncate(image, 1000), 0);
 	expect_refused(DOMID, image, "w", "512");
+	cr_assert_eq(truncate(image, 4608), 0);
+	stack_write(&s, "4096", "%s/sector-size", vbd.be);
+	expect_refused(DOMID, image, "w", "sector-size");
+	stack_write(&s, "4096000", "%s/sector-size", vbd.be);
+	attach(DOMID, image, "w");
+	cr_expect(stack_wait(&s, 5000, "error", "%s/hotplug-status", vbd.be));
+	fakevbd_remove(&vbd);
 	cr_assert_eq(truncate(image, 0), 0);
 	expect_refused(DOMID, image, "w", "empty");
 	cr_assert_eq(truncate(image, 4096), 0);

@@ -148,13 +148,24 @@ ParameterizedTestParameters(blkback, kinds)
 		  -EINVAL },
 		{ "indirect discard", BLKIF_OP_DISCARD, 1, 1, 0, 0, -EINVAL },
 		{ "indirect indirect", BLKIF_OP_INDIRECT, 1, 1, 0, 0, -EINVAL },
-		{ "barrier", BLKIF_OP_WRITE_BARRIER, 0, 1, 0, 0, -EOPNOTSUPP },
+		{ "barrier", BLKIF_OP_WRITE_BARRIER, 0, 11, 0, 0, 0 },
+		{ "barrier, no data", BLKIF_OP_WRITE_BARRIER, 0, 0, 0, 0, 0 },
+		{ "barrier, 12", BLKIF_OP_WRITE_BARRIER, 0, 12, 0, 0, -EINVAL },
+		{ "barrier, read-only", BLKIF_OP_WRITE_BARRIER, 0, 1, 1, 0,
+		  -EROFS },
+		{ "barrier, no data, read-only", BLKIF_OP_WRITE_BARRIER, 0, 0,
+		  1, 0, -EROFS },
+		{ "indirect barrier", BLKIF_OP_WRITE_BARRIER, 1, 1, 0, 0,
+		  -EINVAL },
 		{ "reserved", BLKIF_OP_RESERVED_1, 0, 1, 0, 0, -EOPNOTSUPP },
 		{ "unknown", 7, 0, 1, 0, 0, -EOPNOTSUPP },
 		{ "255", 255, 0, 1, 0, 0, -EOPNOTSUPP },
 		{ "flush", BLKIF_OP_FLUSH_DISKCACHE, 0, 0, 0, 0, 0 },
 		{ "flush with data", BLKIF_OP_FLUSH_DISKCACHE, 0, 1, 0, 0,
 		  -EINVAL },
+		{ "discard", BLKIF_OP_DISCARD, 0, 0, 0, 0, 0 },
+		{ "discard, secure", BLKIF_OP_DISCARD, 0, BLKIF_DISCARD_SECURE,
+		  0, 0, -EOPNOTSUPP },
 		{ "discard, not offered", BLKIF_OP_DISCARD, 0, 0, 0, 1,
 		  -EOPNOTSUPP },
 		{ "discard, read-only", BLKIF_OP_DISCARD, 0, 0, 1, 1, -EROFS },
@@ -200,6 +211,87 @@ Test(blkback, segments)
 		cr_expect_eq(blkback_check_segs(&disk, seg, 2, 0),
 			     t[i].want < 0 ? t[i].want : t[i].want + 8,
 			     "8 and %u to %u", t[i].first, t[i].last);
+	}
+}
+
+/* A disk of 4 KiB sectors takes no parts of one. */
+Test(blkback, larger_sectors)
+{
+	static const struct {
+		uint64_t sector;
+		struct span a, b;
+		int want;
+	} t[] = {
+		{ 0, { 0, 7, 0 }, { 0, 7, 0 }, 16 },
+		{ 8, { 0, 7, 0 }, { 0, 7, 0 }, 16 },
+		{ 992, { 0, 7, 0 }, { 0, 7, 0 }, -EINVAL },
+		{ 4, { 0, 7, 0 }, { 0, 7, 0 }, -EINVAL },
+		{ 1, { 0, 7, 0 }, { 0, 7, 0 }, -EINVAL },
+		{ 0, { 0, 3, 0 }, { 0, 3, 0 }, -EINVAL },
+		{ 0, { 0, 7, 0 }, { 0, 0, 0 }, -EINVAL },
+		{ 0, { 1, 7, 0 }, { 0, 7, 0 }, -EINVAL },
+	};
+	struct disk disk = { .sectors = 1000,
+			     .logical = 4096,
+			     .discard = true };
+	struct blk_req req = { .op = BLKIF_OP_DISCARD, .nsectors = 8 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct blk_seg seg[2] = {
+			{ 0, t[i].a.first, t[i].a.last, 0 },
+			{ 0, t[i].b.first, t[i].b.last, 0 },
+		};
+
+		cr_expect_eq(blkback_check_segs(&disk, seg, 2, t[i].sector),
+			     t[i].want, "%zu", i);
+	}
+	cr_expect_eq(blkback_check(&disk, &req), 0);
+	req.sector = 4;
+	cr_expect_eq(blkback_check(&disk, &req), -EINVAL);
+	req.sector = 8;
+	req.nsectors = 12;
+	cr_expect_eq(blkback_check(&disk, &req), -EINVAL);
+}
+
+struct sizes {
+	uint64_t sectors;
+	uint32_t dev_logical, dev_physical;
+	uint32_t logical, physical;	    /* asked for */
+	uint32_t got_logical, got_physical; /* 0: refused */
+};
+
+Test(blkback, sector_sizes)
+{
+	static const struct sizes t[] = {
+		{ 1000, 512, 512, 0, 0, 512, 512 },
+		{ 1000, 512, 4096, 0, 0, 512, 4096 },
+		{ 1000, 4096, 4096, 512, 0, 512, 4096 },
+		{ 1000, 512, 512, 4096, 0, 4096, 4096 },
+		{ 1000, 512, 512, 512, 4096, 512, 4096 },
+		{ 1000, 512, 512, 4096, 65536, 4096, 65536 },
+		{ 1001, 512, 512, 4096, 0, 0, 0 },
+		{ 1004, 4096, 4096, 0, 0, 0, 0 },
+		{ 1000, 512, 512, 1024, 0, 0, 0 },
+		{ 1000, 512, 512, 256, 0, 0, 0 },
+		{ 1000, 512, 512, 8192, 0, 0, 0 },
+		{ 1000, 512, 512, 4096, 512, 0, 0 },
+		{ 1000, 512, 512, 0, 768, 0, 0 },
+		{ 1000, 512, 512, 0, 131072, 0, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct disk d = { .sectors = t[i].sectors,
+				  .logical = t[i].dev_logical,
+				  .physical = t[i].dev_physical,
+				  .unit = 512 };
+		int ret = disk_set_sector(&d, t[i].logical, t[i].physical);
+
+		cr_expect_eq(ret, t[i].got_logical ? 0 : -EINVAL, "%zu", i);
+		if (ret)
+			continue;
+		cr_expect_eq(d.logical, t[i].got_logical, "%zu", i);
+		cr_expect_eq(d.physical, t[i].got_physical, "%zu", i);
+		cr_expect_geq(d.unit, d.logical);
 	}
 }
 

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dom0-backend/image_lock.h"
+
 static char image[] = "/tmp/sv-test-vbd-XXXXXX";
 static char err[512];
 
@@ -64,17 +66,117 @@ Test(vbd_setup, our_list_needs_no_locks)
 	without_lock("w", "w!", 0);
 }
 
+static void expect_refused(const char *mode, const char *word)
+{
+	struct vbd_disk d;
+
+	cr_assert_eq(attach(&d, 3, mode), -EBUSY, "%s", mode);
+	cr_expect_not_null(strstr(err, word), "%s", err);
+	cr_expect_not_null(strstr(err, image), "%s", err);
+	cr_expect_not_null(strstr(err, "read-only (r) in both"), "%s", err);
+}
+
 /* What another program does is known by its lock only. */
 Test(vbd_setup, another_program)
 {
 	struct flock fl = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
 	int fd = open(image, O_RDWR);
 	struct vbd_disk d;
+	char who[32];
 
 	cr_assert_eq(fcntl(fd, F_OFD_SETLK, &fl), 0);
-	cr_expect_eq(attach(&d, 3, "w"), -EBUSY);
-	cr_expect_not_null(strstr(err, "another program"), "%s", err);
-	cr_assert_eq(attach(&d, 3, "r"), 0);
+	snprintf(who, sizeof(who), "process %d (", getpid());
+	expect_refused("w", who);
+	fl.l_type = F_UNLCK;
+	cr_assert_eq(fcntl(fd, F_OFD_SETLK, &fl), 0);
+	cr_assert_eq(attach(&d, 3, "w"), 0);
 	vbd_close(&d);
 	close(fd);
+}
+
+/* Locks on other bytes are others' business; a dup, as a worker has, keeps ours. */
+Test(vbd_setup, only_its_own_bytes)
+{
+	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = open(image, O_RDWR), worker;
+	struct vbd_disk d;
+
+	fl.l_len = IMAGE_LOCK_FIRST;
+	cr_assert_eq(fcntl(fd, F_OFD_SETLK, &fl), 0);
+	fl.l_start = IMAGE_LOCK_FIRST + IMAGE_LOCK_BYTES;
+	fl.l_len = 0;
+	cr_assert_eq(fcntl(fd, F_OFD_SETLK, &fl), 0);
+	cr_assert_eq(attach(&d, 3, "w"), 0, "%s", err);
+	worker = dup(d.fd);
+	close(worker);
+	cr_expect_eq(image_lock(fd, true), -EBUSY);
+	vbd_close(&d);
+	fl = (struct flock){ .l_type = F_WRLCK, .l_start = 0, .l_len = 1 };
+	worker = open(image, O_RDWR);
+	cr_expect_eq(fcntl(worker, F_OFD_SETLK, &fl), -1, "theirs stays");
+	close(worker);
+	close(fd);
+}
+
+/* ---- QEMU ---------------------------------------------------------------- */
+
+static int run(const char *fmt, const char *option)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), fmt, option, image);
+	return system(command);
+}
+
+/* Start QEMU with the image open, wait until it is; pclose() ends it. */
+static FILE *qemu(const char *option)
+{
+	char command[128], who[96] = "";
+	int fd = open(image, O_RDONLY);
+	FILE *f;
+
+	snprintf(command, sizeof(command), "qemu-io -f raw %s %s >/dev/null",
+		 option, image);
+	f = popen(command, "w");
+	cr_assert(f);
+	for (int i = 0; i < 1000 && !strstr(who, "qemu-io"); i++) {
+		usleep(10000);
+		image_lock_holder(fd, who, sizeof(who));
+	}
+	cr_assert(strstr(who, "qemu-io"), "%s", who);
+	close(fd);
+	return f;
+}
+
+Test(vbd_setup, what_qemu_uses)
+{
+	struct vbd_disk d;
+	FILE *f = qemu("");
+
+	expect_refused("w", "(qemu-io)");
+	expect_refused("r", "(qemu-io)");
+	pclose(f);
+	f = qemu("-r");
+	expect_refused("w", "(qemu-io)");
+	cr_expect_eq(attach(&d, 3, "r"), 0, "%s", err);
+	vbd_close(&d);
+	pclose(f);
+	cr_expect_eq(attach(&d, 3, "w"), 0, "%s", err);
+	vbd_close(&d);
+}
+
+Test(vbd_setup, what_qemu_is_refused)
+{
+	static const char io[] = "qemu-io -f raw %s %s >/dev/null 2>&1";
+	struct vbd_disk d;
+
+	cr_assert_eq(attach(&d, 3, "w"), 0, "%s", err);
+	cr_expect_neq(run(io, "-c 'write 0 512'"), 0);
+	cr_expect_neq(run(io, "-r -c 'read 0 512'"), 0);
+	vbd_close(&d);
+	cr_assert_eq(attach(&d, 3, "r"), 0, "%s", err);
+	cr_expect_neq(run(io, "-c 'write 0 512'"), 0);
+	cr_expect_eq(run(io, "-r -c 'read 0 512'"), 0);
+	vbd_close(&d);
+	cr_expect_eq(run(io, "-c 'write 0 512'"), 0);
 }

@@ -106,6 +106,54 @@ Test(xl_cfg_dev, disk_forms)
 	cr_expect_eq(xl_disk_parse(&d, ",,xvdc,cdrom", "t"), -EINVAL);
 }
 
+/* What is ours is taken out; Xen's parser sees the rest as it was. */
+Test(xl_cfg_dev, disk_keys_of_ours)
+{
+	struct xl_disk d;
+
+	parse_disk(&d, "/img,raw,xvda,w,sector-size=4096, direct-io=0 ,discard,"
+		       "physical-sector-size=8192");
+	cr_expect_str_eq(d.path, "/img");
+	cr_expect(d.writable && d.discard_given);
+	cr_expect(d.has[XL_DISK_SECTOR] && d.has[XL_DISK_PHYSICAL] &&
+		  d.has[XL_DISK_DIRECT]);
+	cr_expect_eq(d.key[XL_DISK_SECTOR], 4096);
+	cr_expect_eq(d.key[XL_DISK_PHYSICAL], 8192);
+	cr_expect_eq(d.key[XL_DISK_DIRECT], 0);
+	xl_disk_free(&d);
+	parse_disk(&d, "sector-size=512,vdev=xvda,target=/a,direct-io=1");
+	cr_expect_str_eq(d.path, "/a,direct-io=1");
+	cr_expect(d.has[XL_DISK_SECTOR] && !d.has[XL_DISK_DIRECT]);
+	xl_disk_free(&d);
+	parse_disk(&d, "/img,,xvda,r,");
+	cr_expect_str_eq(d.path, "/img");
+	xl_disk_free(&d);
+}
+
+ParameterizedTestParameters(xl_cfg_dev, bad_disk_keys)
+{
+	static char t[][64] = {
+		"/img,raw,xvda,w,sector-size=",
+		"/img,raw,xvda,w,sector-size=4097",
+		"/img,raw,xvda,w,sector-size=-1",
+		"/img,raw,xvda,w,sector-size=0000000000000000000000000512",
+		"/img,raw,xvda,w,direct-io=2",
+		"/img,raw,xvda,w,direct-io",
+		"/img,raw,xvda,w,direct-ios=1",
+		"/img,raw,xvda,w,sector-size=512 512",
+	};
+
+	return cr_make_param_array(char[64], t, ARRAY_SIZE(t));
+}
+
+ParameterizedTest(char (*spec)[64], xl_cfg_dev, bad_disk_keys)
+{
+	struct xl_disk d = { 0 };
+
+	cr_expect_eq(xl_disk_parse(&d, *spec, "t"), -EINVAL, "%s", *spec);
+	xl_disk_free(&d);
+}
+
 Test(xl_cfg_dev, read_only_stays_read_only)
 {
 	static const char *const specs[] = { "/i,raw,xvda,r", "/i,raw,xvda,ro",
