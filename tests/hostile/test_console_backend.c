@@ -100,9 +100,10 @@ static void notify(void)
 /* Take at most @most bytes that were printed; Return: how many. */
 static uint32_t take(char *to, uint32_t most)
 {
-	uint32_t cons = *word(&ring->out_cons), n;
+	uint32_t cons = *word(&ring->out_cons);
+	uint32_t n = *word(&ring->out_prod) - cons; /* once: it changes */
 
-	n = MIN(*word(&ring->out_prod) - cons, most);
+	n = MIN(n, most);
 	for (uint32_t i = 0; i < n; i++)
 		to[i] = ring->out[MASK_XENCONS_IDX(cons + i, ring->out)];
 	*word(&ring->out_cons) = cons + n;
@@ -275,6 +276,7 @@ Test(console_backend, flipper)
 /* ---- A guest that goes on meanwhile ----------------------------------------- */
 
 static atomic_uint printed;
+static atomic_bool no_more; /* is printed */
 
 /* Numbered lines, all the time; a vCPU of its own. */
 static void *printer(void *arg)
@@ -295,23 +297,27 @@ static void *reader(void *arg)
 {
 	static char line[LINE + 1];
 	char want[LINE + 1];
-	unsigned int next = 0, at = 0, idle = 0;
+	unsigned int next = 0, at = 0;
+	bool last;
+	uint32_t n;
 
 	(void)arg;
-	while (!ended || idle < 100) {
-		uint32_t n = take(line + at, LINE - at);
-
+	do {
+		last = no_more;
+		n = take(line + at, LINE - at);
 		at += n;
-		idle = n ? 0 : idle + 1;
 		if (!n)
 			usleep(100);
 		if (at < LINE)
 			continue;
 		snprintf(want, sizeof(want), "line %10u\n", next++);
-		if (memcmp(line, want, LINE))
+		if (memcmp(line, want, LINE)) {
+			fprintf(stderr, "%.*s instead of %s", (int)LINE, line,
+				want);
 			return line;
+		}
 		at = 0;
-	}
+	} while (n || !last);
 	return next == printed ? NULL : &printed;
 }
 
@@ -336,6 +342,7 @@ Test(console_backend, keys_change)
 	}
 	ended = true;
 	pthread_join(out, NULL);
+	no_more = true;
 	pthread_join(in, &wrong);
 	cr_expect_null(wrong);
 	cr_expect_gt(printed, 100u);
@@ -416,6 +423,7 @@ Test(console_backend, device_removed_while_printing)
 	}
 	ended = true;
 	pthread_join(out, NULL);
+	no_more = true;
 	pthread_join(in, &wrong);
 	cr_expect_null(wrong);
 	cr_expect_gt(printed, 1000u);
