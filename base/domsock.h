@@ -68,10 +68,11 @@ enum dom_msg_type {
  * finds itself as a restored domain does: all event channels are closed but for
  * new ones of store and console, which have new, empty pages; its grant table is
  * empty and nowhere; shared_info, vcpu_info, callbacks and timers have to be
- * registered again.  Then info.life is one more than it was, and the store's and
- * the console's clients, told by DOM_EV_RESUMED, ask for their page and bind
- * their channel again.  Device backends need not: the guest's frontends begin at
- * Initialising, which has a backend let go of what it had.
+ * registered again.  Then info.life is one more than it was.  As a restored
+ * domain it has to be introduced to the store (XS_INTRODUCE), whereupon store and
+ * console ask for their page and bind their channel again.  Device backends need
+ * not: the guest's frontends begin at Initialising, which has a backend let go of
+ * what it had.
  */
 
 /** enum dom_state - Bits of struct dom_info.state. */
