@@ -18,8 +18,8 @@
 #include "base/paths.h"
 
 /*
- * Events may arrive while a call waits for its answer.  They are few (a domain
- * shuts down once), so they wait in a small queue for dom_event().
+ * Events may arrive while a call waits for its answer.  They are few, so they
+ * wait in a small queue for dom_event().
  */
 #define MAX_QUEUED 4
 

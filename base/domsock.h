@@ -54,10 +54,26 @@ enum dom_msg_type {
 	DOM_DESTROY,	  /* A: answered, then the VMM ends */
 	DOM_STATS,	  /* A: - -> u.stats */
 	DOM_VCPU,	  /* A: u.vcpu.id -> u.vcpu; stops it for a moment */
+	DOM_RESUME,	  /* A: u.anew; see below */
 	DOM_NTYPES,
 
 	DOM_EV_SHUTDOWN = 64, /* u.info: the guest has shut down; see reason */
+	DOM_EV_RESUMED,	      /* u.info: it goes on after DOM_RESUME */
 };
+
+/*
+ * DOM_RESUME lets a domain go on whose reason is SHUTDOWN_suspend; -EINVAL for
+ * any other.  With u.anew 0 the suspension was cancelled: SCHEDOP_shutdown
+ * returns 1 and all is as it was.  With u.anew 1 it returns 0, and the guest
+ * finds itself as a restored domain does: all event channels are closed but for
+ * new ones of store and console, which have new, empty pages; its grant table is
+ * empty and nowhere; shared_info, vcpu_info, callbacks and timers have to be
+ * registered again.  Then info.life is one more than it was.  As a restored
+ * domain it has to be introduced to the store (XS_INTRODUCE), whereupon store and
+ * console ask for their page and bind their channel again.  Device backends need
+ * not: the guest's frontends begin at Initialising, which has a backend let go of
+ * what it had.
+ */
 
 /** enum dom_state - Bits of struct dom_info.state. */
 enum dom_state {
@@ -89,7 +105,7 @@ struct dom_info {
 	uint32_t store_port;
 	uint32_t console_port;
 	uint32_t pid;
-	uint32_t pad;
+	uint32_t life; /* how often it was resumed anew; see DOM_RESUME */
 	uint8_t uuid[16];
 	char name[DOM_NAME_MAX];
 };
@@ -203,6 +219,7 @@ struct dom_msg {
 		} page;
 		struct dom_frames frames;
 		uint32_t port;
+		uint32_t anew;
 		struct dom_stats stats;
 		struct dom_vcpu vcpu;
 		uint8_t raw[1024];

@@ -37,8 +37,9 @@ struct console {
 	struct stream_reader out;
 	struct stream_writer in;
 	int kick, call;
-	bool dead;     /* the guest's indices are impossible */
-	uint64_t paid; /* turns are paid for up to this time */
+	uint32_t life, joined; /* of struct dom_info: now, and at attach() */
+	bool dead;	       /* the guest's indices are impossible */
+	uint64_t paid;	       /* turns are paid for up to this time */
 
 	struct console_pty pty;
 	struct backlog_cursor seen; /* by the reader */
@@ -291,18 +292,23 @@ static void on_typed(int fd, short what, void *arg)
 
 /* ---- The end ------------------------------------------------------------- */
 
-static void leave_domain(struct console *c)
+static void leave_ring(struct console *c)
 {
 	free_event(&c->kick_ev);
-	free_event(&c->dom_ev);
-	free_event(&c->again_ev);
-	dom_free(c->dom);
-	c->dom = NULL;
 	fd_close(&c->kick);
 	fd_close(&c->call);
 	if (c->page)
 		munmap(shm_bulk(c->page), SV_PAGE_SIZE);
 	c->page = NULL;
+}
+
+static void leave_domain(struct console *c)
+{
+	leave_ring(c);
+	free_event(&c->dom_ev);
+	free_event(&c->again_ev);
+	dom_free(c->dom);
+	c->dom = NULL;
 }
 
 static void destroy(struct console *c)
@@ -382,6 +388,7 @@ static void on_dom(int fd, short what, void *arg)
 	while ((ret = dom_event(c->dom, &msg)) > 0) {
 		if (msg.type == DOM_EV_SHUTDOWN)
 			after(c->again_ev, 0); /* its last words */
+		c->life = msg.u.info.life;
 	}
 	if (ret < 0)
 		end(c);
@@ -393,7 +400,6 @@ static int make_events(struct console *c)
 {
 	struct event_base *b = c->hub->base;
 
-	c->kick_ev = event_new(b, c->kick, EV_READ | EV_PERSIST, on_kick, c);
 	c->dom_ev =
 		event_new(b, dom_fd(c->dom), EV_READ | EV_PERSIST, on_dom, c);
 	c->pty_in =
@@ -402,9 +408,8 @@ static int make_events(struct console *c)
 	c->again_ev = event_new(b, -1, 0, on_again, c);
 	c->retry_ev = event_new(b, -1, 0, on_retry, c);
 	c->drain_ev = event_new(b, -1, 0, on_drain, c);
-	if (!c->kick_ev || !c->dom_ev || !c->pty_in || !c->pty_out ||
-	    !c->again_ev || !c->retry_ev || !c->drain_ev ||
-	    event_add(c->kick_ev, NULL) || event_add(c->dom_ev, NULL))
+	if (!c->dom_ev || !c->pty_in || !c->pty_out || !c->again_ev ||
+	    !c->retry_ev || !c->drain_ev || event_add(c->dom_ev, NULL))
 		return -ENOMEM;
 	return 0;
 }
@@ -427,9 +432,14 @@ static int attach(struct console *c)
 	if (ret)
 		return ret;
 	ret = stream_writer_attach(&c->in, &in, STREAM_WAKE_ALWAYS);
+	if (!ret)
+		ret = dom_evtchn_bind(c->dom, port, &c->kick, &c->call);
 	if (ret)
 		return ret;
-	return dom_evtchn_bind(c->dom, port, &c->kick, &c->call);
+	c->joined = c->life;
+	c->kick_ev = event_new(c->hub->base, c->kick, EV_READ | EV_PERSIST,
+			       on_kick, c);
+	return c->kick_ev && !event_add(c->kick_ev, NULL) ? 0 : -ENOMEM;
 }
 
 int console_new(struct console **out, struct console_hub *h, unsigned int domid)
@@ -452,6 +462,7 @@ int console_new(struct console **out, struct console_hub *h, unsigned int domid)
 	ret = dom_info(c->dom, &info);
 	if (ret)
 		goto destroy;
+	c->life = info.life;
 	ret = attach(c);
 	if (ret)
 		goto destroy;
@@ -476,6 +487,28 @@ int console_new(struct console **out, struct console_hub *h, unsigned int domid)
 destroy:
 	destroy(c);
 	return ret;
+}
+
+int console_follow(struct console *c)
+{
+	int ret;
+
+	on_dom(-1, 0, c);
+	if (c->ending || c->life == c->joined)
+		return 0;
+	take_output(c, TURN_BYTES); /* more than the old ring holds */
+	leave_ring(c);
+	c->dead = false;
+	ret = attach(c);
+	if (ret) {
+		c->dead = true;
+		leave_ring(c);
+		return ret;
+	}
+	log_info("domain %u: resumed anew, console goes on", c->domid);
+	turn(c);
+	event_active(c->dom_ev, EV_READ, 0); /* what came during the calls */
+	return 0;
 }
 
 unsigned int console_domid(const struct console *c)

@@ -85,6 +85,15 @@ int console_new(struct console **out, struct console_hub *h,
 		unsigned int domid) must_check;
 
 /**
+ * console_follow() - Serve the new ring of a guest that was resumed anew.
+ *
+ * Does nothing for others.  A domain that turns out to be gone is ended.
+ *
+ * Return: 0 or -errno; then the console is silent, and a later call may help.
+ */
+int console_follow(struct console *c) must_check;
+
+/**
  * console_stop() - Leave a domain alone: log what is there, close, free.
  *
  * The guest does not notice; another process may go on.

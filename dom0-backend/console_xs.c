@@ -84,9 +84,9 @@ static int serve(struct console_xs *x, unsigned int domid)
 	struct console *c = find(x, domid);
 	int ret;
 
-	if (c && console_named(c))
+	ret = c ? console_follow(c) : serve_new(x, domid, &c);
+	if (!ret && (console_ending(c) || console_named(c)))
 		return 0;
-	ret = c ? 0 : serve_new(x, domid, &c);
 	if (ret == -ENOENT || ret == -ECONNREFUSED || ret == -EPIPE)
 		return 0; /* no such domain, or not any more */
 	if (ret)

@@ -16,6 +16,7 @@
 #include "base/sock.h"
 #include "hypervisor/context.h"
 #include "hypervisor/layout.h"
+#include "hypervisor/resume.h"
 #include "hypervisor/stats.h"
 #include "hypervisor/vcpu.h"
 #include "hypervisor/vm.h"
@@ -85,6 +86,7 @@ static void fill_info(struct vm *vm, struct dom_info *info)
 	pthread_mutex_lock(&vm->lock);
 	info->ram_kib = memory_pages(vm) * (SV_PAGE_SIZE / 1024);
 	info->reason = vm->reason;
+	info->life = vm->life;
 	if (vm->paused)
 		info->state |= DOM_PAUSED;
 	if (vm->shutdown)
@@ -92,6 +94,34 @@ static void fill_info(struct vm *vm, struct dom_info *info)
 	if (!(info->state & (DOM_PAUSED | DOM_SHUTDOWN)))
 		info->state |= running ? DOM_RUNNING : DOM_BLOCKED;
 	pthread_mutex_unlock(&vm->lock);
+}
+
+static void disconnect(struct domctl *d, struct client *c)
+{
+	pthread_mutex_lock(&d->vm->lock);
+	evtchn_client_gone(d->vm, c);
+	pthread_mutex_unlock(&d->vm->lock);
+	fd_close(&c->fd);
+	d->deaf_until = 0;
+}
+
+static int send_event(struct domctl *d, struct client *c, uint16_t type)
+{
+	struct dom_msg msg = { .magic = DOM_MAGIC,
+			       .version = DOM_VERSION,
+			       .type = type };
+
+	fill_info(d->vm, &msg.u.info);
+	return sock_send_fds(c->fd, &msg, sizeof(msg), NULL, 0);
+}
+
+static void tell_all(struct domctl *d, uint16_t type)
+{
+	for (unsigned int i = 0; i < d->n; i++) {
+		if (d->client[i].fd >= 0 && d->client[i].events &&
+		    send_event(d, &d->client[i], type))
+			disconnect(d, &d->client[i]);
+	}
 }
 
 static int do_info(struct domctl *d, struct client *c, struct dom_msg *msg,
@@ -244,6 +274,23 @@ static int do_vcpu(struct domctl *d, struct client *c, struct dom_msg *msg,
 	return context_get(d->vm, id, &msg->u.vcpu);
 }
 
+/* All clients hear first that it was down, then that it goes on. */
+static int do_resume(struct domctl *d, struct client *c, struct dom_msg *msg,
+		     struct answer *a)
+{
+	int ret;
+
+	(void)c;
+	(void)a;
+	domctl_announce(d);
+	ret = resume_vm(d->vm, msg->u.anew);
+	if (ret)
+		return ret;
+	d->announced = false;
+	tell_all(d, DOM_EV_RESUMED);
+	return 0;
+}
+
 #define ADMIN	(1u << DOM_ROLE_ADMIN)
 #define STORE	(1u << DOM_ROLE_STORE)
 #define CONSOLE (1u << DOM_ROLE_CONSOLE)
@@ -270,6 +317,7 @@ static const struct call {
 	[DOM_DESTROY] = { "DESTROY", do_destroy, ADMIN },
 	[DOM_STATS] = { "STATS", do_stats, ADMIN },
 	[DOM_VCPU] = { "VCPU", do_vcpu, ADMIN },
+	[DOM_RESUME] = { "RESUME", do_resume, ADMIN },
 };
 
 _Static_assert(ARRAY_SIZE(calls) == DOM_NTYPES, "one row for each call");
@@ -282,15 +330,6 @@ static const char *const role_names[] = {
 };
 
 _Static_assert(ARRAY_SIZE(role_names) == DOM_NROLES, "a name for each role");
-
-static void disconnect(struct domctl *d, struct client *c)
-{
-	pthread_mutex_lock(&d->vm->lock);
-	evtchn_client_gone(d->vm, c);
-	pthread_mutex_unlock(&d->vm->lock);
-	fd_close(&c->fd);
-	d->deaf_until = 0;
-}
 
 /* Make the call, checking what all calls have in common; Return: status. */
 static int call(struct domctl *d, struct client *c, struct dom_msg *msg,
@@ -311,16 +350,6 @@ static int call(struct domctl *d, struct client *c, struct dom_msg *msg,
 		return -EPERM;
 	}
 	return row->run(d, c, msg, a);
-}
-
-static int send_shutdown(struct domctl *d, struct client *c)
-{
-	struct dom_msg msg = { .magic = DOM_MAGIC,
-			       .version = DOM_VERSION,
-			       .type = DOM_EV_SHUTDOWN };
-
-	fill_info(d->vm, &msg.u.info);
-	return sock_send_fds(c->fd, &msg, sizeof(msg), NULL, 0);
 }
 
 /* Take one message and answer it; Return: 0, or -errno to disconnect. */
@@ -352,7 +381,7 @@ static int serve(struct domctl *d, struct client *c, bool *end)
 	*end = *end || a.end;
 	/* The event is a state, not an edge: whoever comes late has it too. */
 	if (!ret && hello && c->events && d->announced)
-		ret = send_shutdown(d, c);
+		ret = send_event(d, c, DOM_EV_SHUTDOWN);
 	return ret;
 }
 
@@ -490,9 +519,5 @@ void domctl_announce(struct domctl *d)
 	if (!down || d->announced)
 		return;
 	d->announced = true;
-	for (unsigned int i = 0; i < d->n; i++) {
-		if (d->client[i].fd >= 0 && d->client[i].events &&
-		    send_shutdown(d, &d->client[i]))
-			disconnect(d, &d->client[i]);
-	}
+	tell_all(d, DOM_EV_SHUTDOWN);
 }

@@ -43,7 +43,7 @@ unsigned int domctl_pollfds(struct domctl *d,
  */
 bool domctl_serve(struct domctl *d, const struct pollfd *fds, unsigned int n);
 
-/** domctl_announce() - Send DOM_EV_SHUTDOWN once the guest is down. */
+/** domctl_announce() - Send DOM_EV_SHUTDOWN once each time it is down. */
 void domctl_announce(struct domctl *d);
 
 /**

@@ -70,12 +70,12 @@ struct engine {
 	/** @width: Whether shared structures have their 64-bit layout. */
 	int (*width)(struct vm *vm, bool is64);
 
-	/** @shared_info: The page is now at vm->shinfo.page. */
+	/** @shared_info: The page is now at vm->shinfo.page, mapped or not. */
 	int (*shared_info)(struct vm *vm);
 
 	/**
 	 * @vcpu_info: The 64 bytes are now at @host, which is @gpa or, with
-	 * @gpa all ones, not in guest memory yet.
+	 * @gpa all ones, not in guest memory; NULL: there are none.
 	 */
 	int (*vcpu_info)(struct vcpu *v, uint64_t gpa, void SHM *host);
 

@@ -254,14 +254,13 @@ static int xen_shared_info(struct vm *vm)
 		attr.type = KVM_XEN_ATTR_TYPE_SHARED_INFO_HVA;
 		attr.u.shared_info.gfn = (uintptr_t)vm->shinfo.page.host;
 	} else {
-		if (vm->shinfo.page.gfn == PHYSMAP_NONE)
-			return 0;
+		/* PHYSMAP_NONE is KVM's own word for nowhere. */
 		attr.type = KVM_XEN_ATTR_TYPE_SHARED_INFO;
 		attr.u.shared_info.gfn = vm->shinfo.page.gfn;
 	}
 	ret = set_attr(vm, &attr);
 	if (!ret)
-		r->active = true;
+		r->active = has_hva(vm) || vm->shinfo.page.gfn != PHYSMAP_NONE;
 	return ret;
 }
 
@@ -273,8 +272,7 @@ static int xen_vcpu_info(struct vcpu *v, uint64_t gpa, void SHM *host)
 		attr.type = KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO_HVA;
 		attr.u.gpa = (uintptr_t)host;
 	} else {
-		if (gpa == UINT64_MAX)
-			return 0;
+		/* All ones is KVM's own word for nowhere. */
 		attr.type = KVM_XEN_VCPU_ATTR_TYPE_VCPU_INFO;
 		attr.u.gpa = gpa;
 	}

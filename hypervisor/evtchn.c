@@ -80,14 +80,26 @@ static void drop(struct evtchn_port *p)
 	*p = (struct evtchn_port){ .kick = -1, .call = -1 };
 }
 
+/* What the toolstack makes on Xen: ports for store and console. */
+static void take_first(struct vm *vm)
+{
+	take(vm, EVTCHN_STORE, EVTCHNSTAT_unbound)->remote = VM_BACKEND;
+	take(vm, EVTCHN_CONSOLE, EVTCHNSTAT_unbound)->remote = VM_BACKEND;
+}
+
 int evtchn_init(struct vm *vm)
 {
 	vm->evtchn.port = calloc(EVTCHN_PORTS, sizeof(*vm->evtchn.port));
 	if (!vm->evtchn.port)
 		return -ENOMEM;
-	take(vm, EVTCHN_STORE, EVTCHNSTAT_unbound)->remote = VM_BACKEND;
-	take(vm, EVTCHN_CONSOLE, EVTCHNSTAT_unbound)->remote = VM_BACKEND;
+	take_first(vm);
 	return 0;
+}
+
+void evtchn_anew(struct vm *vm)
+{
+	evtchn_reset(vm);
+	take_first(vm);
 }
 
 void evtchn_fini(struct vm *vm)

@@ -41,6 +41,9 @@ struct evtchn {
 /** evtchn_init() - Empty table with the store's and the console's port. */
 int evtchn_init(struct vm *vm) must_check;
 
+/** evtchn_anew() - evtchn_reset(), then as evtchn_init() leaves it. */
+void evtchn_anew(struct vm *vm);
+
 /** evtchn_fini() - The VM ends; a half-made table is fine. */
 void evtchn_fini(struct vm *vm);
 

@@ -47,6 +47,13 @@ static void seed(struct vm *vm, uint32_t ref, uint64_t gpa)
 		 sizeof(e));
 }
 
+static void make_first(struct vm *vm)
+{
+	vm->gnttab.nr = 1;
+	seed(vm, GNTTAB_RESERVED_CONSOLE, LAYOUT_CONSOLE);
+	seed(vm, GNTTAB_RESERVED_XENSTORE, LAYOUT_STORE);
+}
+
 int gnttab_init(struct vm *vm, unsigned int max)
 {
 	struct gnttab *g = &vm->gnttab;
@@ -67,10 +74,19 @@ int gnttab_init(struct vm *vm, unsigned int max)
 	for (unsigned int i = 0; i < max; i++)
 		physmap_init(&g->frame[i], g->map + (size_t)i * SV_PAGE_SIZE,
 			     VM_SLOT_GRANT + i);
-	g->nr = 1;
-	seed(vm, GNTTAB_RESERVED_CONSOLE, LAYOUT_CONSOLE);
-	seed(vm, GNTTAB_RESERVED_XENSTORE, LAYOUT_STORE);
+	make_first(vm);
 	return 0;
+}
+
+void gnttab_anew(struct vm *vm)
+{
+	struct gnttab *g = &vm->gnttab;
+
+	for (unsigned int i = 0; i < g->nr; i++) {
+		physmap_remove(vm, &g->frame[i]);
+		memset(shm_bulk(g->frame[i].host), 0, SV_PAGE_SIZE);
+	}
+	make_first(vm);
 }
 
 void gnttab_fini(struct vm *vm)

@@ -34,6 +34,9 @@ struct gnttab {
 /** gnttab_init() - One frame; entries 0 and 1 grant console and store. */
 int gnttab_init(struct vm *vm, unsigned int max) must_check;
 
+/** gnttab_anew() - Forget all grants and frames: as gnttab_init() leaves it. */
+void gnttab_anew(struct vm *vm);
+
 /** gnttab_fini() - A half-made table is fine. */
 void gnttab_fini(struct vm *vm);
 

@@ -45,14 +45,28 @@ static int64_t block(struct hc *hc)
 	return ioctl(v->fd, KVM_SET_MP_STATE, &halted) < 0 ? -errno : 0;
 }
 
+/*
+ * The guest is down; who is only suspended gets his answer when he goes on.
+ * Between the two calls lies the gate, which opens when the domain is resumed.
+ */
+static int64_t go_down(struct hc *hc, uint8_t reason)
+{
+	if (hc->done)
+		return hc->vm->resumed;
+	vm_shut(hc->vm, reason);
+	if (hc->vm->reason != SHUTDOWN_suspend)
+		return 0;
+	hc->done = 1;
+	return HC_AGAIN;
+}
+
 static int64_t shutdown(struct hc *hc)
 {
-	struct sched_shutdown s;
+	struct sched_shutdown s = { .reason = 0 };
 
-	if (hc_read(hc, &s, hc->arg[1], sizeof(s)))
+	if (!hc->done && hc_read(hc, &s, hc->arg[1], sizeof(s)))
 		return -EFAULT;
-	vm_shut(hc->vm, (uint8_t)s.reason);
-	return 0;
+	return go_down(hc, (uint8_t)s.reason);
 }
 
 static int64_t shutdown_code(struct hc *hc)
@@ -179,8 +193,7 @@ int64_t hc_sched_op_compat(struct hc *hc)
 	case SCHEDOP_block:
 		return block(hc);
 	case SCHEDOP_shutdown:
-		vm_shut(hc->vm, (uint8_t)hc->arg[1]);
-		return 0;
+		return go_down(hc, (uint8_t)hc->arg[1]);
 	default:
 		return hc_unknown(hc, hc->arg[0]);
 	}

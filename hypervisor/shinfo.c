@@ -120,3 +120,15 @@ int shinfo_place(struct vm *vm, uint64_t gfn, bool is64)
 			*(_Atomic uint32_t *)(void *)(old + PENDING + i * 4));
 	return 0;
 }
+
+int shinfo_anew(struct vm *vm)
+{
+	int ret;
+
+	physmap_remove(vm, &vm->shinfo.page);
+	memset(shm_bulk(vm->shinfo.page.host), 0, SV_PAGE_SIZE);
+	ret = vm->engine->shared_info(vm);
+	for (unsigned int i = 0; i < vm->nvcpus && !ret; i++)
+		ret = vcpu_info_anew(&vm->vcpus[i]);
+	return ret;
+}

@@ -52,6 +52,15 @@ bool shinfo_clear_mask(struct vm *vm, uint32_t port);
  */
 int shinfo_place(struct vm *vm, uint64_t gfn, bool is64) must_check;
 
+/**
+ * shinfo_anew() - Take the page away from the guest, empty.
+ *
+ * Every vCPU's vcpu_info is in it again.  No vCPU runs.
+ *
+ * Return: 0 or -errno.
+ */
+int shinfo_anew(struct vm *vm) must_check;
+
 /** shinfo_set_width() - Latch the layout; pending ports that fit survive. */
 int shinfo_set_width(struct vm *vm, bool is64) must_check;
 

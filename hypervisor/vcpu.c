@@ -118,10 +118,15 @@ int vcpu_init(struct vcpu *v, struct vm *vm, unsigned int id)
 		ret = vcpu_set_attr(v, &attr);
 	if (ret)
 		return ret;
-	v->info = shinfo_vcpu(vm, id);
-	if (!v->info)
-		return 0;
-	return vm->engine->vcpu_info(v, UINT64_MAX, v->info);
+	return vcpu_info_anew(v);
+}
+
+int vcpu_info_anew(struct vcpu *v)
+{
+	v->info = shinfo_vcpu(v->vm, v->id);
+	v->old_info = NULL;
+	v->info_registered = false;
+	return v->vm->engine->vcpu_info(v, UINT64_MAX, v->info);
 }
 
 void vcpu_fini(struct vcpu *v)

@@ -105,6 +105,14 @@ int vcpu_info_move(struct vcpu *v, uint64_t gpa) must_check;
  */
 void vcpu_info_follow(struct vcpu *v);
 
+/**
+ * vcpu_info_anew() - The vcpu_info is not the guest's any more, but the one in
+ * shared_info, wherever that is; what waits in the old one is forgotten.
+ *
+ * lock: vm->lock
+ */
+int vcpu_info_anew(struct vcpu *v) must_check;
+
 /** vcpu_has_event() - Whether the guest has been told of an event. */
 bool vcpu_has_event(const struct vcpu *v);
 

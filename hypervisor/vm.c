@@ -31,8 +31,8 @@
 #define IDENTITY_MAP UINT64_C(0xfffbc000)
 #define TSS_ADDR     UINT64_C(0xfffbd000)
 
-/* How long vm_pause() waits for vCPUs to come out. */
-#define PAUSE_LIMIT_S 5
+/* How long vm_wait_parked() waits for vCPUs to come out. */
+#define PARK_LIMIT_S 5
 
 /* How often to look whether the guest has stopped for good. */
 #define IDLE_PERIOD_NS UINT64_C(1000000000)
@@ -153,7 +153,7 @@ static int make_ram(struct vm *vm, struct why *why)
 	return 0;
 }
 
-static int make_page(struct vm_page *p, const char *name)
+int vm_page_make(struct vm_page *p, const char *name)
 {
 	void *at;
 
@@ -168,10 +168,11 @@ static int make_page(struct vm_page *p, const char *name)
 	return 0;
 }
 
-static void free_page(struct vm_page *p)
+void vm_page_free(struct vm_page *p)
 {
 	if (p->host)
 		munmap(shm_bulk(p->host), SV_PAGE_SIZE);
+	p->host = NULL;
 	fd_close(&p->fd);
 }
 
@@ -206,11 +207,11 @@ static int make_slots(struct vm *vm)
 		if (ret)
 			return ret;
 	}
-	ret = make_page(&vm->store, "sv-store");
+	ret = vm_page_make(&vm->store, "sv-store");
 	if (!ret)
-		ret = make_page(&vm->console, "sv-console");
+		ret = vm_page_make(&vm->console, "sv-console");
 	if (!ret)
-		ret = make_page(&vm->shared, "sv-shared-info");
+		ret = vm_page_make(&vm->shared, "sv-shared-info");
 	if (!ret)
 		ret = vm_slot(vm, VM_SLOT_STORE, gpa_of(LAYOUT_STORE),
 			      vm->store.host, SV_PAGE_SIZE);
@@ -378,9 +379,9 @@ void vm_free(struct vm *vm)
 	fd_close(&vm->kvm);
 	gnttab_fini(vm);
 	memory_fini(vm);
-	free_page(&vm->shared);
-	free_page(&vm->console);
-	free_page(&vm->store);
+	vm_page_free(&vm->shared);
+	vm_page_free(&vm->console);
+	vm_page_free(&vm->store);
 	guestmem_free(vm->mem);
 	fd_close(&vm->wake);
 	pthread_cond_destroy(&vm->idle);
@@ -401,6 +402,7 @@ void vm_shut(struct vm *vm, uint32_t reason)
 	if (vm->shutdown)
 		return;
 	vm->shutdown = true;
+	vm->shut_at = util_clock_ns();
 	vm->reason = vm->code >= 0 ? (uint32_t)vm->code : reason;
 	conlog_flush(&vm->conlog);
 	log_info("the guest is down: %s (%u)", dom_reason_name(vm->reason),
@@ -425,23 +427,31 @@ void vm_crash(struct vm *vm, const char *fmt, ...)
 	pthread_mutex_unlock(&vm->lock);
 }
 
-void vm_pause(struct vm *vm)
+int vm_wait_parked(struct vm *vm)
 {
 	struct timespec limit;
 
 	clock_gettime(CLOCK_MONOTONIC, &limit);
-	limit.tv_sec += PAUSE_LIMIT_S;
-	pthread_mutex_lock(&vm->lock);
-	vm->paused = true;
-	for (unsigned int i = 0; i < vm->nvcpus; i++)
-		vcpu_kick(&vm->vcpus[i]);
+	limit.tv_sec += PARK_LIMIT_S;
 	while (vm->parked < vm->nvcpus) {
 		if (pthread_cond_timedwait(&vm->idle, &vm->lock, &limit))
 			break;
 	}
-	if (vm->parked < vm->nvcpus)
-		log_warn("pause: %u of %u vcpus still run after %u s",
-			 vm->nvcpus - vm->parked, vm->nvcpus, PAUSE_LIMIT_S);
+	if (vm->parked >= vm->nvcpus)
+		return 0;
+	log_warn("%u of %u vcpus still run after %u s", vm->nvcpus - vm->parked,
+		 vm->nvcpus, PARK_LIMIT_S);
+	return -ETIMEDOUT;
+}
+
+void vm_pause(struct vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	vm->paused = true;
+	for (unsigned int i = 0; i < vm->nvcpus; i++)
+		vcpu_kick(&vm->vcpus[i]);
+	/* It has been told; one that does not stop now will later. */
+	(void)!vm_wait_parked(vm);
 	pthread_mutex_unlock(&vm->lock);
 }
 

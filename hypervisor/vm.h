@@ -95,8 +95,11 @@ struct vm {
 	bool quit;
 	unsigned int parked; /* vCPUs that wait at the gate */
 	bool shutdown;
-	uint32_t reason; /* SHUTDOWN_* */
-	int code;	 /* SCHEDOP_shutdown_code, -1 for none */
+	uint32_t reason;  /* SHUTDOWN_* */
+	uint64_t shut_at; /* CLOCK_MONOTONIC ns */
+	int64_t resumed;  /* result of a SCHEDOP_shutdown that suspended us */
+	uint32_t life;	  /* of struct dom_info */
+	int code;	  /* SCHEDOP_shutdown_code, -1 for none */
 	uint64_t watchdog[VM_WATCHDOGS]; /* CLOCK_MONOTONIC ns; 0 = off */
 	uint64_t idle_next;		 /* when to look for a stopped guest */
 	uint64_t idle_cpu_ns; /* CPU time of all vCPUs at last look */
@@ -143,11 +146,17 @@ void vm_out_of_poll(struct vm *vm);
 int vm_slot(struct vm *vm, unsigned int slot, gpa_t gpa, void SHM *host,
 	    uint64_t size) must_check;
 
+/** vm_page_make() - An empty page; a half-made one is to be freed as well. */
+int vm_page_make(struct vm_page *p, const char *name) must_check;
+
+/** vm_page_free() - Give it up, if it is one. */
+void vm_page_free(struct vm_page *p);
+
 /**
  * vm_shut() - The guest is down: note why, stop its vCPUs, tell the main loop.
  * @reason: SHUTDOWN_*; a code set by SCHEDOP_shutdown_code goes before it.
  *
- * Only the first call counts.  lock: vm->lock
+ * Only the first call counts, until resume_vm().  lock: vm->lock
  */
 void vm_shut(struct vm *vm, uint32_t reason);
 
@@ -161,6 +170,15 @@ void vm_crash(struct vm *vm, const char *fmt, ...) printf_like(2, 3);
  */
 void vm_pause(struct vm *vm);
 void vm_unpause(struct vm *vm);
+
+/**
+ * vm_wait_parked() - Wait until no vCPU runs; all have been told to stop.
+ *
+ * lock: vm->lock, given back meanwhile.
+ *
+ * Return: 0, or -ETIMEDOUT if one still does after 5 s.
+ */
+int vm_wait_parked(struct vm *vm) must_check;
 
 /**
  * vm_timers() - Do what is due: periodic timers, watchdogs.

@@ -28,7 +28,8 @@
  * connection goes, the nodes that it owns go, and all rights given to its
  * domid so far become void; then @releaseDomain fires.  A shutdown fires
  * @releaseDomain too, once, but the domain stays until its VMM has gone: by
- * then, and not before, backends may forget it.
+ * then, and not before, backends may forget it.  One that was only suspended and
+ * goes on may shut down again.
  *
  * A VMM may have fallen to its guest.  Everybody else waits while INTRODUCE asks
  * it for page and event channel, so there is little time for its answers; what
@@ -38,8 +39,8 @@ struct domain {
 	struct hlink link;
 	TAILQ_ENTRY(domain) entry;
 	unsigned int domid;
-	uint32_t port;
-	bool shutdown; /* announced already */
+	uint32_t port, life; /* as of struct dom_info */
+	bool shutdown;	     /* announced already */
 	struct dom *sock;
 	struct event *ev, *kick_ev;
 	void SHM *page;
@@ -91,18 +92,26 @@ unsigned int domain_count(void)
 
 /* ---- End --------------------------------------------------------------- */
 
+/* The page and the event channel, which no connection uses any more. */
+static void leave_ring(struct domain *d)
+{
+	if (d->kick_ev)
+		event_free(d->kick_ev);
+	d->kick_ev = NULL;
+	if (d->page)
+		munmap(shm_bulk(d->page), SV_PAGE_SIZE);
+	d->page = NULL;
+	fd_close(&d->kick);
+	fd_close(&d->call);
+}
+
 static void domain_free(struct domain *d)
 {
 	if (d->conn)
 		conn_free(d->conn);
 	if (d->ev)
 		event_free(d->ev);
-	if (d->kick_ev)
-		event_free(d->kick_ev);
-	if (d->page)
-		munmap(shm_bulk(d->page), SV_PAGE_SIZE);
-	fd_close(&d->kick);
-	fd_close(&d->call);
+	leave_ring(d);
 	dom_free(d->sock);
 	free(d);
 }
@@ -207,6 +216,8 @@ static void on_message(evutil_socket_t fd, short what, void *arg)
 		ret = dom_event(d->sock, &msg);
 		if (ret != 1)
 			break;
+		if (msg.type == DOM_EV_RESUMED)
+			d->shutdown = false;
 		if (msg.type != DOM_EV_SHUTDOWN || d->shutdown)
 			continue;
 		d->shutdown = true;
@@ -252,6 +263,18 @@ static void init_page(struct xenstore_domain_interface SHM *page)
 	shm_release((shm_word SHM *)&page->connection, XENSTORE_CONNECTED);
 }
 
+static int join_ring(struct domain *d)
+{
+	int ret = dom_page(d->sock, &d->page, &d->port);
+
+	if (!ret)
+		ret = dom_evtchn_bind(d->sock, d->port, &d->kick, &d->call);
+	if (!ret && (fcntl(d->kick, F_SETFL, O_NONBLOCK) ||
+		     fcntl(d->call, F_SETFL, O_NONBLOCK)))
+		ret = -errno;
+	return ret ? ret : watch_fd(&d->kick_ev, d->kick, on_kick, d);
+}
+
 static int connect_domain(struct domain *d, uint64_t gfn, uint32_t port)
 {
 	struct dom_info info;
@@ -268,18 +291,11 @@ static int connect_domain(struct domain *d, uint64_t gfn, uint32_t port)
 			 (unsigned long long)info.store_gfn, info.store_port);
 		ret = -EINVAL;
 	}
-	if (!ret)
-		ret = dom_page(d->sock, &d->page, &d->port);
-	if (!ret)
-		ret = dom_evtchn_bind(d->sock, d->port, &d->kick, &d->call);
-	if (!ret && (fcntl(d->kick, F_SETFL, O_NONBLOCK) ||
-		     fcntl(d->call, F_SETFL, O_NONBLOCK)))
-		ret = -errno;
-	if (!ret)
-		ret = watch_fd(&d->ev, dom_fd(d->sock), on_message, d);
-	if (!ret)
-		ret = watch_fd(&d->kick_ev, d->kick, on_kick, d);
-	return ret;
+	if (ret)
+		return ret;
+	d->life = info.life;
+	ret = join_ring(d);
+	return ret ? ret : watch_fd(&d->ev, dom_fd(d->sock), on_message, d);
 }
 
 static int domain_new(unsigned int domid, uint64_t gfn, uint32_t port)
@@ -310,6 +326,25 @@ static int domain_new(unsigned int domid, uint64_t gfn, uint32_t port)
 	return 0;
 }
 
+/* A guest that was resumed anew has another page and another channel. */
+static int follow_life(struct domain *d)
+{
+	struct dom_info info;
+	int ret = dom_info(d->sock, &info);
+
+	/* What came while we asked. */
+	event_active(d->ev, EV_READ, 0);
+	if (ret || info.life == d->life)
+		return ret;
+	leave_ring(d);
+	ret = join_ring(d);
+	if (ret)
+		return ret;
+	d->life = info.life;
+	log_info("dom%u: resumed anew", d->domid);
+	return 0;
+}
+
 /* The same VMM, another kernel: what the old one had set up is void. */
 static int domain_restart(struct domain *d)
 {
@@ -322,6 +357,9 @@ static int domain_restart(struct domain *d)
 	}
 	d->conn = NULL;
 	d->shutdown = false;
+	ret = follow_life(d);
+	if (ret)
+		return ret;
 	init_page(d->page);
 	ret = conn_new_ring(d, d->domid, d->page, d->call, &d->conn);
 	if (ret)

@@ -166,6 +166,7 @@ static const char *const may[DOM_NTYPES] = {
 	[DOM_EVTCHN_CLOSE] = "SCB", [DOM_PAUSE] = "A",
 	[DOM_UNPAUSE] = "A",	    [DOM_DESTROY] = "A",
 	[DOM_STATS] = "A",	    [DOM_VCPU] = "A",
+	[DOM_RESUME] = "A",
 };
 
 static size_t fds_due(uint16_t type)

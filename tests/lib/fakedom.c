@@ -16,6 +16,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <xen/sched.h>
+
 #include "base/domsock.h"
 #include "base/fd.h"
 #include "base/paths.h"
@@ -52,7 +54,8 @@ struct fakedom {
 	pthread_mutex_t lock;	/* for what follows */
 	pthread_cond_t changed; /* the state */
 	uint32_t frames;
-	uint32_t state, reason;
+	uint32_t state, reason, life;
+	bool anew;
 	uint32_t vcpus, maxvcpus;
 	uint8_t uuid[16];
 	char name[DOM_NAME_MAX];
@@ -97,30 +100,13 @@ void fakedom_run_dir_remove(void)
 	run_dir[0] = '\0';
 }
 
-static struct area make_area(const char *name, size_t size)
-{
-	struct area a = { .fd = fd_memfd(name, size), .size = size };
-	void *p;
-
-	CHECK(a.fd >= 0);
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, a.fd, 0);
-	CHECK(p != MAP_FAILED);
-	a.base = p;
-	return a;
-}
-
-static void free_area(struct area *a)
-{
-	munmap(a->base, a->size);
-	fd_close(&a->fd);
-}
-
 static void fill_info(struct fakedom *f, struct dom_info *info)
 {
 	*info = (struct dom_info){
 		.domid = f->domid,
 		.state = f->state,
 		.reason = f->reason,
+		.life = f->life,
 		.vcpus_max = f->maxvcpus,
 		.vcpus_online = f->vcpus,
 		.ram_kib = f->ram.size / 1024,
@@ -233,6 +219,88 @@ static int do_hello(struct fakedom *f, struct client *c, struct dom_msg *m)
 	return 0;
 }
 
+static struct area make_area(const char *name, size_t size)
+{
+	struct area a = { .fd = fd_memfd(name, size), .size = size };
+	void *p;
+
+	CHECK(a.fd >= 0);
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, a.fd, 0);
+	CHECK(p != MAP_FAILED);
+	a.base = p;
+	return a;
+}
+
+static void free_area(struct area *a)
+{
+	munmap(a->base, a->size);
+	fd_close(&a->fd);
+}
+
+static void open_port(struct port *p)
+{
+	p->kick = eventfd(0, EFD_CLOEXEC);
+	p->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	CHECK(p->kick >= 0 && p->call >= 0);
+}
+
+static void close_port(struct port *p)
+{
+	fd_close(&p->kick);
+	fd_close(&p->call);
+	p->client = -1;
+}
+
+/* What a guest begins with, made by the toolstack on Xen. */
+static void make_first(struct fakedom *f)
+{
+	f->store = make_area("fake-store", SV_PAGE_SIZE);
+	f->console = make_area("fake-console", SV_PAGE_SIZE);
+	open_port(&f->port[FAKEDOM_STORE_PORT]);
+	open_port(&f->port[FAKEDOM_CONSOLE_PORT]);
+	f->frames = 1;
+}
+
+static void lose_all(struct fakedom *f)
+{
+	for (int i = 0; i < MAX_PORTS; i++)
+		close_port(&f->port[i]);
+	free_area(&f->store);
+	free_area(&f->console);
+}
+
+static void tell_all(struct fakedom *f, uint16_t type)
+{
+	struct dom_msg m = { .magic = DOM_MAGIC,
+			     .version = DOM_VERSION,
+			     .type = type };
+
+	fill_info(f, &m.u.info);
+	for (int i = 0; i < MAX_CLIENTS; i++) {
+		if (f->client[i].fd >= 0 && f->client[i].events)
+			CHECK(sock_send_fds(f->client[i].fd, &m, sizeof(m),
+					    NULL, 0) == 0);
+	}
+}
+
+static int resume(struct fakedom *f, bool anew)
+{
+	if (!(f->state & DOM_SHUTDOWN) || f->reason != SHUTDOWN_suspend)
+		return -EINVAL;
+	f->anew = anew;
+	if (anew) {
+		lose_all(f);
+		memset(f->table.base, 0, f->table.size);
+		make_first(f);
+		f->life++;
+	}
+	f->state &= ~(uint32_t)DOM_SHUTDOWN;
+	f->reason = 0;
+	pthread_cond_broadcast(&f->changed);
+	tell_all(f, DOM_EV_RESUMED);
+	return 0;
+}
+
 static int handle(struct fakedom *f, int client, struct dom_msg *m, int *fds,
 		  size_t *n)
 {
@@ -263,6 +331,9 @@ static int handle(struct fakedom *f, int client, struct dom_msg *m, int *fds,
 		f->state &= ~(uint32_t)DOM_PAUSED;
 		pthread_cond_broadcast(&f->changed);
 		return 0;
+	case DOM_RESUME:
+		return c->role == DOM_ROLE_ADMIN ? resume(f, m->u.anew)
+						 : -EPERM;
 	case DOM_DESTROY:
 		return c->role == DOM_ROLE_ADMIN ? 0 : -EPERM;
 	default:
@@ -339,13 +410,6 @@ static void *serve(void *arg)
 	}
 }
 
-static void open_port(struct port *p)
-{
-	p->kick = eventfd(0, EFD_CLOEXEC);
-	p->call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	CHECK(p->kick >= 0 && p->call >= 0);
-}
-
 struct fakedom *fakedom_new(unsigned int domid, size_t ram_pages)
 {
 	struct fakedom *f = calloc(1, sizeof(*f));
@@ -358,17 +422,13 @@ struct fakedom *fakedom_new(unsigned int domid, size_t ram_pages)
 	f->ram = make_area("fake-ram", ram_pages * SV_PAGE_SIZE);
 	f->table = make_area("fake-grants",
 			     FAKEDOM_GNT_FRAMES * (size_t)SV_PAGE_SIZE);
-	f->store = make_area("fake-store", SV_PAGE_SIZE);
-	f->console = make_area("fake-console", SV_PAGE_SIZE);
 	f->next_gfn = 1;
 	f->next_ref = GNTTAB_NR_RESERVED_ENTRIES;
-	f->frames = 1;
 	for (int i = 0; i < MAX_PORTS; i++)
 		f->port[i] = (struct port){ -1, -1, -1 };
 	for (int i = 0; i < MAX_CLIENTS; i++)
 		f->client[i].fd = -1;
-	open_port(&f->port[FAKEDOM_STORE_PORT]);
-	open_port(&f->port[FAKEDOM_CONSOLE_PORT]);
+	make_first(f);
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->changed, NULL);
 	CHECK(paths_mkdir(paths_dom(path, domid, "")) == 0);
@@ -401,28 +461,28 @@ void fakedom_free(struct fakedom *f)
 	pthread_join(f->thread, NULL);
 	for (int i = 0; i < MAX_CLIENTS; i++)
 		fd_close(&f->client[i].fd);
-	for (int i = 0; i < MAX_PORTS; i++) {
-		fd_close(&f->port[i].kick);
-		fd_close(&f->port[i].call);
-	}
+	lose_all(f);
 	fd_close(&f->listen_fd);
 	fd_close(&f->quit_fd);
 	unlink(paths_dom(path, f->domid, "hv.sock"));
 	rmdir(paths_dom(path, f->domid, ""));
 	free_area(&f->ram);
 	free_area(&f->table);
-	free_area(&f->store);
-	free_area(&f->console);
 	pthread_cond_destroy(&f->changed);
 	pthread_mutex_destroy(&f->lock);
 	free(f);
 }
 
+static void wait_run(struct fakedom *f)
+{
+	while (f->state & (DOM_PAUSED | DOM_SHUTDOWN))
+		pthread_cond_wait(&f->changed, &f->lock);
+}
+
 void fakedom_wait_run(struct fakedom *f)
 {
 	pthread_mutex_lock(&f->lock);
-	while (f->state & DOM_PAUSED)
-		pthread_cond_wait(&f->changed, &f->lock);
+	wait_run(f);
 	pthread_mutex_unlock(&f->lock);
 }
 
@@ -499,9 +559,7 @@ void fakedom_port_close(struct fakedom *f, uint32_t port)
 	pthread_mutex_lock(&f->lock);
 	p = find_port(f, port);
 	CHECK(p);
-	fd_close(&p->kick);
-	fd_close(&p->call);
-	p->client = -1;
+	close_port(p);
 	pthread_mutex_unlock(&f->lock);
 }
 
@@ -554,20 +612,38 @@ void *fakedom_console_page(struct fakedom *f)
 	return f->console.base;
 }
 
-void fakedom_shutdown(struct fakedom *f, unsigned int reason)
+static void shut(struct fakedom *f, unsigned int reason)
 {
-	struct dom_msg m = { .magic = DOM_MAGIC,
-			     .version = DOM_VERSION,
-			     .type = DOM_EV_SHUTDOWN };
-
-	pthread_mutex_lock(&f->lock);
 	f->state |= DOM_SHUTDOWN;
 	f->reason = reason;
-	fill_info(f, &m.u.info);
-	for (int i = 0; i < MAX_CLIENTS; i++) {
-		if (f->client[i].fd >= 0 && f->client[i].events)
-			CHECK(sock_send_fds(f->client[i].fd, &m, sizeof(m),
-					    NULL, 0) == 0);
-	}
+	tell_all(f, DOM_EV_SHUTDOWN);
+}
+
+void fakedom_shutdown(struct fakedom *f, unsigned int reason)
+{
+	pthread_mutex_lock(&f->lock);
+	shut(f, reason);
 	pthread_mutex_unlock(&f->lock);
+}
+
+int fakedom_suspend(struct fakedom *f)
+{
+	bool anew;
+
+	pthread_mutex_lock(&f->lock);
+	shut(f, SHUTDOWN_suspend);
+	wait_run(f);
+	anew = f->anew;
+	pthread_mutex_unlock(&f->lock);
+	return anew ? 0 : 1;
+}
+
+int fakedom_resume(struct fakedom *f, bool anew)
+{
+	int ret;
+
+	pthread_mutex_lock(&f->lock);
+	ret = resume(f, anew);
+	pthread_mutex_unlock(&f->lock);
+	return ret;
 }

@@ -17,6 +17,7 @@
 #include <event2/event.h>
 #include <xen/xen.h>
 #include <xen/io/console.h>
+#include <xen/sched.h>
 
 #include "base/paths.h"
 #include "ring/stream.h"
@@ -61,17 +62,23 @@ static void on_gone(void *arg, struct console *c)
 	f->ngone++;
 }
 
-static void guest_init(struct fix *f, unsigned int i)
+static void guest_attach(struct guest *g)
 {
-	struct guest *g = &f->g[i];
 	struct stream_map out, in;
 
-	g->dom = fakedom_new(i + 1, 2);
 	g->page = fakedom_console_page(g->dom);
 	out = STREAM_MAP(g->page, out);
 	in = STREAM_MAP(g->page, in);
 	cr_assert_eq(stream_writer_attach(&g->out, &out, STREAM_WAKE_EDGE), 0);
 	cr_assert_eq(stream_reader_attach(&g->in, &in, STREAM_WAKE_EDGE), 0);
+}
+
+static void guest_init(struct fix *f, unsigned int i)
+{
+	struct guest *g = &f->g[i];
+
+	g->dom = fakedom_new(i + 1, 2);
+	guest_attach(g);
 	cr_assert_eq(console_new(&g->c, &f->hub, i + 1), 0);
 }
 
@@ -312,6 +319,39 @@ Test(console, both_ways, .timeout = 60)
 	screen_read(&s);
 	cr_expect_eq(s.len, 100 * LINE, "no echo");
 	expect_log(&f, 100);
+	screen_close(&s);
+	fix_fini(&f);
+}
+
+/* A guest that is resumed anew has another ring; the reader sees both. */
+Test(console, resumed_anew, .timeout = 60)
+{
+	struct screen s;
+	struct fix f;
+
+	fix_init(&f, 1);
+	s = screen_open(f.g[0].c);
+	for (int i = 0; i < 3; i++) {
+		print_lines(&f, &f.g[0], 10);
+		/* Its last words may still lie in the old ring. */
+		if (i)
+			screen_until(&f, &s, last_line(&f.g[0]));
+		fakedom_shutdown(f.g[0].dom, SHUTDOWN_suspend);
+		cr_assert_eq(fakedom_resume(f.g[0].dom, true), 0);
+		guest_attach(&f.g[0]);
+		print_lines(&f, &f.g[0], 1);
+		cr_expect_eq(console_follow(f.g[0].c), 0);
+		cr_expect(fakedom_bound(f.g[0].dom, FAKEDOM_CONSOLE_PORT));
+		screen_until(&f, &s, last_line(&f.g[0]));
+	}
+	cr_expect_eq(check_lines(s.text, s.len), 0);
+	cr_expect_eq(console_follow(f.g[0].c), 0, "there is nothing to do");
+	/* And cancelled, where nothing changes. */
+	fakedom_shutdown(f.g[0].dom, SHUTDOWN_suspend);
+	cr_assert_eq(fakedom_resume(f.g[0].dom, false), 0);
+	cr_expect_eq(console_follow(f.g[0].c), 0);
+	print_lines(&f, &f.g[0], 1);
+	screen_until(&f, &s, last_line(&f.g[0]));
 	screen_close(&s);
 	fix_fini(&f);
 }

@@ -152,7 +152,7 @@ Test(domctl, rights)
 		[DOM_EVTCHN_BIND] = "SCB", [DOM_EVTCHN_CLOSE] = "SCB",
 		[DOM_PAUSE] = "A",	   [DOM_UNPAUSE] = "A",
 		[DOM_DESTROY] = "A",	   [DOM_STATS] = "A",
-		[DOM_VCPU] = "A",
+		[DOM_VCPU] = "A",	   [DOM_RESUME] = "A",
 	};
 	struct dom_msg msg;
 	int fd, status;
@@ -319,6 +319,120 @@ Test(domctl, shutdown_is_told_to_all_that_asked_early_or_late)
 	close(early);
 	close(late);
 	close(quiet);
+}
+
+static void event_is(int fd, uint16_t type, uint32_t state, uint32_t life)
+{
+	struct dom_msg msg = { .type = 0 };
+
+	cr_assert_eq(sock_recv_fds(fd, &msg, sizeof(msg), fds, &nfds), 0);
+	cr_expect_eq(msg.type, type);
+	cr_expect_eq(msg.seq, 0);
+	cr_expect_eq(msg.u.info.state & DOM_SHUTDOWN, state);
+	cr_expect_eq(msg.u.info.life, life);
+}
+
+static void shut(unsigned int reason)
+{
+	pthread_mutex_lock(&f->vm.lock);
+	vm_shut(&f->vm, reason);
+	pthread_mutex_unlock(&f->vm.lock);
+}
+
+Test(domctl, only_who_is_suspended_is_resumed)
+{
+	int fd = hello(DOM_ROLE_ADMIN, false);
+	struct dom_msg msg = { .u.anew = 0 };
+
+	cr_expect_eq(ask(fd, DOM_RESUME, &msg), -EINVAL, "it runs");
+	shut(SHUTDOWN_suspend);
+	cr_expect_eq(ask(fd, DOM_RESUME, &msg), 0);
+	cr_expect_not(f->vm.shutdown);
+	cr_expect_eq(ask(fd, DOM_RESUME, &msg), -EINVAL, "it runs again");
+	shut(SHUTDOWN_poweroff);
+	cr_expect_eq(ask(fd, DOM_RESUME, &msg), -EINVAL, "it is off");
+	cr_expect(f->vm.shutdown);
+	close(fd);
+}
+
+Test(domctl, a_resumption_is_told_after_the_suspension)
+{
+	int admin = hello(DOM_ROLE_ADMIN, false), late;
+	int all = hello(DOM_ROLE_STORE, true);
+	struct dom_msg msg = { .u.anew = 0 };
+
+	/* Nobody has been told of the shutdown yet. */
+	shut(SHUTDOWN_suspend);
+	cr_assert_eq(ask(admin, DOM_RESUME, &msg), 0);
+	event_is(all, DOM_EV_SHUTDOWN, DOM_SHUTDOWN, 0);
+	event_is(all, DOM_EV_RESUMED, 0, 0);
+	late = hello(DOM_ROLE_ADMIN, true);
+	cr_expect_eq(sock_recv_fds(late, &msg, sizeof(msg), fds, &nfds),
+		     -EAGAIN, "who comes later finds it running");
+	shut(SHUTDOWN_suspend);
+	serve();
+	event_is(all, DOM_EV_SHUTDOWN, DOM_SHUTDOWN, 0);
+	event_is(late, DOM_EV_SHUTDOWN, DOM_SHUTDOWN, 0);
+	close(late);
+	close(all);
+	close(admin);
+}
+
+Test(domctl, anew_store_and_console_bind_again)
+{
+	int admin = hello(DOM_ROLE_ADMIN, false);
+	int store = hello(DOM_ROLE_STORE, true), back;
+	struct dom_msg msg = { .u.port = EVTCHN_STORE };
+	uint32_t port;
+
+	cr_assert_eq(ask(store, DOM_EVTCHN_BIND, &msg), 0);
+	close_got();
+	cr_assert_eq(evtchn_alloc_unbound(&f->vm, 0, &port), 0);
+	back = hello(DOM_ROLE_BACKEND, false);
+	msg.u.port = port;
+	cr_assert_eq(ask(back, DOM_EVTCHN_BIND, &msg), 0);
+	close_got();
+	shut(SHUTDOWN_suspend);
+	serve();
+	f->vm.parked = f->vm.nvcpus;
+	msg.u.anew = 1;
+	cr_assert_eq(ask(admin, DOM_RESUME, &msg), 0);
+	event_is(store, DOM_EV_SHUTDOWN, DOM_SHUTDOWN, 0);
+	event_is(store, DOM_EV_RESUMED, 0, 1);
+	cr_expect_eq(f->send_fd[EVTCHN_STORE], -1);
+	msg.u.port = EVTCHN_STORE;
+	cr_expect_eq(ask(store, DOM_EVTCHN_BIND, &msg), 0);
+	close_got();
+	msg.u.port = port;
+	cr_expect_eq(ask(back, DOM_EVTCHN_CLOSE, &msg), -EINVAL);
+	msg.u.port = port;
+	cr_expect_eq(ask(back, DOM_EVTCHN_BIND, &msg), -EINVAL);
+	close(back);
+	close(store);
+	close(admin);
+}
+
+Test(domctl, pause_and_destroy_while_suspended)
+{
+	struct dom_msg msg = { .u.anew = 0 };
+	int fd = hello(DOM_ROLE_ADMIN, false);
+
+	shut(SHUTDOWN_suspend);
+	f->vm.parked = f->vm.nvcpus;
+	cr_expect_eq(ask(fd, DOM_PAUSE, &msg), 0);
+	cr_assert_eq(ask(fd, DOM_INFO, &msg), 0);
+	cr_expect_eq(msg.u.info.state, DOM_PAUSED | DOM_SHUTDOWN);
+	msg.u.anew = 0;
+	cr_expect_eq(ask(fd, DOM_RESUME, &msg), 0);
+	cr_expect(f->vm.paused, "it stays paused");
+	shut(SHUTDOWN_suspend);
+	msg = (struct dom_msg){ .magic = DOM_MAGIC,
+				.version = DOM_VERSION,
+				.type = DOM_DESTROY,
+				.seq = 1 };
+	send_msg(fd, &msg);
+	cr_expect_not(serve(), "and can be destroyed");
+	close(fd);
 }
 
 Test(domctl, destroy_is_answered_first)

@@ -176,6 +176,60 @@ Test(store_domain, shutdown_then_gone)
 		  (usleep(200000), !fakedom_bound(dom, FAKEDOM_STORE_PORT)));
 }
 
+/* A suspended guest that goes on is as alive as before, and may end once more. */
+Test(store_domain, resumed)
+{
+	char reply[1024];
+
+	cr_assert_eq(introduce(FAKEDOM_STORE_PORT), 3);
+	cr_expect_str_eq(bed_event(w), "@introduceDomain|i");
+	attach_guest();
+	cr_expect_eq(ask(XS_WATCH, "data\0t", 7, reply), XS_WATCH);
+	for (int i = 0; i < 3; i++) {
+		fakedom_shutdown(dom, SHUTDOWN_suspend);
+		cr_expect_str_eq(event_soon(), "@releaseDomain|r");
+		cr_assert_eq(fakedom_resume(dom, false), 0);
+		cr_expect_eq(bed_str(d0, XS_READ, 0, "/local/domain/5/name",
+				     NULL),
+			     4);
+	}
+	cr_expect_str_eq(introduced(), "T");
+	fakedom_shutdown(dom, SHUTDOWN_poweroff);
+	cr_expect_str_eq(event_soon(), "@releaseDomain|r");
+	cr_expect_str_eq(bed_event(w), "");
+}
+
+/* Anew it has another ring; what it had set up by the old one is void. */
+Test(store_domain, resumed_anew)
+{
+	char reply[1024];
+
+	cr_assert_eq(introduce(FAKEDOM_STORE_PORT), 3);
+	for (int i = 0; i < 3; i++) {
+		cr_expect_str_eq(event_soon(), "@introduceDomain|i");
+		attach_guest();
+		cr_expect_eq(ask(XS_READ, "name", 5, reply), XS_READ);
+		cr_expect_str_eq(reply, "five");
+		cr_expect_eq(ask(XS_WATCH, "data\0t", 7, reply), XS_WATCH);
+		bed_pump();
+		fakedom_shutdown(dom, SHUTDOWN_suspend);
+		cr_expect_str_eq(event_soon(), "@releaseDomain|r");
+		cr_assert_eq(fakedom_resume(dom, true), 0);
+		/* The watch fires, and the new page stays as it is. */
+		bed_write(d0, 0, "/local/domain/5/data", "x");
+		bed_pump();
+		guest.page = fakedom_store_page(dom);
+		cr_expect_eq(guest.page->rsp_prod, 0);
+		cr_expect_not(fakedom_bound(dom, FAKEDOM_STORE_PORT));
+		cr_assert_eq(introduce(FAKEDOM_STORE_PORT), 3);
+		cr_expect(fakedom_bound(dom, FAKEDOM_STORE_PORT));
+		bed_write(d0, 0, "/local/domain/5/data", "y");
+		bed_pump();
+		cr_expect_eq(guest.page->rsp_prod, 0, "its watch is void");
+	}
+	cr_expect_str_eq(introduced(), "T");
+}
+
 /* XSA-325: a broken ring is no death. */
 Test(store_domain, bad_ring_then_gone)
 {
