@@ -74,6 +74,7 @@ store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 	xenstore-lite/quota.c xenstore-lite/txn.c xenstore-lite/watch.c \
 	xenstore-lite/wire.c
 backend_src := dom0-backend/dhcp.c dom0-backend/link_nl.c dom0-backend/nat.c \
+	dom0-backend/net_ctrl.c dom0-backend/net_hash.c dom0-backend/net_steer.c \
 	dom0-backend/net_rxq.c dom0-backend/net_slots.c dom0-backend/net_txq.c \
 	dom0-backend/netback.c dom0-backend/netback_xs.c dom0-backend/tap.c \
 	dom0-backend/vif_setup.c
@@ -112,7 +113,7 @@ testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
 testlib_src += tests/lib/storebed.c tests/lib/proc.c tests/lib/xsguest.c
 testlib_src += tests/lib/fakevbd.c tests/lib/fakevif.c tests/lib/flipper.c \
 	tests/lib/neighbour.c tests/lib/stack.c
-testlib_src += tests/lib/fakenet.c tests/lib/fakenic.c tests/lib/packet.c
+testlib_src += tests/lib/fakectrl.c tests/lib/fakenet.c tests/lib/fakenic.c tests/lib/packet.c
 testlib_src += tests/lib/fuzz.c tests/lib/storemodel.c
 
 # Program: its main file; libraries it uses, in link order; system libraries.

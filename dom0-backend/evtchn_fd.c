@@ -64,11 +64,21 @@ int evtchn_fd_watch(struct evtchn_fd *e, struct event_base *base,
 	return 0;
 }
 
-void evtchn_fd_notify(const struct evtchn_fd *e)
+/* An eventfd takes any number; nothing useful can be done on error. */
+static void signal_fd(int fd)
 {
 	uint64_t one = 1;
 
-	/* An eventfd takes any number; nothing useful can be done on error. */
-	if (write(e->call, &one, sizeof(one)) < 0)
+	if (write(fd, &one, sizeof(one)) < 0)
 		return;
+}
+
+void evtchn_fd_again(const struct evtchn_fd *e)
+{
+	signal_fd(e->kick);
+}
+
+void evtchn_fd_notify(const struct evtchn_fd *e)
+{
+	signal_fd(e->call);
 }

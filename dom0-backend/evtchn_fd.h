@@ -59,6 +59,9 @@ void evtchn_fd_close(struct evtchn_fd *e);
 int evtchn_fd_watch(struct evtchn_fd *e, struct event_base *base,
 		    void (*fn)(void *arg), void *arg) must_check;
 
+/** evtchn_fd_again() - Call @fn once more, when others have had their turn. */
+void evtchn_fd_again(const struct evtchn_fd *e);
+
 /** evtchn_fd_notify() - Signal the guest; any thread.  One write(2). */
 void evtchn_fd_notify(const struct evtchn_fd *e);
 

@@ -24,10 +24,21 @@ int rxq_init(struct rxq *q, struct gnt_map *gnt, const struct net_caps *caps,
 	q->limit = limit;
 	q->ready = true;
 	q->page = NULL;
+	q->steer = NULL;
+	q->hash = (struct net_hash){ 0 };
+	q->mark = (struct net_mark){ 0 };
+	q->passed = false;
 	ret = gnt_get(gnt, gref, GNT_WRITE, &q->page);
 	if (ret)
 		return ret;
 	return rxq_ring_back_attach(&q->ring, &q->page, 1, NULL);
+}
+
+void rxq_steer(struct rxq *q, struct net_steer *steer, unsigned int index)
+{
+	q->steer = steer;
+	q->index = index;
+	q->version = 0;
 }
 
 static struct rxq_slot *slot_at(struct rxq *q, uint32_t i)
@@ -58,6 +69,11 @@ void rxq_fini(struct rxq *q)
 void rxq_ready(struct rxq *q)
 {
 	q->ready = true;
+}
+
+void rxq_passed(struct rxq *q)
+{
+	q->passed = true;
 }
 
 /* Take all requests that are there: as many as the ring has slots, at most. */
@@ -95,12 +111,11 @@ static void refuse(struct rxq *q, uint32_t n)
 
 static void answer(struct rxq *q, size_t len)
 {
-	bool gso = q->vnet.gso_type != VIRTIO_NET_HDR_GSO_NONE;
-	uint32_t n = net_rx_slots(len, gso);
+	uint32_t n = net_rx_slots(len, net_rx_extras(&q->vnet, &q->mark));
 	union net_rx_rsp r;
 
 	for (uint32_t i = 0; i < n; i++) {
-		r = net_rx_rsp(&q->vnet, len, i, slot_at(q, 0)->id);
+		r = net_rx_rsp(&q->vnet, &q->mark, len, i, slot_at(q, 0)->id);
 		rxq_ring_back_put(&q->ring, &r);
 		pop(q);
 	}
@@ -131,8 +146,8 @@ static uint32_t usable(struct rxq *q, uint32_t max)
  */
 static bool deliver(struct rxq *q)
 {
-	bool gso = q->vnet.gso_type != VIRTIO_NET_HDR_GSO_NONE;
-	uint32_t need = net_rx_slots(q->held, gso);
+	uint32_t extras = net_rx_extras(&q->vnet, &q->mark);
+	uint32_t need = net_rx_slots(q->held, extras);
 	uint32_t have = usable(q, need), page;
 
 	if (have < need && have == q->n) {
@@ -148,8 +163,8 @@ static bool deliver(struct rxq *q)
 	}
 	page = 0;
 	for (size_t at = 0; at < q->held; at += SV_PAGE_SIZE, page++) {
-		if (gso && page == 1)
-			page++;
+		if (page == 1)
+			page += extras;
 		shm_post(slot_at(q, page)->page, q->buf + at,
 			 MIN(q->held - at, SV_PAGE_SIZE));
 	}
@@ -159,25 +174,26 @@ static bool deliver(struct rxq *q)
 }
 
 /*
- * Read a packet; returns its bytes behind the header in q->vnet, 0 if there is
- * none or it is to be dropped: q->ready tells.
+ * Read a packet; returns its bytes behind the header in @v, 0 if there is none
+ * or it is to be dropped: q->ready tells.
  */
-static size_t read_packet(struct rxq *q, struct iovec *iov, int niov)
+static size_t read_packet(struct rxq *q, struct virtio_net_hdr *v,
+			  struct iovec *iov, int niov)
 {
 	const char *fault;
 	ssize_t got;
 	size_t len;
 
-	iov[0].iov_base = &q->vnet;
-	iov[0].iov_len = sizeof(q->vnet);
+	iov[0].iov_base = v;
+	iov[0].iov_len = sizeof(*v);
 	got = readv(q->tap, iov, niov);
-	if (got < (ssize_t)sizeof(q->vnet)) {
+	if (got < (ssize_t)sizeof(*v)) {
 		/* EAGAIN; or the interface is gone: nothing more comes. */
 		q->ready = got < 0 && errno == EINTR;
 		return 0;
 	}
-	len = (size_t)got - sizeof(q->vnet);
-	fault = net_rx_fault(q->caps, &q->vnet, len);
+	len = (size_t)got - sizeof(*v);
+	fault = net_rx_fault(q->caps, v, len);
 	if (fault) {
 		drop(q, fault);
 		return 0;
@@ -185,14 +201,9 @@ static size_t read_packet(struct rxq *q, struct iovec *iov, int niov)
 	return len;
 }
 
-/* Read a packet into @buf; it goes on as far as there are pages. */
-static void read_held(struct rxq *q)
+/* The packet in @buf is for us; it goes on as far as there are pages. */
+static void hold(struct rxq *q, size_t len)
 {
-	struct iovec iov[2] = { [1] = { q->buf, sizeof(q->buf) } };
-	size_t len = read_packet(q, iov, 2);
-
-	if (!len)
-		return;
 	if (net_rx_wants_csum(q->caps, &q->vnet, q->buf) &&
 	    net_csum_fill(q->buf, len, &q->vnet) < 0) {
 		drop(q, "its checksum lies outside");
@@ -200,6 +211,71 @@ static void read_held(struct rxq *q)
 	}
 	q->held = len;
 	deliver(q);
+}
+
+/* ---- by the hash ------------------------------------------------------------ */
+
+/*
+ * Send a packet the way that its hash says. Our own, too, waits outside while
+ * another is held: what comes behind it may be for a queue that has room.
+ */
+static void sort(struct rxq *q, const struct virtio_net_hdr *v,
+		 const uint8_t *p, size_t len)
+{
+	struct net_mark mark = net_hash_mark(&q->hash, p, len);
+	unsigned int to = net_hash_queue(&q->hash, &mark);
+
+	if (to == q->index && !q->held) {
+		q->vnet = *v;
+		q->mark = mark;
+		memcpy(q->buf, p, len);
+		hold(q, len);
+		return;
+	}
+	if (net_steer_pass(q->steer, to, v, &mark, p, len))
+		drop(q, "its queue has no room for it");
+	if (to == q->index) /* what comes next must not overtake it */
+		q->passed = true;
+}
+
+static void read_sorted(struct rxq *q)
+{
+	struct iovec iov[2] = { [1] = { q->unsorted, sizeof(q->unsorted) } };
+	struct virtio_net_hdr v;
+	size_t len = read_packet(q, &v, iov, 2);
+
+	if (len)
+		sort(q, &v, q->unsorted, len);
+}
+
+static void take_passed(struct rxq *q)
+{
+	size_t len = net_steer_take(q->steer, q->index, &q->vnet, &q->mark,
+				    q->buf, sizeof(q->buf));
+
+	q->passed = len;
+	if (len)
+		hold(q, len);
+}
+
+/* Return: whether packets go by their hash now. */
+static bool sorting(struct rxq *q)
+{
+	if (q->steer)
+		net_steer_get(q->steer, &q->version, &q->hash);
+	return net_hash_active(&q->hash);
+}
+
+/* ---- straight --------------------------------------------------------------- */
+
+/* Read a packet into @buf. */
+static void read_held(struct rxq *q)
+{
+	struct iovec iov[2] = { [1] = { q->buf, sizeof(q->buf) } };
+	size_t len = read_packet(q, &q->vnet, iov, 2);
+
+	if (len)
+		hold(q, len);
 }
 
 /* Pages that the largest packet takes, and the place left for an extra info. */
@@ -264,7 +340,7 @@ static void read_direct(struct rxq *q)
 	}
 	/* What lands here shows that the packet was too long. */
 	iov[n++] = (struct iovec){ q->buf, sizeof(q->buf) };
-	len = read_packet(q, iov, n);
+	len = read_packet(q, &q->vnet, iov, n);
 	if (!len)
 		return;
 	if (gap && q->vnet.gso_type == VIRTIO_NET_HDR_GSO_NONE)
@@ -277,17 +353,10 @@ static void read_direct(struct rxq *q)
 	answer(q, len);
 }
 
-/* Pass on one packet; false if nothing can be done now. */
-static bool step(struct rxq *q)
+/* Pass on one packet from the TAP queue; false if there are no pages for it. */
+static bool step_straight(struct rxq *q)
 {
-	if (q->n && !slot_at(q, 0)->page) {
-		refuse(q, 1);
-		return true;
-	}
-	if (q->held)
-		return deliver(q);
-	if (!q->ready)
-		return false;
+	q->mark = (struct net_mark){ 0 };
 	if (!q->n) {
 		q->stalled = 1;
 		return false;
@@ -297,6 +366,28 @@ static bool step(struct rxq *q)
 	else
 		read_held(q);
 	return true;
+}
+
+/* Pass on one packet; false if nothing can be done now. */
+static bool step(struct rxq *q)
+{
+	if (q->n && !slot_at(q, 0)->page) {
+		refuse(q, 1);
+		return true;
+	}
+	if (q->held && deliver(q))
+		return true;
+	if (!q->held && q->passed) {
+		take_passed(q);
+		return true;
+	}
+	if (!q->ready)
+		return false;
+	if (sorting(q)) {
+		read_sorted(q);
+		return true;
+	}
+	return !q->held && step_straight(q);
 }
 
 int rxq_poll(struct rxq *q, unsigned int budget)
@@ -326,9 +417,16 @@ bool rxq_arm(struct rxq *q)
 
 bool rxq_inject(struct rxq *q, const uint8_t *frame, size_t len)
 {
+	static const struct virtio_net_hdr plain;
+
 	if (q->held || fill(q) || !usable(q, 1))
 		return false;
-	q->vnet = (struct virtio_net_hdr){ 0 };
+	if (sorting(q)) {
+		sort(q, &plain, frame, len);
+		return true;
+	}
+	q->vnet = plain;
+	q->mark = (struct net_mark){ 0 };
 	memcpy(q->buf, frame, len);
 	q->held = len;
 	return deliver(q);

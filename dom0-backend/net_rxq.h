@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "dom0-backend/gnt_map.h"
 #include "dom0-backend/net_slots.h"
+#include "dom0-backend/net_steer.h"
 #include "ring/ring.h"
 
 /*
@@ -24,6 +25,10 @@
  * With fewer pages than that, the packet is read into private memory, where one
  * may wait for more pages. Nothing else is buffered: what the guest does not
  * make room for stays in the TAP queue, where the kernel drops what is too much.
+ *
+ * For a guest that has said which queue packets belong to (net_steer.h), each is
+ * read into private memory, to be looked at, and passed on if it belongs to
+ * another queue. That goes on while this one has no pages.
  */
 #define RXQ_NENT 256u /* slots of a ring of one page */
 
@@ -41,7 +46,10 @@ struct rxq_slot {
  * @slot:    Requests taken and not answered: @n from @first on, cyclic.
  * @ready:   The TAP queue may have packets.
  * @stalled: Requests missing to go on; 0 if none are.
- * @held:    Bytes in @buf waiting for pages; described by @vnet.
+ * @held:    Bytes in @buf waiting for pages; described by @vnet and @mark.
+ * @steer:   NULL: no packet goes by its hash; else that of queue @index.
+ * @hash:    What the guest wants, as of @version.
+ * @passed:  Packets may have been passed, by others or by us.
  */
 struct rxq {
 	struct gnt_map *gnt;
@@ -56,9 +64,16 @@ struct rxq {
 	uint32_t stalled;
 	uint64_t packets, drops;
 	struct log_limit *limit;
+	struct net_steer *steer;
+	unsigned int index;
+	uint32_t version;
+	struct net_hash hash;
+	bool passed;
 	struct virtio_net_hdr vnet;
+	struct net_mark mark;
 	size_t held;
 	uint8_t buf[NET_RX_LEN_MAX + 1];
+	uint8_t unsorted[NET_RX_LEN_MAX + 1];
 };
 
 /**
@@ -73,11 +88,21 @@ struct rxq {
 int rxq_init(struct rxq *q, struct gnt_map *gnt, const struct net_caps *caps,
 	     struct log_limit *limit, int tap, uint32_t gref) must_check;
 
+/**
+ * rxq_steer() - Before the first packet: these go by their hash.
+ * @steer: *Borrowed* until rxq_fini().
+ * @index: Which of its queues this is.
+ */
+void rxq_steer(struct rxq *q, struct net_steer *steer, unsigned int index);
+
 /** rxq_fini() - Unpin all pages; harmless after a failed or no rxq_init(). */
 void rxq_fini(struct rxq *q);
 
 /** rxq_ready() - The TAP queue has become readable. */
 void rxq_ready(struct rxq *q);
+
+/** rxq_passed() - Another queue has passed a packet. */
+void rxq_passed(struct rxq *q);
 
 /**
  * rxq_poll() - Pass on packets.

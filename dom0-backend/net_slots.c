@@ -147,47 +147,44 @@ enum net_want net_chain_add(struct net_chain *c, const union net_tx_slot *slot)
 	return c->want;
 }
 
-/* Skip IPv6 extension headers from *@at on; *@proto follows. */
-static int skip_ip6_ext(const uint8_t *h, size_t len, size_t *at,
-			uint8_t *proto)
+/* Skip IPv6 extension headers from *@at on; *@proto follows, if it is known. */
+static void skip_ip6_ext(const uint8_t *h, size_t len, size_t *at,
+			 uint8_t *proto)
 {
 	while (*proto == IPPROTO_HOPOPTS || *proto == IPPROTO_ROUTING ||
 	       *proto == IPPROTO_DSTOPTS || *proto == IPPROTO_AH) {
 		size_t size;
 
-		if (*at + 2 > len)
-			return -EPROTO;
+		if (*at + 2 > len) {
+			*proto = IPPROTO_NONE;
+			return;
+		}
 		size = *proto == IPPROTO_AH ? (h[*at + 1] + (size_t)2) * 4
 					    : (h[*at + 1] + (size_t)1) * 8;
 		*proto = h[*at];
 		*at += size; /* by at least 8 a turn: ends with @len */
 	}
-	return 0;
 }
 
-/* Find what follows the IP header at @o->ip. */
+/* Find what follows the IP header at @o->ip; in a fragment, nothing does. */
 static int parse_ip(const uint8_t *h, size_t len, uint16_t type,
 		    struct net_hdr *o, uint8_t *proto)
 {
 	const uint8_t *ip = h + o->ip;
 	size_t at = o->ip;
-	int ret;
 
 	o->v6 = type == ETH_P_IPV6;
 	if (type == ETH_P_IP) {
-		if (at + IP4_HDR > len || ip[0] >> 4 != 4 || (ip[0] & 15) < 5 ||
-		    (be16(ip + 6) & 0x3fff)) /* a fragment */
+		if (at + IP4_HDR > len || ip[0] >> 4 != 4 || (ip[0] & 15) < 5)
 			return -EPROTO;
-		*proto = ip[9];
+		*proto = be16(ip + 6) & 0x3fff ? IPPROTO_FRAGMENT : ip[9];
 		at += (size_t)(ip[0] & 15u) * 4;
 	} else if (type == ETH_P_IPV6) {
 		if (at + IP6_HDR > len || ip[0] >> 4 != 6)
 			return -EPROTO;
 		*proto = ip[6];
 		at += IP6_HDR;
-		ret = skip_ip6_ext(h, len, &at, proto);
-		if (ret)
-			return ret;
+		skip_ip6_ext(h, len, &at, proto);
 	} else {
 		return -EPROTO;
 	}
@@ -195,16 +192,14 @@ static int parse_ip(const uint8_t *h, size_t len, uint16_t type,
 	return 0;
 }
 
-int net_hdr_parse(const uint8_t *h, size_t len, struct net_hdr *out)
+int net_ip_parse(const uint8_t *h, size_t len, struct net_hdr *out,
+		 uint8_t *proto)
 {
 	struct net_hdr o = { .ip = ETH_HDR };
 	uint16_t type;
-	uint8_t proto;
-	int ret;
 
 	if (len < ETH_HDR)
 		return -EPROTO;
-	len = MIN(len, NET_HDR_MAX);
 	type = be16(h + ETH_TYPE_AT);
 	for (int i = 0; i < VLAN_TAGS_MAX; i++) {
 		if (type != ETH_P_8021Q && type != ETH_P_8021AD)
@@ -214,7 +209,20 @@ int net_hdr_parse(const uint8_t *h, size_t len, struct net_hdr *out)
 		type = be16(h + o.ip + 2);
 		o.ip = (uint16_t)(o.ip + VLAN_HDR);
 	}
-	ret = parse_ip(h, len, type, &o, &proto);
+	if (parse_ip(h, len, type, &o, proto))
+		return -EPROTO;
+	*out = o;
+	return 0;
+}
+
+int net_hdr_parse(const uint8_t *h, size_t len, struct net_hdr *out)
+{
+	struct net_hdr o;
+	uint8_t proto;
+	int ret;
+
+	len = MIN(len, NET_HDR_MAX);
+	ret = net_ip_parse(h, len, &o, &proto);
 	if (ret)
 		return ret;
 
@@ -335,22 +343,45 @@ static union net_rx_rsp gso_extra(const struct virtio_net_hdr *v)
 	return r;
 }
 
-union net_rx_rsp net_rx_rsp(const struct virtio_net_hdr *v, size_t len,
-			    uint32_t n, uint16_t id)
+static union net_rx_rsp hash_extra(const struct net_mark *mark)
+{
+	union net_rx_rsp r = { 0 };
+
+	r.extra.type = XEN_NETIF_EXTRA_TYPE_HASH;
+	r.extra.u.hash.type = mark->type;
+	r.extra.u.hash.algorithm = XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ;
+	for (unsigned int i = 0; i < sizeof(r.extra.u.hash.value); i++)
+		r.extra.u.hash.value[i] = (uint8_t)(mark->value >> 8 * i);
+	return r;
+}
+
+uint32_t net_rx_extras(const struct virtio_net_hdr *v,
+		       const struct net_mark *mark)
+{
+	return (v->gso_type != VIRTIO_NET_HDR_GSO_NONE ? 1u : 0u) + mark->known;
+}
+
+union net_rx_rsp net_rx_rsp(const struct virtio_net_hdr *v,
+			    const struct net_mark *mark, size_t len, uint32_t n,
+			    uint16_t id)
 {
 	bool gso = v->gso_type != VIRTIO_NET_HDR_GSO_NONE;
+	uint32_t extras = net_rx_extras(v, mark);
 	union net_rx_rsp r = { .rsp.id = id };
 	size_t left;
 
-	if (n == 1 && gso)
-		return gso_extra(v);
-	left = len - (size_t)(n - (n && gso)) * SV_PAGE_SIZE;
+	if (n && n <= extras) {
+		r = n == 1 && gso ? gso_extra(v) : hash_extra(mark);
+		r.extra.flags = n < extras ? XEN_NETIF_EXTRA_FLAG_MORE : 0;
+		return r;
+	}
+	left = len - (size_t)(n - (n ? extras : 0)) * SV_PAGE_SIZE;
 	r.rsp.status = (int16_t)MIN(left, SV_PAGE_SIZE);
 	if (left > SV_PAGE_SIZE)
 		r.rsp.flags |= NETRXF_more_data;
 	if (n)
 		return r;
-	if (gso)
+	if (extras)
 		r.rsp.flags |= NETRXF_extra_info;
 	if (v->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
 		r.rsp.flags |= NETRXF_csum_blank | NETRXF_data_validated;

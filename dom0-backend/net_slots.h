@@ -21,8 +21,9 @@
  * or the reason why the packet must be dropped. A chain is always followed to
  * its end, so that each of its slots can be answered.
  *
- * To the guest (rx), a packet becomes one response per page, and one extra info
- * behind the first when it is to be segmented by the guest.
+ * To the guest (rx), a packet becomes one response per page, with extra infos
+ * behind the first: one when it is to be segmented by the guest, and one when the
+ * guest is told its hash (net_hash.h).
  *
  * Between the two stands the virtio_net_hdr of a TAP interface. xen/io/netif.h
  * says only that the checksum is blank; where it lies has to be found in the
@@ -38,7 +39,8 @@
 
 /*
  * To the guest: the host counts its 65535 bytes without the Ethernet header and
- * a VLAN tag. Slots that hold any packet, and one for the extra info.
+ * a VLAN tag. Slots that hold any packet, and one for the extra info that tells
+ * of segments.
  */
 #define NET_RX_LEN_MAX	 (NET_LEN_MAX + 18u)
 #define NET_RX_SLOTS_MAX (NET_RX_LEN_MAX / SV_PAGE_SIZE + 2)
@@ -133,13 +135,28 @@ struct net_hdr {
 };
 
 /**
+ * net_ip_parse() - Find the IP header of a packet.
+ * @h:     Its first bytes; private.
+ * @len:   Bytes at @h.
+ * @out:   Written only on success, and only @ip, @v6 and @l4, where @proto
+ *         begins: perhaps behind @len.
+ * @proto: IPPROTO_*; IPPROTO_FRAGMENT in any fragment, IPPROTO_NONE if it does
+ *         not lie within @len.
+ *
+ * Up to two VLAN tags and any IPv6 extension headers are skipped.
+ *
+ * Return: 0, or -EPROTO if there is no IP header within @len.
+ */
+int net_ip_parse(const uint8_t *h, size_t len, struct net_hdr *out,
+		 uint8_t *proto) must_check;
+
+/**
  * net_hdr_parse() - Find the TCP or UDP header of a packet.
  * @h:   Its first bytes; private.
  * @len: Bytes at @h.
  * @out: Written only on success.
  *
- * Up to two VLAN tags and any IPv6 extension headers that fit into @len are
- * skipped.
+ * What is skipped: as net_ip_parse().
  *
  * Return: 0, or -EPROTO if it is something else, a fragment, or does not have
  * all its headers within @len.
@@ -204,23 +221,40 @@ bool net_rx_wants_csum(const struct net_caps *caps,
  */
 int net_csum_fill(uint8_t *p, size_t len, struct virtio_net_hdr *v) must_check;
 
-/** net_rx_slots() - Ring slots that a packet of @len > 0 bytes needs. */
-static inline uint32_t net_rx_slots(size_t len, bool gso)
+/**
+ * struct net_mark - A packet's hash, as the guest has asked for it.
+ * @known: It has one.
+ * @type:  _XEN_NETIF_CTRL_HASH_TYPE_*.
+ */
+struct net_mark {
+	bool known;
+	uint8_t type;
+	uint32_t value;
+};
+
+/** net_rx_extras() - Extra infos that go with a packet. */
+uint32_t net_rx_extras(const struct virtio_net_hdr *v,
+		       const struct net_mark *mark);
+
+/** net_rx_slots() - Ring slots of a packet of @len > 0 bytes with @extras. */
+static inline uint32_t net_rx_slots(size_t len, uint32_t extras)
 {
-	return (uint32_t)((len + SV_PAGE_SIZE - 1) / SV_PAGE_SIZE) + gso;
+	return (uint32_t)((len + SV_PAGE_SIZE - 1) / SV_PAGE_SIZE) + extras;
 }
 
 /**
  * net_rx_rsp() - Make one of the responses that carry a packet.
- * @v:   The TAP interface's description, accepted by net_rx_fault().
- * @len: Bytes of the packet.
- * @n:   Which response: 0 to net_rx_slots() - 1.
- * @id:  Of the request whose slot it goes to.
+ * @v:    The TAP interface's description, accepted by net_rx_fault().
+ * @mark: Its hash.
+ * @len:  Bytes of the packet.
+ * @n:    Which response: 0 to net_rx_slots() - 1.
+ * @id:   Of the request whose slot it goes to.
  *
  * Every piece begins at offset 0 of its page; the page of the slot used by an
  * extra info stays unused.
  */
-union net_rx_rsp net_rx_rsp(const struct virtio_net_hdr *v, size_t len,
-			    uint32_t n, uint16_t id);
+union net_rx_rsp net_rx_rsp(const struct virtio_net_hdr *v,
+			    const struct net_mark *mark, size_t len, uint32_t n,
+			    uint16_t id);
 
 #endif

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "dom0-backend/evtchn_fd.h"
 #include "dom0-backend/net_rxq.h"
 
 #define BUDGET 64 /* packets of one direction before the other's turn */
@@ -33,7 +32,7 @@ struct net_queue {
 };
 
 /* Which fd has become ready. */
-enum source { SOURCE_TAP, SOURCE_TX, SOURCE_RX, SOURCE_STOP };
+enum source { SOURCE_TAP, SOURCE_PASSED, SOURCE_TX, SOURCE_RX, SOURCE_STOP };
 
 static const char *why_dead(int ret)
 {
@@ -78,6 +77,8 @@ static int wait_for_work(struct net_queue *q, int ms)
 	for (int i = 0; i < n; i++) {
 		if (ev[i].data.u32 == SOURCE_TAP)
 			rxq_ready(&q->rx);
+		if (ev[i].data.u32 == SOURCE_PASSED)
+			rxq_passed(&q->rx);
 	}
 	return 0;
 }
@@ -128,6 +129,9 @@ static int add_sources(struct net_queue *q)
 	ret = add_source(q, q->stop_fd, SOURCE_STOP);
 	if (!ret)
 		ret = add_source(q, q->rx.tap, SOURCE_TAP);
+	if (!ret && q->rx.steer)
+		ret = add_source(q, net_steer_fd(q->rx.steer, q->rx.index),
+				 SOURCE_PASSED);
 	if (!ret)
 		ret = add_source(q, q->tx_evtchn.kick, SOURCE_TX);
 	if (!ret && q->split)
@@ -173,6 +177,8 @@ int netback_start(struct net_queue **out, struct device *dev,
 	if (!ret)
 		ret = txq_init(&q->tx, dev->gnt, &q->rx, conf->lease,
 			       &conf->rate, tap, keys->tx_ref);
+	if (!ret && conf->steer)
+		rxq_steer(&q->rx, conf->steer, keys->index);
 	if (!ret)
 		ret = bind_ports(q, keys);
 	if (!ret)

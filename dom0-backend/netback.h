@@ -8,7 +8,10 @@
 
 #include "dom0-backend/device.h"
 #include "dom0-backend/dhcp.h"
+#include "dom0-backend/evtchn_fd.h"
+#include "dom0-backend/net_ctrl.h"
 #include "dom0-backend/net_slots.h"
+#include "dom0-backend/net_steer.h"
 #include "dom0-backend/net_txq.h"
 #include "dom0-backend/vif_setup.h"
 
@@ -21,7 +24,8 @@
  * when neither can go on. Its epoll set is edge-triggered: eventfds need not be
  * read, and a TAP queue that the guest makes no room for wakes nobody.
  *
- * The main thread (netback_xs.c) starts and stops queues.
+ * The main thread (netback_xs.c) starts and stops queues, and serves the control
+ * ring if there is one (net_ctrl.h).
  */
 
 /**
@@ -30,15 +34,21 @@
  * @caps:  What the guest can take.
  * @lease: What to answer to DHCP, or NULL.
  * @rate:  Limit of each queue for packets from the guest.
+ * @steer: How packets for the guest find their queue, or NULL: the host's way.
  */
 struct net_conf {
 	struct net_caps caps;
 	const struct dhcp_lease *lease;
 	struct txq_rate rate;
+	struct net_steer *steer;
 };
 
-/** struct net_keys - A queue, as the frontend describes it: UNTRUSTED. */
+/**
+ * struct net_keys - A queue, as the frontend describes it: UNTRUSTED.
+ * @index: Ours: which it is.
+ */
 struct net_keys {
+	unsigned int index;
 	uint32_t tx_ref, rx_ref;
 	uint32_t tx_port, rx_port; /* the same: one channel for both */
 };
@@ -79,6 +89,8 @@ void netback_stop(struct net_queue *q, struct net_stats *sum);
  * @lease:    Valid if @has_lease.
  * @queue:    Served now: @nqueues.
  * @limit:    Of each queue, through all connections.
+ * @has_ctrl: There is a control ring: @ctrl changes @steer, when told by
+ *            @ctrl_evtchn.
  */
 struct netback {
 	int tap[VIF_MAX_QUEUES];
@@ -90,6 +102,10 @@ struct netback {
 	struct net_queue *queue[VIF_MAX_QUEUES];
 	struct log_limit limit[VIF_MAX_QUEUES];
 	unsigned int nqueues;
+	struct net_steer steer;
+	struct net_ctrl ctrl;
+	struct evtchn_fd ctrl_evtchn;
+	bool has_ctrl;
 };
 
 extern const struct device_ops netback_ops;

@@ -14,6 +14,7 @@
 #define DRAIN_MAX  4096 /* packets; more than any TAP queue holds */
 #define RATE_MAX   UINT32_MAX
 #define PERIOD_MAX 60000000u /* usec */
+#define CTRL_TURN  16u /* control requests before others have their turn */
 
 static int option(struct device *dev, const char *name, const char *value)
 {
@@ -118,6 +119,7 @@ static int keys(struct device *dev, enum xb_state state)
 		{ "feature-rx-copy", 1 },
 		{ "feature-rx-flip", 0 },
 		{ "feature-split-event-channels", 1 },
+		{ "feature-ctrl-ring", 1 },
 		{ "multi-queue-max-queues", n->ntap },
 	};
 	int ret = 0;
@@ -173,6 +175,74 @@ static int read_queue(struct device *dev, const char *dir, struct net_keys *k)
 		   : device_read_u32(dev, dir, "event-channel-rx", &k->rx_port);
 }
 
+/* ---- the control ring ------------------------------------------------------ */
+
+static void on_ctrl(void *arg)
+{
+	struct device *dev = arg;
+	struct netback *n = dev->priv;
+	int ret = net_ctrl_poll(&n->ctrl, CTRL_TURN);
+
+	if (net_ctrl_push(&n->ctrl))
+		evtchn_fd_notify(&n->ctrl_evtchn);
+	if (ret < 0)
+		device_fail(dev, "the control ring's index is impossible");
+	else if (ret || net_ctrl_arm(&n->ctrl))
+		evtchn_fd_again(&n->ctrl_evtchn);
+}
+
+static void stop_ctrl(struct netback *n)
+{
+	if (!n->has_ctrl)
+		return;
+	evtchn_fd_close(&n->ctrl_evtchn);
+	net_ctrl_fini(&n->ctrl);
+	n->has_ctrl = false;
+}
+
+/* Before the queues start: they go by what @n->steer says. */
+static int prepare_ctrl(struct device *dev, unsigned int nqueues)
+{
+	struct netback *n = dev->priv;
+	int ret;
+
+	if (!store_exists(dev->store, "%s/ctrl-ring-ref", dev->fe))
+		return 0;
+	ret = net_steer_init(&n->steer, nqueues);
+	if (ret)
+		return ret;
+	n->conf.steer = &n->steer;
+	return 0;
+}
+
+static int start_ctrl(struct device *dev)
+{
+	struct netback *n = dev->priv;
+	uint32_t gref, port;
+	int ret;
+
+	if (!n->conf.steer)
+		return 0;
+	ret = device_read_u32(dev, dev->fe, "ctrl-ring-ref", &gref);
+	if (!ret)
+		ret = device_read_u32(dev, dev->fe, "event-channel-ctrl",
+				      &port);
+	if (ret)
+		return ret;
+	n->has_ctrl = true;
+	n->ctrl_evtchn = (struct evtchn_fd)EVTCHN_FD_INIT;
+	ret = net_ctrl_init(&n->ctrl, dev->gnt, &n->steer, &dev->limit, gref);
+	if (!ret)
+		ret = evtchn_fd_bind(&n->ctrl_evtchn, dev->dom, port);
+	if (!ret)
+		ret = evtchn_fd_watch(&n->ctrl_evtchn, dev->base, on_ctrl, dev);
+	if (ret)
+		log_limited(&dev->limit, LOG_LVL_WARN,
+			    "%s: control ring, grant %u, port %u: %s", dev->fe,
+			    gref, port, strerror(-ret));
+	return ret;
+}
+
 /* ---- connection ------------------------------------------------------------ */
 
 static void disconnect(struct device *dev)
@@ -182,8 +252,12 @@ static void disconnect(struct device *dev)
 
 	if (tap_carrier(n->tap[0], false))
 		log_debug("the carrier is not turned off");
+	stop_ctrl(n);
 	while (n->nqueues)
 		netback_stop(n->queue[--n->nqueues], &sum);
+	if (n->conf.steer)
+		net_steer_fini(&n->steer);
+	n->conf.steer = NULL;
 	log_limited(&dev->limit, LOG_LVL_INFO,
 		    "packets from the guest: %llu, dropped %llu; to the guest: "
 		    "%llu, dropped %llu",
@@ -219,7 +293,7 @@ static int prepare_taps(struct netback *n, unsigned int nqueues)
 static int start_queue(struct device *dev, const char *dir)
 {
 	struct netback *n = dev->priv;
-	struct net_keys k = { 0 };
+	struct net_keys k = { .index = n->nqueues };
 	int ret = read_queue(dev, dir, &k);
 
 	if (ret)
@@ -254,7 +328,11 @@ static int connect(struct device *dev)
 	n->conf.rate.bytes = (n->rate.bytes + nqueues - 1) / nqueues;
 	ret = prepare_taps(n, nqueues);
 	if (!ret)
+		ret = prepare_ctrl(dev, nqueues);
+	if (!ret)
 		ret = device_start_queues(dev, nqueues, start_queue);
+	if (!ret)
+		ret = start_ctrl(dev);
 	if (!ret)
 		ret = tap_carrier(n->tap[0], true);
 	if (ret) {
@@ -262,8 +340,9 @@ static int connect(struct device *dev)
 		return ret;
 	}
 	log_limited(&dev->limit, LOG_LVL_INFO,
-		    "serving %u queue(s); the guest takes%s%s%s%s%s",
-		    n->nqueues, n->conf.caps.sg ? " sg" : "",
+		    "serving %u queue(s)%s; the guest takes%s%s%s%s%s",
+		    n->nqueues, n->has_ctrl ? " and a control ring" : "",
+		    n->conf.caps.sg ? " sg" : "",
 		    n->conf.caps.csum4 ? " csum4" : "",
 		    n->conf.caps.csum6 ? " csum6" : "",
 		    n->conf.caps.tso4 ? " tso4" : "",

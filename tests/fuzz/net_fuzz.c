@@ -71,10 +71,10 @@ static void to_guest(const uint8_t *data, size_t size)
 {
 	struct net_caps caps = { data[0] & 1, data[0] & 2, data[0] & 4,
 				 data[0] & 8, data[0] & 16 };
+	struct net_mark mark = { .known = data[0] & 32 };
 	struct virtio_net_hdr v;
 	size_t len, sum = 0;
-	uint32_t n;
-	bool gso;
+	uint32_t n, extras;
 
 	if (size < 4 + sizeof(v))
 		return;
@@ -82,17 +82,18 @@ static void to_guest(const uint8_t *data, size_t size)
 	len = data[1] | (size_t)data[2] << 8 | (size_t)(data[3] & 1) << 16;
 	if (net_rx_fault(&caps, &v, len))
 		return;
-	gso = v.gso_type != VIRTIO_NET_HDR_GSO_NONE;
-	n = net_rx_slots(len, gso);
-	assert(n && n <= NET_RX_SLOTS_MAX && (caps.sg || n <= 1u + gso));
+	extras = net_rx_extras(&v, &mark);
+	n = net_rx_slots(len, extras);
+	assert(n && n <= NET_RX_SLOTS_MAX + mark.known &&
+	       (caps.sg || n <= 1u + extras));
 	for (uint32_t i = 0; i < n; i++) {
-		union net_rx_rsp r = net_rx_rsp(&v, len, i, (uint16_t)i);
+		union net_rx_rsp r = net_rx_rsp(&v, &mark, len, i, (uint16_t)i);
 
-		if (gso && i == 1)
+		if (i && i <= extras)
 			continue;
 		assert(r.rsp.status > 0 && r.rsp.status <= (int)SV_PAGE_SIZE);
 		assert(!(r.rsp.flags & NETRXF_more_data) ==
-		       (i + 1 == n || (gso && !i && n == 2)));
+		       (i + 1 == n || (!i && n == 1 + extras)));
 		sum += (size_t)r.rsp.status;
 	}
 	assert(sum == len);

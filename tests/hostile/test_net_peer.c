@@ -335,6 +335,30 @@ Test(net_peer, nineteen_slots)
 	}
 }
 
+/* Whatever a hash says, it is the guest's own, and its packet passes. */
+Test(net_peer, any_hash)
+{
+	union net_tx_slot slot = { .req = { .gref = f->tx_page[0].gref,
+					    .size = 900,
+					    .flags = EXTRA } };
+	union net_tx_slot hash = { 0 };
+	struct virtio_net_hdr v;
+
+	frame_udp(f->tx_page[0].mem, 900);
+	for (unsigned int i = 0; i < 256; i++) {
+		hash.extra.type = XEN_NETIF_EXTRA_TYPE_HASH;
+		hash.extra.u.hash.type = (uint8_t)i;
+		hash.extra.u.hash.algorithm = (uint8_t)(i * 7);
+		fakenet_put(f, &slot);
+		fakenet_put(f, &hash);
+		fakenet_push(f);
+		cr_assert(fakenet_reap_all(f));
+		cr_assert_eq(f->status, NETIF_RSP_OKAY);
+		cr_assert_eq(fakenic_from_guest(&nic, &v, in, MS), 900);
+	}
+	expect_service();
+}
+
 /* BE-26: slots without bytes are no pieces; they may be all but the first. */
 Test(net_peer, slots_of_no_bytes)
 {

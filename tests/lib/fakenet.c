@@ -204,18 +204,37 @@ static void take_rx(struct fakenet *n, union net_rx_rsp *r)
 	require(ret == 1, "an rx packet's responses do not come together");
 }
 
-static void read_gso(struct fakenet *n, struct virtio_net_hdr *v)
+static void read_hash(struct fakenet *n, const netif_extra_info_t *x)
+{
+	require(!n->mark.known &&
+			x->u.hash.algorithm ==
+				XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ,
+		"two hashes, or one of an unknown kind");
+	n->mark.known = true;
+	n->mark.type = x->u.hash.type;
+	for (unsigned int i = 0; i < sizeof(x->u.hash.value); i++)
+		n->mark.value |= (uint32_t)x->u.hash.value[i] << 8 * i;
+}
+
+static void read_extras(struct fakenet *n, struct virtio_net_hdr *v)
 {
 	union net_rx_rsp r;
 
 	take_rx(n, &r);
 	next_page(n);
-	require(r.extra.type == XEN_NETIF_EXTRA_TYPE_GSO && !r.extra.flags,
+	if (r.extra.type == XEN_NETIF_EXTRA_TYPE_HASH) {
+		read_hash(n, &r.extra);
+		require(!r.extra.flags, "more behind the hash");
+		return;
+	}
+	require(r.extra.type == XEN_NETIF_EXTRA_TYPE_GSO && !v->gso_size,
 		"an extra info that was not asked for");
 	v->gso_size = r.extra.u.gso.size;
 	v->gso_type = r.extra.u.gso.type == XEN_NETIF_GSO_TYPE_TCPV6
 			      ? VIRTIO_NET_HDR_GSO_TCPV6
 			      : VIRTIO_NET_HDR_GSO_TCPV4;
+	if (r.extra.flags)
+		read_extras(n, v); /* by itself at most once: gso_size is set */
 }
 
 int fakenet_recv(struct fakenet *n, struct virtio_net_hdr *v, uint8_t *frame)
@@ -227,6 +246,7 @@ int fakenet_recv(struct fakenet *n, struct virtio_net_hdr *v, uint8_t *frame)
 	int ret;
 
 	*v = (struct virtio_net_hdr){ 0 };
+	n->mark = (struct net_mark){ 0 };
 	ret = rxq_ring_front_take(&n->rx, &r);
 	if (!ret && rxq_ring_front_arm(&n->rx, 1))
 		ret = rxq_ring_front_take(&n->rx, &r);
@@ -252,7 +272,7 @@ int fakenet_recv(struct fakenet *n, struct virtio_net_hdr *v, uint8_t *frame)
 		else if (r.rsp.flags & NETRXF_data_validated)
 			v->flags = VIRTIO_NET_HDR_F_DATA_VALID;
 		if (r.rsp.flags & NETRXF_extra_info)
-			read_gso(n, v);
+			read_extras(n, v);
 	}
 	return (int)len;
 }

@@ -33,6 +33,7 @@ struct fakenet_page {
  * @free:   @nfree ids of tx slots not in flight.
  * @status: Of the last tx response that was not NETIF_RSP_NULL.
  * @done:   Count of tx responses.
+ * @mark:   Of the packet last received.
  * @posted: @nposted indices into @rx_page, in ring order, from @first on.
  */
 struct fakenet {
@@ -46,6 +47,7 @@ struct fakenet {
 	uint32_t nfree;
 	int status;
 	uint32_t done, errors;
+	struct net_mark mark;
 	uint16_t posted[FAKENET_PAGES], spare[FAKENET_PAGES];
 	uint32_t first, nposted, nspare;
 };

@@ -98,11 +98,13 @@ static void wait_for_carrier(void)
 
 void fakenic_start(struct fakenic *n)
 {
-	for (unsigned int i = 0; i < n->nqueues; i++)
+	for (unsigned int i = 0; i < n->nqueues; i++) {
+		n->front[i]->keys.index = i;
 		require(!netback_start(&n->back[i], &n->dev, &n->conf,
 				       n->tap[i], &n->front[i]->keys,
 				       &n->limit[i]),
 			"netback_start");
+	}
 	require(!tap_offload(n->tap[0], &n->conf.caps) &&
 			!tap_carrier(n->tap[0], true),
 		"tap");

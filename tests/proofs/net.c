@@ -13,7 +13,7 @@
  * BROKEN: added dom0-backend/net_slots.c s/req->offset + req->size > SV_PAGE_SIZE/0/
  * BROKEN: parsed dom0-backend/net_slots.c s/at + 2 > len/at > len/
  * BROKEN: filled dom0-backend/net_slots.c s/at + 2 > len/at + 1 > len/
- * BROKEN: responses dom0-backend/net_slots.c s/n - (n \&\& gso)/n/
+ * BROKEN: responses dom0-backend/net_slots.c s/n - (n ? extras : 0)/n/
  * OPTIONS: finished --unwind 19
  * OPTIONS: parsed --unwind 34
  */
@@ -169,16 +169,18 @@ void filled(void)
 void responses(void)
 {
 	struct virtio_net_hdr v = { .gso_type = any_bool() };
-	bool gso = v.gso_type != VIRTIO_NET_HDR_GSO_NONE;
+	struct net_mark mark = { .known = any_bool() };
+	uint32_t extras = net_rx_extras(&v, &mark);
 	size_t len = any_u32();
-	uint32_t n = any_u8(), data = n - (n && gso);
+	uint32_t n = any_u8(), data = n - (n ? extras : 0);
 	union net_rx_rsp r;
 
 	ASSUME(len >= NET_LEN_MIN && len <= NET_RX_LEN_MAX);
-	ASSUME(n < net_rx_slots(len, gso));
-	PROVE(net_rx_slots(len, gso) <= NET_RX_SLOTS_MAX, "as many as said");
-	r = net_rx_rsp(&v, len, n, 0);
-	if (n == 1 && gso)
+	ASSUME(n < net_rx_slots(len, extras));
+	PROVE(net_rx_slots(len, extras) <= NET_RX_SLOTS_MAX + mark.known,
+	      "as many as said");
+	r = net_rx_rsp(&v, &mark, len, n, 0);
+	if (n && n <= extras)
 		return;
 	PROVE(r.rsp.status >= 1 && r.rsp.status <= (int)SV_PAGE_SIZE,
 	      "a page at most, and no error");

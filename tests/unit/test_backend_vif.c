@@ -15,6 +15,7 @@
 #include "dom0-backend/dhcp.h"
 #include "dom0-backend/link_nl.h"
 #include "tests/lib/fakenic.h"
+#include "tests/lib/fakectrl.h"
 #include "tests/lib/fakevif.h"
 #include "tests/lib/fini.h"
 #include "tests/lib/netns.h"
@@ -203,6 +204,7 @@ ParameterizedTest(unsigned int *queues, backend_vif, nat)
 	cr_expect(stack_wait(&s, 0, "0", "%s/feature-rx-flip", vif.be));
 	cr_expect(stack_wait(&s, 0, "1", "%s/feature-split-event-channels",
 			     vif.be));
+	cr_expect(stack_wait(&s, 0, "1", "%s/feature-ctrl-ring", vif.be));
 	cr_assert(connect_card(q, *queues));
 	dhcp(q, *queues, ip);
 	cr_expect(stack_wait(&s, 0, ip, "%s/ip", vif.be), "%s", ip);
@@ -334,6 +336,126 @@ Test(backend_vif, lie_ends_the_connection)
 	q = fakenet_new(dom, true);
 	cr_assert(connect_card(&q, 1));
 	cr_expect_eq(stack_workers(&s, NULL), 1);
+	detach();
+	fakenet_free(q);
+	fakedom_free(dom);
+}
+
+static struct fakectrl ctrl;
+
+static void write_u32(uint32_t value, const char *key)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", value);
+	stack_write(&s, text, "%s/%s", vif.fe, key);
+}
+
+/* The control ring of a real worker: @n requests, one notification. */
+static void ask_worker(struct fakedom *dom, uint32_t port, uint32_t n)
+{
+	struct xen_netif_ctrl_response rsp;
+	uint32_t got = 0;
+	int ret;
+
+	for (uint32_t i = 0; i < n; i++)
+		fakectrl_put(&ctrl, XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING_SIZE,
+			     i, 0, 0);
+	fakedom_send(dom, port);
+	for (int i = 0; i < 500 && got < n; i++) {
+		while ((ret = net_ctrl_ring_front_take(&ctrl.front, &rsp)) >
+		       0) {
+			cr_expect_eq(rsp.status, 0);
+			got++;
+		}
+		cr_assert_eq(ret, 0);
+		if (!ring_front_arm(&ctrl.front.ring, 1))
+			fakedom_wait(dom, port, 10);
+	}
+	cr_assert_eq(got, n);
+}
+
+Test(backend_vif, control_ring)
+{
+	struct fakedom *dom = fakedom_new(DOMID, 2 * FAKENET_RAM);
+	struct fakenet *q[2] = { fakenet_new(dom, true),
+				 fakenet_new(dom, true) };
+	uint32_t port = fakedom_port(dom);
+	char *err = NULL;
+
+	attach("net", "none");
+	fakectrl_front(&ctrl, dom);
+	write_u32(ctrl.ring_ref, "ctrl-ring-ref");
+	write_u32(port, "event-channel-ctrl");
+	cr_assert(connect_card(q, 2));
+	ask_worker(dom, port, 1);
+	ask_worker(dom, port, ring_front_free(&ctrl.front.ring));
+	__atomic_store_n((uint32_t *)ctrl.ring, 1000u, __ATOMIC_SEQ_CST);
+	fakedom_send(dom, port);
+	cr_assert(stack_wait(&s, MS, "5", "%s/state", vif.be));
+	cr_assert_eq(store_read(s.store, &err, "%s/error", vif.be), 0);
+	cr_expect_not_null(strstr(err, "control ring"), "%s", err);
+	free(err);
+	cr_expect_not(fakedom_bound(dom, port));
+	stack_write(&s, "6", "%s/state", vif.fe);
+	cr_assert(stack_wait(&s, MS, "6", "%s/state", vif.be));
+	cr_expect_eq(stack_workers(&s, NULL), 1, "the worker lives");
+	stack_write(&s, "1", "%s/state", vif.fe);
+	fakenet_restart(q[0]);
+	fakectrl_front(&ctrl, dom);
+	write_u32(ctrl.ring_ref, "ctrl-ring-ref");
+	cr_assert(connect_card(q, 1));
+	ask_worker(dom, port, 100);
+	detach();
+	fakenet_free(q[0]);
+	fakenet_free(q[1]);
+	fakedom_free(dom);
+}
+
+/* Each refuses the connection, and leaves nothing behind. */
+Test(backend_vif, bad_control_rings)
+{
+	static const struct {
+		const char *ref, *port; /* NULL: the good one; "": none */
+	} bad[] = {
+		{ NULL, "" },	   { NULL, "4095" }, { NULL, "x" },
+		{ "63999", NULL }, { "-1", NULL },   { "4294967296", NULL },
+	};
+	struct fakedom *dom = fakedom_new(DOMID, FAKENET_RAM);
+	struct fakenet *q = fakenet_new(dom, true);
+	uint32_t port = fakedom_port(dom);
+	unsigned int fds = 0;
+	pid_t worker;
+
+	attach("net", "none");
+	fakectrl_front(&ctrl, dom);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		cr_assert(stack_wait(&s, MS, "2", "%s/state", vif.be), "%zu",
+			  i);
+		cr_assert_eq(stack_workers(&s, &worker), 1);
+		fds = i ? fds : stack_fds_of(worker);
+		cr_expect_eq(stack_fds_of(worker), fds);
+		fakevif_write_keys(&vif, &q, 1);
+		write_u32(ctrl.ring_ref, "ctrl-ring-ref");
+		write_u32(port, "event-channel-ctrl");
+		if (bad[i].ref)
+			stack_write(&s, bad[i].ref, "%s/ctrl-ring-ref", vif.fe);
+		if (bad[i].port)
+			stack_write(&s, bad[i].port, "%s/event-channel-ctrl",
+				    vif.fe);
+		stack_write(&s, "4", "%s/state", vif.fe);
+		cr_assert(stack_wait(&s, MS, "5", "%s/state", vif.be), "%zu",
+			  i);
+		cr_expect_not(fakedom_bound(dom, q->keys.tx_port));
+		cr_expect_not(fakedom_bound(dom, port));
+		stack_write(&s, "6", "%s/state", vif.fe);
+		cr_assert(stack_wait(&s, MS, "6", "%s/state", vif.be));
+		stack_write(&s, "1", "%s/state", vif.fe);
+	}
+	write_u32(ctrl.ring_ref, "ctrl-ring-ref");
+	write_u32(port, "event-channel-ctrl");
+	cr_assert(connect_card(&q, 1));
+	ask_worker(dom, port, 1);
 	detach();
 	fakenet_free(q);
 	fakedom_free(dom);

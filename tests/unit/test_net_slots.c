@@ -544,32 +544,52 @@ Test(net_slots, filled_checksum_verifies)
 
 static const struct net_caps all_caps = { true, true, true, true, true };
 
-/* Read the responses as netfront does; the length and GSO must come out. */
-static void expect_rx(const struct virtio_net_hdr *v, size_t len)
+static const struct net_mark unmarked;
+
+/* The extra infos behind the first response; how many there are. */
+static uint32_t expect_extras(const struct virtio_net_hdr *v,
+			      const struct net_mark *mark, size_t len)
 {
-	bool gso = v->gso_type != VIRTIO_NET_HDR_GSO_NONE, more = true;
-	uint32_t n = net_rx_slots(len, gso), i = 0;
+	bool gso = v->gso_type != VIRTIO_NET_HDR_GSO_NONE;
 	union net_rx_rsp r;
+	uint32_t i = 1;
+
+	if (gso) {
+		r = net_rx_rsp(v, mark, len, i++, 7);
+		cr_assert_eq(r.extra.type, XEN_NETIF_EXTRA_TYPE_GSO);
+		cr_assert_eq(r.extra.flags,
+			     mark->known ? XEN_NETIF_EXTRA_FLAG_MORE : 0);
+		cr_assert_eq(r.extra.u.gso.size, v->gso_size);
+	}
+	if (mark->known) {
+		r = net_rx_rsp(v, mark, len, i++, 7);
+		cr_assert_arr_eq((uint8_t *)&r, "\4\0\3\1\x44\x33\x22\x11", 8);
+	}
+	return i - 1;
+}
+
+/* Read the responses as netfront does; length and extra infos must come out. */
+static void expect_rx(const struct virtio_net_hdr *v,
+		      const struct net_mark *mark, size_t len)
+{
+	uint32_t extras = net_rx_extras(v, mark), n, i = 0;
+	union net_rx_rsp r;
+	bool more = true;
 	size_t sum = 0;
 
-	cr_assert_leq(n, NET_RX_SLOTS_MAX);
+	n = net_rx_slots(len, extras);
+	cr_assert_leq(n, NET_RX_SLOTS_MAX + mark->known);
 	while (more) {
 		cr_assert_lt(i, n);
-		r = net_rx_rsp(v, len, i, (uint16_t)(i + 500));
+		r = net_rx_rsp(v, mark, len, i, (uint16_t)(i + 500));
 		cr_assert_eq(r.rsp.id, i + 500);
 		cr_assert_gt(r.rsp.status, 0);
 		cr_assert_leq(r.rsp.status, (int)SV_PAGE_SIZE);
 		cr_assert_eq(r.rsp.offset, 0);
-		cr_assert_eq(!!(r.rsp.flags & NETRXF_extra_info), gso && !i);
+		cr_assert_eq(!!(r.rsp.flags & NETRXF_extra_info), extras && !i);
 		more = r.rsp.flags & NETRXF_more_data;
 		sum += (size_t)r.rsp.status;
-		i++;
-		if (!(r.rsp.flags & NETRXF_extra_info))
-			continue;
-		r = net_rx_rsp(v, len, i++, 7);
-		cr_assert_eq(r.extra.type, XEN_NETIF_EXTRA_TYPE_GSO);
-		cr_assert_eq(r.extra.flags, 0);
-		cr_assert_eq(r.extra.u.gso.size, v->gso_size);
+		i += i ? 1 : 1 + expect_extras(v, mark, len);
 	}
 	cr_assert_eq(i, n);
 	cr_assert_eq(sum, len);
@@ -578,12 +598,15 @@ static void expect_rx(const struct virtio_net_hdr *v, size_t len)
 Test(net_slots, rx_lengths)
 {
 	struct virtio_net_hdr v = { .gso_size = 1448 };
+	struct net_mark mark = { true, 3, 0x11223344 };
 
 	for (size_t len = NET_LEN_MIN; len <= NET_RX_LEN_MAX; len++) {
 		v.gso_type = VIRTIO_NET_HDR_GSO_NONE;
-		expect_rx(&v, len);
+		expect_rx(&v, &unmarked, len);
+		expect_rx(&v, &mark, len);
 		v.gso_type = VIRTIO_NET_HDR_GSO_TCPV6;
-		expect_rx(&v, len);
+		expect_rx(&v, &unmarked, len);
+		expect_rx(&v, &mark, len);
 	}
 }
 
@@ -591,15 +614,16 @@ Test(net_slots, rx_flags)
 {
 	struct virtio_net_hdr v = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM };
 
-	cr_expect_eq(net_rx_rsp(&v, 60, 0, 1).rsp.flags,
+	cr_expect_eq(net_rx_rsp(&v, &unmarked, 60, 0, 1).rsp.flags,
 		     NETRXF_csum_blank | NETRXF_data_validated);
 	v.flags = VIRTIO_NET_HDR_F_DATA_VALID;
-	cr_expect_eq(net_rx_rsp(&v, 60, 0, 1).rsp.flags, NETRXF_data_validated);
-	cr_expect_eq(net_rx_rsp(&v, 5000, 1, 1).rsp.flags, 0);
+	cr_expect_eq(net_rx_rsp(&v, &unmarked, 60, 0, 1).rsp.flags,
+		     NETRXF_data_validated);
+	cr_expect_eq(net_rx_rsp(&v, &unmarked, 5000, 1, 1).rsp.flags, 0);
 	v.flags = 0;
-	cr_expect_eq(net_rx_rsp(&v, 60, 0, 1).rsp.flags, 0);
+	cr_expect_eq(net_rx_rsp(&v, &unmarked, 60, 0, 1).rsp.flags, 0);
 	v.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
-	cr_expect_eq(net_rx_rsp(&v, 60, 1, 1).extra.u.gso.type,
+	cr_expect_eq(net_rx_rsp(&v, &unmarked, 60, 1, 1).extra.u.gso.type,
 		     XEN_NETIF_GSO_TYPE_TCPV4);
 }
 

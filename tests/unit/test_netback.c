@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "dom0-backend/link_nl.h"
+#include "tests/lib/fakectrl.h"
 #include "tests/lib/fakenic.h"
 
 #define MS 2000 /* to wait for what must come */
@@ -406,6 +407,217 @@ Test(netback, both_directions_on_several_queues)
 	}
 	cr_expect_eq(to_guest, 60);
 	cr_expect_geq(queues, 2);
+}
+
+/* ---- queues by the hash ----------------------------------------------------- */
+
+static struct fakectrl ctrl;
+static const uint8_t key[NET_HASH_KEY_MAX] =
+	"any forty bytes, none of them a 0 at all";
+
+static void start_hashed(unsigned int mtu)
+{
+	fakenic_init(&nic, 3, true, mtu);
+	fakectrl_init(&ctrl, nic.dom, nic.dev.gnt, 3);
+	nic.conf.steer = &ctrl.steer;
+	fakenic_start(&nic);
+	for (unsigned int q = 0; q < 3; q++)
+		fakenet_post(nic.front[q], 256);
+}
+
+static void stop_hashed(unsigned int drops)
+{
+	cr_expect_eq(fakenic_stop(&nic).rx_drops, drops);
+	fakectrl_fini(&ctrl);
+	cr_expect_eq(fakenic_pins(&nic), 0);
+}
+
+/* The next frame for the guest is @out and comes to queue @q, no other. */
+static struct virtio_net_hdr expect_on(unsigned int q, size_t len,
+				       const struct net_mark *mark)
+{
+	struct virtio_net_hdr v = expect_to_guest(nic.front[q], len), none;
+	const struct net_mark *m = &nic.front[q]->mark;
+
+	cr_assert_eq(m->known, mark->known);
+	cr_assert_eq(m->type, mark->type);
+	cr_assert_eq(m->value, mark->value);
+	for (unsigned int i = 0; i < 3; i++)
+		cr_assert_eq(fakenet_recv(nic.front[i], &none, in), 0);
+	fakenet_post(nic.front[q], 256);
+	return v;
+}
+
+/* Send a frame of each kind, 60 times; count on which queues they come. */
+static void spread(size_t len, unsigned int *came)
+{
+	struct virtio_net_hdr v, got;
+	struct net_mark mark;
+	unsigned int q;
+
+	for (unsigned int i = 0; i < 60; i++) {
+		v = i % 3 == 2
+			    ? frame_udp(out, len)
+			    : frame_tcp(out, len, i % 3, len > 3000 ? 1400 : 0);
+		if (i % 3 == 2) /* has no ports in its hash: other addresses */
+			v = frame_udp_to(out, len, out, out + 6, i * 77,
+					 i * 0x1010101);
+		mark = net_hash_mark(&ctrl.back.hash, out, len);
+		q = net_hash_queue(&ctrl.back.hash, &mark);
+		fakenic_to_guest(&nic, &v, out, len);
+		got = expect_on(q, len, &mark);
+		cr_assert_eq(got.gso_type, v.gso_type);
+		came[q]++;
+	}
+}
+
+Test(netback, queues_by_the_hash)
+{
+	static const uint32_t map[5] = { 0, 1, 2, 2, 1 },
+			      other[4] = { 2, 0, 0, 2 };
+	unsigned int came[3] = { 0 };
+
+	start_hashed(1500);
+	fakectrl_hash(&ctrl, key, sizeof(key), map, 5);
+	spread(500, came);
+	cr_expect(came[0] && came[1] && came[2], "%u %u %u", came[0], came[1],
+		  came[2]);
+	/* No table: the number of queues is what counts. */
+	fakectrl_ask(&ctrl, XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING_SIZE, 0, 0, 0,
+		     NULL);
+	spread(500, came);
+	fakectrl_hash(&ctrl, key, sizeof(key), other, 4);
+	memset(came, 0, sizeof(came));
+	spread(500, came);
+	cr_expect(came[0] && !came[1] && came[2], "%u %u %u", came[0], came[1],
+		  came[2]);
+	stop_hashed(0);
+}
+
+/* An extra info for the hash, and one for the segments. */
+Test(netback, segments_by_the_hash)
+{
+	static const uint32_t map[3] = { 2, 0, 1 };
+	unsigned int came[3] = { 0 };
+	struct virtio_net_hdr v;
+
+	start_hashed(1500);
+	fakectrl_hash(&ctrl, key, sizeof(key), map, 3);
+	for (size_t len = 3100; len < 60000; len += 9973) {
+		for (uint32_t i = 0; i < 4; i++) {
+			struct net_mark mark;
+
+			v = frame_tcp(out, len, i & 1, 1400);
+			mark = net_hash_mark(&ctrl.back.hash, out, len);
+			fakenic_to_guest(&nic, &v, out, len);
+			v = expect_on(net_hash_queue(&ctrl.back.hash, &mark),
+				      len, &mark);
+			cr_expect_eq(v.gso_size, 1400);
+			came[net_hash_queue(&ctrl.back.hash, &mark)]++;
+		}
+	}
+	cr_expect(came[0] && came[1] && came[2]);
+	stop_hashed(0);
+}
+
+/* What has no hash goes where a hash of 0 goes, and nothing is told of it. */
+Test(netback, packets_without_a_hash)
+{
+	static const uint32_t map[2] = { 2, 1 };
+	static const struct net_mark none;
+	struct virtio_net_hdr v = { 0 };
+
+	start_hashed(1500);
+	fakectrl_hash(&ctrl, key, sizeof(key), map, 2);
+	for (unsigned int i = 0; i < 20; i++) {
+		frame_udp(out, 100 + i);
+		out[13] = 6; /* ARP, so to say */
+		fakenic_to_guest(&nic, &v, out, 100 + i);
+		expect_on(2, 100 + i, &none);
+	}
+	/* Nothing is hashed any more: the host chooses, and nothing is told. */
+	cr_expect_eq(fakectrl_ask(&ctrl, XEN_NETIF_CTRL_TYPE_SET_HASH_FLAGS, 0,
+				  0, 0, NULL),
+		     0);
+	for (unsigned int i = 0; i < 20; i++) {
+		unsigned int got = 0;
+
+		frame_udp(out, 100 + i);
+		fakenic_to_guest(&nic, &v, out, 100 + i);
+		for (unsigned int turn = 0; turn < 600 && !got; turn++) {
+			struct fakenet *f = nic.front[turn % 3];
+
+			got = (unsigned int)fakenet_wait_recv(f, &v, in, 10);
+			cr_assert_not(f->mark.known);
+		}
+		cr_assert_eq(got, 100 + i);
+	}
+	stop_hashed(0);
+}
+
+#define NUMBERED 1400u /* bytes */
+
+/* A frame of a flow that goes to queue @q, with a number. */
+static void build_numbered(unsigned int q, uint32_t number)
+{
+	struct net_mark mark;
+	uint32_t from = 0;
+
+	do {
+		frame_udp_to(out, NUMBERED, out, out + 6, ++from, 5);
+		mark = net_hash_mark(&ctrl.back.hash, out, NUMBERED);
+	} while (net_hash_queue(&ctrl.back.hash, &mark) != q);
+	memset(out + 34, 1, 2); /* one port, one TAP queue */
+	memcpy(out + 200, &number, sizeof(number));
+}
+
+/* Take what has come to a queue: numbers that grow. */
+static unsigned int take_numbered(unsigned int q, uint32_t *last, int ms)
+{
+	struct virtio_net_hdr v;
+	unsigned int n = 0;
+	uint32_t number;
+
+	while (fakenet_wait_recv(nic.front[q], &v, in, ms) > 0) {
+		memcpy(&number, in + 200, sizeof(number));
+		cr_assert_gt(number, *last);
+		*last = number;
+		n++;
+		fakenet_post(nic.front[q], 2); /* one for the hash */
+	}
+	return n;
+}
+
+/*
+ * A queue without pages keeps its own packets waiting, in order, as many as fit
+ * between two threads; those of another queue all pass.
+ */
+Test(netback, a_queue_by_the_hash_stalls)
+{
+	static const uint32_t map[2] = { 1, 2 }, count = 2500;
+	struct virtio_net_hdr v = { 0 };
+	uint32_t last[3] = { 0 };
+	unsigned int came = 0;
+
+	fakenic_init(&nic, 3, true, 1500);
+	fakectrl_init(&ctrl, nic.dom, nic.dev.gnt, 3);
+	nic.conf.steer = &ctrl.steer;
+	fakenic_start(&nic);
+	fakectrl_hash(&ctrl, key, sizeof(key), map, 2);
+	fakenet_post(nic.front[2], 256);
+	for (uint32_t i = 1; i <= count; i++) {
+		for (unsigned int q = 1; q < 3; q++) {
+			build_numbered(q, i);
+			fakenic_to_guest(&nic, &v, out, NUMBERED);
+		}
+		came += take_numbered(2, &last[2], i % 20 ? 0 : 10);
+	}
+	came += take_numbered(2, &last[2], 300);
+	cr_expect_eq(came, count, "%u", came);
+	fakenet_post(nic.front[1], 256);
+	came = take_numbered(1, &last[1], 300);
+	cr_expect(came > 50 && came < count, "%u", came);
+	stop_hashed(count - came);
 }
 
 Test(netback, dhcp_is_answered_on_the_spot)
