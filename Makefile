@@ -91,6 +91,7 @@ backend_src += dom0-backend/backlog.c dom0-backend/console.c \
 drivers_src := guest-frontend/blkfront.c guest-frontend/blkfront_xs.c \
 	guest-frontend/console.c guest-frontend/front.c guest-frontend/grants.c \
 	guest-frontend/guest.c guest-frontend/netfront.c \
+	guest-frontend/netfront_ctrl.c \
 	guest-frontend/netfront_xs.c guest-frontend/pages.c \
 	guest-frontend/power.c \
 	guest-frontend/xenbus.c

@@ -17,6 +17,8 @@
 #define IDLE_MAX   8u
 #define IDLE_PAUSE UINT64_C(1000000)
 
+#define HASH_BYTES 4u /* of a hash in an extra info */
+
 union tx_slot {
 	netif_tx_request_t req;
 	netif_extra_info_t extra;
@@ -114,7 +116,7 @@ static int judge(const struct netfront_queue *q,
 	if (len < NETFRONT_MIN_LEN || len > NETFRONT_MAX_LEN ||
 	    n > NETFRONT_MAX_SLOTS || (p->meta.gso && !p->meta.mss))
 		return -XEN_EINVAL;
-	if ((n > 1 && !q->takes.sg) ||
+	if ((n > 1 && !q->takes.sg) || (p->meta.hashed && !q->takes.hash) ||
 	    (p->meta.gso && !takes_gso(&q->takes, p->meta.gso)))
 		return -XEN_EOPNOTSUPP;
 	return (int)n;
@@ -180,23 +182,34 @@ static int give_all(struct netfront_queue *q, struct netfront_packet *p)
 	return 0;
 }
 
-static bool has_extra(const struct netfront_packet *p)
+static unsigned int extras(const struct netfront_packet *p)
 {
-	return p->filter || p->meta.gso;
+	return p->filter ? 1u : (p->meta.gso ? 1u : 0u) + p->meta.hashed;
 }
 
-static union tx_slot extra(const struct netfront_packet *p)
+/* The first, or second, extra info of a packet. */
+static union tx_slot extra(const struct netfront_packet *p, unsigned int i)
 {
 	union tx_slot slot = { 0 };
 
 	if (p->filter) {
 		slot.extra.type = p->filter;
 		memcpy(slot.extra.u.mcast.addr, p->addr, sizeof(p->addr));
-	} else {
+		return slot;
+	}
+	if (i + 1 < extras(p))
+		slot.extra.flags = XEN_NETIF_EXTRA_FLAG_MORE;
+	if (p->meta.gso && !i) {
 		slot.extra.type = XEN_NETIF_EXTRA_TYPE_GSO;
 		slot.extra.u.gso.type = p->meta.gso;
 		slot.extra.u.gso.size = p->meta.mss;
+		return slot;
 	}
+	slot.extra.type = XEN_NETIF_EXTRA_TYPE_HASH;
+	slot.extra.u.hash.type = p->meta.hash_type;
+	slot.extra.u.hash.algorithm = XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ;
+	for (unsigned int k = 0; k < HASH_BYTES; k++)
+		slot.extra.u.hash.value[k] = (uint8_t)(p->meta.hash >> 8 * k);
 	return slot;
 }
 
@@ -204,7 +217,7 @@ static uint16_t first_flags(const struct netfront_packet *p)
 {
 	return (uint16_t)((p->meta.csum_blank ? NETTXF_csum_blank : 0) |
 			  (p->meta.data_validated ? NETTXF_data_validated : 0) |
-			  (has_extra(p) ? NETTXF_extra_info : 0));
+			  (extras(p) ? NETTXF_extra_info : 0));
 }
 
 /* Take the next id; its slot is number @i of the packet's. */
@@ -239,7 +252,7 @@ int netfront_send(struct netfront_queue *q, struct netfront_packet *p)
 	if (q->dead)
 		return -XEN_EIO;
 	/* There are at least as many ids. */
-	if ((unsigned int)n + has_extra(p) > ring_front_free(&q->tx.ring))
+	if ((unsigned int)n + extras(p) > ring_front_free(&q->tx.ring))
 		return -XEN_ENOSPC;
 	p->status = 0;
 	p->left = 0;
@@ -253,11 +266,11 @@ int netfront_send(struct netfront_queue *q, struct netfront_packet *p)
 	for (unsigned int i = 0; i < p->left; i++) {
 		slot = request(q, p, i);
 		ret |= tx_ring_front_put(&q->tx, &slot);
-		if (i || !has_extra(p))
-			continue;
-		slot = extra(p);
-		ret |= tx_ring_front_put(&q->tx, &slot);
-		q->extras++;
+		for (unsigned int k = 0; !i && k < extras(p); k++) {
+			slot = extra(p, k);
+			ret |= tx_ring_front_put(&q->tx, &slot);
+			q->extras++;
+		}
 	}
 	q->inflight++;
 	return ret; /* 0: there is room */
@@ -404,10 +417,29 @@ static void add_part(const struct netfront_queue *q, struct incoming *in,
 	in->len += (size_t)n;
 }
 
-/* UNTRUSTED: @x.  There is one kind that we can be sent, and once. */
+/* UNTRUSTED: @x, and so is the hash: whoever gets it knows no more of it. */
+static void add_hash(struct incoming *in, const netif_extra_info_t *x)
+{
+	if (in->meta.hashed ||
+	    x->u.hash.type > _XEN_NETIF_CTRL_HASH_TYPE_IPV6_TCP ||
+	    x->u.hash.algorithm != XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ) {
+		in->bad = true;
+		return;
+	}
+	in->meta.hashed = true;
+	in->meta.hash_type = x->u.hash.type;
+	for (unsigned int k = 0; k < HASH_BYTES; k++)
+		in->meta.hash |= (uint32_t)x->u.hash.value[k] << 8 * k;
+}
+
+/* UNTRUSTED: @x.  There are two kinds that we can be sent, each once. */
 static void add_extra(const struct netfront_queue *q, struct incoming *in,
 		      const netif_extra_info_t *x)
 {
+	if (x->type == XEN_NETIF_EXTRA_TYPE_HASH && q->wants.hash) {
+		add_hash(in, x);
+		return;
+	}
 	if (x->type != XEN_NETIF_EXTRA_TYPE_GSO || in->meta.gso ||
 	    !takes_gso(&q->wants, x->u.gso.type) || !x->u.gso.size) {
 		in->bad = true;
@@ -496,21 +528,27 @@ uint64_t netfront_dropped(const struct netfront_queue *q)
  * A backend can send events as fast as it likes: from one to the next, with
  * nothing in the ring, some time passes.
  */
-static bool wait_for(struct netfront_queue *q, struct ring_front *r,
-		     uint32_t port, uint64_t ns)
+bool netfront_wait_ring(struct ring_front *r, unsigned int *idle, uint32_t port,
+			uint64_t ns)
 {
 	uint64_t until = events_deadline(ns), now;
 
-	while (!q->dead && !ring_front_arm(r, 1)) {
+	while (!ring_front_arm(r, 1)) {
 		now = events_now();
 		if (now >= until)
 			return false;
-		if (q->idle >= IDLE_MAX)
+		if (*idle >= IDLE_MAX)
 			events_sleep(IDLE_PAUSE);
-		q->idle += events_wait(port, until - now);
+		*idle += events_wait(port, until - now);
 	}
-	q->idle = 0;
+	*idle = 0;
 	return true;
+}
+
+static bool wait_for(struct netfront_queue *q, struct ring_front *r,
+		     uint32_t port, uint64_t ns)
+{
+	return q->dead || netfront_wait_ring(r, &q->idle, port, ns);
 }
 
 bool netfront_wait_done(struct netfront_queue *q, uint64_t ns)
@@ -574,7 +612,8 @@ int netfront_queue_new(struct netfront_queue **out, const struct netfront *n,
 	q->takes = n->caps;
 	q->wants = (struct netfront_caps){ .sg = n->want.sg,
 					   .tso4 = n->want.tso4,
-					   .tso6 = n->want.tso6 };
+					   .tso6 = n->want.tso6,
+					   .hash = n->caps.hash };
 	q->copy = n->copy;
 	while (q->nfree < NENT) {
 		q->free[q->nfree] = (uint16_t)(NENT - 1 - q->nfree);

@@ -16,7 +16,9 @@
  * How it works
  *
  * netfront_xs.c finds the card, agrees with the backend on rings and closes
- * again; netfront.c puts packets into the rings and takes those that came.  A
+ * again; netfront.c puts packets into the rings and takes those that came;
+ * netfront_ctrl.c tells the backend, by the control ring, which queue packets are
+ * to come to: by a hash that is told with each.  A
  * queue is one ring for each direction with an event channel for both or one for
  * each; it belongs to one thread at a time, and different queues do not touch
  * each other.
@@ -38,14 +40,15 @@
  * The backend is not believed.  A packet that cannot be is dropped and counted;
  * an answer to what was not asked, an impossible index, a packet without an end
  * or a page that it does not give back ends the queue, and whatever is in flight
- * fails.
- *
- * The control ring, and with it hashes, is not spoken.
+ * fails.  A control ring ends by itself, and the queues live on.
  */
 #define NETFRONT_MAX_QUEUES 8u
 #define NETFRONT_MAX_SLOTS  ((unsigned int)XEN_NETIF_NR_SLOTS_MIN)
 #define NETFRONT_MAX_LEN    ((unsigned int)XEN_NETIF_MAX_TX_SIZE)
 #define NETFRONT_MIN_LEN    14u /* an Ethernet header */
+
+/** NETFRONT_CTRL_NS - How long an answer on the control ring may take. */
+#define NETFRONT_CTRL_NS UINT64_C(2000000000)
 
 /** NETFRONT_MAX_RX - Length of what a host may send: it does not count headers. */
 #define NETFRONT_MAX_RX (NETFRONT_MAX_LEN + 18u)
@@ -58,11 +61,12 @@
  * @csum4:  We take blank checksums in IPv4, @csum6: in IPv6.
  * @tso4:   We take TCP over IPv4 that is yet to be segmented, @tso6: IPv6.
  * @mcast:  Only multicasts that a struct netfront_packet has asked for.
+ * @hash:   A control ring.
  * @copy:   Send from pages that hold nothing else, as for untrusted backends.
  */
 struct netfront_want {
 	unsigned int queues;
-	bool split, sg, csum4, csum6, tso4, tso6, mcast, copy;
+	bool split, sg, csum4, csum6, tso4, tso6, mcast, hash, copy;
 };
 
 /**
@@ -71,11 +75,17 @@ struct netfront_want {
  * @data_validated: Its checksum is known to be good.
  * @gso:            XEN_NETIF_GSO_TYPE_*: it is yet to be segmented, into
  * @mss:            payloads of so many bytes.
+ * @hashed:         It has a Toeplitz hash of type
+ * @hash_type:      _XEN_NETIF_CTRL_HASH_TYPE_*, which is
+ * @hash:           this.
  */
 struct netfront_meta {
 	bool csum_blank, data_validated;
 	uint8_t gso;
 	uint16_t mss;
+	bool hashed;
+	uint8_t hash_type;
+	uint32_t hash;
 };
 
 /**
@@ -109,17 +119,21 @@ struct netfront_packet {
  * struct netfront_caps - What the backend takes from us; see netfront_want.
  * @mcast:         It filters if it is asked to before the connection is made;
  * @mcast_dynamic: at any time.
+ * @hash:          It has a control ring with us, and both take hashes.
  */
 struct netfront_caps {
-	bool sg, csum4, csum6, tso4, tso6, mcast, mcast_dynamic;
+	bool sg, csum4, csum6, tso4, tso6, mcast, mcast_dynamic, hash;
 };
 
+struct netfront_ctrl;
 struct netfront_queue;
+struct ring_front;
 
 /**
  * struct netfront - One card.
  * @nqueues: Queues agreed on, with event channels as @split says.
  * @copy:    Asked for, or the toolstack says not to trust the backend.
+ * @ctrl:    The control ring, or NULL.
  * @mac:     Its address.
  * @mtu:     Bytes of a packet without its Ethernet header.
  */
@@ -130,6 +144,7 @@ struct netfront {
 	unsigned int nqueues, mtu;
 	bool split, copy;
 	uint8_t mac[6];
+	struct netfront_ctrl *ctrl;
 	struct netfront_queue *queue[NETFRONT_MAX_QUEUES];
 };
 
@@ -164,6 +179,59 @@ int netfront_stop(struct netfront *n);
 
 /** netfront_close() - netfront_stop(), for good. */
 int netfront_close(struct netfront *n);
+
+/* ---- netfront_ctrl.c: which queue packets come to ---------------------------- */
+
+/*
+ * All of these ask the backend and wait for its answer.  Return: 0;
+ * -XEN_EOPNOTSUPP without a control ring, or if the backend cannot; -XEN_EINVAL or
+ * -XEN_E2BIG if it does not like the value; -XEN_EAGAIN if it has not answered in
+ * NETFRONT_CTRL_NS: the next call waits for that answer first; -XEN_EIO if it has
+ * lied: the control ring has ended.
+ */
+
+/**
+ * netfront_hash_algorithm() - Hash packets so, or not, with
+ * XEN_NETIF_CTRL_HASH_ALGORITHM_NONE.
+ */
+int netfront_hash_algorithm(struct netfront *n, uint32_t algorithm);
+
+/** netfront_hash_offered() - Types of hash, XEN_NETIF_CTRL_HASH_TYPE_*, or'ed. */
+int netfront_hash_offered(struct netfront *n, uint32_t *types);
+
+/** netfront_hash_types() - Those that are wanted; 0: none. */
+int netfront_hash_types(struct netfront *n, uint32_t types);
+
+/** netfront_hash_key() - Up to a page of bytes; zeros follow. */
+int netfront_hash_key(struct netfront *n, const void *key, uint32_t len);
+
+/** netfront_hash_table_max() - Entries that a table may have, says the backend. */
+int netfront_hash_table_max(struct netfront *n, uint32_t *entries);
+
+/**
+ * netfront_hash_table_size() - A new table, of queue 0 alone; a packet comes to
+ * the queue in entry hash % @entries, or to queue hash % queues if that is 0.
+ */
+int netfront_hash_table_size(struct netfront *n, uint32_t entries);
+
+/** netfront_hash_table() - Fill in entries from @at on, up to a page of them. */
+int netfront_hash_table(struct netfront *n, const uint32_t *queue,
+			uint32_t entries, uint32_t at);
+
+/** struct netfront_ctrl_keys - What the store must say of a control ring. */
+struct netfront_ctrl_keys {
+	uint32_t gref, port;
+};
+
+/**
+ * netfront_ctrl_new() - Make a control ring.
+ * @keys: Filled in on success.
+ */
+int netfront_ctrl_new(struct netfront_ctrl **out, const struct netfront *n,
+		      struct netfront_ctrl_keys *keys);
+
+/** netfront_ctrl_free() - The backend has closed; NULL is fine. */
+void netfront_ctrl_free(struct netfront_ctrl *c);
 
 /* ---- netfront.c: the data path --------------------------------------------- */
 
@@ -234,5 +302,14 @@ bool netfront_wait_done(struct netfront_queue *q, uint64_t ns);
  * Return: false if time was up.
  */
 bool netfront_wait_packet(struct netfront_queue *q, uint64_t ns);
+
+/**
+ * netfront_wait_ring() - Sleep until a ring may have an answer.
+ * @idle: Events in a row with nothing in the ring; 0 at first, kept here.
+ *
+ * Return: false if time was up.
+ */
+bool netfront_wait_ring(struct ring_front *r, unsigned int *idle, uint32_t port,
+			uint64_t ns);
 
 #endif

@@ -17,8 +17,9 @@ _Static_assert(offsetof(struct netfront, front) == 0, "the first member");
 
 /* What the rings say is written once they are agreed on. */
 static struct netfront_ring rings[NETFRONT_MAX_QUEUES];
+static struct netfront_ctrl_keys ctrl_keys;
 
-static void free_queues(struct front *f)
+static void free_rings(struct front *f)
 {
 	struct netfront *n = of_front(f);
 
@@ -26,6 +27,8 @@ static void free_queues(struct front *f)
 		netfront_queue_free(n->queue[--n->nqueues]);
 		n->queue[n->nqueues] = NULL;
 	}
+	netfront_ctrl_free(n->ctrl);
+	n->ctrl = NULL;
 }
 
 /* A number in our own directory, or @otherwise. */
@@ -53,6 +56,7 @@ static void agree(struct netfront *n)
 	c->tso6 = c->sg && front_max(f, "feature-gso-tcpv6", 1);
 	c->mcast = front_max(f, "feature-multicast-control", 1);
 	c->mcast_dynamic = front_max(f, "feature-dynamic-multicast-control", 1);
+	c->hash = n->want.hash && front_max(f, "feature-ctrl-ring", 1);
 	n->split = n->want.split &&
 		   front_max(f, "feature-split-event-channels", 1);
 	n->copy = n->want.copy || !own_u32(n, "trusted", 1);
@@ -68,6 +72,8 @@ static int prepare(struct front *f)
 	if (!front_max(f, "feature-rx-copy", 1))
 		return -XEN_EOPNOTSUPP;
 	agree(n);
+	if (n->caps.hash)
+		ret = netfront_ctrl_new(&n->ctrl, n, &ctrl_keys);
 	if (most > n->want.queues)
 		most = n->want.queues;
 	while (!ret && n->nqueues < (most ? most : 1)) {
@@ -76,7 +82,7 @@ static int prepare(struct front *f)
 		n->nqueues += !ret;
 	}
 	if (ret)
-		free_queues(f);
+		free_rings(f);
 	return ret;
 }
 
@@ -99,6 +105,19 @@ static int write_ring(const struct netfront *n, uint32_t txn, const char *dir,
 		ret = xenbus_write_u64(txn, r->rx_port, "%s/event-channel-rx",
 				       dir);
 	return ret;
+}
+
+static int write_ctrl(const struct netfront *n, uint32_t txn)
+{
+	int ret;
+
+	if (!n->ctrl)
+		return 0;
+	ret = xenbus_write_u64(txn, ctrl_keys.gref, "%s/ctrl-ring-ref",
+			       n->front.dir);
+	return ret ? ret
+		   : xenbus_write_u64(txn, ctrl_keys.port,
+				      "%s/event-channel-ctrl", n->front.dir);
 }
 
 static int write_rings(const struct netfront *n, uint32_t txn)
@@ -129,6 +148,8 @@ static void clear(const struct netfront *n, uint32_t txn)
 	(void)xenbus_rm(txn, "%s/multi-queue-num-queues", dir);
 	(void)xenbus_rm(txn, "%s/event-channel-tx", dir);
 	(void)xenbus_rm(txn, "%s/event-channel-rx", dir);
+	(void)xenbus_rm(txn, "%s/ctrl-ring-ref", dir);
+	(void)xenbus_rm(txn, "%s/event-channel-ctrl", dir);
 	for (unsigned int i = 0; i < NETFRONT_MAX_QUEUES; i++)
 		(void)xenbus_rm(txn, "%s/queue-%u", dir, i);
 }
@@ -156,6 +177,8 @@ static int keys(struct front *f, uint32_t txn)
 	for (size_t i = 0; !ret && i < sizeof(key) / sizeof(key[0]); i++)
 		ret = xenbus_write_u64(txn, key[i].value, "%s/%s", f->dir,
 				       key[i].name);
+	if (!ret)
+		ret = write_ctrl(n, txn);
 	return ret ? ret : write_rings(n, txn);
 }
 
@@ -172,7 +195,7 @@ static const struct front_ops ops = {
 	.prepare = prepare,
 	.keys = keys,
 	.joined = joined,
-	.leave = free_queues,
+	.leave = free_rings,
 };
 
 /* ---- The card -------------------------------------------------------------- */

@@ -288,6 +288,40 @@ ParameterizedTest(struct wire *t, net_backend, on_the_wire)
 	expect_all_back();
 }
 
+/* With a control ring packets may have a hash, behind what tells of segments. */
+Test(net_backend, hashes_on_the_wire)
+{
+	struct netfront_packet p = {
+		.meta = { .hashed = true, .hash_type = 3, .hash = 0x11223344 },
+		.piece = pieces,
+		.npieces = 1
+	};
+	union net_tx_slot slot[3];
+
+	cr_expect_eq(netfront_send(q, &p), -XEN_EOPNOTSUPP);
+	netfront_queue_free(q);
+	card.caps.hash = true;
+	open_queue();
+	send_one(&p, slot, 2);
+	cr_expect_eq(slot[0].req.flags, NETTXF_extra_info);
+	cr_expect_arr_eq((uint8_t *)&slot[1], "\4\0\3\1\x44\x33\x22\x11", 8);
+	answer(slot[0].req.id, NETIF_RSP_OKAY);
+	answer(0xffff, NETIF_RSP_NULL);
+	cr_expect_eq(netfront_done(q), &p);
+	p.meta.gso = XEN_NETIF_GSO_TYPE_TCPV4;
+	p.meta.mss = 9;
+	send_one(&p, slot, 3);
+	cr_expect_eq(slot[0].req.flags, NETTXF_extra_info);
+	cr_expect_arr_eq((uint8_t *)&slot[1], "\1\1\11\0\1\0\0\0", 8);
+	cr_expect_arr_eq((uint8_t *)&slot[2], "\4\0\3\1\x44\x33\x22\x11", 8);
+	answer(slot[0].req.id, NETIF_RSP_OKAY);
+	answer(0xffff, NETIF_RSP_NULL);
+	answer(0xffff, NETIF_RSP_NULL);
+	cr_expect_eq(netfront_done(q), &p);
+	cr_expect_null(netfront_done(q));
+	cr_expect_eq(netfront_send(q, &packets[0]), 0, "the queue lives on");
+}
+
 /* Nothing of a packet that does not find room is given or shown. */
 Test(net_backend, no_room)
 {
@@ -481,6 +515,35 @@ Test(net_backend, packets_are_believed)
 	expect_all_back();
 }
 
+#define HASH(more, type, algorithm)                  \
+	{                                            \
+		4, more, type, algorithm, 1, 2, 3, 4 \
+	}
+
+Test(net_backend, hashes_are_handed_up)
+{
+	static const struct part p[] = {
+		{ 0, 100, EXTRA, { 0 } },   { .extra = { 1, 1, 77, 0, 1 } },
+		{ .extra = HASH(0, 3, 1) }, { 0, 100, EXTRA, { 0 } },
+		{ .extra = HASH(0, 0, 1) }, { 0, 100, 0, { 0 } },
+	};
+	struct netfront_meta m;
+
+	netfront_queue_free(q);
+	card.caps.hash = true;
+	open_queue();
+	put_parts(p, 6);
+	cr_assert_eq(netfront_receive(q, in, sizeof(in), &m), 100);
+	cr_expect(m.gso == 1 && m.mss == 77 && m.hashed && m.hash_type == 3);
+	cr_expect_eq(m.hash, 0x04030201);
+	cr_assert_eq(netfront_receive(q, in, sizeof(in), &m), 100);
+	cr_expect(!m.gso && m.hashed && !m.hash_type && m.hash == 0x04030201);
+	cr_assert_eq(netfront_receive(q, in, sizeof(in), &m), 100);
+	cr_expect(!m.hashed && !m.hash);
+	expect_service(0);
+	expect_all_back();
+}
+
 struct script {
 	char name[32];
 	unsigned int n;
@@ -542,6 +605,42 @@ ParameterizedTestParameters(net_backend, dropped)
 
 ParameterizedTest(struct script *t, net_backend, dropped)
 {
+	expect_service(0);
+	put_parts(t->part, t->n);
+	expect_service(1);
+	expect_all_back();
+}
+
+ParameterizedTestParameters(net_backend, bad_hash)
+{
+	static struct script t[] = {
+		{ "unknown type",
+		  2,
+		  { { 0, 100, EXTRA, { 0 } }, { .extra = HASH(0, 4, 1) } } },
+		{ "no type there is",
+		  2,
+		  { { 0, 100, EXTRA, { 0 } }, { .extra = HASH(0, 255, 1) } } },
+		{ "no algorithm",
+		  2,
+		  { { 0, 100, EXTRA, { 0 } }, { .extra = HASH(0, 1, 0) } } },
+		{ "unknown algorithm",
+		  2,
+		  { { 0, 100, EXTRA, { 0 } }, { .extra = HASH(0, 1, 2) } } },
+		{ "twice",
+		  3,
+		  { { 0, 100, EXTRA, { 0 } },
+		    { .extra = HASH(1, 1, 1) },
+		    { .extra = HASH(0, 1, 1) } } },
+	};
+	return cr_make_param_array(struct script, t, sizeof(t) / sizeof(t[0]));
+}
+
+/* With a control ring a hash is taken, but no other than there are. */
+ParameterizedTest(struct script *t, net_backend, bad_hash)
+{
+	netfront_queue_free(q);
+	card.caps.hash = true;
+	open_queue();
 	expect_service(0);
 	put_parts(t->part, t->n);
 	expect_service(1);

@@ -8,6 +8,7 @@
  *	step=N		from one length to the next
  *	packets=N	of the random part, for each way to connect
  */
+#define XEN_NETIF_DEFINE_TOEPLITZ
 #include <stddef.h>
 #include <stdint.h>
 #include <xen/errno.h>
@@ -59,6 +60,14 @@ static const struct {
 	    .copy = true,
 	    .sg = true,
 	    .csum4 = true,
+	    .tso4 = true } },
+	{ "queues by a hash",
+	  { .queues = 4,
+	    .split = true,
+	    .hash = true,
+	    .sg = true,
+	    .csum4 = true,
+	    .csum6 = true,
 	    .tso4 = true } },
 };
 
@@ -214,6 +223,50 @@ static void build(uint8_t *f, enum kind kind, uint32_t len, uint32_t id,
 		put16(f + l->csum, ~sum16(f + l->l4, len - l->l4, 0));
 }
 
+/* ---- Hashes ---------------------------------------------------------------- */
+
+#define TABLE 128u
+#define KEY   40u
+
+/* What we have asked for: a hash of every type unless @on is false. */
+static struct {
+	bool on;
+	uint8_t key[KEY];
+	uint32_t table[TABLE], n;
+} hashed;
+
+static struct netfront_meta mark_of(enum kind kind, const uint8_t *f)
+{
+	const struct layout *l = &layouts[kind];
+	uint32_t at = l->v6 ? ETH + 8 : ETH + 12, n = l->v6 ? 32 : 8;
+	struct netfront_meta m = { 0 };
+	uint8_t buf[36];
+
+	if (!hashed.on || kind == RAW)
+		return m;
+	memcpy(buf, f + at, n);
+	if (l->tcp) {
+		memcpy(buf + n, f + l->l4, 4);
+		n += 4;
+	}
+	m.hashed = true;
+	m.hash_type = (uint8_t)(2 * l->v6 + l->tcp);
+	m.hash = xen_netif_toeplitz_hash(hashed.key, KEY, buf, n);
+	return m;
+}
+
+/* It has come to the queue that it should, with the hash that it has. */
+static bool steered(unsigned int queue, enum kind kind, const uint8_t *f,
+		    const struct netfront_meta *m)
+{
+	struct netfront_meta want = mark_of(kind, f);
+	uint32_t to = hashed.n ? hashed.table[want.hash % hashed.n]
+			       : want.hash % card.nqueues;
+
+	return m->hashed == want.hashed && m->hash_type == want.hash_type &&
+	       m->hash == want.hash && (!hashed.on || to == queue);
+}
+
 /* ---- Frames on their way --------------------------------------------------- */
 
 /**
@@ -356,8 +409,10 @@ static void reap(void)
 			if (memcmp(in, card.mac, 6) != 0)
 				continue; /* the host's own: to everybody */
 			j = find((uint32_t)n);
-			if (j)
+			if (j) {
+				bad += !steered(i, j->kind, in, &m);
 				take_reply(j, (uint32_t)n, &m);
+			}
 			strays += !j;
 			got_on[i]++;
 		}
@@ -562,6 +617,121 @@ static void many(const char *way, uint32_t packets)
 	check(all && !bad && !strays, way, "many at once");
 }
 
+/* Tell the backend what to hash; nothing is on its way meanwhile. */
+static bool set_hash(const char *key, uint32_t n)
+{
+	bool good = settle(NULL);
+
+	memset(hashed.key, 0, KEY);
+	memcpy(hashed.key, key, strlen(key));
+	hashed.n = n;
+	good &= !netfront_hash_key(&card, hashed.key, (uint32_t)strlen(key)) &&
+		!netfront_hash_table_size(&card, n);
+	/* In two parts, as if it did not fit. */
+	good &= !netfront_hash_table(&card, hashed.table, n / 2, 0) &&
+		!netfront_hash_table(&card, hashed.table + n / 2, n - n / 2,
+				     n / 2);
+	return good;
+}
+
+/* From now on, every frame that comes is judged by its hash. */
+static void start_hash(const char *way)
+{
+	uint32_t types = 0, most = 0;
+	bool good;
+
+	for (uint32_t i = 0; i < TABLE; i++)
+		hashed.table[i] = i % card.nqueues;
+	good = card.ctrl && card.caps.hash &&
+	       netfront_hash_offered(&card, &types) == -XEN_EOPNOTSUPP &&
+	       !netfront_hash_algorithm(
+		       &card, XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ) &&
+	       !netfront_hash_offered(&card, &types) && types == 15 &&
+	       !netfront_hash_table_max(&card, &most) && most == TABLE &&
+	       set_hash("bytes, and not as many as forty", TABLE) &&
+	       !netfront_hash_types(&card, types);
+	hashed.on = good;
+	check(good, way, "sets a hash");
+}
+
+/* The table leads TCP and other frames to queues; also what they are sent with. */
+static bool follow_table(const char *key, uint32_t n)
+{
+	struct netfront_meta m = { .csum_blank = true };
+	struct job *j;
+	bool good;
+
+	begin();
+	good = set_hash(key, n);
+	for (uint32_t i = 0; i < 200; i++) {
+		enum kind kind = (enum kind)(i % NKINDS);
+
+		m = checksum(kind, i & 1);
+		m.hashed = i & 4;
+		m.hash_type = (uint8_t)(i % 4);
+		m.hash = i * 0x9e3779b1u;
+		if (kind == TCP4 && i & 2) {
+			m.gso = XEN_NETIF_GSO_TYPE_TCPV4;
+			m.mss = MSS;
+			m.csum_blank = true;
+		}
+		j = new_job(kind, m.gso ? 20000 : 200, m);
+		scatter(j, 1, 0);
+		send(card.queue[i % card.nqueues], j);
+	}
+	return settle(NULL) && good && !bad && !strays;
+}
+
+static void refused_hashes(const char *way)
+{
+	uint32_t other = card.nqueues;
+	uint8_t key[KEY + 1] = { 0 };
+
+	check(netfront_hash_algorithm(&card, 2) == -XEN_EINVAL &&
+		      netfront_hash_types(&card, 16) == -XEN_EINVAL &&
+		      netfront_hash_key(&card, key, KEY + 1) == -XEN_E2BIG &&
+		      netfront_hash_table_size(&card, TABLE + 1) ==
+			      -XEN_EINVAL &&
+		      netfront_hash_table(&card, &other, 1, 0) == -XEN_EINVAL &&
+		      netfront_hash_table(&card, hashed.table, 1, TABLE) ==
+			      -XEN_EINVAL &&
+		      netfront_hash_table(&card, hashed.table, 2, UINT32_MAX) ==
+			      -XEN_EINVAL,
+	      way, "hashes that the backend refuses");
+}
+
+static void hashes(const char *way)
+{
+	static const char other[] = "another key than there was before";
+	bool good = true;
+
+	refused_hashes(way);
+	check(follow_table(other, TABLE), way, "another key");
+	for (unsigned int i = 0; i < card.nqueues; i++)
+		good &= got_on[i] > 0;
+	check(good, way, "every queue of a table");
+	for (uint32_t i = 0; i < TABLE; i++)
+		hashed.table[i] = card.nqueues - 1 - i % 2;
+	check(follow_table(other, 7) && !got_on[0] && !got_on[1], way,
+	      "a table of two queues");
+	check(follow_table(other, 0), way, "no table");
+	hashed.table[0] = 2;
+	check(follow_table("", 1) && !got_on[0] && !got_on[1] && !got_on[3],
+	      way, "no key");
+	good = !netfront_hash_algorithm(&card,
+					XEN_NETIF_CTRL_HASH_ALGORITHM_NONE);
+	hashed.on = false;
+	hashed.n = 0;
+	begin();
+	for (uint32_t i = 0; i < 50; i++) {
+		struct job *j = new_job(TCP4, 200, checksum(TCP4, true));
+
+		scatter(j, 1, 0);
+		send(card.queue[i % card.nqueues], j);
+	}
+	check(settle(NULL) && good && !bad && !strays, way, "no hash any more");
+}
+
 /* What netfront_send() says of the frame in @flat's @n pieces. */
 static int refusal(uint32_t len, unsigned int n, struct netfront_meta m)
 {
@@ -610,6 +780,7 @@ static void one_way(const char *way, const struct netfront_want *want,
 	uint64_t began;
 	struct netfront_meta none = { 0 };
 	struct job *j;
+	uint32_t most;
 
 	if (ret)
 		say("net %s: error %d", way, ret);
@@ -623,10 +794,17 @@ static void one_way(const char *way, const struct netfront_want *want,
 	began = events_now();
 	check(warm_up(), way, "reaches its peer");
 	say("net %s: after ms=%lu", way, ms_since(began));
+	check((want->hash ? 0 : -XEN_EOPNOTSUPP) ==
+		      netfront_hash_table_max(&card, &most),
+	      way, "has a control ring if it asks for one");
+	if (want->hash)
+		start_hash(way);
 	sizes(way, step);
 	splits(way, step);
 	segments(way, step);
 	many(way, packets);
+	if (want->hash)
+		hashes(way);
 	refused(way);
 	j = new_job(RAW, 100, none);
 	scatter(j, 1, 0);
