@@ -7,6 +7,9 @@
 // comes out is, byte by byte, what one chain of slots says.  To the guest: each
 // packet arrives whole in pages that were posted, and no other page changes.
 // With a racing guest memory and answers are judged, and the packets' number.
+//
+// By the control ring: any requests leave tables that can be used, and what was
+// refused changes nothing; packets with hashes arrive whole and in order.
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +22,7 @@
 
 #include "dom0-backend/net_rxq.h"
 #include "dom0-backend/net_txq.h"
+#include "tests/lib/fakectrl.h"
 #include "tests/lib/fakenet.h"
 #include "tests/lib/fuzz.h"
 
@@ -29,6 +33,7 @@
 
 static struct fakedom *dom;
 static struct fakenet *net;
+static struct fakectrl ctrl;
 static struct dom *conn;
 static struct gnt_map *gnt;
 static int host, tap;
@@ -49,6 +54,7 @@ static void set_up(void)
 	net = fakenet_new(dom, true);
 	assert(!dom_connect(&conn, DOMID, DOM_ROLE_BACKEND, "vif/0", false));
 	assert(!gnt_new(&gnt, conn));
+	fakectrl_init(&ctrl, dom, gnt, 1);
 	/* A TAP device, as far as reads and writes go: packets. */
 	assert(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair));
 	tap = pair[0];
@@ -109,6 +115,7 @@ static void finish(void)
 	}
 	assert(!gnt_pins(gnt, net->keys.tx_ref));
 	assert(!gnt_pins(gnt, net->keys.rx_ref));
+	assert(!gnt_pins(gnt, ctrl.page_ref));
 }
 
 /* ---- To the host ---------------------------------------------------------- */
@@ -405,15 +412,21 @@ static void to_guest(struct fuzz_in *in, bool raced)
 	}
 }
 
+/* All pages are the frontend's, in the order of their numbers. */
+static void renew_pages(void)
+{
+	net->first = net->nposted = net->nspare = 0;
+	for (uint16_t i = 0; i < FAKENET_PAGES; i++)
+		net->spare[net->nspare++] = i;
+}
+
 /* Whole packets, with room for them: the guest gets what the host has sent. */
 static void exact(struct fuzz_in *in)
 {
 	struct virtio_net_hdr v = { 0 }, w;
 	size_t len = NET_LEN_MIN + fuzz_u16(in) % (NET_LEN_MAX - NET_LEN_MIN);
 
-	net->first = net->nposted = net->nspare = 0;
-	for (uint16_t i = 0; i < FAKENET_PAGES; i++)
-		net->spare[net->nspare++] = i;
+	renew_pages();
 	if (fuzz_u8(in) & 1) {
 		v.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
 		v.gso_size = 1448;
@@ -436,6 +449,193 @@ static void exact(struct fuzz_in *in)
 	assert(w.gso_type == v.gso_type && w.gso_size == v.gso_size);
 }
 
+/* ---- The control ring ------------------------------------------------------- */
+
+#define NQUEUES 5u
+
+/* What can be used: never an entry or a length beyond what there is. */
+static void check_hash(void)
+{
+	const struct net_hash *h = &ctrl.back.hash;
+
+	assert(h->nqueues == NQUEUES && h->algorithm <= 1 && h->types < 16);
+	assert(h->nmap <= NET_HASH_MAP_MAX);
+	for (uint32_t i = 0; i < NET_HASH_MAP_MAX; i++)
+		assert(h->map[i] < (i < h->nmap ? NQUEUES : 1));
+}
+
+/* What a request that was granted does. */
+static void model(struct net_hash *h, uint16_t type, const uint32_t *data)
+{
+	switch (type) {
+	case XEN_NETIF_CTRL_TYPE_SET_HASH_FLAGS:
+		h->types = data[0];
+		break;
+	case XEN_NETIF_CTRL_TYPE_SET_HASH_KEY:
+		memset(h->key, 0, sizeof(h->key));
+		memcpy(h->key, ctrl.page, data[1]);
+		break;
+	case XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING_SIZE:
+		memset(h->map, 0, sizeof(h->map));
+		h->nmap = data[0];
+		break;
+	case XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING:
+		for (uint32_t i = 0; i < data[1]; i++)
+			h->map[data[2] + i] = ((uint32_t *)ctrl.page)[i];
+		break;
+	case XEN_NETIF_CTRL_TYPE_SET_HASH_ALGORITHM:
+		h->algorithm = data[0];
+		break;
+	default:
+		break;
+	}
+}
+
+/* One request, alone: what it has changed is what it says, or nothing. */
+static void one_request(struct fuzz_in *in)
+{
+	struct net_hash want = ctrl.back.hash;
+	uint16_t type = fuzz_u8(in) % 12;
+	bool paged = type == XEN_NETIF_CTRL_TYPE_SET_HASH_KEY ||
+		     type == XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING;
+	uint32_t data[3], result;
+
+	data[0] = (uint32_t)fuzz_num(in, 128);
+	data[1] = (uint32_t)fuzz_num(in, 128);
+	data[2] = (uint32_t)fuzz_num(in, want.nmap);
+	if (paged) /* or a reference far from any */
+		data[0] = data[0] % 5 ? ctrl.page_ref : data[0] + 100000;
+	for (unsigned int i = 0; i < NET_HASH_MAP_MAX; i++)
+		((uint32_t *)ctrl.page)[i] = (data[0] + i) % NQUEUES;
+	((uint32_t *)ctrl.page)[0] = fuzz_u8(in) % (NQUEUES + 1);
+	result = fakectrl_ask(&ctrl, type, data[0], data[1], data[2], NULL);
+	assert(result <= XEN_NETIF_CTRL_STATUS_BUFFER_OVERFLOW);
+	if (!result)
+		model(&want, type, data);
+	assert(!memcmp(&want, &ctrl.back.hash, sizeof(want)));
+	check_hash();
+}
+
+/* Requests that change while they are taken, of a page that does. */
+static void raced_requests(struct fuzz_in *in)
+{
+	uint32_t n = 0;
+	int ret;
+
+	fuzz_race(in);
+	fuzz_guest = true;
+	while (in->left && n++ < 100) {
+		uint16_t type = fuzz_u8(in) % 12;
+		uint32_t len = fuzz_u8(in) % 140, at = fuzz_u8(in) % 140;
+
+		fakectrl_put(&ctrl, type, ctrl.page_ref, len, at);
+	}
+	fuzz_guest = false;
+	do {
+		ret = net_ctrl_poll(&ctrl.back, 8);
+	} while (ret == 1);
+	(void)!net_ctrl_push(&ctrl.back);
+	fuzz_race_end();
+	assert(!ret || ret == -EPROTO);
+	check_hash();
+}
+
+/* Any bytes as a packet: a hash looks at nothing behind them. */
+static void hash_any(struct fuzz_in *in)
+{
+	struct net_hash *h = &ctrl.back.hash;
+	uint8_t *p = fuzz_tight(in->at, in->left);
+	struct net_mark mark;
+
+	h->algorithm = XEN_NETIF_CTRL_HASH_ALGORITHM_TOEPLITZ;
+	mark = net_hash_mark(h, p, in->left);
+	assert(!mark.known || h->types & 1u << mark.type);
+	assert(net_hash_queue(h, &mark) < NQUEUES);
+	free(p);
+}
+
+static void control(struct fuzz_in *in, bool raced)
+{
+	fakectrl_restart(&ctrl, gnt, NQUEUES);
+	if (raced) {
+		raced_requests(in);
+		return;
+	}
+	for (unsigned int i = 1 + fuzz_u8(in) % 16; i && in->left; i--)
+		one_request(in);
+	hash_any(in);
+}
+
+/* ---- Packets by their hash --------------------------------------------------- */
+
+#define NSORTED 24u
+
+/* Packet number @i, as long as it likes. */
+static size_t sorted_packet(uint32_t i, uint8_t how)
+{
+	size_t len = 60 + how * (i % 3 ? 3u : 70u);
+
+	memset(frame, 0, VNET);
+	memcpy(frame + VNET, net->tx_page[0].mem, 54);
+	frame[VNET + 30] = (uint8_t)i;
+	for (size_t b = 54; b < len; b++)
+		frame[VNET + b] = (uint8_t)(b + i);
+	return len;
+}
+
+static void expect_sorted(uint32_t i, uint8_t how)
+{
+	size_t len = sorted_packet(i, how);
+	struct net_mark mark =
+		net_hash_mark(&ctrl.back.hash, frame + VNET, len);
+
+	assert(!memcmp(got, frame + VNET, len));
+	assert(net->mark.known && mark.known && net->mark.type == mark.type &&
+	       net->mark.value == mark.value);
+}
+
+/*
+ * One queue that is its own and only target: with few pages its packets go by its
+ * socket, and none overtakes another or is lost.
+ */
+static void sorted(struct fuzz_in *in)
+{
+	static const uint32_t table;
+	uint32_t sent = 0, came = 0;
+	struct virtio_net_hdr w;
+	uint8_t how[NSORTED];
+	size_t len;
+	int n;
+
+	renew_pages();
+	fakectrl_restart(&ctrl, gnt, 1);
+	fakectrl_hash(&ctrl, (const uint8_t *)"some key of the guest", 21,
+		      &table, 1);
+	rxq_steer(&rx, &ctrl.steer, 0);
+	for (uint32_t turn = 0; in->left || came < sent; turn++) {
+		uint8_t what = fuzz_u8(in);
+
+		assert(turn < 4096);
+		if (what & 1 && sent < NSORTED && sent - came < 8) {
+			how[sent] = fuzz_u8(in);
+			len = sorted_packet(sent, how[sent]);
+			assert(send(host, frame, VNET + len, 0) > 0);
+			sent++;
+			rxq_ready(&rx);
+		}
+		fakenet_post(net, in->left ? what >> 1 & 7 : 40);
+		assert(rxq_poll(&rx, 1 + (what >> 4 & 3)) >= 0);
+		(void)!rxq_push(&rx);
+		while ((n = fakenet_recv(net, &w, got)) > 0) {
+			assert(came < sent &&
+			       (size_t)n == sorted_packet(came, how[came]));
+			expect_sorted(came, how[came]);
+			came++;
+		}
+	}
+	rxq_fini(&rx); /* before what it borrows is made anew */
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_in in = { data, size };
@@ -446,14 +646,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		set_up();
 	caps = all_caps;
 	begin();
-	switch (part % 5) {
+	switch (part % 8) {
 	case 0:
 	case 1:
-		to_host(&in, part % 5);
+		to_host(&in, part % 8);
 		break;
 	case 2:
 	case 3:
-		to_guest(&in, part % 5 == 3);
+		to_guest(&in, part % 8 == 3);
+		break;
+	case 5:
+	case 6:
+		control(&in, part % 8 == 6);
+		break;
+	case 7:
+		sorted(&in);
 		break;
 	default:
 		exact(&in);
