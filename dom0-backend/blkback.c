@@ -125,7 +125,9 @@ static int check_rw(const struct disk *disk, const struct blk_req *req)
 /* Whether the disk has @n sectors from @sector on. */
 static bool on_disk(const struct disk *disk, uint64_t sector, uint64_t n)
 {
-	return n <= disk->sectors && sector <= disk->sectors - n;
+	uint64_t sectors = disk_sectors(disk);
+
+	return n <= sectors && sector <= sectors - n;
 }
 
 int blkback_check(const struct disk *disk, const struct blk_req *req)

@@ -153,6 +153,7 @@ void blkback_stop(struct blk_queue *q);
  * @disk_fd: *Owned*, from --disk-fd.
  * @logical, @physical: For disk_set_sector(), from --sector-size and
  *           --physical-sector-size.
+ * @told:    Sectors that the frontend knows of, or would if it were there.
  * @info:    VDISK_* bits of xen/io/blkif.h.
  * @abi:     Of this connection.
  * @limit:   Of each queue, through all connections.
@@ -161,6 +162,7 @@ struct blkback {
 	int disk_fd;
 	uint32_t logical, physical;
 	struct disk disk;
+	uint64_t told;
 	unsigned int info;
 	enum blk_abi abi;
 	unsigned int max_queues;

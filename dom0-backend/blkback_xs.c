@@ -54,6 +54,7 @@ static int init(struct device *dev)
 		ret = disk_set_sector(&b->disk, b->logical, b->physical);
 	if (ret)
 		return ret;
+	b->told = disk_sectors(&b->disk);
 	b->max_queues = device_max_queues(BLK_MAX_QUEUES);
 	b->info = 0;
 	if (key_is(dev, "device-type", "cdrom"))
@@ -112,14 +113,15 @@ static int features(struct device *dev)
 
 static int sizes(struct device *dev)
 {
-	const struct blkback *b = dev->priv;
+	struct blkback *b = dev->priv;
 	const struct key key[] = {
-		{ "sectors", b->disk.sectors },
+		{ "sectors", disk_sectors(&b->disk) },
 		{ "info", b->info },
 		{ "sector-size", b->disk.logical },
 		{ "physical-sector-size", b->disk.physical },
 	};
 
+	b->told = key[0].value;
 	return write_keys(dev, key, ARRAY_SIZE(key));
 }
 
@@ -128,6 +130,22 @@ static int keys(struct device *dev, enum xb_state state)
 	if (state == XB_INIT_WAIT)
 		return features(dev);
 	return state == XB_CONNECTED ? sizes(dev) : 0;
+}
+
+/* Has the file or the device been resized? */
+static void tick(struct device *dev)
+{
+	struct blkback *b = dev->priv;
+	uint64_t sectors;
+
+	if (disk_measure(&b->disk))
+		return; /* a device that is gone answers its requests so, too */
+	sectors = disk_sectors(&b->disk);
+	if (sectors == b->told)
+		return;
+	log_info("the disk has %llu sectors now, not %llu",
+		 (unsigned long long)sectors, (unsigned long long)b->told);
+	b->told = device_republish(dev) ? UINT64_MAX : sectors;
 }
 
 static int read_protocol(struct device *dev, enum blk_abi *abi)
@@ -230,7 +248,7 @@ static int connect(struct device *dev)
 	log_limited(&dev->limit, LOG_LVL_INFO,
 		    "serving %u queue(s), %s, %llu sectors%s", b->nqueues,
 		    blk_layouts[b->abi].protocol,
-		    (unsigned long long)b->disk.sectors,
+		    (unsigned long long)disk_sectors(&b->disk),
 		    b->disk.readonly ? ", read-only" : "");
 	return 0;
 }
@@ -242,6 +260,7 @@ const struct device_ops blkback_ops = {
 	.init = init,
 	.fini = fini,
 	.keys = keys,
+	.tick = tick,
 	.connect = connect,
 	.disconnect = disconnect,
 };

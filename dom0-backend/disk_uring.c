@@ -154,10 +154,27 @@ int disk_set_sector(struct disk *d, uint32_t logical, uint32_t physical)
 	if ((want.logical != DISK_SECTOR && want.logical != DISK_MAX_LOGICAL) ||
 	    !is_power_of_two(want.physical) || want.physical < want.logical ||
 	    want.physical > DISK_MAX_PHYSICAL ||
-	    disk_unaligned(&want, want.sectors))
+	    disk_unaligned(&want, disk_sectors(&want)))
 		return -EINVAL;
 	want.unit = MAX(d->unit, want.logical);
 	*d = want;
+	return 0;
+}
+
+int disk_measure(struct disk *d)
+{
+	uint64_t unit = d->logical / DISK_SECTOR, bytes;
+	struct stat st;
+
+	if (fstat(d->fd, &st) < 0)
+		return -errno;
+	if (!S_ISBLK(st.st_mode))
+		bytes = (uint64_t)st.st_size;
+	else if (ioctl(d->fd, BLKGETSIZE64, &bytes) < 0)
+		return -errno;
+	bytes = MIN(bytes / DISK_SECTOR, DISK_MAX_SECTORS);
+	atomic_store_explicit(&d->sectors, bytes / unit * unit,
+			      memory_order_relaxed);
 	return 0;
 }
 

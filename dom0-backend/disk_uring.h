@@ -3,6 +3,7 @@
 #ifndef DOM0_BACKEND_DISK_URING_H
 #define DOM0_BACKEND_DISK_URING_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,7 +25,8 @@
  * @fd:       *Borrowed*.  With O_DIRECT where the file takes 512-byte units.
  * @readonly: Opened only for reading.
  * @discard:  Whether space can be given back.
- * @sectors:  Size in units of 512 bytes, at most DISK_MAX_SECTORS.
+ * @sectors:  Size in units of 512 bytes, at most DISK_MAX_SECTORS; may change
+ *            under queues that are at work, which see it at once.
  * @logical:  Unit of requests, in bytes: 512 or 4096; 0 counts as 512.
  * @physical: The medium's own unit, in bytes: a multiple of @logical.
  * @unit:     Bytes of space that are given back together.
@@ -34,7 +36,7 @@ struct disk {
 	int fd;
 	bool readonly;
 	bool discard;
-	uint64_t sectors;
+	_Atomic uint64_t sectors;
 	uint32_t logical;
 	uint32_t physical;
 	uint32_t unit;
@@ -66,6 +68,19 @@ int disk_init(struct disk *d, int fd) must_check;
  */
 int disk_set_sector(struct disk *d, uint32_t logical,
 		    uint32_t physical) must_check;
+
+/**
+ * disk_measure() - Look at the size again; what is no whole unit does not count.
+ *
+ * Return: 0, also if there is nothing left; or -errno, and the size stays.
+ */
+int disk_measure(struct disk *d) must_check;
+
+/** disk_sectors() - The size; orders nothing else, needs nothing else. */
+static inline uint64_t disk_sectors(const struct disk *d)
+{
+	return atomic_load_explicit(&d->sectors, memory_order_relaxed);
+}
 
 /** disk_unaligned() - Whether @n, in 512 bytes, is no whole number of units. */
 static inline bool disk_unaligned(const struct disk *d, uint64_t n)

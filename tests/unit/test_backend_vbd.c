@@ -2,6 +2,7 @@
 // tests/unit/test_backend_vbd.c - sv-backend and sv-blkback, whole, no guest.
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <criterion/parameterized.h>
 
 #include <xen/io/blkif.h>
+#include <xenstore.h>
 
 #include "tests/lib/fakevbd.h"
 #include "tests/lib/fini.h"
@@ -497,18 +499,27 @@ Test(backend_vbd, block_device)
 	check_image();
 }
 
-/* A read of @n sectors by one segment; Return: its status. */
-static int read_sectors(struct fakedom *dom, uint64_t sector, unsigned int n)
+/* A transfer of @n sectors by one segment; Return: its status. */
+static int transfer(struct fakedom *dom, uint8_t op, uint64_t sector,
+		    unsigned int n)
 {
 	static uint32_t gref;
-	struct blk_req req = { .op = BLKIF_OP_READ,
-			       .nseg = 1,
-			       .sector = sector };
+	struct blk_req req = { .op = op, .nseg = 1, .sector = sector };
 
 	if (!gref)
 		gref = fakedom_grant(dom, fakedom_alloc(dom, 1), 0);
 	req.seg[0] = (struct blk_seg){ gref, 0, (uint8_t)(n - 1), 0 };
 	return fakeblk_do(&vbd.q[0], &req);
+}
+
+static int read_sectors(struct fakedom *dom, uint64_t sector, unsigned int n)
+{
+	return transfer(dom, BLKIF_OP_READ, sector, n);
+}
+
+static int write_sectors(struct fakedom *dom, uint64_t sector, unsigned int n)
+{
+	return transfer(dom, BLKIF_OP_WRITE, sector, n);
 }
 
 /* The toolstack chooses; what a crashed worker said, the next one says too. */
@@ -541,6 +552,9 @@ Test(backend_vbd, large_sectors)
 		cr_assert(fakevbd_reconnect(&vbd));
 	}
 	check_image();
+	/* Half a sector at the end is none. */
+	cr_assert_eq(truncate(image, sizeof(shadow) + 4096 + 512), 0);
+	cr_expect(stack_wait(&s, 5000, "16392", "%s/sectors", vbd.be));
 	fakedom_free(dom);
 }
 
@@ -557,6 +571,61 @@ Test(backend_vbd, discard_switched_off)
 	cr_expect(!store_exists(s.store, "%s/discard-granularity", vbd.be));
 	cr_expect_eq(fakeblk_do(&vbd.q[0], &req), BLKIF_RSP_EOPNOTSUPP);
 	check_image();
+	fakedom_free(dom);
+}
+
+/* Resize the image; the frontend hears of it, by the state that stays. */
+static void resize(struct xs_handle *xs, off_t bytes)
+{
+	struct pollfd p = { .fd = xs_fileno(xs), .events = POLLIN };
+	char sectors[24], **event;
+
+	while ((event = xs_check_watch(xs)))
+		free(event);
+	cr_assert_eq(truncate(image, bytes), 0);
+	snprintf(sectors, sizeof(sectors), "%ld", (long)bytes / DISK_SECTOR);
+	cr_expect(stack_wait(&s, 5000, sectors, "%s/sectors", vbd.be));
+	cr_expect_eq(poll(&p, 1, 5000), 1, "the state was not written");
+	cr_expect(stack_wait(&s, 0, "4", "%s/state", vbd.be));
+}
+
+/* Requests are judged by the size that the disk has, while it is served. */
+Test(backend_vbd, resized)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	struct xs_handle *xs = xs_open(0);
+	struct stat st;
+	char path[160];
+
+	bring_up(dom, BLK_ABI_X86_64, 0, 1);
+	snprintf(path, sizeof(path), "%s/state", vbd.be);
+	cr_assert(xs && xs_watch(xs, path, "state"));
+	cr_expect_eq(read_sectors(dom, SECTORS, 8), BLKIF_RSP_ERROR);
+	resize(xs, 2 * (off_t)sizeof(shadow));
+	cr_expect_eq(read_sectors(dom, 2 * SECTORS - 8, 8), BLKIF_RSP_OKAY);
+	cr_expect_eq(read_sectors(dom, 2 * SECTORS - 7, 8), BLKIF_RSP_ERROR);
+	resize(xs, (off_t)sizeof(shadow));
+	random_io(5);
+	check_image();
+	/* A smaller one: nothing is written behind its end, which would undo it. */
+	resize(xs, 4096);
+	cr_expect_eq(read_sectors(dom, 0, 8), BLKIF_RSP_OKAY);
+	cr_expect_eq(write_sectors(dom, 8, 8), BLKIF_RSP_ERROR);
+	cr_expect_eq(read_sectors(dom, 1, 8), BLKIF_RSP_ERROR);
+	resize(xs, 0);
+	cr_expect_eq(write_sectors(dom, 0, 1), BLKIF_RSP_ERROR);
+	cr_assert_eq(stat(image, &st), 0);
+	cr_expect_eq(st.st_size, 0);
+	/* What is no whole sector does not count. */
+	cr_assert_eq(truncate(image, 1023), 0);
+	cr_expect(stack_wait(&s, 5000, "1", "%s/sectors", vbd.be));
+	cr_expect_eq(write_sectors(dom, 0, 1), BLKIF_RSP_OKAY);
+	/* One who connects later finds the size of then. */
+	cr_assert(fakevbd_step(&vbd, "6", "6"));
+	cr_assert_eq(truncate(image, 8192), 0);
+	cr_assert(fakevbd_reconnect(&vbd));
+	cr_expect(stack_wait(&s, 5000, "16", "%s/sectors", vbd.be));
+	xs_close(xs);
 	fakedom_free(dom);
 }
 
@@ -630,7 +699,6 @@ Test(backend_vbd, page_cache)
 Test(backend_vbd, cdrom)
 {
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
-	struct blk_req req = { .op = BLKIF_OP_WRITE, .nseg = 1 };
 
 	fakevbd_init(&vbd, &s, DOMID);
 	fakevbd_attach_type(&vbd, image, "w", "cdrom");
@@ -639,10 +707,7 @@ Test(backend_vbd, cdrom)
 	cr_assert(fakevbd_join(&vbd));
 	cr_expect(stack_wait(&s, 0, "7", "%s/info", vbd.be));
 	cr_expect_eq(read_sectors(dom, 0, 8), BLKIF_RSP_OKAY);
-	req.seg[0] =
-		(struct blk_seg){ fakedom_grant(dom, fakedom_alloc(dom, 1), 0),
-				  0, 7, 0 };
-	cr_expect_eq(fakeblk_do(&vbd.q[0], &req), BLKIF_RSP_ERROR);
+	cr_expect_eq(write_sectors(dom, 0, 8), BLKIF_RSP_ERROR);
 	check_image();
 	fakedom_free(dom);
 }
