@@ -28,6 +28,9 @@
  * is done, then the disk is flushed, its data are written, and the disk is
  * flushed again; only then is the next request taken.
  *
+ * Limits of the disk (throttle.h) hold requests back in the ring: the thread
+ * sleeps until one more is allowed, whatever the guest rings meanwhile.
+ *
  * The main thread (blkback_xs.c) starts and stops queues.  Stopping one finishes
  * what is under way first.
  */
@@ -162,6 +165,7 @@ struct blkback {
 	int disk_fd;
 	uint32_t logical, physical;
 	struct disk disk;
+	struct throttle throttle;
 	uint64_t told;
 	unsigned int info;
 	enum blk_abi abi;

@@ -40,6 +40,35 @@ static bool key_is(struct device *dev, const char *key, const char *value)
 	return ret;
 }
 
+/* The limits that the operator has written, now or just then. */
+static void changed(struct device *dev)
+{
+	static const char *const names[] = { "limit-iops", "limit-iops-burst",
+					     "limit-bps", "limit-bps-burst" };
+	struct blkback *b = dev->priv;
+	struct throttle_limits l;
+	uint64_t *const values[] = { &l.iops, &l.iops_burst, &l.bps,
+				     &l.bps_burst };
+	int ret = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		ret = store_read_opt(dev->store, 0, THROTTLE_MAX, values[i],
+				     "%s/%s", dev->be, names[i]);
+		if (ret) {
+			(void)device_bad_key(dev, dev->be, names[i],
+					     "a number up to 10^12", ret);
+			return; /* what was set before stays */
+		}
+	}
+	if (throttle_set(&b->throttle, &l, util_clock_ns()))
+		log_info("limits: %llu requests/s (%llu at once), %llu bytes/s "
+			 "(%llu at once); 0 is none",
+			 (unsigned long long)l.iops,
+			 (unsigned long long)l.iops_burst,
+			 (unsigned long long)l.bps,
+			 (unsigned long long)l.bps_burst);
+}
+
 static int init(struct device *dev)
 {
 	struct blkback *b = dev->priv;
@@ -54,6 +83,8 @@ static int init(struct device *dev)
 		ret = disk_set_sector(&b->disk, b->logical, b->physical);
 	if (ret)
 		return ret;
+	b->disk.throttle = &b->throttle;
+	changed(dev);
 	b->told = disk_sectors(&b->disk);
 	b->max_queues = device_max_queues(BLK_MAX_QUEUES);
 	b->info = 0;
@@ -261,6 +292,7 @@ const struct device_ops blkback_ops = {
 	.fini = fini,
 	.keys = keys,
 	.tick = tick,
+	.changed = changed,
 	.connect = connect,
 	.disconnect = disconnect,
 };

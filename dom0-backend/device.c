@@ -185,6 +185,8 @@ static void on_backend(void *arg, const char *path)
 		stop(dev);
 		return;
 	}
+	if (dev->ops->changed)
+		dev->ops->changed(dev);
 	if (ret ||
 	    store_read_opt(dev->store, 1, 1, &online, "%s/online", dev->be))
 		return;

@@ -16,7 +16,8 @@ struct event_base;
 struct device;
 
 /**
- * struct device_ops - One type of device.  All but @option and @tick must be there.
+ * struct device_ops - One type of device.  All but @option, @tick and @changed
+ * must be there.
  * @type:       As in the store: "vbd".
  * @program:    For messages: "blkback".
  * @option:     An option of the command line beyond the common ones (see
@@ -28,6 +29,7 @@ struct device;
  *              transaction as the state: features with XB_INIT_WAIT, sizes with
  *              XB_CONNECTED.  May run several times.  Return: 0 or -errno.
  * @tick:       Once a second, in the main thread.
+ * @changed:    Something in the backend's directory may have changed.
  * @connect:    As struct xb_ops.  Log why before failing.
  * @disconnect: As struct xb_ops.
  */
@@ -39,6 +41,7 @@ struct device_ops {
 	void (*fini)(struct device *dev);
 	int (*keys)(struct device *dev, enum xb_state state);
 	void (*tick)(struct device *dev);
+	void (*changed)(struct device *dev);
 	int (*connect)(struct device *dev);
 	void (*disconnect)(struct device *dev);
 };

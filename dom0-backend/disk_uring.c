@@ -302,17 +302,31 @@ static void arm_kick(struct disk_queue *q)
 	q->armed = true;
 }
 
-void disk_queue_run(struct disk_queue *q, bool sleep)
+static int submit(struct disk_queue *q, uint64_t ns)
+{
+	struct __kernel_timespec ts = {
+		.tv_sec = (int64_t)(ns / 1000000000),
+		.tv_nsec = (long long)(ns % 1000000000),
+	};
+	struct io_uring_cqe *cqe;
+
+	if (ns == DISK_AWAKE)
+		return io_uring_submit(&q->ring);
+	if (ns == DISK_FOREVER)
+		return io_uring_submit_and_wait(&q->ring, 1);
+	return io_uring_submit_and_wait_timeout(&q->ring, &cqe, 1, &ts, NULL);
+}
+
+void disk_queue_run(struct disk_queue *q, uint64_t ns)
 {
 	int ret;
 
 	if (!q->armed)
 		arm_kick(q);
-	ret = sleep ? io_uring_submit_and_wait(&q->ring, 1)
-		    : io_uring_submit(&q->ring);
+	ret = submit(q, ns);
 	/* Out of memory or interrupted for now: the next run tries again. */
 	assert(ret >= 0 || ret == -EINTR || ret == -EAGAIN || ret == -EBUSY ||
-	       ret == -ENOMEM);
+	       ret == -ENOMEM || ret == -ETIME);
 }
 
 /*

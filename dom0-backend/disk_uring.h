@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 
 #include "base/util.h"
+#include "dom0-backend/throttle.h"
 
 #define DISK_SECTOR 512u
 
@@ -31,6 +32,7 @@
  * @physical: The medium's own unit, in bytes: a multiple of @logical.
  * @unit:     Bytes of space that are given back together.
  * @align:    Where the first such unit begins, in bytes.
+ * @throttle: *Borrowed*: limits that all queues share; NULL for none.
  */
 struct disk {
 	int fd;
@@ -41,6 +43,7 @@ struct disk {
 	uint32_t physical;
 	uint32_t unit;
 	uint32_t align;
+	struct throttle *throttle;
 };
 
 /**
@@ -149,11 +152,15 @@ void disk_queue_end(struct disk_queue *q);
 /** disk_queue_add() - Prepare an operation; it starts at the next run. */
 void disk_queue_add(struct disk_queue *q, struct disk_io *io);
 
+#define DISK_AWAKE   UINT64_C(0)
+#define DISK_FOREVER UINT64_MAX
+
 /**
  * disk_queue_run() - Start what was added; one system call at most.
- * @sleep: Wait until an operation is done or @kick was written.
+ * @ns: Wait until an operation is done or @kick was written, at most so long:
+ *      DISK_AWAKE not at all, DISK_FOREVER without limit.
  */
-void disk_queue_run(struct disk_queue *q, bool sleep);
+void disk_queue_run(struct disk_queue *q, uint64_t ns);
 
 /**
  * disk_queue_done() - Take the next operation that is done; no system call.

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -629,6 +630,121 @@ Test(backend_vbd, resized)
 	fakedom_free(dom);
 }
 
+static void ask_to_detach(void)
+{
+	stack_write(&s, "5", "%s/state", vbd.be);
+	stack_write(&s, "0", "%s/online", vbd.be);
+}
+
+/* ---- limits -------------------------------------------------------------- */
+
+#define MS UINT64_C(1000000)
+
+static void put_reads(struct fakedom *dom, unsigned int n)
+{
+	struct blk_req req = { .op = BLKIF_OP_READ, .nseg = 1 };
+
+	req.seg[0] =
+		(struct blk_seg){ fakedom_grant(dom, fakedom_alloc(dom, 1), 0),
+				  0, 7, 0 };
+	for (req.id = 0; req.id < n; req.id++)
+		fakeblk_put(&vbd.q[0], &req);
+	fakeblk_push(&vbd.q[0]);
+}
+
+/* Ns until @n requests are answered. */
+static uint64_t time_of_answers(unsigned int n)
+{
+	uint64_t began = util_clock_ns(), id;
+	int16_t status;
+	uint8_t op;
+
+	while (n--) {
+		cr_assert_eq(fakeblk_take(&vbd.q[0], 20000, &id, &op, &status),
+			     1);
+		cr_assert_eq(status, BLKIF_RSP_OKAY);
+	}
+	return util_clock_ns() - began;
+}
+
+static bool wait_log(const char *what)
+{
+	for (int i = 0; i < 500 && !stack_logged(what); i++)
+		usleep(10000);
+	return stack_logged(what);
+}
+
+/* Ns of a CPU that a process has had. */
+static uint64_t cpu_time(pid_t pid)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	cr_assert_eq(clock_getcpuclockid(pid, &clock), 0);
+	cr_assert_eq(clock_gettime(clock, &ts), 0);
+	return (uint64_t)ts.tv_sec * 1000 * MS + (uint64_t)ts.tv_nsec;
+}
+
+/* No faster than allowed, nobody spins, and the operator may think again. */
+Test(backend_vbd, limits)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	pid_t pid = 0;
+	uint64_t before;
+
+	fakevbd_init(&vbd, &s, DOMID);
+	stack_write(&s, "40", "%s/limit-iops", vbd.be);
+	stack_write(&s, "2", "%s/limit-iops-burst", vbd.be);
+	cr_assert(fakevbd_bring_up(&vbd, dom, image, BLK_ABI_X86_64, 0, 1));
+	cr_assert_eq(stack_workers(&s, &pid), 1);
+	before = cpu_time(pid);
+	put_reads(dom, 32);
+	for (int i = 0; i < 1000; i++)
+		fakedom_send(dom, vbd.q[0].at.port);
+	cr_expect_geq(time_of_answers(32), 29 * 25 * MS);
+	cr_expect_lt(cpu_time(pid) - before, 300 * MS);
+	stack_write(&s, "0", "%s/limit-iops", vbd.be);
+	stack_write(&s, "40960", "%s/limit-bps", vbd.be);
+	stack_write(&s, "4096", "%s/limit-bps-burst", vbd.be);
+	cr_assert(wait_log("40960 bytes/s (4096"));
+	put_reads(dom, 8);
+	cr_expect_geq(time_of_answers(8), 6 * 100 * MS);
+	/* A number that is none changes nothing. */
+	stack_write(&s, "-1", "%s/limit-bps", vbd.be);
+	cr_assert(wait_log("limit-bps: "));
+	put_reads(dom, 8);
+	cr_expect_geq(time_of_answers(8), 6 * 100 * MS);
+	/* One who waits for days is free within a second. */
+	stack_write(&s, "1", "%s/limit-bps", vbd.be);
+	cr_assert(wait_log(", 1 bytes/s"));
+	put_reads(dom, 8);
+	usleep(100000);
+	stack_write(&s, "0", "%s/limit-bps", vbd.be);
+	cr_expect_lt(time_of_answers(8), 15000 * MS);
+	random_io(5);
+	check_image();
+	fakedom_free(dom);
+}
+
+/* Who waits for its turn ends at once when the device does. */
+Test(backend_vbd, limits_and_detach)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	uint64_t began;
+
+	fakevbd_init(&vbd, &s, DOMID);
+	stack_write(&s, "1", "%s/limit-bps", vbd.be);
+	cr_assert(fakevbd_bring_up(&vbd, dom, image, BLK_ABI_X86_64, 0, 1));
+	put_reads(dom, 32);
+	(void)time_of_answers(1);
+	began = util_clock_ns();
+	ask_to_detach();
+	cr_expect(fakevbd_step(&vbd, "6", "6"));
+	cr_expect(stack_wait_workers(&s, 0));
+	cr_expect_lt(util_clock_ns() - began, 5000 * MS);
+	fakedom_free(dom);
+}
+
 /* A device says itself what its sectors are; less goes by the page cache. */
 Test(backend_vbd, device_of_large_sectors)
 {
@@ -738,12 +854,6 @@ Test(backend_vbd, reconnect_cycles)
 	check_image();
 	cr_expect_eq(stack_workers(&s, NULL), 1);
 	fakedom_free(dom);
-}
-
-static void ask_to_detach(void)
-{
-	stack_write(&s, "5", "%s/state", vbd.be);
-	stack_write(&s, "0", "%s/online", vbd.be);
 }
 
 Test(backend_vbd, detach_connected)
