@@ -82,7 +82,7 @@ backend_src += dom0-backend/device.c dom0-backend/evtchn_fd.c \
 	dom0-backend/gnt_map.c dom0-backend/xb_state.c dom0-backend/xs_watch.c
 backend_src += dom0-backend/blkback.c dom0-backend/blkback_xs.c \
 	dom0-backend/disk_uring.c dom0-backend/image_lock.c \
-	dom0-backend/vbd_setup.c \
+	dom0-backend/throttle.c dom0-backend/vbd_setup.c \
 	dom0-backend/spawn.c
 backend_src += dom0-backend/backlog.c dom0-backend/console.c \
 	dom0-backend/console_log.c dom0-backend/console_pty.c \

@@ -19,6 +19,8 @@
 /* Requests that start together: the disk works on them while we prepare more. */
 #define SUBMIT_BATCH 8u
 
+#define MAX_HELD_NS UINT64_C(1000000000)
+
 /* The i386 numbers were measured; test_blkback compares both with the headers. */
 const struct blk_layout blk_layouts[BLK_NABI] = {
 	[BLK_ABI_X86_64] = { "x86_64-abi", .slot = 112, .rsp = 16, .id = 8,
@@ -81,6 +83,7 @@ struct blk_queue {
 	struct log_limit *limit;
 	uint32_t nent; /* slots of the ring */
 	unsigned int inflight;
+	uint64_t held; /* ns till the limits allow another request */
 	struct blk_io *free;
 	struct blk_io *barrier;		  /* waits, or is under way alone */
 	struct blk_seg seg[BLK_MAX_SEGS]; /* of the request being looked at */
@@ -128,7 +131,9 @@ static int check_rw(const struct disk *disk, const struct blk_req *req)
 /* Whether the disk has @n sectors from @sector on. */
 static bool on_disk(const struct disk *disk, uint64_t sector, uint64_t n)
 {
-	return n <= disk->sectors && sector <= disk->sectors - n;
+	uint64_t sectors = disk_sectors(disk);
+
+	return n <= sectors && sector <= sectors - n;
 }
 
 int blkback_check(const struct disk *disk, const struct blk_req *req)
@@ -273,6 +278,16 @@ static int start_rw(struct blk_queue *q, const struct blk_req *req,
 	return map(q, io, seg, req->nseg);
 }
 
+/* What a request costs of the disk's limits; discards move no data. */
+static void pay(struct blk_queue *q, const struct blk_io *io)
+{
+	bool data = io->d.op == DISK_READ || io->d.op == DISK_WRITE;
+
+	if (throttle_on(q->disk->throttle))
+		throttle_take(q->disk->throttle, data ? io->d.left : 0,
+			      util_clock_ns());
+}
+
 /* Judge one request and hand it to the disk; on error it has left no trace. */
 static int start(struct blk_queue *q, const struct blk_req *req)
 {
@@ -297,6 +312,7 @@ static int start(struct blk_queue *q, const struct blk_req *req)
 		put_io(q, io);
 		return ret;
 	}
+	pay(q, io);
 	if (req->op == BLKIF_OP_WRITE_BARRIER) {
 		q->barrier = io;
 		return 0;
@@ -351,6 +367,20 @@ static bool next_step(struct blk_queue *q, struct blk_io *io)
 }
 
 /*
+ * Whether the limits hold the next request back.  Limits that are changed
+ * meanwhile count within MAX_HELD_NS.
+ */
+static bool hold(struct blk_queue *q)
+{
+	q->held =
+		throttle_on(q->disk->throttle)
+			? MIN(throttle_wait(q->disk->throttle, util_clock_ns()),
+			      MAX_HELD_NS)
+			: 0;
+	return q->held;
+}
+
+/*
  * Take the requests that are there, up to a barrier and at most a ring's worth:
  * refused ones make room at once, so a guest could go on for ever.
  *
@@ -363,7 +393,7 @@ static int take_requests(struct blk_queue *q)
 	uint32_t n = 0;
 	int ret;
 
-	while (n < q->nent && !q->barrier) {
+	while (n < q->nent && !q->barrier && !hold(q)) {
 		ret = ring_back_take(&q->ring, slot, q->layout->slot);
 		if (ret <= 0)
 			return ret;
@@ -404,6 +434,19 @@ static void finish_requests(struct blk_queue *q)
 	}
 }
 
+/*
+ * How long to sleep.  What a barrier or a limit holds back is no reason to stay
+ * awake, and needs no kick of the guest's to go on.
+ */
+static uint64_t pause_ns(struct blk_queue *q, bool taking)
+{
+	if (!taking || q->barrier)
+		return DISK_FOREVER;
+	if (q->held)
+		return q->held;
+	return ring_back_arm(&q->ring, 1) ? DISK_AWAKE : DISK_FOREVER;
+}
+
 static void *serve(void *arg)
 {
 	struct blk_queue *q = arg;
@@ -428,9 +471,7 @@ static void *serve(void *arg)
 			break;
 		if (!taking)
 			disk_queue_hurry(q->dq);
-		/* What a barrier holds back is no reason to stay awake. */
-		disk_queue_run(q->dq, !taking || q->barrier ||
-					      !ring_back_arm(&q->ring, 1));
+		disk_queue_run(q->dq, pause_ns(q, taking));
 	}
 	disk_queue_end(q->dq);
 	return NULL;

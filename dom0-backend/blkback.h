@@ -28,6 +28,9 @@
  * is done, then the disk is flushed, its data are written, and the disk is
  * flushed again; only then is the next request taken.
  *
+ * Limits of the disk (throttle.h) hold requests back in the ring: the thread
+ * sleeps until one more is allowed, whatever the guest rings meanwhile.
+ *
  * The main thread (blkback_xs.c) starts and stops queues.  Stopping one finishes
  * what is under way first.
  */
@@ -153,6 +156,7 @@ void blkback_stop(struct blk_queue *q);
  * @disk_fd: *Owned*, from --disk-fd.
  * @logical, @physical: For disk_set_sector(), from --sector-size and
  *           --physical-sector-size.
+ * @told:    Sectors that the frontend knows of, or would if it were there.
  * @info:    VDISK_* bits of xen/io/blkif.h.
  * @abi:     Of this connection.
  * @limit:   Of each queue, through all connections.
@@ -161,6 +165,8 @@ struct blkback {
 	int disk_fd;
 	uint32_t logical, physical;
 	struct disk disk;
+	struct throttle throttle;
+	uint64_t told;
 	unsigned int info;
 	enum blk_abi abi;
 	unsigned int max_queues;

@@ -40,6 +40,35 @@ static bool key_is(struct device *dev, const char *key, const char *value)
 	return ret;
 }
 
+/* The limits that the operator has written, now or just then. */
+static void changed(struct device *dev)
+{
+	static const char *const names[] = { "limit-iops", "limit-iops-burst",
+					     "limit-bps", "limit-bps-burst" };
+	struct blkback *b = dev->priv;
+	struct throttle_limits l;
+	uint64_t *const values[] = { &l.iops, &l.iops_burst, &l.bps,
+				     &l.bps_burst };
+	int ret = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		ret = store_read_opt(dev->store, 0, THROTTLE_MAX, values[i],
+				     "%s/%s", dev->be, names[i]);
+		if (ret) {
+			(void)device_bad_key(dev, dev->be, names[i],
+					     "a number up to 10^12", ret);
+			return; /* what was set before stays */
+		}
+	}
+	if (throttle_set(&b->throttle, &l, util_clock_ns()))
+		log_info("limits: %llu requests/s (%llu at once), %llu bytes/s "
+			 "(%llu at once); 0 is none",
+			 (unsigned long long)l.iops,
+			 (unsigned long long)l.iops_burst,
+			 (unsigned long long)l.bps,
+			 (unsigned long long)l.bps_burst);
+}
+
 static int init(struct device *dev)
 {
 	struct blkback *b = dev->priv;
@@ -54,6 +83,9 @@ static int init(struct device *dev)
 		ret = disk_set_sector(&b->disk, b->logical, b->physical);
 	if (ret)
 		return ret;
+	b->disk.throttle = &b->throttle;
+	changed(dev);
+	b->told = disk_sectors(&b->disk);
 	b->max_queues = device_max_queues(BLK_MAX_QUEUES);
 	if (b->disk.queues)
 		b->max_queues = MIN(b->max_queues, b->disk.queues);
@@ -116,14 +148,15 @@ static int features(struct device *dev)
 
 static int sizes(struct device *dev)
 {
-	const struct blkback *b = dev->priv;
+	struct blkback *b = dev->priv;
 	const struct key key[] = {
-		{ "sectors", b->disk.sectors },
+		{ "sectors", disk_sectors(&b->disk) },
 		{ "info", b->info },
 		{ "sector-size", b->disk.logical },
 		{ "physical-sector-size", b->disk.physical },
 	};
 
+	b->told = key[0].value;
 	return write_keys(dev, key, ARRAY_SIZE(key));
 }
 
@@ -132,6 +165,22 @@ static int keys(struct device *dev, enum xb_state state)
 	if (state == XB_INIT_WAIT)
 		return features(dev);
 	return state == XB_CONNECTED ? sizes(dev) : 0;
+}
+
+/* Has the file or the device been resized? */
+static void tick(struct device *dev)
+{
+	struct blkback *b = dev->priv;
+	uint64_t sectors;
+
+	if (disk_measure(&b->disk))
+		return; /* a device that is gone answers its requests so, too */
+	sectors = disk_sectors(&b->disk);
+	if (sectors == b->told)
+		return;
+	log_info("the disk has %llu sectors now, not %llu",
+		 (unsigned long long)sectors, (unsigned long long)b->told);
+	b->told = device_republish(dev) ? UINT64_MAX : sectors;
 }
 
 static int read_protocol(struct device *dev, enum blk_abi *abi)
@@ -234,7 +283,7 @@ static int connect(struct device *dev)
 	log_limited(&dev->limit, LOG_LVL_INFO,
 		    "serving %u queue(s), %s, %llu sectors%s", b->nqueues,
 		    blk_layouts[b->abi].protocol,
-		    (unsigned long long)b->disk.sectors,
+		    (unsigned long long)disk_sectors(&b->disk),
 		    b->disk.readonly ? ", read-only" : "");
 	return 0;
 }
@@ -246,6 +295,8 @@ const struct device_ops blkback_ops = {
 	.init = init,
 	.fini = fini,
 	.keys = keys,
+	.tick = tick,
+	.changed = changed,
 	.connect = connect,
 	.disconnect = disconnect,
 };

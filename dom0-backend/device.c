@@ -79,20 +79,33 @@ static void complain(struct device *dev, const char *why)
 		log_debug("cannot write %s/error", dev->be);
 }
 
+static int write_state(struct device *dev, enum xb_state state)
+{
+	struct publish p = { .dev = dev, .state = state };
+	int ret = store_transact(dev->store, publish_keys, &p);
+
+	if (ret == -ENOENT && !store_is_new(dev)) {
+		log_info("%s is gone", dev->be);
+		stop(dev);
+	} else if (ret) {
+		log_warn("%s: cannot write state %s: %s", dev->be,
+			 xb_name(state), strerror(-ret));
+	}
+	return ret;
+}
+
 static void publish(void *arg, enum xb_state state)
 {
-	struct publish p = { .dev = arg, .state = state };
-	int ret = store_transact(p.dev->store, publish_keys, &p);
+	struct device *dev = arg;
 
-	if (ret == -ENOENT && !store_is_new(p.dev)) {
-		log_info("%s is gone", p.dev->be);
-		stop(p.dev);
-	} else if (ret) {
-		log_warn("%s: cannot write state %s: %s", p.dev->be,
-			 xb_name(state), strerror(-ret));
-	} else {
-		log_limited(&p.dev->limit, LOG_LVL_INFO, "%s", xb_name(state));
-	}
+	if (!write_state(dev, state))
+		log_limited(&dev->limit, LOG_LVL_INFO, "%s", xb_name(state));
+}
+
+int device_republish(struct device *dev)
+{
+	return dev->xb.state == XB_CONNECTED ? write_state(dev, XB_CONNECTED)
+					     : 0;
 }
 
 static int connect_dev(void *arg)
@@ -172,6 +185,8 @@ static void on_backend(void *arg, const char *path)
 		stop(dev);
 		return;
 	}
+	if (dev->ops->changed)
+		dev->ops->changed(dev);
 	if (ret ||
 	    store_read_opt(dev->store, 1, 1, &online, "%s/online", dev->be))
 		return;
@@ -305,12 +320,23 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
 	stop(dev);
 }
 
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct device *dev = arg;
+
+	(void)fd;
+	(void)what;
+	dev->ops->tick(dev);
+}
+
+/* On a signal or a descriptor, or, with no @what, every second. */
 static struct event *add_event(struct device *dev, int fd, short what,
 			       event_callback_fn fn)
 {
+	static const struct timeval second = { .tv_sec = 1 };
 	struct event *ev = event_new(dev->base, fd, what | EV_PERSIST, fn, dev);
 
-	if (!ev || event_add(ev, NULL) < 0)
+	if (!ev || event_add(ev, what ? NULL : &second) < 0)
 		die("cannot add an event: out of memory");
 	return ev;
 }
@@ -418,6 +444,8 @@ static int follow(struct device *dev)
 	dev->dom_ev = add_event(dev, dom_fd(dev->dom), EV_READ, on_domain);
 	dev->fail_ev = add_event(dev, dev->fail_fd, EV_READ, on_failure);
 	dev->term_ev = add_event(dev, SIGTERM, EV_SIGNAL, on_signal);
+	if (dev->ops->tick)
+		dev->tick_ev = add_event(dev, -1, 0, on_tick);
 	xb_init(&dev->xb, &xb_ops, dev, (enum xb_state)was);
 	ret = store_watch(dev->store, dev->be, on_backend, dev, &dev->be_watch);
 	if (ret)
@@ -438,6 +466,8 @@ static void tear_down(struct device *dev)
 		event_free(dev->fail_ev);
 	if (dev->term_ev)
 		event_free(dev->term_ev);
+	if (dev->tick_ev)
+		event_free(dev->tick_ev);
 	gnt_free(dev->gnt);
 	dom_free(dev->dom);
 	fd_close(&dev->fail_fd);

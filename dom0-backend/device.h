@@ -16,7 +16,8 @@ struct event_base;
 struct device;
 
 /**
- * struct device_ops - One type of device.  All but @option must be there.
+ * struct device_ops - One type of device.  All but @option, @tick and @changed
+ * must be there.
  * @type:       As in the store: "vbd".
  * @program:    For messages: "blkback".
  * @option:     An option of the command line beyond the common ones (see
@@ -27,6 +28,8 @@ struct device;
  * @keys:       Write the backend's keys that go with @state, in the same
  *              transaction as the state: features with XB_INIT_WAIT, sizes with
  *              XB_CONNECTED.  May run several times.  Return: 0 or -errno.
+ * @tick:       Once a second, in the main thread.
+ * @changed:    Something in the backend's directory may have changed.
  * @connect:    As struct xb_ops.  Log why before failing.
  * @disconnect: As struct xb_ops.
  */
@@ -37,6 +40,8 @@ struct device_ops {
 	int (*init)(struct device *dev);
 	void (*fini)(struct device *dev);
 	int (*keys)(struct device *dev, enum xb_state state);
+	void (*tick)(struct device *dev);
+	void (*changed)(struct device *dev);
 	int (*connect)(struct device *dev);
 	void (*disconnect)(struct device *dev);
 };
@@ -70,6 +75,7 @@ struct device {
 	struct event *dom_ev;
 	struct event *fail_ev;
 	struct event *term_ev;
+	struct event *tick_ev;
 	int dom_fd;
 	int parent; /* process id */
 	int fail_fd;
@@ -150,6 +156,16 @@ int device_nqueues(struct device *dev, unsigned int max,
 int device_start_queues(struct device *dev, unsigned int n,
 			int (*start)(struct device *dev,
 				     const char *dir)) must_check;
+
+/**
+ * device_republish() - Write the keys of Connected, and Connected, once more.
+ *
+ * Frontends that follow changes look at the keys when the state is written, even
+ * if it is the same.  Nothing happens unless that is the state.
+ *
+ * Return: 0 or -errno of the store, told.
+ */
+int device_republish(struct device *dev) must_check;
 
 /** device_domain_gone() - End the loop; everything is undone on the way. */
 void device_domain_gone(struct device *dev);

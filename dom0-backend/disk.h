@@ -3,12 +3,14 @@
 #ifndef DOM0_BACKEND_DISK_H
 #define DOM0_BACKEND_DISK_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
 #include "base/util.h"
+#include "dom0-backend/throttle.h"
 
 #define DISK_SECTOR 512u
 
@@ -31,11 +33,13 @@ struct disk_ops;
  * @queues:   At most so many at a time; 0 for any number.
  * @readonly: Opened only for reading.
  * @discard:  Whether space can be given back.
- * @sectors:  Size in units of 512 bytes, at most DISK_MAX_SECTORS.
+ * @sectors:  Size in units of 512 bytes, at most DISK_MAX_SECTORS; may change
+ *            under queues that are at work, which see it at once.
  * @logical:  Unit of requests, in bytes: 512 or 4096; 0 counts as 512.
  * @physical: The medium's own unit, in bytes: a multiple of @logical.
  * @unit:     Bytes of space that are given back together.
  * @align:    Where the first such unit begins, in bytes.
+ * @throttle: *Borrowed*: limits that all queues share; NULL for none.
  */
 struct disk {
 	const struct disk_ops *ops;
@@ -45,11 +49,12 @@ struct disk {
 	bool discard;
 	bool noflush;
 	unsigned int queues;
-	uint64_t sectors;
+	_Atomic uint64_t sectors;
 	uint32_t logical;
 	uint32_t physical;
 	uint32_t unit;
 	uint32_t align;
+	struct throttle *throttle;
 };
 
 /**
@@ -77,6 +82,19 @@ int disk_init(struct disk *d, int fd) must_check;
  */
 int disk_set_sector(struct disk *d, uint32_t logical,
 		    uint32_t physical) must_check;
+
+/**
+ * disk_measure() - Look at the size again; what is no whole unit does not count.
+ *
+ * Return: 0, also if there is nothing left; or -errno, and the size stays.
+ */
+int disk_measure(struct disk *d) must_check;
+
+/** disk_sectors() - The size; orders nothing else, needs nothing else. */
+static inline uint64_t disk_sectors(const struct disk *d)
+{
+	return atomic_load_explicit(&d->sectors, memory_order_relaxed);
+}
 
 /** disk_unaligned() - Whether @n, in 512 bytes, is no whole number of units. */
 static inline bool disk_unaligned(const struct disk *d, uint64_t n)
@@ -123,7 +141,7 @@ struct disk_ops {
 	int (*begin)(struct disk_queue *q);
 	void (*end)(struct disk_queue *q);
 	void (*add)(struct disk_queue *q, struct disk_io *io);
-	void (*run)(struct disk_queue *q, bool sleep);
+	void (*run)(struct disk_queue *q, uint64_t ns);
 	struct disk_io *(*done)(struct disk_queue *q, int *result);
 	void (*hurry)(struct disk_queue *q);
 	void (*fini)(struct disk *d);
@@ -192,14 +210,17 @@ static inline void disk_queue_add(struct disk_queue *q, struct disk_io *io)
 	q->ops->add(q, io);
 }
 
+#define DISK_AWAKE   UINT64_C(0)
+#define DISK_FOREVER UINT64_MAX
+
 /**
  * disk_queue_run() - Start what was added; for a file, one system call at most.
- * @sleep: Wait until an operation is done or @kick was written; may return
- *         earlier.
+ * @ns: Wait until an operation is done or @kick was written, at most so long:
+ *      DISK_AWAKE not at all, DISK_FOREVER without limit; may return earlier.
  */
-static inline void disk_queue_run(struct disk_queue *q, bool sleep)
+static inline void disk_queue_run(struct disk_queue *q, uint64_t ns)
 {
-	q->ops->run(q, sleep);
+	q->ops->run(q, ns);
 }
 
 /**

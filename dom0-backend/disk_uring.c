@@ -163,10 +163,27 @@ int disk_set_sector(struct disk *d, uint32_t logical, uint32_t physical)
 	if ((want.logical != DISK_SECTOR && want.logical != DISK_MAX_LOGICAL) ||
 	    !is_power_of_two(want.physical) || want.physical < want.logical ||
 	    want.physical > DISK_MAX_PHYSICAL ||
-	    disk_unaligned(&want, want.sectors))
+	    disk_unaligned(&want, disk_sectors(&want)))
 		return -EINVAL;
 	want.unit = MAX(d->unit, want.logical);
 	*d = want;
+	return 0;
+}
+
+int disk_measure(struct disk *d)
+{
+	uint64_t unit = d->logical / DISK_SECTOR, bytes;
+	struct stat st;
+
+	if (fstat(d->fd, &st) < 0)
+		return -errno;
+	if (!S_ISBLK(st.st_mode))
+		bytes = (uint64_t)st.st_size;
+	else if (ioctl(d->fd, BLKGETSIZE64, &bytes) < 0)
+		return -errno;
+	bytes = MIN(bytes / DISK_SECTOR, DISK_MAX_SECTORS);
+	atomic_store_explicit(&d->sectors, bytes / unit * unit,
+			      memory_order_relaxed);
 	return 0;
 }
 
@@ -299,20 +316,34 @@ static void arm_kick(struct uring_queue *q)
 	q->armed = true;
 }
 
-static void run(struct disk_queue *base, bool sleep)
+static int submit(struct uring_queue *q, uint64_t ns)
+{
+	struct __kernel_timespec ts = {
+		.tv_sec = (int64_t)(ns / 1000000000),
+		.tv_nsec = (long long)(ns % 1000000000),
+	};
+	struct io_uring_cqe *cqe;
+
+	if (ns == DISK_AWAKE)
+		return io_uring_submit(&q->ring);
+	if (ns == DISK_FOREVER)
+		return io_uring_submit_and_wait(&q->ring, 1);
+	return io_uring_submit_and_wait_timeout(&q->ring, &cqe, 1, &ts, NULL);
+}
+
+static void run(struct disk_queue *base, uint64_t ns)
 {
 	struct uring_queue *q = get_queue(base);
 	int ret;
 
 	if (!q->armed)
 		arm_kick(q);
-	if (!sleep && !io_uring_sq_ready(&q->ring))
+	if (ns == DISK_AWAKE && !io_uring_sq_ready(&q->ring))
 		return;
-	ret = sleep ? io_uring_submit_and_wait(&q->ring, 1)
-		    : io_uring_submit(&q->ring);
+	ret = submit(q, ns);
 	/* Out of memory or interrupted for now: the next run tries again. */
 	assert(ret >= 0 || ret == -EINTR || ret == -EAGAIN || ret == -EBUSY ||
-	       ret == -ENOMEM);
+	       ret == -ENOMEM || ret == -ETIME);
 }
 
 /*

@@ -147,7 +147,8 @@ static int check_disk(const struct vbd_config *cfg, struct vbd_disk *out,
 			 "physical-sector-size=%u: the first must be 512 or "
 			 "4096 and divide the disk's size, the second a "
 			 "multiple of it, up to 65536",
-			 path, (unsigned long long)d.sectors * DISK_SECTOR,
+			 path,
+			 (unsigned long long)disk_sectors(&d) * DISK_SECTOR,
 			 cfg->logical, cfg->physical);
 		return ret;
 	}

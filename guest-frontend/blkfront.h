@@ -72,7 +72,7 @@ struct blkfront_queue;
 /**
  * struct blkfront - One disk.
  * @nqueues:     Rings agreed on; of @order, taking @segs pages a request.
- * @sectors:     Size, in 512 bytes.
+ * @sectors:     Size, in 512 bytes; blkfront_renew() sees that it has changed.
  * @sector_size: The disk's own, in bytes.
  * @info:        VDISK_*.
  * @can_flush, @can_barrier, @can_discard, @can_secure: What it offers.
@@ -100,6 +100,11 @@ int blkfront_open(struct blkfront *b, unsigned int devid,
  * blkfront_again() - Connect once more after blkfront_stop(), as after a kexec.
  */
 int blkfront_again(struct blkfront *b, const struct blkfront_want *want);
+
+/**
+ * blkfront_renew() - Wait for another size, at most @ns; see front_renew().
+ */
+int blkfront_renew(struct blkfront *b, uint64_t ns);
 
 /**
  * blkfront_stop() - Disconnect; what is in flight fails.

@@ -184,6 +184,11 @@ int blkfront_open(struct blkfront *b, unsigned int devid,
 	return ret;
 }
 
+int blkfront_renew(struct blkfront *b, uint64_t ns)
+{
+	return front_renew(&b->front, ns);
+}
+
 int blkfront_stop(struct blkfront *b)
 {
 	return front_stop(&b->front);

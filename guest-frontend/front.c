@@ -225,6 +225,23 @@ int front_run(struct front *f, enum xenbus_state goal, uint64_t ns)
 	}
 }
 
+int front_renew(struct front *f, uint64_t ns)
+{
+	char path[FRONT_DIR_MAX], token[XENBUS_TOKEN_MAX];
+	int ret = xenbus_next_watch(path, sizeof(path), token, ns);
+
+	if (ret == 0)
+		return -XEN_EAGAIN;
+	if (ret < 0 && ret != -XEN_EOVERFLOW)
+		return ret;
+	ret = follow(f);
+	if (ret)
+		return ret;
+	return f->has_joined && f->state == XenbusStateConnected
+		       ? f->ops->joined(f)
+		       : -XEN_ENOTCONN;
+}
+
 int front_stop(struct front *f)
 {
 	int ret;

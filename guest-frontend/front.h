@@ -36,7 +36,7 @@ struct front;
  * @prepare: The backend's features are there: make rings.  Undoes itself on
  *           failure.  Return: 0 or -XEN_E*.
  * @keys:    Write the keys into transaction @txn; may run several times.
- * @joined:  The backend is Connected: read what it says now.
+ * @joined:  The backend is Connected, or says so again: read what it says now.
  * @leave:   After @prepare, once the backend has let go, or has not in time:
  *           give everything back that it does not hold.
  */
@@ -89,6 +89,17 @@ int front_start(struct front *f);
  * -XEN_E* of the type's functions, after which the device is Closing.
  */
 int front_run(struct front *f, enum xenbus_state goal, uint64_t ns);
+
+/**
+ * front_renew() - Wait for the backend to say something anew, and read it.
+ * @ns: At most this long.
+ *
+ * It may return early, with nothing new.
+ *
+ * Return: 0; -XEN_EAGAIN if time was up; -XEN_ENOTCONN if it has closed instead;
+ * or as front_run().
+ */
+int front_renew(struct front *f, uint64_t ns);
 
 /**
  * front_stop() - Close, waiting for the backend.

@@ -120,12 +120,23 @@ const char *const xl_disk_keys[XL_DISK_NKEYS] = {
 	[XL_DISK_SECTOR] = "sector-size",
 	[XL_DISK_PHYSICAL] = "physical-sector-size",
 	[XL_DISK_DIRECT] = "direct-io",
+	[XL_DISK_IOPS] = "limit-iops",
+	[XL_DISK_IOPS_BURST] = "limit-iops-burst",
+	[XL_DISK_BPS] = "limit-bps",
+	[XL_DISK_BPS_BURST] = "limit-bps-burst",
 };
+
+/* As dom0-backend/throttle.h has it. */
+#define DISK_LIMIT_MAX UINT64_C(1000000000000)
 
 static const uint64_t disk_key_max[XL_DISK_NKEYS] = {
 	[XL_DISK_SECTOR] = 4096,
 	[XL_DISK_PHYSICAL] = 65536,
 	[XL_DISK_DIRECT] = 1,
+	[XL_DISK_IOPS] = DISK_LIMIT_MAX,
+	[XL_DISK_IOPS_BURST] = DISK_LIMIT_MAX,
+	[XL_DISK_BPS] = DISK_LIMIT_MAX,
+	[XL_DISK_BPS_BURST] = DISK_LIMIT_MAX,
 };
 
 /* The value of one item of ours; @len bytes. */

@@ -6,10 +6,20 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+# enlarge NAME - when the guest waits for it; loop devices look again, too.
+enlarge() {
+	wait_for 200 facts_have "$1" 'waits for a larger disk' || return
+	truncate -s +16M "$work/file.img"
+	[ -z "${loop:-}" ] || losetup -c "$loop"
+}
+
+facts_have() { facts "$1" | grep -q "$2"; }
+
 # guest NAME KERNEL VCPUS DISK - boot, then report each check of the guest.
 guest() {
 	local name=$1 line
 
+	enlarge "$name" &
 	output=$(boot "$(config "$name" "$2" "$2-none" "run:/block" \
 		"memory = 256" "vcpus = $3" "disk = ['$4,raw,xvda,w']")" \
 		"$name" 240 2>&1)

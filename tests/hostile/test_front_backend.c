@@ -273,6 +273,38 @@ Test(front_backend, is_removed)
 	cr_expect_eq(grants_free_refs(), refs);
 }
 
+/* Follow the backend until it says @sectors, or until an error. */
+static int renew(uint64_t sectors)
+{
+	int ret = 0;
+
+	while (!ret && disk.sectors != sectors)
+		ret = blkfront_renew(&disk, MARGIN);
+	return ret;
+}
+
+/* Connected once more: another size, or one that is none. */
+Test(front_backend, resizes)
+{
+	cr_assert_eq(open_disk(0), 0);
+	cr_assert_eq(disk.sectors, 1000);
+	key("sectors", "2000");
+	key("state", "4");
+	cr_expect_eq(renew(2000), 0);
+	key("sectors", "-5");
+	key("state", "4");
+	cr_expect_eq(renew(0), -XEN_EINVAL);
+	cr_expect_eq(disk.sectors, 2000);
+	cr_expect_eq(disk.front.state, XenbusStateConnected);
+	key("sectors", "8");
+	key("state", "4");
+	cr_expect_eq(renew(8), 0);
+	key("state", "5");
+	cr_expect_eq(renew(0), -XEN_ENOTCONN);
+	key("state", "6");
+	cr_expect_eq(blkfront_close(&disk), 0);
+}
+
 /* It says Connected before there is a ring, and goes on saying so. */
 Test(front_backend, connected_from_the_start)
 {
@@ -372,8 +404,9 @@ static void *connect_card(void *arg)
 /* With everything wanted, and more than there is room for. */
 static void open_card(void)
 {
-	static const struct netfront_want all = { 99,	true, true, true, true,
-						  true, true, true, false };
+	static const struct netfront_want all = {
+		99, true, true, true, true, true, true, true, true, false
+	};
 	pthread_t thread;
 
 	node(VIF_FE "/mac", "00:16:3e:ab:0c:0d", false);

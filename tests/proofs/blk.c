@@ -7,7 +7,7 @@
 /*
  * PROOF: decoded judged segments joined started
  * OPTIONS: started --unwind 4
- * BROKEN: judged dom0-backend/blkback.c s/n <= disk->sectors && //
+ * BROKEN: judged dom0-backend/blkback.c s/n <= sectors && //
  * BROKEN: judged dom0-backend/blkback.c s/req->nseg <= max/req->nseg <= BLK_MAX_SEGS/
  * BROKEN: segments dom0-backend/blkback.c s/last >= BLK_PAGE_SECTOR/last > BLK_PAGE_SECTOR/
  * BROKEN: joined dom0-backend/blkback.c s/v->iov_base + v->iov_len == at/v->iov_base + v->iov_len <= at/

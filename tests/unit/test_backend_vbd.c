@@ -2,6 +2,7 @@
 // tests/unit/test_backend_vbd.c - sv-backend and sv-blkback, whole, no guest.
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,11 +10,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 
 #include <xen/io/blkif.h>
+#include <xenstore.h>
 
 #include "tests/lib/fakevbd.h"
 #include "tests/lib/fini.h"
@@ -497,18 +500,27 @@ Test(backend_vbd, block_device)
 	check_image();
 }
 
-/* A read of @n sectors by one segment; Return: its status. */
-static int read_sectors(struct fakedom *dom, uint64_t sector, unsigned int n)
+/* A transfer of @n sectors by one segment; Return: its status. */
+static int transfer(struct fakedom *dom, uint8_t op, uint64_t sector,
+		    unsigned int n)
 {
 	static uint32_t gref;
-	struct blk_req req = { .op = BLKIF_OP_READ,
-			       .nseg = 1,
-			       .sector = sector };
+	struct blk_req req = { .op = op, .nseg = 1, .sector = sector };
 
 	if (!gref)
 		gref = fakedom_grant(dom, fakedom_alloc(dom, 1), 0);
 	req.seg[0] = (struct blk_seg){ gref, 0, (uint8_t)(n - 1), 0 };
 	return fakeblk_do(&vbd.q[0], &req);
+}
+
+static int read_sectors(struct fakedom *dom, uint64_t sector, unsigned int n)
+{
+	return transfer(dom, BLKIF_OP_READ, sector, n);
+}
+
+static int write_sectors(struct fakedom *dom, uint64_t sector, unsigned int n)
+{
+	return transfer(dom, BLKIF_OP_WRITE, sector, n);
 }
 
 /* The toolstack chooses; what a crashed worker said, the next one says too. */
@@ -541,6 +553,9 @@ Test(backend_vbd, large_sectors)
 		cr_assert(fakevbd_reconnect(&vbd));
 	}
 	check_image();
+	/* Half a sector at the end is none. */
+	cr_assert_eq(truncate(image, sizeof(shadow) + 4096 + 512), 0);
+	cr_expect(stack_wait(&s, 5000, "16392", "%s/sectors", vbd.be));
 	fakedom_free(dom);
 }
 
@@ -557,6 +572,176 @@ Test(backend_vbd, discard_switched_off)
 	cr_expect(!store_exists(s.store, "%s/discard-granularity", vbd.be));
 	cr_expect_eq(fakeblk_do(&vbd.q[0], &req), BLKIF_RSP_EOPNOTSUPP);
 	check_image();
+	fakedom_free(dom);
+}
+
+/* Resize the image; the frontend hears of it, by the state that stays. */
+static void resize(struct xs_handle *xs, off_t bytes)
+{
+	struct pollfd p = { .fd = xs_fileno(xs), .events = POLLIN };
+	char sectors[24], **event;
+
+	while ((event = xs_check_watch(xs)))
+		free(event);
+	cr_assert_eq(truncate(image, bytes), 0);
+	snprintf(sectors, sizeof(sectors), "%ld", (long)bytes / DISK_SECTOR);
+	cr_expect(stack_wait(&s, 5000, sectors, "%s/sectors", vbd.be));
+	cr_expect_eq(poll(&p, 1, 5000), 1, "the state was not written");
+	cr_expect(stack_wait(&s, 0, "4", "%s/state", vbd.be));
+}
+
+/* Requests are judged by the size that the disk has, while it is served. */
+Test(backend_vbd, resized)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	struct xs_handle *xs = xs_open(0);
+	struct stat st;
+	char path[160];
+
+	bring_up(dom, BLK_ABI_X86_64, 0, 1);
+	snprintf(path, sizeof(path), "%s/state", vbd.be);
+	cr_assert(xs && xs_watch(xs, path, "state"));
+	cr_expect_eq(read_sectors(dom, SECTORS, 8), BLKIF_RSP_ERROR);
+	resize(xs, 2 * (off_t)sizeof(shadow));
+	cr_expect_eq(read_sectors(dom, 2 * SECTORS - 8, 8), BLKIF_RSP_OKAY);
+	cr_expect_eq(read_sectors(dom, 2 * SECTORS - 7, 8), BLKIF_RSP_ERROR);
+	resize(xs, (off_t)sizeof(shadow));
+	random_io(5);
+	check_image();
+	/* A smaller one: nothing is written behind its end, which would undo it. */
+	resize(xs, 4096);
+	cr_expect_eq(read_sectors(dom, 0, 8), BLKIF_RSP_OKAY);
+	cr_expect_eq(write_sectors(dom, 8, 8), BLKIF_RSP_ERROR);
+	cr_expect_eq(read_sectors(dom, 1, 8), BLKIF_RSP_ERROR);
+	resize(xs, 0);
+	cr_expect_eq(write_sectors(dom, 0, 1), BLKIF_RSP_ERROR);
+	cr_assert_eq(stat(image, &st), 0);
+	cr_expect_eq(st.st_size, 0);
+	/* What is no whole sector does not count. */
+	cr_assert_eq(truncate(image, 1023), 0);
+	cr_expect(stack_wait(&s, 5000, "1", "%s/sectors", vbd.be));
+	cr_expect_eq(write_sectors(dom, 0, 1), BLKIF_RSP_OKAY);
+	/* One who connects later finds the size of then. */
+	cr_assert(fakevbd_step(&vbd, "6", "6"));
+	cr_assert_eq(truncate(image, 8192), 0);
+	cr_assert(fakevbd_reconnect(&vbd));
+	cr_expect(stack_wait(&s, 5000, "16", "%s/sectors", vbd.be));
+	xs_close(xs);
+	fakedom_free(dom);
+}
+
+static void ask_to_detach(void)
+{
+	stack_write(&s, "5", "%s/state", vbd.be);
+	stack_write(&s, "0", "%s/online", vbd.be);
+}
+
+/* ---- limits -------------------------------------------------------------- */
+
+#define MS UINT64_C(1000000)
+
+static void put_reads(struct fakedom *dom, unsigned int n)
+{
+	struct blk_req req = { .op = BLKIF_OP_READ, .nseg = 1 };
+
+	req.seg[0] =
+		(struct blk_seg){ fakedom_grant(dom, fakedom_alloc(dom, 1), 0),
+				  0, 7, 0 };
+	for (req.id = 0; req.id < n; req.id++)
+		fakeblk_put(&vbd.q[0], &req);
+	fakeblk_push(&vbd.q[0]);
+}
+
+/* Ns until @n requests are answered. */
+static uint64_t time_of_answers(unsigned int n)
+{
+	uint64_t began = util_clock_ns(), id;
+	int16_t status;
+	uint8_t op;
+
+	while (n--) {
+		cr_assert_eq(fakeblk_take(&vbd.q[0], 20000, &id, &op, &status),
+			     1);
+		cr_assert_eq(status, BLKIF_RSP_OKAY);
+	}
+	return util_clock_ns() - began;
+}
+
+static bool wait_log(const char *what)
+{
+	for (int i = 0; i < 500 && !stack_logged(what); i++)
+		usleep(10000);
+	return stack_logged(what);
+}
+
+/* Ns of a CPU that a process has had. */
+static uint64_t cpu_time(pid_t pid)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	cr_assert_eq(clock_getcpuclockid(pid, &clock), 0);
+	cr_assert_eq(clock_gettime(clock, &ts), 0);
+	return (uint64_t)ts.tv_sec * 1000 * MS + (uint64_t)ts.tv_nsec;
+}
+
+/* No faster than allowed, nobody spins, and the operator may think again. */
+Test(backend_vbd, limits)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	pid_t pid = 0;
+	uint64_t before;
+
+	fakevbd_init(&vbd, &s, DOMID);
+	stack_write(&s, "40", "%s/limit-iops", vbd.be);
+	stack_write(&s, "2", "%s/limit-iops-burst", vbd.be);
+	cr_assert(fakevbd_bring_up(&vbd, dom, image, BLK_ABI_X86_64, 0, 1));
+	cr_assert_eq(stack_workers(&s, &pid), 1);
+	before = cpu_time(pid);
+	put_reads(dom, 32);
+	for (int i = 0; i < 1000; i++)
+		fakedom_send(dom, vbd.q[0].at.port);
+	cr_expect_geq(time_of_answers(32), 29 * 25 * MS);
+	cr_expect_lt(cpu_time(pid) - before, 300 * MS);
+	stack_write(&s, "0", "%s/limit-iops", vbd.be);
+	stack_write(&s, "40960", "%s/limit-bps", vbd.be);
+	stack_write(&s, "4096", "%s/limit-bps-burst", vbd.be);
+	cr_assert(wait_log("40960 bytes/s (4096"));
+	put_reads(dom, 8);
+	cr_expect_geq(time_of_answers(8), 6 * 100 * MS);
+	/* A number that is none changes nothing. */
+	stack_write(&s, "-1", "%s/limit-bps", vbd.be);
+	cr_assert(wait_log("limit-bps: "));
+	put_reads(dom, 8);
+	cr_expect_geq(time_of_answers(8), 6 * 100 * MS);
+	/* One who waits for days is free within a second. */
+	stack_write(&s, "1", "%s/limit-bps", vbd.be);
+	cr_assert(wait_log(", 1 bytes/s"));
+	put_reads(dom, 8);
+	usleep(100000);
+	stack_write(&s, "0", "%s/limit-bps", vbd.be);
+	cr_expect_lt(time_of_answers(8), 15000 * MS);
+	random_io(5);
+	check_image();
+	fakedom_free(dom);
+}
+
+/* Who waits for its turn ends at once when the device does. */
+Test(backend_vbd, limits_and_detach)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	uint64_t began;
+
+	fakevbd_init(&vbd, &s, DOMID);
+	stack_write(&s, "1", "%s/limit-bps", vbd.be);
+	cr_assert(fakevbd_bring_up(&vbd, dom, image, BLK_ABI_X86_64, 0, 1));
+	put_reads(dom, 32);
+	(void)time_of_answers(1);
+	began = util_clock_ns();
+	ask_to_detach();
+	cr_expect(fakevbd_step(&vbd, "6", "6"));
+	cr_expect(stack_wait_workers(&s, 0));
+	cr_expect_lt(util_clock_ns() - began, 5000 * MS);
 	fakedom_free(dom);
 }
 
@@ -630,7 +815,6 @@ Test(backend_vbd, page_cache)
 Test(backend_vbd, cdrom)
 {
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
-	struct blk_req req = { .op = BLKIF_OP_WRITE, .nseg = 1 };
 
 	fakevbd_init(&vbd, &s, DOMID);
 	fakevbd_attach_type(&vbd, image, "w", "cdrom");
@@ -639,10 +823,7 @@ Test(backend_vbd, cdrom)
 	cr_assert(fakevbd_join(&vbd));
 	cr_expect(stack_wait(&s, 0, "7", "%s/info", vbd.be));
 	cr_expect_eq(read_sectors(dom, 0, 8), BLKIF_RSP_OKAY);
-	req.seg[0] =
-		(struct blk_seg){ fakedom_grant(dom, fakedom_alloc(dom, 1), 0),
-				  0, 7, 0 };
-	cr_expect_eq(fakeblk_do(&vbd.q[0], &req), BLKIF_RSP_ERROR);
+	cr_expect_eq(write_sectors(dom, 0, 8), BLKIF_RSP_ERROR);
 	check_image();
 	fakedom_free(dom);
 }
@@ -673,12 +854,6 @@ Test(backend_vbd, reconnect_cycles)
 	check_image();
 	cr_expect_eq(stack_workers(&s, NULL), 1);
 	fakedom_free(dom);
-}
-
-static void ask_to_detach(void)
-{
-	stack_write(&s, "5", "%s/state", vbd.be);
-	stack_write(&s, "0", "%s/online", vbd.be);
 }
 
 Test(backend_vbd, detach_connected)

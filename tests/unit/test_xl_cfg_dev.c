@@ -112,7 +112,8 @@ Test(xl_cfg_dev, disk_keys_of_ours)
 	struct xl_disk d;
 
 	parse_disk(&d, "/img,raw,xvda,w,sector-size=4096, direct-io=0 ,discard,"
-		       "physical-sector-size=8192");
+		       "physical-sector-size=8192,limit-iops=100,"
+		       "limit-bps-burst=1000000000000");
 	cr_expect_str_eq(d.path, "/img");
 	cr_expect(d.writable && d.discard_given);
 	cr_expect(d.has[XL_DISK_SECTOR] && d.has[XL_DISK_PHYSICAL] &&
@@ -120,6 +121,10 @@ Test(xl_cfg_dev, disk_keys_of_ours)
 	cr_expect_eq(d.key[XL_DISK_SECTOR], 4096);
 	cr_expect_eq(d.key[XL_DISK_PHYSICAL], 8192);
 	cr_expect_eq(d.key[XL_DISK_DIRECT], 0);
+	cr_expect(d.has[XL_DISK_IOPS] && d.has[XL_DISK_BPS_BURST]);
+	cr_expect_eq(d.key[XL_DISK_IOPS], 100);
+	cr_expect_eq(d.key[XL_DISK_BPS_BURST], UINT64_C(1000000000000));
+	cr_expect(!d.has[XL_DISK_BPS] && !d.has[XL_DISK_IOPS_BURST]);
 	xl_disk_free(&d);
 	parse_disk(&d, "sector-size=512,vdev=xvda,target=/a,direct-io=1");
 	cr_expect_str_eq(d.path, "/a,direct-io=1");
@@ -138,6 +143,7 @@ ParameterizedTestParameters(xl_cfg_dev, bad_disk_keys)
 		"/img,raw,xvda,w,sector-size=-1",
 		"/img,raw,xvda,w,sector-size=0000000000000000000000000512",
 		"/img,raw,xvda,w,direct-io=2",
+		"/img,raw,xvda,w,limit-bps=1000000000001",
 		"/img,raw,xvda,w,direct-io",
 		"/img,raw,xvda,w,direct-ios=1",
 		"/img,raw,xvda,w,sector-size=512 512",
