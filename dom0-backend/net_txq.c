@@ -13,6 +13,7 @@
 #define DHCP_MAX    1514u /* of a request's frame */
 #define NS_PER_USEC 1000u
 #define WAIT_MAX_MS 1000
+#define PERIODS_MAX (NET_LEN_MAX + 1) /* of a byte or more: see has_credit() */
 
 int txq_init(struct txq *q, struct gnt_map *gnt, struct rxq *rx,
 	     const struct dhcp_lease *lease, const struct txq_rate *rate,
@@ -53,14 +54,15 @@ static bool limited(const struct txq *q)
 /* Whether a packet may be sent now; credit comes steadily, up to one period's. */
 static bool has_credit(struct txq *q)
 {
-	uint64_t period = q->rate.usec * NS_PER_USEC, now;
+	uint64_t period = q->rate.usec * NS_PER_USEC, now, periods;
 
 	if (!limited(q))
 		return true;
 	now = util_clock_ns();
 	if (now - q->since >= period) {
-		q->credit +=
-			(int64_t)((now - q->since) / period * q->rate.bytes);
+		/* So many make good any debt; more could overflow. */
+		periods = MIN((now - q->since) / period, PERIODS_MAX);
+		q->credit += (int64_t)(periods * q->rate.bytes);
 		q->credit = MIN(q->credit, (int64_t)q->rate.bytes);
 		q->since = now - (now - q->since) % period;
 	}

@@ -177,7 +177,7 @@ int bzimage_find(const struct image_src *src, struct bzimage *out,
 	uint8_t head[SETUP_END] = { 0 };
 	struct bzimage bz = { .payload = *src };
 	uint64_t len = MIN(src->size, sizeof(head));
-	uint64_t setup, end;
+	uint64_t setup, end, signature;
 	int ret;
 
 	ret = image_read(src, 0, head, len);
@@ -201,7 +201,8 @@ int bzimage_find(const struct image_src *src, struct bzimage *out,
 	bz.payload.size = get32(head + SETUP_PAYLOAD + 4);
 	end = MAX(bz.payload.base - src->base + bz.payload.size,
 		  setup + 16 * (uint64_t)get32(head + SETUP_SYSSIZE));
-	end = MAX(end, signature_end(head));
+	signature = signature_end(head);
+	end = MAX(end, signature);
 	if (end > src->size)
 		return truncated(src, end, why);
 	ret = look_at_payload(src, &bz, why);

@@ -7,6 +7,7 @@
 /*
  * PROOF: decoded judged segments joined started
  * OPTIONS: started --unwind 4
+ * BROKEN: decoded dom0-backend/blkback.c s/memcpy(req->seg, slot + layout->rest/memcpy(req->seg, slot + layout->slot/
  * BROKEN: judged dom0-backend/blkback.c s/n <= sectors && //
  * BROKEN: judged dom0-backend/blkback.c s/req->nseg <= max/req->nseg <= BLK_MAX_SEGS/
  * BROKEN: segments dom0-backend/blkback.c s/last >= BLK_PAGE_SECTOR/last > BLK_PAGE_SECTOR/

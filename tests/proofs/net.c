@@ -8,6 +8,7 @@
 
 /*
  * PROOF: begun added finished parsed filled responses
+ * BROKEN: begun dom0-backend/net_slots.c s/\*c = (struct net_chain){ .want = NET_WANT_FIRST }/c->want = NET_WANT_FIRST/
  * BROKEN: added dom0-backend/net_slots.c s/p->nfrags == NET_FRAGS_MAX/p->nfrags > NET_FRAGS_MAX/
  * BROKEN: finished dom0-backend/net_slots.c s/else if (c->rest > p->len)/else if (0)/
  * BROKEN: added dom0-backend/net_slots.c s/req->offset + req->size > SV_PAGE_SIZE/0/
