@@ -15,9 +15,7 @@
 static struct stream_writer out;
 static struct stream_reader in;
 static uint32_t port; /* 0: no ring yet */
-
-/* A backend that takes nothing for this long is not waited for. */
-#define STUCK_NS UINT64_C(10000000000)
+static bool stuck;    /* the backend was waited for in vain */
 
 int console_init(void)
 {
@@ -41,25 +39,31 @@ int console_init(void)
 	return 0;
 }
 
+/* Whatever the backend does, there is one wait of a limited time. */
 void console_write(const char *text, size_t n)
 {
+	uint64_t until = events_deadline(stuck ? 0 : CONSOLE_STUCK_NS), now;
 	bool wake;
 	int ret;
 
-	if (!port)
-		start_print(text, n);
 	while (port && n) {
 		wake = false;
 		ret = stream_write(&out, text, n, &wake);
 		if (ret < 0)
-			return;
+			break; /* for ever */
 		if (wake)
 			events_send(port);
 		text += ret;
 		n -= (size_t)ret;
-		if (n && !events_wait(port, STUCK_NS))
+		now = events_now();
+		stuck = n && now >= until;
+		if (stuck)
 			return;
+		if (n)
+			(void)events_wait(port, until - now);
 	}
+	if (n)
+		start_print(text, n);
 }
 
 size_t console_read(char *buf, size_t n, uint64_t ns)

@@ -16,7 +16,16 @@
  */
 int console_init(void);
 
-/** console_write() - Print @n bytes; waits while there is no room. */
+#define CONSOLE_STUCK_NS UINT64_C(10000000000)
+
+/**
+ * console_write() - Print @n bytes.
+ *
+ * Waits while there is no room, but for no more than CONSOLE_STUCK_NS; what is left
+ * then is lost.  From then on nothing waits, until a text has found room again.
+ * If the backend breaks the ring, this and all that follows goes to the domain's
+ * log.
+ */
 void console_write(const char *text, size_t n);
 
 /**
