@@ -113,6 +113,7 @@ testlib_src += tests/lib/hvopts.c
 testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
 testlib_src += tests/lib/storebed.c tests/lib/proc.c tests/lib/xsguest.c
 testlib_src += tests/lib/fakevbd.c tests/lib/fakevif.c tests/lib/flipper.c \
+	tests/lib/latency.c \
 	tests/lib/neighbour.c tests/lib/stack.c
 testlib_src += tests/lib/fakectrl.c tests/lib/fakenet.c tests/lib/fakenic.c tests/lib/packet.c
 testlib_src += tests/lib/fuzz.c tests/lib/storemodel.c
@@ -257,10 +258,11 @@ $(stresses): %: %.o $(test_archives)
 
 # A fuzzer of the whole system, which needs no libFuzzer.
 system := $(out)/tests/fuzz/system
-$(system): %: %.o $(test_archives) | $(addprefix $(out)/bin/,sv-xenstored \
-		sv-backend sv-blkback)
+system_obj := $(addprefix $(system),.o _disk.o _card.o)
+$(system): $(system_obj) $(test_archives) | $(addprefix $(out)/bin/,sv-xenstored \
+		sv-backend sv-blkback sv-netback)
 	@echo "  LD    $@"
-	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $< -Wl,--start-group $(test_archives) \
+	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $(system_obj) -Wl,--start-group $(test_archives) \
 		-Wl,--end-group $(test_sys)
 
 # They decide which allocation fails (tests/lib/failalloc.h).
