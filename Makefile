@@ -130,7 +130,7 @@ libs_backend := $(shell pkg-config --libs libevent_core xenstore 2>/dev/null)
 libs_vif := $(shell pkg-config --libs libnl-3.0 libnl-route-3.0 libnftables 2>/dev/null) -luring
 libs_store := $(shell pkg-config --libs libevent_core 2>/dev/null)
 $(eval $(call program,sv-hypervisor,hypervisor/main.c,hypervisor ring base,$(libs_hypervisor)))
-$(eval $(call program,sv-domctl,tests/lib/domctl_main.c,base,))
+$(eval $(call program,sv-domctl,tests/lib/domctl_main.c,base,$(shell pkg-config --libs xenstore 2>/dev/null)))
 $(eval $(call program,sv-xenstored,xenstore-lite/main.c,store ring base,$(libs_store)))
 $(eval $(call program,sv-backend,dom0-backend/main.c dom0-backend/backends.c,backend ring base,$(libs_backend) $(libs_vif)))
 $(eval $(call program,sv-blkback,dom0-backend/blkback_main.c,backend ring base,$(libs_backend) -luring))
@@ -172,7 +172,7 @@ guests := $(patsubst tests/guest/%/main.c,$(out)/guest/%.elf,$(wildcard tests/gu
 
 # Those that need no hypercalls also run as process domains.
 procdoms := $(addprefix $(out)/procdom/,block blockbench net netbench power \
-	reconnect xenbus)
+	reconnect suspend xenbus)
 
 all: $(bins) $(procdoms) $(if $(SAN),,$(guests))
 ifeq ($(variant),gcc-plain)
