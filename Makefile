@@ -104,7 +104,7 @@ tools_src := tools/doctor.c tools/doctor_kvm.c tools/ringtop_find.c \
 	tools/xl_cmd_info.c tools/xl_cmd_list.c tools/xl_cmd_power.c \
 	tools/xl_console.c tools/xl_daemons.c tools/xl_host.c tools/xl_json.c \
 	tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_proc.c \
-	tools/xl_run.c tools/xl_store.c tools/xl_tree.c
+	tools/xl_run.c tools/xl_store.c tools/xl_suspend.c tools/xl_tree.c
 testlib_src := tests/lib/caplog.c tests/lib/fakeblk.c tests/lib/fakedom.c tests/lib/netns.c
 testlib_src += tests/lib/hvopts.c
 testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
