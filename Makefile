@@ -107,7 +107,7 @@ tools_src := tools/doctor.c tools/doctor_kvm.c tools/ringtop_find.c \
 	tools/xl_cmd_info.c tools/xl_cmd_list.c tools/xl_cmd_power.c \
 	tools/xl_console.c tools/xl_daemons.c tools/xl_host.c tools/xl_json.c \
 	tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_proc.c \
-	tools/xl_run.c tools/xl_store.c tools/xl_tree.c
+	tools/xl_run.c tools/xl_store.c tools/xl_suspend.c tools/xl_tree.c
 testlib_src := tests/lib/caplog.c tests/lib/fakeblk.c tests/lib/fakedom.c tests/lib/netns.c
 testlib_src += tests/lib/hvopts.c
 testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
@@ -134,7 +134,7 @@ libs_backend := $(shell pkg-config --libs libevent_core xenstore 2>/dev/null)
 libs_vif := $(shell pkg-config --libs libnl-3.0 libnl-route-3.0 libnftables 2>/dev/null) -luring
 libs_store := $(shell pkg-config --libs libevent_core 2>/dev/null)
 $(eval $(call program,sv-hypervisor,hypervisor/main.c,hypervisor ring base,$(libs_hypervisor)))
-$(eval $(call program,sv-domctl,tests/lib/domctl_main.c,base,))
+$(eval $(call program,sv-domctl,tests/lib/domctl_main.c,base,$(shell pkg-config --libs xenstore 2>/dev/null)))
 $(eval $(call program,sv-xenstored,xenstore-lite/main.c,store ring base,$(libs_store)))
 $(eval $(call program,sv-backend,dom0-backend/main.c dom0-backend/backends.c,backend ring base,$(libs_backend) $(libs_vif)))
 $(eval $(call program,sv-blkback,dom0-backend/blkback_main.c,backend ring base,$(libs_backend) -luring))
@@ -176,7 +176,7 @@ guests := $(patsubst tests/guest/%/main.c,$(out)/guest/%.elf,$(wildcard tests/gu
 
 # Those that need no hypercalls also run as process domains.
 procdoms := $(addprefix $(out)/procdom/,block blockbench net netbench power \
-	reconnect xenbus)
+	reconnect suspend xenbus)
 
 all: $(bins) $(procdoms) $(if $(SAN),,$(guests))
 ifeq ($(variant),gcc-plain)

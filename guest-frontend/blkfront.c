@@ -224,9 +224,24 @@ static void encode(const struct blkfront_queue *q, const struct shadow *s,
 	put_segments(s, io, slot + l->rest);
 }
 
-int blkfront_submit(struct blkfront_queue *q, struct blkfront_io *io)
+/* There is room in the ring. */
+static int put_request(struct blkfront_queue *q, struct shadow *s,
+		       const struct blkfront_io *io, unsigned int n)
 {
 	uint8_t slot[sizeof(struct blkif_request)] = { 0 };
+	int ret;
+
+	if (n > DIRECT_SEGS && !grants_page_make(&s->list, q->be_domid, true))
+		return -XEN_ENOSPC;
+	ret = give_pages(q, s, io, n);
+	if (ret)
+		return ret;
+	encode(q, s, io, slot);
+	return ring_front_put(&q->ring, slot, q->layout->slot);
+}
+
+int blkfront_submit(struct blkfront_queue *q, struct blkfront_io *io)
+{
 	int n = judge(q, io), ret;
 	struct shadow *s;
 
@@ -237,18 +252,13 @@ int blkfront_submit(struct blkfront_queue *q, struct blkfront_io *io)
 	if (q->free == NO_SLOT || !ring_front_free(&q->ring))
 		return -XEN_ENOSPC;
 	s = &q->shadow[q->free];
-	if (n > (int)DIRECT_SEGS &&
-	    !grants_page_make(&s->list, q->be_domid, true))
-		return -XEN_ENOSPC;
-	ret = give_pages(q, s, io, (unsigned int)n);
+	ret = put_request(q, s, io, (unsigned int)n);
 	if (ret)
 		return ret;
-	encode(q, s, io, slot);
 	q->free = s->next;
 	s->io = io;
 	q->inflight++;
-	/* There is room, and the size is the one the ring was made with. */
-	return ring_front_put(&q->ring, slot, q->layout->slot);
+	return 0;
 }
 
 void blkfront_push(struct blkfront_queue *q)
@@ -363,7 +373,8 @@ static int make_ring(struct blkfront_queue *q, struct blkfront_ring *ring)
 	unsigned int i;
 	int ret;
 
-	q->page[0] = pages_alloc(q->npages);
+	if (!q->page[0])
+		q->page[0] = pages_alloc(q->npages);
 	if (!q->page[0])
 		return -XEN_ENOMEM;
 	for (i = 1; i < q->npages; i++)
@@ -429,6 +440,41 @@ int blkfront_queue_new(struct blkfront_queue **out, const struct blkfront *b,
 	}
 	*out = q;
 	return 0;
+}
+
+/* ---- Another life ---------------------------------------------------------- */
+
+void blkfront_queue_lost(struct blkfront_queue *q)
+{
+	size_t nown = q->owns ? (size_t)q->nent * q->segs : 0;
+
+	q->port = 0;
+	for (unsigned int i = 0; i < q->npages; i++)
+		q->gref[i] = GRANTS_NONE;
+	for (size_t i = 0; i < (size_t)q->nent * q->segs; i++)
+		q->grefs[i] = GRANTS_NONE;
+	for (unsigned int i = 0; i < q->nent; i++)
+		grants_page_lost(&q->shadow[i].list);
+	for (size_t i = 0; i < nown; i++)
+		grants_page_lost(&q->owns[i]);
+}
+
+int blkfront_queue_again(struct blkfront_queue *q, struct blkfront_ring *ring)
+{
+	int ret = make_ring(q, ring);
+	struct shadow *s;
+	unsigned int n;
+
+	for (unsigned int i = 0; !ret && !q->dead && i < q->nent; i++) {
+		s = &q->shadow[i];
+		if (!s->io)
+			continue;
+		n = s->nseg;
+		s->nseg = 0;
+		ret = put_request(q, s, s->io, n);
+	}
+	blkfront_push(q);
+	return ret;
 }
 
 /* A page that the backend still holds is lost: nobody may use it again. */

@@ -113,6 +113,17 @@ int blkfront_renew(struct blkfront *b, uint64_t ns);
  */
 int blkfront_stop(struct blkfront *b);
 
+/**
+ * blkfront_resume() - Connect in another life, after power_suspend().
+ *
+ * Queues stay what they are, and what is in flight is sent again: the backend may
+ * do it twice.  A backend that offers less than was agreed on is refused.
+ *
+ * Return: as front_resume(), or -XEN_EOPNOTSUPP.  On error the disk is closed and
+ * its queues are gone.
+ */
+int blkfront_resume(struct blkfront *b);
+
 /** blkfront_close() - blkfront_stop(), for good. */
 int blkfront_close(struct blkfront *b);
 
@@ -130,6 +141,15 @@ struct blkfront_ring {
  */
 int blkfront_queue_new(struct blkfront_queue **out, const struct blkfront *b,
 		       struct blkfront_ring *ring);
+
+/** blkfront_queue_lost() - In another life: no grant and no channel is left. */
+void blkfront_queue_lost(struct blkfront_queue *q);
+
+/**
+ * blkfront_queue_again() - After that, as blkfront_queue_new(), with all that is
+ * in flight.  On failure it is to be freed.
+ */
+int blkfront_queue_again(struct blkfront_queue *q, struct blkfront_ring *ring);
 
 /**
  * blkfront_queue_free() - The backend has closed: requests fail, pages come

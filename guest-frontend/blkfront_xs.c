@@ -46,6 +46,35 @@ static void agree(struct blkfront *b)
 		b->segs = BLKIF_MAX_SEGMENTS_PER_REQUEST;
 }
 
+static void lost(struct front *f)
+{
+	struct blkfront *b = of_front(f);
+
+	for (unsigned int i = 0; i < b->nqueues; i++)
+		blkfront_queue_lost(b->queue[i]);
+}
+
+/* What was agreed on in the former life. */
+static int prepare_again(struct blkfront *b)
+{
+	const struct blkfront had = *b;
+	unsigned int n = front_max(&b->front, "multi-queue-max-queues",
+				   BLKFRONT_MAX_QUEUES);
+	int ret = 0;
+
+	agree(b);
+	if (b->order < had.order || b->segs < had.segs ||
+	    (n ? n : 1) < had.nqueues)
+		ret = -XEN_EOPNOTSUPP;
+	b->order = had.order;
+	b->segs = had.segs;
+	for (unsigned int i = 0; !ret && i < b->nqueues; i++)
+		ret = blkfront_queue_again(b->queue[i], &rings[i]);
+	if (ret)
+		free_queues(&b->front);
+	return ret;
+}
+
 static int prepare(struct front *f)
 {
 	struct blkfront *b = of_front(f);
@@ -54,6 +83,8 @@ static int prepare(struct front *f)
 						  BLKFRONT_MAX_QUEUES));
 	int ret = 0;
 
+	if (f->resuming)
+		return prepare_again(b);
 	agree(b);
 	while (!ret && b->nqueues < (n ? n : 1)) {
 		ret = blkfront_queue_new(&b->queue[b->nqueues], b,
@@ -153,6 +184,7 @@ static const struct front_ops ops = {
 	.keys = keys,
 	.joined = joined,
 	.leave = free_queues,
+	.lost = lost,
 };
 
 int blkfront_again(struct blkfront *b, const struct blkfront_want *want)
@@ -187,6 +219,11 @@ int blkfront_open(struct blkfront *b, unsigned int devid,
 int blkfront_renew(struct blkfront *b, uint64_t ns)
 {
 	return front_renew(&b->front, ns);
+}
+
+int blkfront_resume(struct blkfront *b)
+{
+	return front_resume(&b->front);
 }
 
 int blkfront_stop(struct blkfront *b)

@@ -53,7 +53,7 @@ void events_upcall(void)
 
 static int place_shared_info(void)
 {
-	void *page = pages_alloc(1);
+	void *page = shared ? shared : pages_alloc(1);
 	struct xen_add_to_physmap xatp = {
 		.domid = DOMID_SELF,
 		.space = XENMAPSPACE_shared_info,
@@ -70,6 +70,7 @@ static int place_shared_info(void)
 	for (unsigned int i = 0; i < WORDS; i++)
 		__atomic_store_n(&shared->evtchn_mask[i], UINT64_MAX,
 				 __ATOMIC_SEQ_CST);
+	memset(fired, 0, sizeof(fired));
 	return 0;
 }
 
@@ -234,6 +235,22 @@ void events_sleep(uint64_t ns)
 uint64_t events_now(void)
 {
 	return events_at(cpu_tsc());
+}
+
+/* shared_info says when system time was 0; Xen's struct shared_info. */
+uint64_t events_wall(void)
+{
+	uint32_t version, sec, ns;
+
+	do {
+		version =
+			__atomic_load_n(&shared->wc_version, __ATOMIC_ACQUIRE);
+		sec = __atomic_load_n(&shared->wc_sec, __ATOMIC_RELAXED);
+		ns = __atomic_load_n(&shared->wc_nsec, __ATOMIC_RELAXED);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	} while (version & 1 || version != __atomic_load_n(&shared->wc_version,
+							   __ATOMIC_RELAXED));
+	return sec * UINT64_C(1000000000) + ns + events_now();
 }
 
 /* Xen's pvclock: struct vcpu_time_info in xen/xen.h. */

@@ -23,6 +23,8 @@
 /**
  * events_init() - Place shared_info, ask for upcalls, bind the timer.
  *
+ * At first, and in each further life; what had come before is forgotten.
+ *
  * Return: 0 or a negative errno of Xen.
  */
 int events_init(void);
@@ -78,6 +80,9 @@ void events_sleep(uint64_t ns);
 
 /** events_now() - System time: ns since the domain began. */
 uint64_t events_now(void);
+
+/** events_wall() - The time of day: ns since 1970. */
+uint64_t events_wall(void);
 
 /** events_at() - System time when this CPU's time stamp counter was @tsc. */
 uint64_t events_at(uint64_t tsc);

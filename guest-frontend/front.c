@@ -9,6 +9,8 @@
 #include "guest-frontend/minilibc.h"
 #include "guest-frontend/xenbus.h"
 
+#define LOOK_NS UINT64_C(1000000000)
+
 enum act { STAY, OFFER, JOIN, CLOSE, LEAVE };
 
 /*
@@ -90,6 +92,31 @@ int front_start(struct front *f)
 	return enter(f, XenbusStateInitialising);
 }
 
+/*
+ * A backend that has seen our former life lets go of it when it sees that we
+ * began again; one that has not waits for us.
+ */
+int front_resume(struct front *f)
+{
+	bool was_closed = f->state == XenbusStateClosed;
+	int ret;
+
+	f->has_joined = false;
+	f->resuming = f->prepared;
+	if (f->prepared)
+		f->ops->lost(f);
+	ret = xenbus_watch(f->dir, "%s/state", f->be);
+	if (was_closed)
+		return ret;
+	if (!ret)
+		ret = enter(f, XenbusStateInitialising);
+	if (!ret)
+		ret = front_run(f, XenbusStateConnected, FRONT_TIMEOUT_NS);
+	if (ret)
+		(void)front_stop(f);
+	return ret;
+}
+
 /* Our keys and our state become visible together. */
 static int publish(struct front *f)
 {
@@ -117,16 +144,17 @@ static void leave(struct front *f)
 {
 	if (f->prepared)
 		f->ops->leave(f);
-	f->prepared = f->has_joined = false;
+	f->prepared = f->has_joined = f->resuming = false;
 }
 
 static int offer(struct front *f)
 {
 	int ret = f->ops->prepare(f);
 
+	f->prepared = !ret;
+	f->resuming = false;
 	if (ret)
 		return ret;
-	f->prepared = true;
 	ret = publish(f);
 	/* The backend has not seen them, whatever it says now. */
 	if (ret)
@@ -154,9 +182,19 @@ static void tell(struct front *f, int ret)
 			       f->dir);
 }
 
+/* Nobody will answer if the toolstack has removed our own directory. */
+static int still_there(const struct front *f)
+{
+	int ret = xenbus_read(XENBUS_NO_TXN, NULL, 0, "%s/backend", f->dir);
+
+	return ret == -XEN_ENOENT ? -XEN_ENODEV : 0;
+}
+
 static int act(struct front *f, enum act what)
 {
 	switch (what) {
+	case STAY:
+		return f->state == XenbusStateInitialising ? still_there(f) : 0;
 	case OFFER:
 		return offer(f);
 	case JOIN:
@@ -218,8 +256,13 @@ int front_run(struct front *f, enum xenbus_state goal, uint64_t ns)
 		now = events_now();
 		if (now >= until)
 			return -XEN_EAGAIN;
-		/* Whichever watch it is: a look costs little. */
-		ret = xenbus_next_watch(path, sizeof(path), token, until - now);
+		/*
+		 * Whichever watch it is: a look costs little.  Of the removal
+		 * of our own directory nobody tells us.
+		 */
+		ret = xenbus_next_watch(path, sizeof(path), token,
+					until - now < LOOK_NS ? until - now
+							      : LOOK_NS);
 		if (ret < 0 && ret != -XEN_EOVERFLOW)
 			return ret;
 	}

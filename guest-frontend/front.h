@@ -34,11 +34,14 @@ struct front;
  * @offered: State that goes with the frontend's keys: XenbusStateInitialised,
  *           or XenbusStateConnected where the protocol skips that.
  * @prepare: The backend's features are there: make rings.  Undoes itself on
- *           failure.  Return: 0 or -XEN_E*.
+ *           failure.  After @lost, make what was lost again, and put what was in
+ *           flight.  Return: 0 or -XEN_E*.
  * @keys:    Write the keys into transaction @txn; may run several times.
  * @joined:  The backend is Connected, or says so again: read what it says now.
  * @leave:   After @prepare, once the backend has let go, or has not in time:
  *           give everything back that it does not hold.
+ * @lost:    After @prepare, in another life: no grant and no event channel is
+ *           left.  What is in flight stays.
  */
 struct front_ops {
 	const char *type;
@@ -47,6 +50,7 @@ struct front_ops {
 	int (*keys)(struct front *f, uint32_t txn);
 	int (*joined)(struct front *f);
 	void (*leave)(struct front *f);
+	void (*lost)(struct front *f);
 };
 
 /**
@@ -64,6 +68,7 @@ struct front {
 	unsigned int be_domid;
 	enum xenbus_state state, peer;
 	bool prepared, has_joined;
+	bool resuming; /* @prepared is of a former life */
 };
 
 /**
@@ -81,11 +86,22 @@ void front_fini(struct front *f);
 int front_start(struct front *f);
 
 /**
+ * front_resume() - Connect once more in another life (power_suspend()).
+ *
+ * One that was closed stays that.
+ *
+ * Return: 0; or as front_run(), which also says -XEN_ENODEV if the device is not
+ * there any more: then it is closed, and what was in flight has failed.
+ */
+int front_resume(struct front *f);
+
+/**
  * front_run() - Follow the backend.
  * @goal: Until our state is this.
  * @ns:   At most this long; 0 only looks.
  *
  * Return: 0; -XEN_ENOTCONN if it closed instead; -XEN_EAGAIN if time was up;
+ * -XEN_ENODEV if the toolstack removes the device before it is connected;
  * -XEN_E* of the type's functions, after which the device is Closing.
  */
 int front_run(struct front *f, enum xenbus_state goal, uint64_t ns);

@@ -21,18 +21,25 @@
 static grant_entry_v1_t *table;
 static struct lock lock; /* for what follows */
 static uint16_t free_ref[MAX_FRAMES * PER_FRAME];
-static unsigned int nfree;
+static unsigned int nfree, nframes;
 
 int grants_init(unsigned int frames)
 {
 	if (!frames || frames > MAX_FRAMES)
 		return -XEN_EINVAL;
+	nframes = frames;
+	nfree = 0;
 	table = start_grant_table(frames);
 	if (!table)
 		return -XEN_ENOMEM;
 	for (size_t ref = frames * PER_FRAME - 1; ref >= RESERVED; ref--)
 		free_ref[nfree++] = (uint16_t)ref;
 	return 0;
+}
+
+int grants_resume(void)
+{
+	return grants_init(nframes);
 }
 
 static uint32_t take(void)
@@ -68,6 +75,8 @@ int grants_end(uint32_t ref)
 	uint16_t *flags = &table[ref].flags;
 	uint16_t old = __atomic_load_n(flags, __ATOMIC_RELAXED);
 
+	if (ref == GRANTS_NONE)
+		return 0;
 	do {
 		if (old & (GTF_reading | GTF_writing))
 			return -XEN_EBUSY;
@@ -81,24 +90,26 @@ int grants_end(uint32_t ref)
 
 bool grants_page_make(struct grants_page *p, unsigned int remote, bool readonly)
 {
-	if (p->mem)
-		return true;
-	p->mem = pages_alloc(1);
 	if (!p->mem)
-		return false;
-	p->ref = grants_give(remote, p->mem, readonly);
-	if (p->ref != GRANTS_NONE)
+		p->mem = pages_alloc(1);
+	if (p->mem && p->ref == GRANTS_NONE)
+		p->ref = grants_give(remote, p->mem, readonly);
+	if (p->mem && p->ref != GRANTS_NONE)
 		return true;
-	pages_free(p->mem, 1);
-	p->mem = NULL;
+	grants_page_drop(p);
 	return false;
+}
+
+void grants_page_lost(struct grants_page *p)
+{
+	p->ref = GRANTS_NONE;
 }
 
 void grants_page_drop(struct grants_page *p)
 {
 	if (p->mem && !grants_end(p->ref))
 		pages_free(p->mem, 1);
-	p->mem = NULL;
+	*p = (struct grants_page){ .mem = NULL };
 }
 
 unsigned int grants_free_refs(void)

@@ -18,6 +18,15 @@
 int grants_init(unsigned int frames);
 
 /**
+ * grants_resume() - Place the table in another life, where it is empty.
+ *
+ * All references are void, and free: nobody may end one of before.
+ *
+ * Return: as grants_init().
+ */
+int grants_resume(void);
+
+/**
  * grants_give() - Let domain @remote use a page.
  * @page: Borrowed until grants_end() has returned 0.
  *
@@ -26,7 +35,7 @@ int grants_init(unsigned int frames);
 uint32_t grants_give(unsigned int remote, const void *page, bool readonly);
 
 /**
- * grants_end() - Take a page back.
+ * grants_end() - Take a page back; GRANTS_NONE is fine.
  *
  * Return: 0, or -XEN_EBUSY while the other side uses it: try again later.
  */
@@ -34,6 +43,7 @@ int grants_end(uint32_t ref);
 
 /**
  * struct grants_page - A page of ours that stays granted; all 0: none yet.
+ * @ref: GRANTS_NONE after grants_page_lost().
  */
 struct grants_page {
 	void *mem;
@@ -41,7 +51,7 @@ struct grants_page {
 };
 
 /**
- * grants_page_make() - Make the page, zeroed, unless it is there.
+ * grants_page_make() - Make the page, zeroed, and grant it, unless it is done.
  *
  * Return: whether it is there.
  */
@@ -54,6 +64,9 @@ bool grants_page_make(struct grants_page *p, unsigned int remote,
  * A page that the other side still uses is lost: nobody may use it again.
  */
 void grants_page_drop(struct grants_page *p);
+
+/** grants_page_lost() - In another life: it is there, but granted no more. */
+void grants_page_lost(struct grants_page *p);
 
 /** grants_free_refs() - References that are not in use. */
 unsigned int grants_free_refs(void);

@@ -49,6 +49,7 @@ struct shadow {
  * struct netfront_queue - One queue.
  * @ring:    Pages of the two rings.
  * @inflight: Packets, and @extras slots without an id.
+ * @lost:    Packets that were in flight in a former life, and are not taken.
  * @idle:    Events in a row with nothing in the ring.
  * @free:    Stack of @nfree ids.
  * @buf:     Where packets come in; buf[i] lies in slot i each time, since all
@@ -62,6 +63,7 @@ struct netfront_queue {
 	unsigned int be_domid, inflight, extras, idle, nfree, next;
 	struct netfront_caps takes, wants; /* the backend, and we */
 	bool copy, dead;
+	struct netfront_packet *lost;
 	uint64_t dropped;
 	uint16_t free[NENT];
 	struct shadow shadow[NENT];
@@ -311,13 +313,13 @@ static struct netfront_packet *finish(struct netfront_queue *q,
 }
 
 /* What is in flight on a queue that has ended. */
-static struct netfront_packet *fail_one(struct netfront_queue *q)
+static struct netfront_packet *fail_one(struct netfront_queue *q, int status)
 {
 	struct netfront_packet *p = NULL;
 
 	for (unsigned int i = 0; q->inflight && !p && i < NENT; i++) {
 		if (q->shadow[i].p)
-			p = finish(q, &q->shadow[i], -XEN_EIO);
+			p = finish(q, &q->shadow[i], status);
 	}
 	return p;
 }
@@ -345,6 +347,12 @@ struct netfront_packet *netfront_done(struct netfront_queue *q)
 	struct shadow *s;
 	int ret;
 
+	if (q->lost) {
+		p = q->lost;
+		q->lost = p->next;
+		q->inflight--;
+		return p;
+	}
 	while (!q->dead) { /* what is answered was pushed: at most NENT */
 		ret = tx_ring_front_take(&q->tx, &rsp);
 		if (!ret)
@@ -363,7 +371,7 @@ struct netfront_packet *netfront_done(struct netfront_queue *q)
 		if (p)
 			return p;
 	}
-	return fail_one(q);
+	return fail_one(q, -XEN_EIO);
 }
 
 unsigned int netfront_inflight(const struct netfront_queue *q)
@@ -553,6 +561,8 @@ static bool wait_for(struct netfront_queue *q, struct ring_front *r,
 
 bool netfront_wait_done(struct netfront_queue *q, uint64_t ns)
 {
+	if (q->lost)
+		return true;
 	return q->inflight && wait_for(q, &q->tx.ring, q->tx_port, ns);
 }
 
@@ -600,6 +610,27 @@ static int make_ports(struct netfront_queue *q, bool split)
 	return ret;
 }
 
+int netfront_queue_again(struct netfront_queue *q, const struct netfront *n,
+			 struct netfront_ring *ring)
+{
+	int ret;
+
+	q->takes = n->caps;
+	q->wants.hash = n->caps.hash;
+	q->copy = n->copy;
+	ret = make_rings(q);
+	if (!ret)
+		ret = post_all(q);
+	if (!ret)
+		ret = make_ports(q, n->split);
+	if (ret)
+		return ret;
+	netfront_push(q);
+	*ring = (struct netfront_ring){ q->tx_page.ref, q->rx_page.ref,
+					q->tx_port, q->rx_port };
+	return 0;
+}
+
 int netfront_queue_new(struct netfront_queue **out, const struct netfront *n,
 		       struct netfront_ring *ring)
 {
@@ -609,30 +640,50 @@ int netfront_queue_new(struct netfront_queue **out, const struct netfront *n,
 	if (!q)
 		return -XEN_ENOMEM;
 	q->be_domid = n->front.be_domid;
-	q->takes = n->caps;
 	q->wants = (struct netfront_caps){ .sg = n->want.sg,
 					   .tso4 = n->want.tso4,
-					   .tso6 = n->want.tso6,
-					   .hash = n->caps.hash };
-	q->copy = n->copy;
+					   .tso6 = n->want.tso6 };
 	while (q->nfree < NENT) {
 		q->free[q->nfree] = (uint16_t)(NENT - 1 - q->nfree);
 		q->nfree++;
 	}
-	ret = make_rings(q);
-	if (!ret)
-		ret = post_all(q);
-	if (!ret)
-		ret = make_ports(q, n->split);
+	ret = netfront_queue_again(q, n, ring);
 	if (ret) {
 		netfront_queue_free(q);
 		return ret;
 	}
-	netfront_push(q);
-	*ring = (struct netfront_ring){ q->tx_page.ref, q->rx_page.ref,
-					q->tx_port, q->rx_port };
 	*out = q;
 	return 0;
+}
+
+/* ---- Another life ---------------------------------------------------------- */
+
+static void lose_packets(struct netfront_queue *q)
+{
+	struct netfront_packet *p, **end = &q->lost;
+
+	while (*end)
+		end = &(*end)->next;
+	while ((p = fail_one(q, -XEN_ENOBUFS))) {
+		p->next = NULL;
+		*end = p;
+		end = &p->next;
+		q->inflight++; /* until it is taken */
+	}
+}
+
+void netfront_queue_lost(struct netfront_queue *q)
+{
+	q->tx_port = q->rx_port = 0;
+	q->next = q->extras = q->idle = 0;
+	grants_page_lost(&q->tx_page);
+	grants_page_lost(&q->rx_page);
+	for (unsigned int i = 0; i < NENT; i++) {
+		q->shadow[i].ref = GRANTS_NONE;
+		grants_page_lost(&q->shadow[i].own);
+		grants_page_lost(&q->buf[i]);
+	}
+	lose_packets(q);
 }
 
 void netfront_queue_free(struct netfront_queue *q)
@@ -640,7 +691,7 @@ void netfront_queue_free(struct netfront_queue *q)
 	if (!q)
 		return;
 	q->dead = true;
-	while (fail_one(q))
+	while (fail_one(q, -XEN_EIO))
 		;
 	if (q->rx_port != q->tx_port)
 		events_close(q->rx_port);

@@ -105,6 +105,7 @@ struct netfront_piece {
  * @status: Once done: 0; -XEN_EIO; -XEN_ENOBUFS if it was dropped on the way;
  *          -XEN_EBUSY if the backend kept a page: it must never be used again.
  * @left:   Private: slots that are not answered.
+ * @next:   Private: the next of those that were lost with a former life.
  */
 struct netfront_packet {
 	struct netfront_meta meta;
@@ -113,6 +114,7 @@ struct netfront_packet {
 	uint8_t filter, addr[6];
 	int status;
 	unsigned int left;
+	struct netfront_packet *next;
 };
 
 /**
@@ -177,6 +179,17 @@ int netfront_mcast(struct netfront *n, bool on);
  */
 int netfront_stop(struct netfront *n);
 
+/**
+ * netfront_resume() - Connect in another life, after power_suspend().
+ *
+ * Queues stay; what was in flight is dropped (-XEN_ENOBUFS), as is what had come
+ * and was not taken.  What the backend takes from us may have changed.
+ *
+ * Return: as front_resume(); -XEN_EOPNOTSUPP if the backend offers fewer queues.
+ * On error the card is closed and its queues are gone.
+ */
+int netfront_resume(struct netfront *n);
+
 /** netfront_close() - netfront_stop(), for good. */
 int netfront_close(struct netfront *n);
 
@@ -233,6 +246,13 @@ int netfront_ctrl_new(struct netfront_ctrl **out, const struct netfront *n,
 /** netfront_ctrl_free() - The backend has closed; NULL is fine. */
 void netfront_ctrl_free(struct netfront_ctrl *c);
 
+/**
+ * netfront_ctrl_lost() - In another life: free it, nobody has its pages.
+ *
+ * What was set by it is lost, too: set it again on the next one.  NULL is fine.
+ */
+void netfront_ctrl_lost(struct netfront_ctrl *c);
+
 /* ---- netfront.c: the data path --------------------------------------------- */
 
 /** struct netfront_ring - What the store must say of a queue. */
@@ -247,6 +267,16 @@ struct netfront_ring {
  */
 int netfront_queue_new(struct netfront_queue **out, const struct netfront *n,
 		       struct netfront_ring *ring);
+
+/** netfront_queue_lost() - In another life: no grant and no channel is left. */
+void netfront_queue_lost(struct netfront_queue *q);
+
+/**
+ * netfront_queue_again() - After that, as netfront_queue_new().  On failure it
+ * is to be freed.
+ */
+int netfront_queue_again(struct netfront_queue *q, const struct netfront *n,
+			 struct netfront_ring *ring);
 
 /**
  * netfront_queue_free() - The backend has closed: packets fail, pages come back,

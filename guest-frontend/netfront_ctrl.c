@@ -68,6 +68,16 @@ void netfront_ctrl_free(struct netfront_ctrl *c)
 	pages_free(c, 1);
 }
 
+void netfront_ctrl_lost(struct netfront_ctrl *c)
+{
+	if (!c)
+		return;
+	c->port = 0;
+	grants_page_lost(&c->ring_page);
+	grants_page_lost(&c->data);
+	netfront_ctrl_free(c);
+}
+
 /* ---- One request at a time -------------------------------------------------- */
 
 /* UNTRUSTED: @rsp.  It must be what the only request there is asked for. */

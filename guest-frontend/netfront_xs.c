@@ -62,6 +62,25 @@ static void agree(struct netfront *n)
 	n->copy = n->want.copy || !own_u32(n, "trusted", 1);
 }
 
+static void lost(struct front *f)
+{
+	struct netfront *n = of_front(f);
+
+	for (unsigned int i = 0; i < n->nqueues; i++)
+		netfront_queue_lost(n->queue[i]);
+	netfront_ctrl_lost(n->ctrl);
+	n->ctrl = NULL;
+}
+
+static int queues_again(struct netfront *n, unsigned int most)
+{
+	int ret = most < n->nqueues ? -XEN_EOPNOTSUPP : 0;
+
+	for (unsigned int i = 0; !ret && i < n->nqueues; i++)
+		ret = netfront_queue_again(n->queue[i], n, &rings[i]);
+	return ret;
+}
+
 static int prepare(struct front *f)
 {
 	struct netfront *n = of_front(f);
@@ -69,14 +88,18 @@ static int prepare(struct front *f)
 		front_max(f, "multi-queue-max-queues", NETFRONT_MAX_QUEUES);
 	int ret = 0;
 
-	if (!front_max(f, "feature-rx-copy", 1))
+	if (!front_max(f, "feature-rx-copy", 1)) {
+		free_rings(f);
 		return -XEN_EOPNOTSUPP;
+	}
 	agree(n);
 	if (n->caps.hash)
 		ret = netfront_ctrl_new(&n->ctrl, n, &ctrl_keys);
 	if (most > n->want.queues)
 		most = n->want.queues;
-	while (!ret && n->nqueues < (most ? most : 1)) {
+	if (!ret && f->resuming)
+		ret = queues_again(n, most ? most : 1);
+	while (!ret && !f->resuming && n->nqueues < (most ? most : 1)) {
 		ret = netfront_queue_new(&n->queue[n->nqueues], n,
 					 &rings[n->nqueues]);
 		n->nqueues += !ret;
@@ -196,6 +219,7 @@ static const struct front_ops ops = {
 	.keys = keys,
 	.joined = joined,
 	.leave = free_rings,
+	.lost = lost,
 };
 
 /* ---- The card -------------------------------------------------------------- */
@@ -256,6 +280,11 @@ int netfront_mcast(struct netfront *n, bool on)
 		return -XEN_EOPNOTSUPP;
 	return xenbus_write_u64(XENBUS_NO_TXN, on,
 				"%s/request-multicast-control", n->front.dir);
+}
+
+int netfront_resume(struct netfront *n)
+{
+	return front_resume(&n->front);
 }
 
 int netfront_stop(struct netfront *n)

@@ -4,8 +4,11 @@
 
 #include <xen/errno.h>
 
+#include "guest-frontend/console.h"
 #include "guest-frontend/events.h"
+#include "guest-frontend/grants.h"
 #include "guest-frontend/minilibc.h"
+#include "guest-frontend/start.h"
 #include "guest-frontend/xenbus.h"
 
 #define NODE "control/shutdown"
@@ -14,19 +17,19 @@ static const struct {
 	const char *name;
 	enum power power;
 } requests[] = {
-	{ "", POWER_NONE },
-	{ "poweroff", POWER_OFF },
-	{ "halt", POWER_OFF },
-	{ "reboot", POWER_REBOOT },
+	{ "", POWER_NONE },	      { "poweroff", POWER_OFF },
+	{ "halt", POWER_OFF },	      { "reboot", POWER_REBOOT },
+	{ "suspend", POWER_SUSPEND },
 };
 
 int power_init(void)
 {
-	int ret = xenbus_write(XENBUS_NO_TXN, "1", "control/feature-poweroff");
+	static const char *const can[] = { "poweroff", "reboot", "suspend" };
+	int ret = 0;
 
-	if (!ret)
-		ret = xenbus_write(XENBUS_NO_TXN, "1",
-				   "control/feature-reboot");
+	for (unsigned int i = 0; !ret && i < sizeof(can) / sizeof(can[0]); i++)
+		ret = xenbus_write(XENBUS_NO_TXN, "1", "control/feature-%s",
+				   can[i]);
 	return ret ? ret : xenbus_watch(NODE, NODE);
 }
 
@@ -74,4 +77,18 @@ int power_wait(uint64_t ns)
 		if (ret < 0 && ret != -XEN_EOVERFLOW)
 			return ret;
 	}
+}
+
+int power_suspend(void)
+{
+	int ret = start_suspend();
+
+	if (ret)
+		return ret;
+	ret = grants_resume();
+	if (!ret)
+		ret = console_init();
+	if (!ret)
+		ret = xenbus_init();
+	return ret ? ret : power_init();
 }

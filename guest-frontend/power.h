@@ -13,6 +13,7 @@ enum power {
 	POWER_NONE,
 	POWER_OFF,
 	POWER_REBOOT,
+	POWER_SUSPEND, /* answered by power_suspend() */
 	POWER_OTHER, /* what this guest cannot do; it is emptied all the same */
 };
 
@@ -26,5 +27,18 @@ int power_init(void);
  * Return: POWER_*, or -XEN_E* of the store.
  */
 int power_wait(uint64_t ns);
+
+/**
+ * power_suspend() - Be suspended, and go on when the toolstack says so.
+ *
+ * All further CPUs must rest (smp.h), and nobody use a device.
+ *
+ * Return: 1 if it was cancelled: all is as it was.  0 if this is another life:
+ * console and store are there again, every device has to be resumed next
+ * (blkfront_resume(), netfront_resume()), and all other watches, grants and
+ * event channels have to be made anew.  -XEN_EBUSY if a CPU does not rest; or
+ * another -XEN_E*.
+ */
+int power_suspend(void);
 
 #endif

@@ -34,6 +34,9 @@ static struct cpu cpus[EVENTS_CPUS];
 static void (*run)(unsigned int cpu);
 static bool is_up;
 
+/* Who could rest, who does, whether they shall, and how often it was anew. */
+static unsigned int nothers, resting, held, lives;
+
 void smp_init(void)
 {
 	cpu_set(&cpus[0]);
@@ -81,5 +84,50 @@ int smp_start(unsigned int cpu, void (*fn)(unsigned int cpu))
 			return -XEN_ETIME;
 		events_sleep(START_NS / 1000);
 	}
+	nothers++;
 	return 0;
+}
+
+/* ---- Resting --------------------------------------------------------------- */
+
+int smp_rest(void)
+{
+	unsigned int life = __atomic_load_n(&lives, __ATOMIC_ACQUIRE);
+
+	if (!__atomic_load_n(&held, __ATOMIC_ACQUIRE))
+		return 0;
+	cpu_irq_off();
+	__atomic_add_fetch(&resting, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&held, __ATOMIC_ACQUIRE))
+		cpu_relax();
+	__atomic_sub_fetch(&resting, 1, __ATOMIC_SEQ_CST);
+	if (life != __atomic_load_n(&lives, __ATOMIC_ACQUIRE))
+		return events_init_cpu();
+	cpu_irq_on();
+	return 0;
+}
+
+int smp_hold(void)
+{
+	uint64_t until = events_deadline(START_NS);
+
+	__atomic_store_n(&held, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&resting, __ATOMIC_SEQ_CST) < nothers) {
+		if (events_now() >= until) {
+			smp_release(false);
+			return -XEN_EBUSY;
+		}
+		events_sleep(START_NS / 1000);
+	}
+	return 0;
+}
+
+void smp_release(bool anew)
+{
+	if (anew)
+		__atomic_add_fetch(&lives, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&held, 0, __ATOMIC_SEQ_CST);
+	/* The next time begins when all of this one have left. */
+	while (__atomic_load_n(&resting, __ATOMIC_SEQ_CST))
+		cpu_relax();
 }

@@ -3,6 +3,8 @@
 #ifndef GUEST_FRONTEND_SMP_H
 #define GUEST_FRONTEND_SMP_H
 
+#include <stdbool.h>
+
 /*
  * How it works
  *
@@ -24,5 +26,24 @@ void smp_init(void);
  * Return: 0; -XEN_ENOMEM; -XEN_ETIME if it does not come within a second.
  */
 int smp_start(unsigned int cpu, void (*fn)(unsigned int cpu));
+
+/**
+ * smp_rest() - For further CPUs, again and again: rest here while the domain is
+ * suspended.
+ *
+ * Return: 0, or a negative errno of Xen if this CPU has no events in its new
+ * life.
+ */
+int smp_rest(void);
+
+/**
+ * smp_hold() - For the first CPU: wait until all others rest.
+ *
+ * Return: 0; -XEN_EBUSY if one does not come to rest within a second.
+ */
+int smp_hold(void);
+
+/** smp_release() - They go on; @anew: in another life. */
+void smp_release(bool anew);
 
 #endif

@@ -154,8 +154,10 @@ void *start_grant_table(unsigned int frames)
 		.domid = DOMID_SELF,
 		.space = XENMAPSPACE_grant_table,
 	};
-	void *table = pages_alloc(frames);
+	static void *table;
 
+	if (!table)
+		table = pages_alloc(frames);
 	for (unsigned int i = 0; table && i < frames; i++) {
 		xatp.idx = i;
 		xatp.gpfn = page_gfn(table) + i;
@@ -181,6 +183,23 @@ void start_down(unsigned int reason)
 
 	for (;;)
 		(void)hypercall_sched_op(SCHEDOP_shutdown, &s);
+}
+
+int start_suspend(void)
+{
+	struct sched_shutdown s = { .reason = SHUTDOWN_suspend };
+	long ret = smp_hold();
+
+	if (ret)
+		return (int)ret;
+	/* What an upcall would look at may be gone. */
+	cpu_irq_off();
+	ret = hypercall_sched_op(SCHEDOP_shutdown, &s);
+	if (!ret)
+		ret = events_init();
+	cpu_irq_on();
+	smp_release(!ret);
+	return (int)ret;
 }
 
 void start_exception(uint64_t vector, uint64_t error, uint64_t rip,

@@ -51,12 +51,26 @@ void *start_ring(uint32_t pfn_param, uint32_t port_param, uint32_t *port);
 /**
  * start_grant_table() - Place the first @frames frames of the grant table.
  *
+ * Again in another life: they lie where they did.
+ *
  * Return: where they lie, or NULL.
  */
 void *start_grant_table(unsigned int frames);
 
 /** start_print() - Print without the console's ring. */
 void start_print(const char *text, size_t n);
+
+/**
+ * start_suspend() - Be suspended, and go on later.
+ *
+ * All further CPUs must rest, see smp.h.
+ *
+ * Return: 1 if it was cancelled: nothing has changed.  0 if this is another life:
+ * time and the timers are there again; all event channels and grants are gone,
+ * the rings of the store and the console are empty ones.  -XEN_EBUSY if a CPU
+ * does not rest, or another negative errno of Xen.
+ */
+int start_suspend(void);
 
 /** start_cpu() - Let a CPU take interrupts and exceptions as the first does. */
 void start_cpu(void);

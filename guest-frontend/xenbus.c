@@ -46,6 +46,9 @@ int xenbus_init(void)
 		ret = stream_reader_attach(&in, &rsp, STREAM_WAKE_ALWAYS);
 	if (ret)
 		return ret;
+	/* Of another life, if there was one. */
+	nkept = 0;
+	lost = false;
 	events_use(port);
 	return 0;
 }

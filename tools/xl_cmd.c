@@ -53,6 +53,10 @@ const struct xl_cmd xl_cmds[] = {
 	  "<Domain>", "" },
 	{ "unpause", xl_cmd_unpause, false, false, "Unpause a paused domain",
 	  "<Domain>", "" },
+	{ "suspend", xl_cmd_suspend, false, false, "Suspend a domain to RAM",
+	  "<Domain>", "" },
+	{ "resume", xl_cmd_resume, false, false, "Resume a domain from RAM",
+	  "<Domain>", "" },
 	{ "console", xl_cmd_console, false, false, "Attach to domain's console",
 	  "[options] <Domain>",
 	  "-t <type>       console type, pv\n"

@@ -80,6 +80,8 @@ int xl_cmd_reboot(int argc, char **argv);
 int xl_cmd_destroy(int argc, char **argv);
 int xl_cmd_pause(int argc, char **argv);
 int xl_cmd_unpause(int argc, char **argv);
+int xl_cmd_suspend(int argc, char **argv);
+int xl_cmd_resume(int argc, char **argv);
 int xl_cmd_info(int argc, char **argv);
 int xl_cmd_dmesg(int argc, char **argv);
 int xl_cmd_block_list(int argc, char **argv);

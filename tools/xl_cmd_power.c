@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// tools/xl_cmd_power.c - xl shutdown, reboot, destroy, pause, unpause.
+// tools/xl_cmd_power.c - xl shutdown, reboot, destroy, pause, suspend and back.
 #include <errno.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xen/xen.h>
+#include <xen/sched.h>
 
 #include "base/log.h"
 #include "tools/xl_build.h"
 #include "tools/xl_cmd.h"
 #include "tools/xl_run.h"
+#include "tools/xl_proc.h"
 #include "tools/xl_store.h"
+#include "tools/xl_suspend.h"
 
 /* What `xl shutdown` and `xl reboot` differ in. */
 struct power {
@@ -63,7 +68,9 @@ static void look(struct awaited *a)
 	int ret;
 
 	while (a->dom && (ret = dom_event(a->dom, &msg)) != 0) {
-		if (ret > 0 && msg.type != DOM_EV_SHUTDOWN)
+		/* Who is only suspended has not done what he was asked. */
+		if (ret > 0 && (msg.type != DOM_EV_SHUTDOWN ||
+				msg.u.info.reason == SHUTDOWN_suspend))
 			continue;
 		if (ret > 0)
 			fprintf(stderr,
@@ -208,23 +215,35 @@ int xl_cmd_destroy(int argc, char **argv)
 	return xl_teardown(domid) ? XL_EXIT_FAIL : 0;
 }
 
+/* The one domain that the arguments name; false: end with *@status. */
+static bool one_domain(int argc, char **argv, unsigned int *domid, int *status)
+{
+	int opt;
+
+	*status = 0;
+	while ((opt = xl_getopt(argc, argv, "", NULL, 1, status)) > 0)
+		;
+	if (!opt)
+		return false;
+	*status = XL_EXIT_FAIL;
+	if (xl_find_domain(argv[optind], domid))
+		return false;
+	if (!*domid)
+		fprintf(stderr, "xl %s: domain 0 is this host\n", argv[0]);
+	return *domid;
+}
+
 static int call_verb(int argc, char **argv, enum dom_msg_type type)
 {
 	unsigned int domid;
-	int opt, status = 0, ret;
+	int status, ret;
 
-	while ((opt = xl_getopt(argc, argv, "", NULL, 1, &status)) > 0)
-		;
-	if (!opt)
+	if (!one_domain(argc, argv, &domid, &status))
 		return status;
-	if (xl_find_domain(argv[optind], &domid))
-		return XL_EXIT_FAIL;
-	if (!domid) {
-		fprintf(stderr, "xl %s: domain 0 is this host\n", argv[0]);
-		return XL_EXIT_FAIL;
-	}
 	ret = xl_call(domid, type);
-	if (ret)
+	if (ret == -EINVAL && type == DOM_RESUME)
+		log_err("domain %u is not suspended", domid);
+	else if (ret)
 		log_err("domain %u: its VMM does not %s it: %s", domid, argv[0],
 			strerror(-ret));
 	return ret ? XL_EXIT_FAIL : 0;
@@ -238,4 +257,20 @@ int xl_cmd_pause(int argc, char **argv)
 int xl_cmd_unpause(int argc, char **argv)
 {
 	return call_verb(argc, argv, DOM_UNPAUSE);
+}
+
+int xl_cmd_suspend(int argc, char **argv)
+{
+	unsigned int domid;
+	int status;
+
+	if (!one_domain(argc, argv, &domid, &status))
+		return status;
+	xl_catch_interrupts();
+	return xl_suspend(domid, XL_SUSPEND_MS) ? XL_EXIT_FAIL : 0;
+}
+
+int xl_cmd_resume(int argc, char **argv)
+{
+	return call_verb(argc, argv, DOM_RESUME);
 }

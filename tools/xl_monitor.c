@@ -42,6 +42,15 @@ enum xl_action xl_monitor_action(const struct xl_cfg *c, unsigned int reason)
 	return c->on[events[reason]];
 }
 
+/* Whoever has suspended a domain will resume or destroy it. */
+static void tell(const struct dom_msg *msg)
+{
+	if (msg->type == DOM_EV_SHUTDOWN)
+		log_info("Domain %u has suspended", msg->u.info.domid);
+	else if (msg->type == DOM_EV_RESUMED)
+		log_info("Domain %u has been resumed", msg->u.info.domid);
+}
+
 /* Wait for the guest's shutdown; -EPIPE if the VMM has gone. */
 static int wait_shutdown(struct dom *dom, unsigned int *reason)
 {
@@ -53,10 +62,13 @@ static int wait_shutdown(struct dom *dom, unsigned int *reason)
 		ret = dom_event(dom, &msg);
 		if (ret < 0)
 			return ret;
-		if (ret && msg.type == DOM_EV_SHUTDOWN) {
+		if (ret && msg.type == DOM_EV_SHUTDOWN &&
+		    msg.u.info.reason != SHUTDOWN_suspend) {
 			*reason = msg.u.info.reason;
 			return 0;
 		}
+		if (ret)
+			tell(&msg);
 		if (ret)
 			continue;
 		if (poll(&pfd, 1, -1) < 0 && errno != EINTR)

@@ -11,7 +11,8 @@
  * How it works
  *
  * One process per domain waits on the domain socket.  The guest's shutdown
- * comes as DOM_EV_SHUTDOWN and is answered as on_poweroff= and the like say; end
+ * comes as DOM_EV_SHUTDOWN and is answered as on_poweroff= and the like say, but
+ * for a suspension, after which the domain may go on: it is waited out; end
  * of file means that the VMM is gone, by `xl destroy` or for another reason,
  * and everything that is left is removed.  A restart happens here, with the
  * configuration as it was parsed: same name and UUID, another domid.

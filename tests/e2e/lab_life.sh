@@ -69,6 +69,48 @@ output=$(xl shutdown -w asked 2>&1)
 ok $? "shutdown -w: returns when the guest is off"
 check "shutdown: is gone" wait_for 30 gone asked
 
+# Suspended and resumed by the toolstack, while its disk works.
+rounds() { grep -ac 'SPLITVISOR-ROUND' "$(console_log "$1")"; }
+further() { [ "$(rounds "$1")" -gt "$2" ]; }
+# The guest's own clock, as it last told, beside ours.
+clock_is_right() {
+	local t now
+
+	t=$(sed -n 's/.*SPLITVISOR-ROUND .* date=\([0-9]*\).*/\1/p' \
+		"$(console_log "$1")" | tail -n 1)
+	now=$(date +%s)
+	[ $((now - t)) -ge -2 ] && [ $((now - t)) -le $((10 * ${patience:-1})) ]
+}
+# suspends LABEL KERNEL VCPUS
+suspends() {
+	local n file i
+
+	file=$(config "$1" "$2" "$2-none" again:500:1,info "vcpus = $3" \
+		"${devices[@]}")
+	check "$1: is created" xl create -q "$file"
+	check "$1: its disk works" wait_for 90 further "$1" 0
+	for i in 1 2; do
+		check "$1: is suspended, $i" xl suspend "$1"
+		check "$1: is listed as suspended, $i" state_is "$1" ---ss-
+		n=$(rounds "$1")
+		sleep 3
+		output=$n
+		[ "$n" = "$(rounds "$1")" ]
+		ok $? "$1: does nothing meanwhile, $i"
+		check "$1: is resumed, $i" xl resume "$1"
+		check "$1: its disk works on, $i" wait_for 60 further "$1" $((n + 1))
+		check "$1: its clock is right, $i" clock_is_right "$1"
+	done
+	output=$(tail -n 20 "$(console_log "$1")")
+	! grep -qaE 'TEST again failed|BUG|WARNING|Call Trace' "$(console_log "$1")"
+	ok $? "$1: neither disk nor kernel complains"
+	check "$1: is suspended once more" xl suspend "$1"
+	check "$1: and destroyed as it is" xl destroy "$1"
+	check "$1: is gone" wait_for 10 gone "$1"
+}
+suspends sleeper-6.12 6.12-cloud 2
+suspends sleeper-6.1 6.1-cloud 1
+
 # Create and destroy, over and over: nothing is left behind.
 store() { xenstore-ls -f / | grep -vE '^/(tool|local/domain/0)|history'; }
 # What a count can show: our processes, their fds and memfds, interfaces.

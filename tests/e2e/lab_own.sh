@@ -19,5 +19,10 @@ own "$images/block.elf" block "disk = ['$work/disk,raw,xvda,w']" \
 	"cmdline = 'ops=200'"
 own "$images/reconnect.elf" reconnect "disk = ['$work/disk,raw,xvda,w']"
 own_power "$images/power.elf"
+own_suspend "$images/suspend.elf" suspend 10 \
+	"disk = ['$work/disk,raw,xvda,w']"
+with_card own_suspend "$images/suspend.elf" suspend-card 5 \
+	"disk = ['$work/disk,raw,xvda,w']" \
+	"cmdline = 'net=1 persistent=1 queues=0'"
 own_net "$images/net.elf" net "cmdline = 'step=11 packets=500'"
 own_net "$images/netbench.elf" netbench "cmdline = 'ms=200'"

@@ -103,21 +103,79 @@ own_power() {
 	check "power: did it by itself" console_has power '^SUCCESS'
 }
 
-# own_net KERNEL NAME [LINE...] - the same, with a card whose frames come back.
-own_net() {
-	local kernel=$1 name=$2 echo
+# said NAME PATTERN N - there are N such lines on its console.
+said() { [ "$(grep -acE "$2" "$(console_log "$1")")" = "$3" ]; }
 
-	shift 2
+# right_time NAME - what it said last of the time of day is so.
+right_time() {
+	local t now
+
+	now=$(date +%s)
+	t=$(sed -n 's/.* wall=\([0-9]*\).*/\1/p' "$(console_log "$1")" | tail -n 1)
+	[ $((now - t)) -ge -2 ] && [ $((now - t)) -le $((5 * ${patience:-1})) ]
+}
+
+# own_suspend KERNEL NAME TIMES [LINE...] - tests/guest/suspend is suspended and
+# resumed in both ways, at work.
+own_suspend() {
+	local kernel=$1 name=$2 times=$3 i failed=0
+
+	shift 3
+	printf '%s\n' "name = '$name'" "type = 'pvh'" "kernel = '$kernel'" \
+		"memory = 64" "$@" >"$work/$name.cfg"
+	check "$name: is created" xl create -q "$work/$name.cfg"
+	check "$name: waits" wait_for 20 said "$name" '^suspend waits' 1
+	check "$name: is suspended" xl suspend "$name"
+	check "$name: is listed as suspended" \
+		sh -c "xl list $name | grep -qE -- ' ---ss- '"
+	output=$(xl suspend "$name" 2>&1)
+	[ $? = 1 ] && grep -q 'is suspended already' <<<"$output"
+	ok $? "$name: a second request is refused"
+	sleep 2
+	check "$name: nothing has happened to it" xl list "$name"
+	check "$name: is resumed" xl resume "$name"
+	check "$name: goes on" wait_for 20 said "$name" '^suspend cancelled' 1
+	check "$name: knows the time" right_time "$name"
+	output=$(xl resume "$name" 2>&1)
+	[ $? = 1 ] && grep -q 'is not suspended' <<<"$output"
+	ok $? "$name: is not resumed when it runs"
+	for i in $(seq "$times"); do
+		xl suspend "$name" && sv-domctl "$(xl domid "$name")" anew &&
+			wait_for 30 said "$name" '^suspend anew' "$i" &&
+			xl suspend "$name" && xl resume "$name" &&
+			wait_for 30 said "$name" '^suspend cancelled' \
+				$((i + 1)) || failed=$((failed + 1))
+	done
+	output=$(tail -n 20 "$(console_log "$name")" "$logs/hv-$name.log")
+	ok $failed "$name: goes on anew, and after a cancelled one, $times times"
+	check "$name: knows the time in another life" right_time "$name"
+	check "$name: is suspended and paused" \
+		sh -c "xl suspend $name && xl pause $name && xl resume $name &&
+			xl list $name | grep -qE -- ' --p--- ' && xl unpause $name"
+	check "$name: goes on then, too" \
+		wait_for 20 said "$name" '^suspend cancelled' $((times + 2))
+	check "$name: shuts down when asked" xl shutdown -w "$name"
+	check "$name: is gone" wait_for 10 gone "$name"
+	output=$(cat "$(console_log "$name")")
+	grep -qa '^SUCCESS' <<<"$output"
+	ok $? "$name: succeeds"
+}
+
+# with_card HOW ARG... - the same, with a card whose frames come back.
+with_card() {
+	local echo
+
 	ip link add svecho0 address 02:00:00:00:00:01 type bridge
 	sysctl -q net.ipv6.conf.svecho0.disable_ipv6=1
 	ip link set svecho0 up
 	sv-netecho svecho0 &
 	echo=$!
-	own "$kernel" "$name" "$@" \
-		"vif = ['bridge=svecho0,mac=00:16:3e:00:00:0c']"
+	"$@" "vif = ['bridge=svecho0,mac=00:16:3e:00:00:0c']"
 	kill "$echo"
 	ip link del svecho0
 }
+
+own_net() { with_card own "$@"; }
 
 kernel_of() { echo "$guests/vmlinuz-$1"; }
 

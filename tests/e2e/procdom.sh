@@ -19,6 +19,11 @@ own "$programs/reconnect" reconnect "disk = ['$work/disk,raw,xvda,w']"
 own "$programs/blockbench" blockbench "disk = ['$work/disk,raw,xvda,w']" \
 	"cmdline = 'depth=8 ms=200'"
 own_power "$programs/power"
+own_suspend "$programs/suspend" suspend 20 \
+	"disk = ['$work/disk,raw,xvda,w']"
+with_card own_suspend "$programs/suspend" suspend-card 10 \
+	"disk = ['$work/disk,raw,xvda,w']" \
+	"cmdline = 'net=1 persistent=1 queues=0'"
 own_net "$programs/net" net
 own_net "$programs/netbench" netbench "cmdline = 'ms=200'"
 own_net "$programs/netbench" netbench "cmdline = 'tx=1 bytes=1514 ms=200'"

@@ -24,6 +24,7 @@
 #include "guest-frontend/grants.h"
 #include "guest-frontend/netfront.h"
 #include "guest-frontend/pages.h"
+#include "guest-frontend/power.h"
 #include "guest-frontend/xenbus.h"
 #include "tests/lib/fini.h"
 #include "tests/lib/procdom.h"
@@ -81,10 +82,17 @@ static void device(const char *fe, const char *be)
 	stack_write(&s, "2", "%s/state", be);
 }
 
+static void introduce(void)
+{
+	struct xs_handle *xs = xs_open(0);
+
+	cr_assert(xs && xs_introduce_domain(xs, DOMID, FAKEDOM_STORE_GFN,
+					    FAKEDOM_STORE_PORT));
+	xs_close(xs);
+}
+
 static void set_up(void)
 {
-	struct xs_handle *xs;
-
 	stack_start(&s, false);
 	dom = fakedom_new(DOMID, 8192);
 	procdom_use(dom);
@@ -93,10 +101,7 @@ static void set_up(void)
 	device(FE, BE);
 	key("sectors", "1000");
 	key("sector-size", "512");
-	xs = xs_open(0);
-	cr_assert(xs && xs_introduce_domain(xs, DOMID, FAKEDOM_STORE_GFN,
-					    FAKEDOM_STORE_PORT));
-	xs_close(xs);
+	introduce();
 	cr_assert_eq(xenbus_init(), 0);
 }
 
@@ -303,6 +308,163 @@ Test(front_backend, resizes)
 	cr_expect_eq(renew(0), -XEN_ENOTCONN);
 	key("state", "6");
 	cr_expect_eq(blkfront_close(&disk), 0);
+}
+
+/* ---- In another life ------------------------------------------------------- */
+
+static void *resume_anew(void *arg)
+{
+	(void)arg;
+	while (fakedom_resume(dom, true))
+		usleep(1000);
+	introduce();
+	return NULL;
+}
+
+static void live_again(void)
+{
+	static const char *const nodes[] = { "shutdown", "feature-poweroff",
+					     "feature-reboot",
+					     "feature-suspend" };
+	char path[64];
+	pthread_t thread;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "/local/domain/3/control/%s",
+			 nodes[i]);
+		node(path, "", true);
+	}
+	cr_assert_eq(pthread_create(&thread, NULL, resume_anew, NULL), 0);
+	cr_assert_eq(power_suspend(), 0);
+	pthread_join(thread, NULL);
+}
+
+/* The backend in the other life: an honest one. */
+static void *serve_again(void *arg)
+{
+	(void)arg;
+	if (stack_wait(&s, 10000, "1", "%s/state", FE))
+		key("state", "2");
+	if (stack_wait(&s, 10000, "3", "%s/state", FE))
+		key("state", "4");
+	if (stack_wait(&s, 10000, "5", "%s/state", FE))
+		key("state", "6");
+	return NULL;
+}
+
+Test(front_backend, resumes)
+{
+	unsigned int refs = grants_free_refs();
+	size_t pages = pages_left();
+	struct blkfront_io io = { .op = BLKIF_OP_FLUSH_DISKCACHE };
+	struct blkfront_queue *q;
+	pthread_t thread;
+
+	cr_assert_eq(open_disk(0), 0);
+	q = disk.queue[0];
+	cr_assert_eq(blkfront_submit(q, &io), 0);
+	live_again();
+	cr_expect_eq(grants_free_refs(), refs, "all of them are void");
+	cr_assert_eq(pthread_create(&thread, NULL, serve_again, NULL), 0);
+	cr_assert_eq(blkfront_resume(&disk), 0);
+	cr_expect_eq(disk.queue[0], q);
+	cr_expect_eq(blkfront_inflight(q), 1, "it is sent again");
+	cr_expect_null(blkfront_done(q));
+	cr_expect_eq(blkfront_close(&disk), 0);
+	pthread_join(thread, NULL);
+	cr_expect_eq(io.status, -XEN_EIO);
+	cr_expect_eq(pages_left(), pages);
+	cr_expect_eq(grants_free_refs(), refs);
+}
+
+static void nothing(void)
+{
+}
+
+static void remove_front(void)
+{
+	stack_rm(&s, FE);
+}
+
+static void remove_back(void)
+{
+	stack_rm(&s, BE);
+}
+
+static void remove_both(void)
+{
+	remove_front();
+	remove_back();
+}
+
+static void offer_less(void)
+{
+	key("multi-queue-max-queues", "1");
+	key("state", "2");
+}
+
+/* XSA-465: what becomes of the device while it resumes. */
+static const struct loss {
+	void (*before)(void); /* the frontend looks */
+	void (*after)(void);  /* it has said that it begins again */
+	int ret;	      /* 0: any error */
+} losses[] = {
+	{ remove_front, nothing, 0 },
+	{ remove_back, remove_front, -XEN_ENODEV },
+	{ remove_both, nothing, 0 },
+	{ nothing, remove_both, -XEN_ENODEV },
+	{ offer_less, nothing, -XEN_EOPNOTSUPP },
+};
+
+static void *lose(void *arg)
+{
+	const struct loss *l = arg;
+
+	if (stack_wait(&s, 1000, "1", "%s/state", FE))
+		l->after();
+	return NULL;
+}
+
+static void lose_it(const struct loss *l)
+{
+	unsigned int refs = grants_free_refs();
+	size_t pages = pages_left();
+	struct blkfront_io io = { .op = BLKIF_OP_FLUSH_DISKCACHE };
+	uint64_t began;
+	pthread_t thread;
+	int ret;
+
+	cr_assert_eq(open_disk(0), 0);
+	cr_assert_eq(blkfront_submit(disk.queue[1], &io), 0);
+	live_again();
+	l->before();
+	cr_assert_eq(pthread_create(&thread, NULL, lose, (void *)(uintptr_t)l),
+		     0);
+	began = events_now();
+	ret = blkfront_resume(&disk);
+	pthread_join(thread, NULL);
+	cr_expect_lt(ret, 0);
+	cr_expect(!l->ret || ret == l->ret, "%d", ret);
+	cr_expect_lt(events_now() - began, MARGIN + FRONT_CLOSE_NS);
+	cr_expect_eq(io.status, -XEN_EIO, "what was in flight has failed");
+	cr_expect_eq(blkfront_close(&disk), 0);
+	cr_expect_eq(pages_left(), pages);
+	cr_expect_eq(grants_free_refs(), refs);
+	/* The rest of the guest lives. */
+	cr_expect_eq(power_wait(0), POWER_NONE);
+}
+
+ParameterizedTestParameters(front_backend, is_gone_when_resuming)
+{
+	static int t[] = { 0, 1, 2, 3, 4 };
+
+	return cr_make_param_array(int, t, sizeof(t) / sizeof(t[0]));
+}
+
+ParameterizedTest(int *i, front_backend, is_gone_when_resuming)
+{
+	key("multi-queue-max-queues", "2");
+	lose_it(&losses[*i]);
 }
 
 /* It says Connected before there is a ring, and goes on saying so. */

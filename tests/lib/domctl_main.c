@@ -5,16 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xenstore.h>
 
 #include "base/domsock.h"
 #include "base/log.h"
 #include "base/paths.h"
 
 /*
- * sv-domctl DOMID info | pause | unpause | destroy | stats | vcpus | wait SECONDS
+ * sv-domctl DOMID info | pause | unpause | destroy | stats | vcpus | anew
+ *                 | wait SECONDS
  *
  * For tests of sv-hypervisor alone, without store and toolstack.  wait ends
- * when the guest has shut down, and prints the reason's number.
+ * when the guest has shut down, and prints the reason's number.  anew resumes a
+ * suspended guest as one that was restored, and introduces it to the store.
  */
 #define MAX_DOMID 0x7fef
 
@@ -116,6 +119,25 @@ static int print_vcpus(struct dom *d)
 	return ret;
 }
 
+static int anew(struct dom *d, unsigned int domid)
+{
+	struct dom_msg msg = { .type = DOM_RESUME, .u.anew = 1 };
+	struct dom_info info;
+	struct xs_handle *xs;
+	int ret = dom_call(d, &msg, NULL, NULL);
+
+	if (!ret)
+		ret = dom_info(d, &info);
+	if (ret)
+		return ret;
+	xs = xs_open(0);
+	if (!xs ||
+	    !xs_introduce_domain(xs, domid, info.store_gfn, info.store_port))
+		ret = -errno;
+	xs_close(xs);
+	return ret;
+}
+
 static int simple(struct dom *d, uint16_t type)
 {
 	struct dom_msg msg = { .type = type };
@@ -146,7 +168,7 @@ int main(int argc, char **argv)
 	paths_init();
 	if (argc < 3 || util_u64(argv[1], MAX_DOMID, &domid))
 		die("usage: sv-domctl DOMID info|pause|unpause|destroy|stats|"
-		    "vcpus|wait SECONDS");
+		    "vcpus|anew|wait SECONDS");
 	ret = dom_connect(&d, (unsigned int)domid, DOM_ROLE_ADMIN, NULL, true);
 	if (ret)
 		die("domain %s: %s", argv[1], strerror(-ret));
@@ -154,6 +176,8 @@ int main(int argc, char **argv)
 		ret = wait_down(d, argv[3]);
 	if (!strcmp(argv[2], "vcpus"))
 		ret = print_vcpus(d);
+	if (!strcmp(argv[2], "anew"))
+		ret = anew(d, (unsigned int)domid);
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		if (!strcmp(argv[2], calls[i].name))
 			ret = simple(d, calls[i].type);

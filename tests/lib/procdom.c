@@ -81,6 +81,11 @@ void start_down(unsigned int reason)
 		pause(); /* the toolstack will destroy us */
 }
 
+int start_suspend(void)
+{
+	return fakedom_suspend(dom);
+}
+
 /* ---- events.h -------------------------------------------------------------- */
 
 int events_init(void)
@@ -146,12 +151,22 @@ void events_sleep(uint64_t ns)
 	nanosleep(&t, NULL);
 }
 
-uint64_t events_now(void)
+static uint64_t read_clock(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (uint64_t)t.tv_sec * NS + (uint64_t)t.tv_nsec;
+}
+
+uint64_t events_now(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t events_wall(void)
+{
+	return read_clock(CLOCK_REALTIME);
 }
 
 uint64_t events_deadline(uint64_t ns)
