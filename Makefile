@@ -257,10 +257,11 @@ $(stresses): %: %.o $(test_archives)
 
 # A fuzzer of the whole system, which needs no libFuzzer.
 system := $(out)/tests/fuzz/system
-$(system): %: %.o $(test_archives) | $(addprefix $(out)/bin/,sv-xenstored \
-		sv-backend sv-blkback)
+system_obj := $(addprefix $(system),.o _disk.o _card.o)
+$(system): $(system_obj) $(test_archives) | $(addprefix $(out)/bin/,sv-xenstored \
+		sv-backend sv-blkback sv-netback)
 	@echo "  LD    $@"
-	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $< -Wl,--start-group $(test_archives) \
+	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $(system_obj) -Wl,--start-group $(test_archives) \
 		-Wl,--end-group $(test_sys)
 
 # They decide which allocation fails (tests/lib/failalloc.h).

@@ -4,13 +4,14 @@
 // usage: system [--seed N] [--scripts N | --seconds N] [--steps N]
 //        system --script FILE
 //
-// A script is a list of actions of a block frontend: honest ones, lies, noise in
-// shared memory, and the sudden death of a worker or of their parent.  It is played
-// by a process domain against sv-xenstored, sv-backend and sv-blkback.  After each
-// action all daemons must live and answer; a worker may end only if the script
-// killed it; at the end the disk must connect and keep what is written to it, and
-// no descriptor may be left over.  A script that fails is cut down to the actions
-// that it takes, and printed; --script plays it again.
+// A script is a list of actions of a domain with a disk and a card: honest ones, lies,
+// noise in shared memory, devices that come and go, and the sudden death of a worker,
+// of their parent or of the store.  It is played by a process domain against
+// sv-xenstored, sv-backend and their workers.  After each action all daemons must
+// live and answer; a worker may end only if the script killed it; what is connected
+// is served on while there is no store; at the end both devices must connect and do
+// what they are for, and no descriptor may be left over.  A script that fails is cut
+// down to the actions that it takes, and printed; --script plays it again.
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -27,26 +28,18 @@
 
 #include <xen/xen.h>
 #include <xen/errno.h>
-#include <xen/io/blkif.h>
 
 #include "base/util.h"
-#include "guest-frontend/blkfront.h"
 #include "guest-frontend/events.h"
-#include "guest-frontend/pages.h"
 #include "guest-frontend/xenbus.h"
-#include "tests/lib/procdom.h"
-#include "tests/lib/stack.h"
+#include "tests/fuzz/system.h"
+#include "tests/lib/fakenic.h"
+#include "tests/lib/netns.h"
 
-#define DOMID	  3u
-#define DEVID	  51712u
-#define FE	  "/local/domain/3/device/vbd/51712"
-#define BE	  "/local/domain/0/backend/vbd/3/51712"
-#define SECTORS	  8192u
+#define DOM	  "/local/domain/3"
+#define PAGES	  32768u
 #define MAX_STEPS 256u
-#define DEPTH	  16u
-#define SLOT	  112u
-#define SECOND	  UINT64_C(1000000000)
-#define STEP_S	  30 /* an action that takes longer is a hang */
+#define WAIT_MS	  10000 /* for a daemon that a script has killed, or the like */
 
 struct step {
 	unsigned int op;
@@ -62,139 +55,178 @@ struct script {
 
 static struct stack s;
 static struct fakedom *dom;
-static struct blkfront disk;
-static struct blkfront_io ios[DEPTH];
-static bool watched, clean, state_lied;
-static pid_t worker;
-static uint8_t value;
-static char image[] = "/tmp/sv-system-XXXXXX";
+static struct system_dev *const devs[] = { &system_disk, &system_card };
 
-#define MUST(cond, ...)                               \
-	do {                                          \
-		if (!(cond)) {                        \
-			fprintf(stderr, __VA_ARGS__); \
-			fputc('\n', stderr);          \
-			leave_world(1);               \
-		}                                     \
-	} while (0)
-
-static void leave_world(int status)
+void system_leave(int status)
 {
-	unlink(image);
+	system_disk_fini();
 	fakedom_run_dir_remove();
 	_exit(status);
 }
 
-static void node(struct xs_handle *xs, const char *path, const char *text,
-		 bool guest)
+/* The toolstack's part: a few nodes in one transaction. */
+struct edit {
+	struct xs_handle *xs;
+	xs_transaction_t t;
+};
+
+static void begin_edit(struct edit *e)
+{
+	e->xs = xs_open(0);
+	MUST(e->xs, "no store");
+	e->t = xs_transaction_start(e->xs);
+	MUST(e->t != XBT_NULL, "no transaction");
+}
+
+/* Return: whether nobody was faster. */
+static bool end_edit(struct edit *e)
+{
+	bool done = xs_transaction_end(e->xs, e->t, false);
+
+	MUST(done || errno == EAGAIN, "a transaction fails: %m");
+	xs_close(e->xs);
+	return done;
+}
+
+static void node(struct edit *e, const char *dir, const char *name,
+		 const char *text, bool guest)
 {
 	struct xs_permissions perm[2] = {
-		{ .id = guest ? DOMID : 0, .perms = XS_PERM_NONE },
-		{ .id = guest ? 0 : DOMID, .perms = XS_PERM_READ },
+		{ .id = guest ? SYSTEM_DOMID : 0, .perms = XS_PERM_NONE },
+		{ .id = guest ? 0 : SYSTEM_DOMID, .perms = XS_PERM_READ },
 	};
+	char path[128];
 
-	MUST(xs_write(xs, XBT_NULL, path, text, (unsigned int)strlen(text)) &&
-		     xs_set_permissions(xs, XBT_NULL, path, perm, 2),
+	snprintf(path, sizeof(path), "%s%s%s", dir, *name ? "/" : "", name);
+	MUST(xs_write(e->xs, e->t, path, text, (unsigned int)strlen(text)) &&
+		     xs_set_permissions(e->xs, e->t, path, perm, 2),
 	     "cannot write %s", path);
 }
 
-static void attach_disk(void)
+static void write_device(struct edit *e, const struct system_dev *d)
 {
-	static const char *const keys[][2] = {
-		{ "params", image }, { "frontend-id", "3" },
-		{ "online", "1" },   { "removable", "0" },
-		{ "dev", "xvda" },   { "type", "phy" },
-		{ "mode", "w" },     { "device-type", "disk" },
-		{ "frontend", FE },  { "state", "1" },
-	};
-	struct xs_handle *xs = xs_open(0);
-	char path[128];
+	const struct system_key *k;
 
-	MUST(xs, "no store");
-	node(xs, "/local/domain/3", "", false);
-	node(xs, "/local/domain/3/error", "", true);
-	node(xs, FE, "", true);
-	node(xs, FE "/backend", BE, false);
-	node(xs, FE "/backend-id", "0", false);
-	node(xs, FE "/state", "1", true);
-	node(xs, BE, "", false);
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		snprintf(path, sizeof(path), "%s/%s", BE, keys[i][0]);
-		node(xs, path, keys[i][1], false);
-	}
-	MUST(xs_introduce_domain(xs, DOMID, FAKEDOM_STORE_GFN,
-				 FAKEDOM_STORE_PORT),
+	node(e, d->fe, "", "", true);
+	node(e, d->fe, "backend", d->be, false);
+	node(e, d->fe, "backend-id", "0", false);
+	node(e, d->fe, "state", "1", true);
+	for (k = d->fe_keys; k->name; k++)
+		node(e, d->fe, k->name, k->value, false);
+	node(e, d->be, "", "", false);
+	node(e, d->be, "frontend-id", "3", false);
+	node(e, d->be, "online", "1", false);
+	for (k = d->be_keys; k->name; k++)
+		node(e, d->be, k->name, k->value, false);
+	node(e, d->be, "frontend", d->fe, false);
+	node(e, d->be, "state", "1", false);
+}
+
+static void attach(const struct system_dev *d)
+{
+	struct edit e;
+
+	do {
+		begin_edit(&e);
+		write_device(&e, d);
+	} while (!end_edit(&e));
+}
+
+/* All that a store must know of the domain. */
+static void make_tree(void)
+{
+	struct xs_handle *xs;
+	struct edit e;
+
+	do {
+		begin_edit(&e);
+		node(&e, DOM, "", "", false);
+		node(&e, DOM, "name", "fuzz", false);
+		node(&e, DOM, "error", "", true);
+		for (size_t i = 0; i < ARRAY_SIZE(devs); i++)
+			write_device(&e, devs[i]);
+	} while (!end_edit(&e));
+	memset(fakedom_store_page(dom), 0, SV_PAGE_SIZE);
+	xs = xs_open(0);
+	MUST(xs && xs_introduce_domain(xs, SYSTEM_DOMID, FAKEDOM_STORE_GFN,
+				       FAKEDOM_STORE_PORT),
 	     "not introduced");
 	xs_close(xs);
+	MUST(!xenbus_init(), "no store ring");
+}
+
+static pid_t worker_of(const struct system_dev *d)
+{
+	return stack_worker(&s, d->program, SYSTEM_DOMID);
+}
+
+static void wait_worker(struct system_dev *d)
+{
+	pid_t gone = d->worker;
+
+	for (int i = 0; i < WAIT_MS; i += 5) {
+		d->worker = worker_of(d);
+		if (d->worker > 0 && d->worker != gone)
+			return;
+		usleep(5000);
+	}
+	MUST(false, "no new %s", d->program);
 }
 
 static void make_world(void)
 {
-	int fd = mkstemp(image);
-
-	if (fd < 0 || ftruncate(fd, SECTORS * (off_t)512))
-		exit(2);
-	close(fd);
+	netns_enter();
+	fakenic_silence();
 	stack_start(&s, true);
-	dom = fakedom_new(DOMID, 16384);
+	dom = fakedom_new(SYSTEM_DOMID, PAGES);
 	procdom_use(dom);
-	attach_disk();
-	MUST(!xenbus_init(), "no store ring");
-	MUST(stack_wait_workers(&s, 1), "no worker");
-	(void)stack_workers(&s, &worker);
-	for (unsigned int i = 0; i < DEPTH; i++)
-		ios[i].buf = pages_alloc(4);
+	system_disk_init();
+	system_card_init();
+	make_tree();
+	for (size_t i = 0; i < ARRAY_SIZE(devs); i++)
+		wait_worker(devs[i]);
 }
 
 /* What must hold after every action. */
 static void look(void)
 {
-	pid_t now = 0;
 	char *text = NULL;
 
 	MUST(waitpid(s.xenstored, NULL, WNOHANG) == 0, "sv-xenstored ended");
 	MUST(waitpid(s.backend, NULL, WNOHANG) == 0, "sv-backend ended");
-	MUST(!store_read(s.store, &text, "%s/online", BE), "no answer");
-	free(text);
-	MUST(stack_workers(&s, &now) == 1 && now == worker,
-	     "the worker ended by itself");
+	for (size_t i = 0; i < ARRAY_SIZE(devs); i++) {
+		MUST(!store_read(s.store, &text, "%s/online", devs[i]->be),
+		     "no answer");
+		free(text);
+		MUST(worker_of(devs[i]) == devs[i]->worker,
+		     "%s ended by itself", devs[i]->program);
+	}
 }
 
 /* ---- Honest actions --------------------------------------------------------- */
 
-static struct blkfront_want want_of(uint64_t a)
-{
-	return (struct blkfront_want){
-		.queues = (unsigned int)(a & 3),
-		.order = (unsigned int)(a >> 2 & 3),
-		.segs = a & 16 ? 64 : 0,
-		.abi32 = a & 32,
-		.persistent = a & 64,
-	};
-}
-
-static void stop(uint64_t a, uint64_t b)
+static void stop(struct system_dev *d, uint64_t a, uint64_t b)
 {
 	(void)a;
 	(void)b;
-	if (watched)
-		(void)blkfront_stop(&disk);
-	clean = false;
+	if (d->watched)
+		(void)d->stop();
+	d->clean = false;
 }
 
 /*
  * An honest frontend gets its connection, if not at once: the backend may still be
  * busy with what it was told before, and close once more for that.
  */
-static void try_connect(const struct blkfront_want *want)
+static void try_connect(struct system_dev *d, uint64_t want)
 {
 	int ret = -XEN_EAGAIN;
 
 	for (int i = 0; ret && i < 5; i++)
-		ret = watched ? blkfront_again(&disk, want)
-			      : blkfront_open(&disk, DEVID, want);
-	MUST(!ret, "an honest frontend cannot connect: %d", ret);
-	watched = true;
+		ret = d->join(want, d->watched);
+	MUST(!ret, "an honest frontend cannot connect to %s: %d", d->program,
+	     ret);
+	d->watched = true;
 }
 
 /*
@@ -202,226 +234,220 @@ static void try_connect(const struct blkfront_want *want)
  * the keys were being written, some old and some new.  Once closed in good order,
  * nothing of that is left.
  */
-static void connect_disk(uint64_t a)
+static void connect_device(struct system_dev *d, uint64_t want)
 {
-	struct blkfront_want want = want_of(a);
-
-	try_connect(&want);
-	if (state_lied) {
-		MUST(!blkfront_stop(&disk), "the backend does not close");
-		try_connect(&want);
+	try_connect(d, want);
+	if (d->lied) {
+		MUST(!d->stop(), "%s does not close", d->program);
+		try_connect(d, want);
 	}
-	state_lied = false;
-	clean = true;
+	d->lied = false;
+	d->clean = true;
 }
 
 /* As a kernel that knows nothing of what was before it. */
-static void take_over(uint64_t a, uint64_t b)
+static void take_over(struct system_dev *d, uint64_t a, uint64_t b)
 {
-	struct blkfront old = disk;
-
 	(void)b;
-	if (watched)
-		front_fini(&old.front);
-	watched = false;
-	connect_disk(a);
-	for (unsigned int i = 0; i < old.nqueues; i++)
-		blkfront_queue_free(old.queue[i]);
+	if (d->watched)
+		d->abandon();
+	d->watched = false;
+	connect_device(d, a);
+	d->drop();
 }
 
-static void reopen(uint64_t a, uint64_t b)
+static void reopen(struct system_dev *d, uint64_t a, uint64_t b)
 {
-	stop(a, b);
-	connect_disk(a);
+	stop(d, a, b);
+	connect_device(d, a);
 }
 
-static struct blkfront_queue *some_queue(uint64_t a)
+/* It must work unless something was done to the device. */
+static void verify(struct system_dev *d, uint64_t a, uint64_t b)
 {
-	return disk.nqueues ? disk.queue[a % disk.nqueues] : NULL;
+	if (d->clean && d->nqueues())
+		d->verify(a, b);
 }
 
-static void finish(struct blkfront_queue *q)
+/* What the toolstack says when it wants a device back. */
+static void ask_back(const struct system_dev *d)
 {
+	struct edit e;
+
 	do {
-		while (blkfront_done(q))
-			;
-	} while (blkfront_wait(q, STEP_S * SECOND));
+		begin_edit(&e);
+		node(&e, d->be, "online", "0", false);
+		node(&e, d->be, "state", "5", false);
+	} while (!end_edit(&e));
 }
 
-/* Requests that nobody waits for; those of last time have ended. */
-static void submit(uint64_t a, uint64_t b)
+static void remove_device(const struct system_dev *d)
 {
-	struct blkfront_queue *q = some_queue(a);
+	struct edit e;
 
-	for (unsigned int i = 0; clean && i < disk.nqueues; i++)
-		finish(disk.queue[i]);
-	for (unsigned int i = 0; q && clean && i < DEPTH; i++) {
-		ios[i].op = b & 1 ? BLKIF_OP_READ : BLKIF_OP_WRITE;
-		ios[i].sector = (b >> 1) % (SECTORS / 2 - 32);
-		ios[i].nsectors = 1 + (b >> 8) % 32;
-		(void)blkfront_submit(q, &ios[i]);
-	}
-	if (q)
-		blkfront_push(q);
+	do {
+		begin_edit(&e);
+		MUST(xs_rm(e.xs, e.t, d->be) && xs_rm(e.xs, e.t, d->fe),
+		     "cannot remove %s", d->be);
+	} while (!end_edit(&e));
 }
 
-static void reap(uint64_t a, uint64_t b)
+/*
+ * Detach it, in good order or not, and attach it again.  Who has lied about its state
+ * cannot be asked: it thinks that it has closed, and the backend waits for that.
+ */
+static void replug(struct system_dev *d, uint64_t a, uint64_t b)
 {
-	struct blkfront_queue *q = some_queue(a);
+	bool asked = a & 1 && d->watched && !d->lied;
+	pid_t gone = -1;
 
 	(void)b;
-	while (q && blkfront_done(q))
-		;
-	if (q && blkfront_wait(q, SECOND / 100))
-		(void)blkfront_done(q);
-}
-
-/* Write and read back; it must work unless something was done to the device. */
-static void verify(uint64_t a, uint64_t b)
-{
-	struct blkfront_queue *q = some_queue(a);
-	struct blkfront_io io = { .op = BLKIF_OP_WRITE,
-				  .sector = SECTORS / 2 + b % 1024,
-				  .nsectors = 1 + b % 32 };
-	uint8_t *page;
-	int ret;
-
-	if (!q || !clean)
-		return;
-	finish(q);
-	page = io.buf = pages_alloc(4);
-	memset(page, ++value, io.nsectors * 512);
-	ret = blkfront_do(q, &io);
-	memset(page, 0, io.nsectors * 512);
-	io.op = BLKIF_OP_READ;
-	if (!ret)
-		ret = blkfront_do(q, &io);
-	MUST(!ret, "an honest request failed: %d", ret);
-	for (size_t i = 0; i < io.nsectors * 512; i++)
-		MUST(page[i] == value, "byte %zu is not what was written", i);
-	pages_free(page, 4);
+	if (asked) {
+		ask_back(d);
+		(void)d->stop();
+	} else {
+		remove_device(d);
+	}
+	for (int i = 0; i < WAIT_MS && (gone = worker_of(d)) > 0; i += 5)
+		usleep(5000);
+	MUST(gone < 0, "%s stays though its device is gone", d->program);
+	if (asked)
+		remove_device(d);
+	if (d->watched)
+		d->abandon();
+	d->watched = false;
+	attach(d);
+	wait_worker(d);
+	connect_device(d, a >> 1);
+	d->drop();
 }
 
 /* ---- What a frontend should not do -------------------------------------------- */
 
-/* A ring of the connection that there is, or was last. */
-static uint32_t *ring_words(uint64_t a)
+/* The directory of a queue, below the device's. */
+static const char *queue_dir(const struct system_dev *d, uint64_t a)
 {
-	char queue[24] = "";
+	static char dir[24];
+
+	dir[0] = '\0';
+	if (d->nqueues() > 1)
+		snprintf(dir, sizeof(dir), "/queue-%u",
+			 (unsigned int)(a % d->nqueues()));
+	return dir;
+}
+
+/* A ring of the connection that there is, or was last. */
+static uint32_t *ring_words(struct system_dev *d, uint64_t a)
+{
 	const grant_entry_v1_t *e;
 	uint64_t ref;
 
-	if (!watched || !disk.nqueues)
+	if (!d->watched || !d->nqueues())
 		return NULL;
-	if (disk.nqueues > 1)
-		snprintf(queue, sizeof(queue), "/queue-%u",
-			 (unsigned int)(a % disk.nqueues));
 	if (xenbus_read_u64(XENBUS_NO_TXN, FAKEDOM_GNT_FRAMES * 512 - 1, &ref,
-			    "%s%s/%s", disk.front.dir, queue,
-			    disk.order ? "ring-ref0" : "ring-ref"))
+			    "%s%s/%s", d->dir, queue_dir(d, a),
+			    d->ring_key(a >> 40)))
 		return NULL;
 	e = fakedom_entry(dom, (uint32_t)ref);
 	return e->flags & GTF_permit_access ? fakedom_page(dom, e->frame)
 					    : NULL;
 }
 
-static void ring_bell(void)
+static void ring_bells(const struct system_dev *d, uint64_t a)
 {
 	uint64_t port;
 
-	if (!xenbus_read_u64(XENBUS_NO_TXN, EVENTS_PORTS, &port,
-			     "%s/event-channel", disk.front.dir) &&
-	    fakedom_bound(dom, (uint32_t)port))
-		events_send((uint32_t)port);
+	for (const char *const *key = d->bells; *key; key++) {
+		if (!xenbus_read_u64(XENBUS_NO_TXN, EVENTS_PORTS, &port,
+				     "%s%s/%s", d->dir, queue_dir(d, a),
+				     *key) &&
+		    fakedom_bound(dom, (uint32_t)port))
+			events_send((uint32_t)port);
+	}
 }
 
 /* A request of any bytes in the next slot, and the index that covers it. */
-static void lie(uint64_t a, uint64_t b)
+static void lie(struct system_dev *d, uint64_t a, uint64_t b)
 {
-	uint32_t *w = ring_words(a), at;
+	uint32_t *w = ring_words(d, a), at;
 	uint8_t *slot;
 
 	if (!w)
 		return;
-	clean = false;
+	d->clean = false;
 	at = w[0];
-	slot = (uint8_t *)w + 64 + (at & 31) * SLOT;
-	for (unsigned int i = 0; i < SLOT; i++)
+	slot = (uint8_t *)w + 64 + (size_t)(at % d->slots) * d->slot;
+	for (unsigned int i = 0; i < d->slot; i++)
 		slot[i] = (uint8_t)(b >> i % 8 * 8);
-	slot[0] = (uint8_t)(a % 8);
-	slot[1] = (uint8_t)(a >> 8 & 15);
-	if (a & 1u << 16)
-		memset(slot + 16, 0, 8);
+	d->bend(slot, a);
 	w[0] = at + 1;
-	ring_bell();
+	ring_bells(d, a);
 }
 
-static void index_lie(uint64_t a, uint64_t b)
+static void index_lie(struct system_dev *d, uint64_t a, uint64_t b)
 {
-	uint32_t *w = ring_words(a);
+	uint32_t *w = ring_words(d, a);
 
 	if (!w)
 		return;
-	clean = false;
+	d->clean = false;
 	w[a % 4] += (uint32_t)b;
-	ring_bell();
+	ring_bells(d, a);
 }
 
-static void noise(uint64_t a, uint64_t b)
+static void noise(struct system_dev *d, uint64_t a, uint64_t b)
 {
-	uint32_t *w = ring_words(a);
+	uint32_t *w = ring_words(d, a);
 
 	if (!w)
 		return;
-	clean = false;
+	d->clean = false;
 	for (unsigned int i = 0; i < 64; i++) {
 		b ^= b << 13;
 		b ^= b >> 7;
 		b ^= b << 17;
 		w[b % 1024] = (uint32_t)(b >> 32);
 	}
-	ring_bell();
+	ring_bells(d, a);
 }
 
-static void storm(uint64_t a, uint64_t b)
+static void storm(struct system_dev *d, uint64_t a, uint64_t b)
 {
 	(void)b;
-	if (!watched)
+	if (!d->watched)
 		return;
 	for (unsigned int i = 0; i < a % 2000; i++)
-		ring_bell();
+		ring_bells(d, a);
 }
 
-static void state(uint64_t a, uint64_t b)
+static void state(struct system_dev *d, uint64_t a, uint64_t b)
 {
 	(void)b;
-	clean = false;
-	state_lied = true;
-	(void)xenbus_write_u64(XENBUS_NO_TXN, a % 11, "device/vbd/%u/state",
-			       DEVID);
+	d->clean = false;
+	d->lied = true;
+	(void)xenbus_write_u64(XENBUS_NO_TXN, a % 11, "%s/state", d->dir);
 }
 
-static void key(uint64_t a, uint64_t b)
+static void key(struct system_dev *d, uint64_t a, uint64_t b)
 {
-	static const char *const names[] = {
-		"ring-ref",	    "ring-ref0",
-		"ring-page-order",  "event-channel",
-		"protocol",	    "multi-queue-num-queues",
-		"queue-0/ring-ref", "feature-persistent",
-	};
 	static const char *const values[] = { "",	    "0",	 "1",
 					      "-1",	    "16",	 "99",
 					      "x86_32-abi", "4294967296" };
+	size_t n = 0;
 
+	while (d->lies[n])
+		n++;
 	(void)xenbus_write(XENBUS_NO_TXN, values[b % ARRAY_SIZE(values)],
-			   "device/vbd/%u/%s", DEVID,
-			   names[a % ARRAY_SIZE(names)]);
+			   "%s%s/%s", d->dir, queue_dir(d, a >> 32),
+			   d->lies[a % n]);
 }
 
 /* Grants change while they are in use. */
-static void flip_grants(uint64_t a, uint64_t b)
+static void flip_grants(struct system_dev *d, uint64_t a, uint64_t b)
 {
-	clean = false;
+	(void)d;
+	for (size_t i = 0; i < ARRAY_SIZE(devs); i++)
+		devs[i]->clean = false;
 	for (unsigned int i = 0; i < 8; i++, a += 37)
 		fakedom_entry(dom, 8 + (uint32_t)(a % 512))->flags ^=
 			(uint16_t)(b & GTF_permit_access) |
@@ -430,85 +456,151 @@ static void flip_grants(uint64_t a, uint64_t b)
 
 /* ---- Sudden death ---------------------------------------------------------------- */
 
-static void wait_worker(void)
-{
-	MUST(stack_wait_workers(&s, 1), "no new worker");
-	(void)stack_workers(&s, &worker);
-}
-
-static void kill_worker(uint64_t a, uint64_t b)
-{
-	pid_t now = 0, old = worker;
-
-	(void)a;
-	(void)b;
-	clean = false;
-	kill(worker, SIGKILL);
-	for (int i = 0; i < 2000; i++) {
-		if (stack_workers(&s, &now) == 1 && now != old)
-			break;
-		usleep(5000);
-	}
-	wait_worker();
-	MUST(worker != old, "a killed worker is not replaced");
-}
-
-static void kill_parent(uint64_t a, uint64_t b)
+static void kill_worker(struct system_dev *d, uint64_t a, uint64_t b)
 {
 	(void)a;
 	(void)b;
-	clean = false;
+	d->clean = false;
+	kill(d->worker, SIGKILL);
+	wait_worker(d);
+}
+
+static void kill_parent(struct system_dev *d, uint64_t a, uint64_t b)
+{
+	(void)d;
+	(void)a;
+	(void)b;
 	stack_new_backend(&s);
-	wait_worker();
+	for (size_t i = 0; i < ARRAY_SIZE(devs); i++) {
+		devs[i]->clean = false;
+		wait_worker(devs[i]);
+	}
+}
+
+/*
+ * The store is there again, and empty.  What is connected is served on; then the
+ * toolstack says anew what there is, and the guest connects as if it began.  A worker
+ * that was only starting may end for want of a store, and is started again, though
+ * later each time.
+ */
+static void kill_store(struct system_dev *d, uint64_t a, uint64_t b)
+{
+	bool served[ARRAY_SIZE(devs)];
+
+	(void)d;
+	alarm(3 * SYSTEM_STEP_S);
+	for (size_t i = 0; i < ARRAY_SIZE(devs); i++)
+		served[i] = devs[i]->clean;
+	stack_new_store(&s);
+	for (size_t i = 0; i < ARRAY_SIZE(devs); i++)
+		verify(devs[i], a, b);
+	if (b & 1)
+		usleep((useconds_t)(b >> 8) %
+		       2000000); /* they look meanwhile */
+	make_tree();
+	for (size_t i = 0; i < ARRAY_SIZE(devs); i++) {
+		take_over(devs[i], a, b);
+		if (!served[i])
+			devs[i]->worker = worker_of(devs[i]);
+	}
 }
 
 static const struct {
 	const char *name;
-	void (*play)(uint64_t a, uint64_t b);
+	struct system_dev *dev;
+	void (*play)(struct system_dev *d, uint64_t a, uint64_t b);
 	unsigned int weight;
 } ops[] = {
-	{ "reopen", reopen, 6 },
-	{ "takeover", take_over, 2 },
-	{ "stop", stop, 2 },
-	{ "submit", submit, 6 },
-	{ "reap", reap, 4 },
-	{ "verify", verify, 6 },
-	{ "lie", lie, 4 },
-	{ "index", index_lie, 2 },
-	{ "noise", noise, 2 },
-	{ "storm", storm, 2 },
-	{ "state", state, 4 },
-	{ "key", key, 3 },
-	{ "revoke", flip_grants, 2 },
-	{ "kill-worker", kill_worker, 1 },
-	{ "kill-parent", kill_parent, 1 },
+	{ "disk-reopen", &system_disk, reopen, 6 },
+	{ "disk-takeover", &system_disk, take_over, 2 },
+	{ "disk-replug", &system_disk, replug, 2 },
+	{ "disk-stop", &system_disk, stop, 2 },
+	{ "disk-submit", &system_disk, system_disk_submit, 6 },
+	{ "disk-reap", &system_disk, system_disk_reap, 4 },
+	{ "disk-verify", &system_disk, verify, 6 },
+	{ "disk-lie", &system_disk, lie, 4 },
+	{ "disk-index", &system_disk, index_lie, 2 },
+	{ "disk-noise", &system_disk, noise, 2 },
+	{ "disk-storm", &system_disk, storm, 2 },
+	{ "disk-state", &system_disk, state, 4 },
+	{ "disk-key", &system_disk, key, 3 },
+	{ "disk-kill", &system_disk, kill_worker, 1 },
+	{ "card-reopen", &system_card, reopen, 6 },
+	{ "card-takeover", &system_card, take_over, 2 },
+	{ "card-replug", &system_card, replug, 2 },
+	{ "card-stop", &system_card, stop, 2 },
+	{ "card-send", &system_card, system_card_send, 5 },
+	{ "card-receive", &system_card, system_card_receive, 3 },
+	{ "card-host", &system_card, system_card_host, 3 },
+	{ "card-verify", &system_card, verify, 6 },
+	{ "card-lie", &system_card, lie, 4 },
+	{ "card-index", &system_card, index_lie, 2 },
+	{ "card-noise", &system_card, noise, 2 },
+	{ "card-storm", &system_card, storm, 2 },
+	{ "card-state", &system_card, state, 4 },
+	{ "card-key", &system_card, key, 3 },
+	{ "card-kill", &system_card, kill_worker, 1 },
+	{ "revoke", NULL, flip_grants, 2 },
+	{ "kill-parent", NULL, kill_parent, 1 },
+	{ "kill-store", NULL, kill_store, 1 },
 };
+
+static void show_fds(void)
+{
+	char path[64], to[128];
+	ssize_t n;
+
+	for (int fd = 0; fd < 256; fd++) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)s.backend,
+			 fd);
+		n = readlink(path, to, sizeof(to));
+		if (n > 0)
+			fprintf(stderr, "%d: %.*s\n", fd, (int)n, to);
+	}
+}
+
+/* A connection that has ended may be closed a moment later. */
+static void expect_fds(unsigned int n)
+{
+	for (int i = 0; i < WAIT_MS && stack_fds(&s) != n; i += 5)
+		usleep(5000);
+	if (stack_fds(&s) != n)
+		show_fds();
+	MUST(stack_fds(&s) == n, "sv-backend has %u descriptors, not %u",
+	     stack_fds(&s), n);
+}
 
 /* Does not return: the process is the run. */
 static void play(const struct script *sc)
 {
 	unsigned int fds;
 
-	alarm(STEP_S);
+	alarm(SYSTEM_STEP_S);
 	make_world();
-	reopen(0, 0);
-	verify(0, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(devs); i++) {
+		reopen(devs[i], 0, 0);
+		verify(devs[i], 0, 1);
+	}
 	fds = stack_fds(&s);
 	for (unsigned int i = 0; i < sc->n; i++) {
-		alarm(STEP_S);
-		fprintf(stderr, "action %u: %s\n", i, ops[sc->step[i].op].name);
-		ops[sc->step[i].op].play(sc->step[i].a, sc->step[i].b);
+		const struct step *st = &sc->step[i];
+
+		alarm(SYSTEM_STEP_S);
+		fprintf(stderr, "action %u: %s\n", i, ops[st->op].name);
+		ops[st->op].play(ops[st->op].dev, st->a, st->b);
 		look();
 	}
-	alarm(2 * STEP_S);
-	reopen(0, 0);
-	verify(0, 99);
-	MUST(stack_fds(&s) == fds, "sv-backend has %u descriptors, not %u",
-	     stack_fds(&s), fds);
-	MUST(!blkfront_close(&disk), "the disk does not close");
+	alarm(2 * SYSTEM_STEP_S);
+	for (size_t i = 0; i < ARRAY_SIZE(devs); i++) {
+		reopen(devs[i], 0, 0);
+		verify(devs[i], 0, 99);
+	}
+	expect_fds(fds);
+	for (size_t i = 0; i < ARRAY_SIZE(devs); i++)
+		MUST(!devs[i]->stop(), "%s does not close", devs[i]->program);
 	fakedom_free(dom);
 	MUST(stack_stop(&s), "a daemon did not end well");
-	leave_world(0);
+	system_leave(0);
 }
 
 /* ---- Scripts -------------------------------------------------------------------------- */
