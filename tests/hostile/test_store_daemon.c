@@ -18,6 +18,7 @@
 #include "base/paths.h"
 #include "base/sock.h"
 #include "base/util.h"
+#include "tests/lib/fini.h"
 #include "tests/lib/proc.h"
 #include "tests/lib/xsguest.h"
 
@@ -42,7 +43,7 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-	cr_expect(xsbed_stop(&b, 2000));
+	FINI_CHECK(xsbed_stop(&b, 2000));
 }
 
 TestSuite(store_daemon, .init = set_up, .fini = tear_down, .timeout = 120);

@@ -22,6 +22,7 @@
 #include "base/fd.h"
 #include "base/paths.h"
 #include "base/sock.h"
+#include "tests/lib/fini.h"
 #include "tests/lib/proc.h"
 #include "tests/lib/xsguest.h"
 
@@ -202,7 +203,7 @@ static void set_up(void)
 /* All may wait for one answer of a VMM, 2 s at most, but no longer. */
 static void tear_down(void)
 {
-	cr_expect(xsbed_stop(&b, 3500));
+	FINI_CHECK(xsbed_stop(&b, 3500));
 }
 
 TestSuite(store_vmm, .init = set_up, .fini = tear_down, .timeout = 60);
