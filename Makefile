@@ -113,6 +113,7 @@ testlib_src += tests/lib/hvopts.c
 testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
 testlib_src += tests/lib/storebed.c tests/lib/proc.c tests/lib/xsguest.c
 testlib_src += tests/lib/fakevbd.c tests/lib/fakevif.c tests/lib/flipper.c \
+	tests/lib/latency.c \
 	tests/lib/neighbour.c tests/lib/stack.c
 testlib_src += tests/lib/fakectrl.c tests/lib/fakenet.c tests/lib/fakenic.c tests/lib/packet.c
 testlib_src += tests/lib/fuzz.c tests/lib/storemodel.c

@@ -13,12 +13,14 @@
 #include <xen/io/blkif.h>
 
 #include "tests/lib/fakevbd.h"
+#include "tests/lib/latency.h"
 
 #define DISK_PAGES 256u
 #define PAGE_SECTS 8u
 #define SLOWEST_NS 5000000000u
 #define REST_US	   100
-#define MIN_ROUNDS 20u
+#define MIN_ROUNDS 100u
+#define BASELINE   200u /* rounds of two requests */
 
 struct neighbour {
 	struct stack *stack;
@@ -33,7 +35,7 @@ struct neighbour {
 	pthread_t thread;
 	_Atomic bool stop;
 	_Atomic unsigned long rounds;
-	uint64_t worst_ns;
+	struct latency before, during;
 	char wrong[128];
 };
 
@@ -57,7 +59,7 @@ static bool transfer(struct neighbour *n, uint8_t op, unsigned int at)
 	int status = fakeblk_do(&n->vbd.q[0], &req);
 
 	took = util_clock_ns() - begin;
-	n->worst_ns = MAX(n->worst_ns, took);
+	latency_add(n->rounds < BASELINE ? &n->before : &n->during, took);
 	if (status == BLKIF_RSP_OKAY && took < SLOWEST_NS)
 		return true;
 	snprintf(n->wrong, sizeof(n->wrong),
@@ -123,6 +125,8 @@ struct neighbour *neighbour_new(struct stack *s)
 	n->page = fakedom_page(n->dom, gfn);
 	n->gref = fakedom_grant(n->dom, gfn, 0);
 	must(!pthread_create(&n->thread, NULL, live, n), "thread");
+	while (atomic_load(&n->rounds) < BASELINE && !n->wrong[0])
+		usleep(1000);
 	return n;
 }
 
@@ -140,6 +144,8 @@ static void look_around(struct neighbour *n)
 	else if (stack_worker(n->stack, "sv-blkback", NEIGHBOUR_DOMID) !=
 		 n->worker)
 		snprintf(n->wrong, sizeof(n->wrong), "its worker was lost");
+	else if (!latency_kept("neighbour's disk", &n->before, &n->during))
+		snprintf(n->wrong, sizeof(n->wrong), "it was slowed down");
 	close(fd);
 }
 
@@ -147,16 +153,15 @@ bool neighbour_end(struct neighbour *n)
 {
 	bool fine;
 
-	while (atomic_load(&n->rounds) < MIN_ROUNDS && !n->wrong[0])
+	while (atomic_load(&n->rounds) < BASELINE + MIN_ROUNDS && !n->wrong[0])
 		usleep(1000);
 	atomic_store(&n->stop, true);
 	pthread_join(n->thread, NULL);
 	if (!n->wrong[0])
 		look_around(n);
 	fine = !n->wrong[0];
-	fprintf(stderr, "neighbour: %lu rounds, slowest request %llu us: %s\n",
-		atomic_load(&n->rounds), (unsigned long long)n->worst_ns / 1000,
-		fine ? "all is well" : n->wrong);
+	fprintf(stderr, "# neighbour: %lu rounds: %s\n",
+		atomic_load(&n->rounds), fine ? "all is well" : n->wrong);
 	fakedom_free(n->dom);
 	fakevbd_remove(&n->vbd);
 	unlink(n->image);

@@ -14,6 +14,7 @@
 
 #include "ring/stream.h"
 #include "tests/lib/fakedom.h"
+#include "tests/lib/latency.h"
 #include "tests/lib/stack.h"
 
 /*
@@ -89,20 +90,25 @@ int xsguest_str(struct xsguest *g, uint32_t type, uint32_t tx, const char *s);
 int xsguest_write(struct xsguest *g, uint32_t tx, const char *path,
 		  const char *value);
 
+#define NEIGHBOUR_BASELINE 50u
+
 /**
  * struct neighbour - Somebody who has nothing to do with it.
  * @rounds:   Rounds of checked work so far.
  * @errors:   Answers that were missing or wrong.
  * @worst_ms: The longest round.
+ * @before:   How long rounds took until neighbour_start() returned,
+ * @during:   and since.
  */
 struct neighbour {
 	pthread_t thread;
 	unsigned int domid;
 	atomic_bool stop;
 	atomic_uint rounds, errors, worst_ms;
+	struct latency before, during;
 };
 
-/** neighbour_start() - Move in; returns after the first round. */
+/** neighbour_start() - Move in; returns after NEIGHBOUR_BASELINE rounds. */
 void neighbour_start(struct neighbour *n, unsigned int domid);
 
 /** neighbour_stop() - Move out; the counts stay. */
