@@ -43,6 +43,7 @@ struct store_watch {
  */
 struct store {
 	struct xs_handle *xs;
+	struct xs_handle *stale; /* its connection was lost */
 	xs_transaction_t txn;
 	struct event_base *base;
 	struct event *ev;
@@ -180,6 +181,17 @@ static int set_watch(struct store *s, struct store_watch *w)
 	return xs_watch(s->xs, w->path, token) ? 0 : xs_errno();
 }
 
+/*
+ * libxenstore's thread closes a socket that has ended.  xs_close() cancels the
+ * thread, and does so at times just before that: the descriptor would stay open.  A
+ * second later the thread has come to its end.
+ */
+static void close_stale(struct store *s)
+{
+	xs_close(s->stale);
+	s->stale = NULL;
+}
+
 static void on_lost(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval second = { .tv_sec = 1 };
@@ -188,6 +200,8 @@ static void on_lost(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	log_warn("store %s: connection lost, connecting again", paths_store());
+	s->stale = s->xs;
+	s->xs = NULL;
 	disconnect(s);
 	event_add(s->retry_ev, &second);
 }
@@ -225,7 +239,10 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 	static const struct timeval second = { .tv_sec = 1 };
 	struct store *s = arg;
 	struct store_watch *w;
-	int ret = connect_store(s);
+	int ret;
+
+	close_stale(s);
+	ret = connect_store(s);
 
 	(void)fd;
 	(void)what;
@@ -268,6 +285,7 @@ void store_free(struct store *s)
 	if (!s)
 		return;
 	disconnect(s);
+	close_stale(s);
 	for (w = LIST_FIRST(&s->watches); w; w = next) {
 		next = LIST_NEXT(w, link);
 		store_unwatch(w);
