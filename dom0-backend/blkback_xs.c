@@ -46,7 +46,7 @@ static void changed(struct device *dev)
 	static const char *const names[] = { "limit-iops", "limit-iops-burst",
 					     "limit-bps", "limit-bps-burst" };
 	struct blkback *b = dev->priv;
-	struct throttle_limits l;
+	struct throttle_limits l = { 0 };
 	uint64_t *const values[] = { &l.iops, &l.iops_burst, &l.bps,
 				     &l.bps_burst };
 	int ret = 0;

@@ -8,7 +8,7 @@
 
 # enlarge NAME - when the guest waits for it; loop devices look again, too.
 enlarge() {
-	wait_for 200 facts_have "$1" 'waits for a larger disk' || return
+	wait_for 240 facts_have "$1" 'waits for a larger disk' || return
 	truncate -s +16M "$work/file.img"
 	[ -z "${loop:-}" ] || losetup -c "$loop"
 }

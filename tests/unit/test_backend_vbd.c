@@ -924,6 +924,101 @@ Test(backend_vbd, destroy_under_load)
 	cr_expect_eq(stack_fds(&s), fds, "descriptors left behind");
 }
 
+/* ---- hot attach and detach ---------------------------------------------- */
+
+#define WRITES 32u /* a ring's worth */
+
+/* Write pages that hold their number and @round to the first sectors. */
+static void put_writes(struct fakedom *dom, uint8_t round)
+{
+	struct blk_req req = { .op = BLKIF_OP_WRITE, .nseg = 1 };
+	uint64_t gfn = fakedom_alloc(dom, WRITES);
+
+	for (unsigned int i = 0; i < WRITES; i++) {
+		memset(fakedom_page(dom, gfn + i), (int)(round * WRITES + i),
+		       SV_PAGE_SIZE);
+		req.id = i;
+		req.sector = i * 8;
+		req.seg[0] = (struct blk_seg){ fakedom_grant(dom, gfn + i, 0),
+					       0, 7, 0 };
+		fakeblk_put(&vbd.q[0], &req);
+	}
+	fakeblk_push(&vbd.q[0]);
+}
+
+/*
+ * The worker is gone.  What it has answered is on the disk, what it has not it
+ * has never begun.  Return: how many were answered.
+ */
+static unsigned int check_writes(uint8_t round)
+{
+	unsigned int n = 0;
+	int16_t status;
+	uint64_t id;
+	uint8_t op;
+
+	while (fakeblk_take(&vbd.q[0], 0, &id, &op, &status) == 1) {
+		cr_assert(status == BLKIF_RSP_OKAY && id < WRITES);
+		memset(shadow + id * SV_PAGE_SIZE, (int)(round * WRITES + id),
+		       SV_PAGE_SIZE);
+		n++;
+	}
+	check_image();
+	return n;
+}
+
+enum detach { FORCED, FORCED_LATE, ORDERLY, NDETACH };
+
+/*
+ * FORCED is what "xl block-detach --force" does: both directories go, whatever
+ * the frontend thinks of it.  FORCED_LATE does so when an orderly one got no
+ * answer.
+ */
+static void detach(enum detach how)
+{
+	if (how != FORCED)
+		ask_to_detach();
+	if (how == FORCED_LATE)
+		cr_expect(stack_wait(&s, 5000, "5", "%s/state", vbd.be));
+	if (how == ORDERLY)
+		cr_expect(fakevbd_step(&vbd, "6", "6"));
+	else
+		fakevbd_remove(&vbd);
+	cr_expect(stack_wait_workers(&s, 0));
+	if (how == ORDERLY) {
+		cr_expect(stack_wait(&s, 5000, "disconnected",
+				     "%s/hotplug-status", vbd.be));
+		fakevbd_remove(&vbd);
+	}
+}
+
+/* Under load, with and without limits, again and again: it always ends. */
+Test(backend_vbd, hot_detach)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	unsigned int answered = 0, rounds = 5 * NDETACH, fds = 0;
+
+	for (unsigned int i = 0; i < rounds; i++) {
+		fakevbd_init(&vbd, &s, DOMID);
+		if (i % 2)
+			stack_write(&s, "50", "%s/limit-iops", vbd.be);
+		cr_assert(fakevbd_bring_up(&vbd, dom, image, BLK_ABI_X86_64, 0,
+					   1),
+			  "round %u", i);
+		put_writes(dom, (uint8_t)i);
+		usleep((useconds_t)rand() % 20000);
+		detach(i % NDETACH);
+		answered += check_writes((uint8_t)i);
+		if (i == NDETACH)
+			fds = stack_fds(&s);
+	}
+	cr_log_info("%u of %u answered", answered, rounds * WRITES);
+	cr_expect_gt(answered, 0);
+	cr_expect_lt(answered, rounds * WRITES);
+	cr_expect_eq(stack_fds(&s), fds, "descriptors left behind");
+	fakedom_free(dom);
+}
+
 /* Until there is a journal, a crash looks to the frontend like a reconnect. */
 Test(backend_vbd, worker_crash)
 {

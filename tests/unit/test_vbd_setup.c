@@ -94,7 +94,10 @@ Test(vbd_setup, another_program)
 	close(fd);
 }
 
-/* Locks on other bytes are others' business; a dup, as a worker has, keeps ours. */
+/*
+ * Locks on other bytes are others' business.  Ours end with the disk, whoever
+ * still has the open file.
+ */
 Test(vbd_setup, only_its_own_bytes)
 {
 	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
@@ -108,9 +111,10 @@ Test(vbd_setup, only_its_own_bytes)
 	cr_assert_eq(fcntl(fd, F_OFD_SETLK, &fl), 0);
 	cr_assert_eq(attach(&d, 3, "w"), 0, "%s", err);
 	worker = dup(d.fd);
-	close(worker);
 	cr_expect_eq(image_lock(fd, true), -EBUSY);
 	vbd_close(&d);
+	cr_expect_eq(image_lock(fd, true), 0, "whoever has it still");
+	close(worker);
 	fl = (struct flock){ .l_type = F_WRLCK, .l_start = 0, .l_len = 1 };
 	worker = open(image, O_RDWR);
 	cr_expect_eq(fcntl(worker, F_OFD_SETLK, &fl), -1, "theirs stays");
