@@ -38,7 +38,7 @@ build/deps.mk: packaging/deps.sh
 endif
 
 pkgs := libevent_core libevent_pthreads libnl-3.0 libnl-route-3.0 liburing \
-	libarchive xenstore libnftables yajl libgcrypt
+	libarchive xenstore libnftables yajl libgcrypt libnbd
 
 warn := -Wall -Wextra -Wshadow -Wundef -Wvla -Wcast-qual -Wpointer-arith \
 	-Wstrict-prototypes -Wmissing-prototypes -Wconversion \
@@ -81,8 +81,12 @@ backend_src := dom0-backend/dhcp.c dom0-backend/link_nl.c dom0-backend/nat.c \
 backend_src += dom0-backend/device.c dom0-backend/evtchn_fd.c \
 	dom0-backend/gnt_map.c dom0-backend/xb_state.c dom0-backend/xs_watch.c
 backend_src += dom0-backend/blkback.c dom0-backend/blkback_xs.c \
-	dom0-backend/disk_uring.c dom0-backend/image_lock.c \
+	dom0-backend/blksource.c dom0-backend/disk_nbd.c \
+	dom0-backend/disk_uring.c dom0-backend/image_format.c \
+	dom0-backend/image_lock.c dom0-backend/image_serve.c \
+	dom0-backend/nbd_conn.c dom0-backend/nbd_uri.c \
 	dom0-backend/throttle.c dom0-backend/vbd_setup.c \
+	dom0-backend/vbd_source.c \
 	dom0-backend/spawn.c
 backend_src += dom0-backend/backlog.c dom0-backend/console.c \
 	dom0-backend/console_log.c dom0-backend/console_pty.c \
@@ -116,6 +120,7 @@ testlib_src += tests/lib/fakevbd.c tests/lib/fakevif.c tests/lib/flipper.c \
 	tests/lib/latency.c \
 	tests/lib/neighbour.c tests/lib/stack.c
 testlib_src += tests/lib/fakectrl.c tests/lib/fakenet.c tests/lib/fakenic.c tests/lib/packet.c
+testlib_src += tests/lib/nbdbed.c
 testlib_src += tests/lib/fuzz.c tests/lib/storemodel.c
 
 # Program: its main file; libraries it uses, in link order; system libraries.
@@ -132,12 +137,14 @@ endef
 libs_hypervisor := $(shell pkg-config --libs libgcrypt 2>/dev/null)
 libs_backend := $(shell pkg-config --libs libevent_core xenstore 2>/dev/null)
 libs_vif := $(shell pkg-config --libs libnl-3.0 libnl-route-3.0 libnftables 2>/dev/null) -luring
+libs_nbd := $(shell pkg-config --libs libnbd 2>/dev/null)
 libs_store := $(shell pkg-config --libs libevent_core 2>/dev/null)
 $(eval $(call program,sv-hypervisor,hypervisor/main.c,hypervisor ring base,$(libs_hypervisor)))
 $(eval $(call program,sv-domctl,tests/lib/domctl_main.c,base,$(shell pkg-config --libs xenstore 2>/dev/null)))
 $(eval $(call program,sv-xenstored,xenstore-lite/main.c,store ring base,$(libs_store)))
 $(eval $(call program,sv-backend,dom0-backend/main.c dom0-backend/backends.c,backend ring base,$(libs_backend) $(libs_vif)))
-$(eval $(call program,sv-blkback,dom0-backend/blkback_main.c,backend ring base,$(libs_backend) -luring))
+$(eval $(call program,sv-blkback,dom0-backend/blkback_main.c,backend ring base,$(libs_backend) -luring $(libs_nbd)))
+$(eval $(call program,sv-blksource,dom0-backend/blksource_main.c,backend base,))
 $(eval $(call program,sv-netback,dom0-backend/netback_main.c,backend ring base,$(libs_backend)))
 $(eval $(call program,sv-console,dom0-backend/console_main.c,backend ring base,$(libs_backend)))
 # libxlutil.so would bring all of libxenlight; the archive needs none of it.
@@ -378,7 +385,7 @@ install: all
 	install $(addprefix $(out)/bin/,xl sv-doctor sv-ringtop) \
 		$(DESTDIR)$(PREFIX)/bin
 	install $(addprefix $(out)/bin/,sv-hypervisor sv-unpack sv-xenstored \
-		sv-backend sv-blkback sv-netback sv-console) \
+		sv-backend sv-blkback sv-blksource sv-netback sv-console) \
 		$(DESTDIR)$(PREFIX)/lib/splitvisor
 	for m in docs/*.[158]; do install -D -m 644 $$m \
 		$(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/} || exit 1; done

@@ -36,6 +36,7 @@
 #define STABLE_MS 60000u /* a worker that lived so long starts afresh */
 #define DOM_TRIES 7u	 /* 12 s in all, for a domain that is being made */
 #define KILL_MS	  5000u	 /* that a worker has to end by itself */
+#define READY_MS  20u	 /* from one look at the host's end to the next */
 
 /* What a worker is started with. */
 struct start {
@@ -52,6 +53,10 @@ struct backend;
  * @prepare: Make the host's end.  On failure @err has one line for the user.
  * @tell:    Write what the host's end is to the store, in a transaction.
  * @args:    Add what the worker needs of it.
+ * @ready:   If set: whether the host's end can be used; -EINPROGRESS till that is
+ *           known.  On failure as @prepare.
+ * @reaped:  If set: whether @pid was a process of the host's end.
+ * @quit:    If set: begin to end that process; its id, or 0 if there is none.
  * @undo:    Unmake it.
  */
 struct type {
@@ -59,6 +64,9 @@ struct type {
 	int (*prepare)(struct backend *b, char *err, size_t errlen);
 	int (*tell)(struct backend *b);
 	void (*args)(struct backend *b, struct start *s);
+	int (*ready)(struct backend *b, char *err, size_t errlen);
+	bool (*reaped)(struct backend *b, pid_t pid);
+	pid_t (*quit)(struct backend *b);
 	void (*undo)(struct backend *b);
 };
 
@@ -82,6 +90,7 @@ struct backend {
 	bool prepared;
 	bool adopted; /* another sv-backend has begun it */
 	bool told;    /* the toolstack knows that it is connected */
+	bool ending;  /* the worker has; @pid is what served it */
 	unsigned int fails;
 	uint64_t started_ns;
 	pid_t pid;
@@ -163,7 +172,9 @@ static int prepare_vbd(struct backend *b, char *err, size_t errlen)
 {
 	char *params = key(b, "params"), *mode = key(b, "mode");
 	char *type = key(b, "device-type");
-	struct vbd_config cfg = { .domid = b->domid };
+	struct vbd_config cfg = { .domid = b->domid,
+				  .devid = b->devid,
+				  .patient = b->adopted };
 	int ret = -ENOMEM;
 
 	snprintf(err, errlen, "out of memory");
@@ -197,13 +208,35 @@ static int tell_vbd(struct backend *b)
 
 static void args_vbd(struct backend *b, struct start *s)
 {
-	add_arg(s, "--disk-fd");
-	add_arg(s, "%d", b->end.disk.fd);
+	const struct vbd_disk *d = &b->end.disk;
+	int fd = d->source ? vbd_source_link(d->source) : d->fd;
+
+	add_arg(s, d->source ? "--disk-link" : "--disk-fd");
+	add_arg(s, "%d", fd);
+	s->fd[s->nfd++] = fd;
 	add_arg(s, "--sector-size");
-	add_arg(s, "%u", b->end.disk.logical);
+	add_arg(s, "%u", d->logical);
 	add_arg(s, "--physical-sector-size");
-	add_arg(s, "%u", b->end.disk.physical);
-	s->fd[s->nfd++] = b->end.disk.fd;
+	add_arg(s, "%u", d->physical);
+}
+
+static int ready_vbd(struct backend *b, char *err, size_t errlen)
+{
+	return vbd_ready(&b->end.disk, err, errlen);
+}
+
+static bool reaped_vbd(struct backend *b, pid_t pid)
+{
+	struct vbd_source *s = b->end.disk.source;
+
+	return s && vbd_source_reaped(s, pid);
+}
+
+static pid_t quit_vbd(struct backend *b)
+{
+	struct vbd_source *s = b->end.disk.source;
+
+	return s ? vbd_source_quit(s) : 0;
 }
 
 static void undo_vbd(struct backend *b)
@@ -269,8 +302,10 @@ static void undo_vif(struct backend *b)
 }
 
 static const struct type types[] = {
-	{ "vbd", "sv-blkback", prepare_vbd, tell_vbd, args_vbd, undo_vbd },
-	{ "vif", "sv-netback", prepare_vif, tell_vif, args_vif, undo_vif },
+	{ "vbd", "sv-blkback", prepare_vbd, tell_vbd, args_vbd, ready_vbd,
+	  reaped_vbd, quit_vbd, undo_vbd },
+	{ "vif", "sv-netback", prepare_vif, tell_vif, args_vif, NULL, NULL,
+	  NULL, undo_vif },
 };
 
 /* ---- telling the toolstack ------------------------------------------- */
@@ -441,6 +476,15 @@ static void advance(struct backend *b)
 		return;
 	}
 	b->prepared = true;
+	ret = b->type->ready ? b->type->ready(b, err, sizeof(err)) : 0;
+	if (ret == -EINPROGRESS) {
+		wait_ms(b, READY_MS);
+		return;
+	}
+	if (ret) {
+		fail(b, err);
+		return;
+	}
 	snprintf(device, sizeof(device), "%s/%u", b->type->name, b->devid);
 	ret = dom_connect(&dom, b->domid, DOM_ROLE_BACKEND, device, false);
 	if (ret) {
@@ -473,7 +517,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (b->phase == WAITING)
 		advance(b);
-	else if (b->phase == LEAVING)
+	else if (b->phase == LEAVING || b->ending)
 		kill(b->pid, SIGKILL);
 	else if (b->phase == RUNNING)
 		consider(b->all, b->type, b->domid, b->devid);
@@ -751,15 +795,37 @@ static void tell_detached(struct backend *b)
 			 strerror(-ret));
 }
 
+/*
+ * The worker has ended in good order: so shall what served it, before another may
+ * use the disk.  From now on that is the process we wait for.
+ *
+ * Return: whether there is one.
+ */
+static bool end_of_host(struct backend *b, bool fine)
+{
+	if ((!fine && b->phase != LEAVING) || b->all->stopping ||
+	    !b->prepared || !b->type->quit)
+		return false;
+	b->pid = b->type->quit(b);
+	b->ending = b->pid;
+	if (b->ending)
+		wait_ms(b, KILL_MS);
+	return b->ending;
+}
+
 static void ended(struct backend *b, int status)
 {
 	struct backends *all = b->all;
 	const struct type *type = b->type;
 	unsigned int domid = b->domid, devid = b->devid;
-	bool fine = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	bool fine = b->ending ||
+		    (WIFEXITED(status) && WEXITSTATUS(status) == 0);
 
 	event_del(b->timer);
 	b->pid = 0;
+	b->ending = false;
+	if (end_of_host(b, fine))
+		return;
 	if (b->phase == LEAVING || all->stopping) {
 		forget(b);
 		consider(all, type, domid, devid); /* it may be there again */
@@ -789,6 +855,8 @@ bool backends_reaped(struct backends *all, pid_t pid, int status)
 			ended(b, status);
 			return true;
 		}
+		if (b->prepared && b->type->reaped && b->type->reaped(b, pid))
+			return true;
 	}
 	return false;
 }

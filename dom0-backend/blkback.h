@@ -153,7 +153,8 @@ void blkback_stop(struct blk_queue *q);
 
 /**
  * struct blkback - One block device.
- * @disk_fd: *Owned*, from --disk-fd.
+ * @disk_fd: *Owned*, from --disk-fd; -1 if there is none.
+ * @disk_link: The same, from --disk-link (disk_link.h).
  * @logical, @physical: For disk_set_sector(), from --sector-size and
  *           --physical-sector-size.
  * @told:    Sectors that the frontend knows of, or would if it were there.
@@ -164,6 +165,7 @@ void blkback_stop(struct blk_queue *q);
 struct blkback {
 	int disk_fd;
 	uint32_t logical, physical;
+	int disk_link;
 	struct disk disk;
 	struct throttle throttle;
 	uint64_t told;

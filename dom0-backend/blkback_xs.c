@@ -11,6 +11,7 @@
 #include <xen/io/blkif.h>
 
 #include "base/fd.h"
+#include "dom0-backend/disk_nbd.h"
 
 static int option(struct device *dev, const char *name, const char *value)
 {
@@ -25,6 +26,8 @@ static int option(struct device *dev, const char *name, const char *value)
 		b->logical = (uint32_t)n;
 	else if (!strcmp(name, "physical-sector-size"))
 		b->physical = (uint32_t)n;
+	else if (!strcmp(name, "disk-link"))
+		b->disk_link = (int)n;
 	else
 		return -EINVAL;
 	return 0;
@@ -69,16 +72,38 @@ static void changed(struct device *dev)
 			 (unsigned long long)l.bps_burst);
 }
 
+/*
+ * A disk that cannot be reached any more can be detached all the same: nothing of
+ * it is needed for that.
+ */
+static int init_remote(struct device *dev)
+{
+	struct blkback *b = dev->priv;
+	int ret = disk_nbd_init(&b->disk, b->disk_link);
+
+	b->disk_link = -1;
+	if (ret == -ETIMEDOUT && key_is(dev, "online", "0"))
+		ret = 0;
+	if (key_is(dev, "mode", "r"))
+		b->disk.readonly = true;
+	if (b->disk.readonly)
+		b->disk.discard = false;
+	return ret;
+}
+
 static int init(struct device *dev)
 {
 	struct blkback *b = dev->priv;
 	int ret;
 
-	if (b->disk_fd < 0) {
+	if (b->disk_fd < 0 && b->disk_link < 0) {
 		log_err("--disk-fd is missing: run by sv-backend only");
 		return -EINVAL;
 	}
-	ret = disk_init(&b->disk, b->disk_fd);
+	if (b->disk_link < 0)
+		ret = disk_init(&b->disk, b->disk_fd);
+	else
+		ret = init_remote(dev);
 	if (!ret)
 		ret = disk_set_sector(&b->disk, b->logical, b->physical);
 	if (ret)

@@ -13,7 +13,9 @@
 
 #include "base/fd.h"
 #include "dom0-backend/disk.h"
+#include "dom0-backend/image_format.h"
 #include "dom0-backend/image_lock.h"
+#include "dom0-backend/nbd_uri.h"
 
 static LIST_HEAD(disk_list, vbd_disk) disks = LIST_HEAD_INITIALIZER(disks);
 
@@ -205,86 +207,181 @@ static int lock_disk(const struct vbd_disk *disk, char *err, size_t errlen)
 	return -EBUSY;
 }
 
-static int check_config(const struct vbd_config *cfg, const char **path,
+/**
+ * struct target - What a disk's params name.
+ * @path:   Of a file or device, or the address of a @remote disk.
+ * @format: NULL for a raw image.
+ */
+struct target {
+	const char *path;
+	const struct image_format *format;
+	bool remote;
+};
+
+/* The part of params before the ':'; never what the image looks like. */
+static int take_format(const char *params, struct target *t, char *err,
+		       size_t errlen)
+{
+	const char *colon = strchr(params, ':');
+	size_t n;
+
+	t->path = params;
+	if (*params == '/' || !colon)
+		return 0;
+	n = (size_t)(colon - params);
+	t->path = colon + 1;
+	t->format = image_format_find(params, n);
+	if (t->format || (n == 3 && (strncmp(params, "aio", n) == 0 ||
+				     strncmp(params, "raw", n) == 0)))
+		return 0;
+	snprintf(err, errlen,
+		 "disk %s: only raw, qcow2, qcow, vhd, vhdx and vmdk images "
+		 "are served: convert it with qemu-img convert -O raw",
+		 params);
+	return -EOPNOTSUPP;
+}
+
+static int take_address(const char *params, struct target *t, char *err,
+			size_t errlen)
+{
+	struct nbd_uri uri;
+	const char *why;
+	int ret = nbd_uri_parse(&uri, params, &why);
+
+	if (ret)
+		snprintf(err, errlen, "disk %s: %s: see disk in xl.cfg(5)",
+			 params, why);
+	t->path = params;
+	t->remote = true;
+	return ret;
+}
+
+static int check_config(const struct vbd_config *cfg, struct target *t,
 			char *err, size_t errlen)
 {
-	const char *colon = strchr(cfg->params, ':');
+	int ret;
 
-	*path = cfg->params;
-	if (*cfg->params != '/' && colon) {
-		size_t n = (size_t)(colon - cfg->params);
-
-		*path = colon + 1;
-		if (n != 3 || (strncmp(cfg->params, "aio", n) != 0 &&
-			       strncmp(cfg->params, "raw", n) != 0)) {
-			snprintf(err, errlen,
-				 "disk %s: only raw images are served: convert "
-				 "it with qemu-img convert -O raw",
-				 cfg->params);
-			return -EOPNOTSUPP;
-		}
-	}
-	if (**path != '/') {
+	*t = (struct target){ .path = NULL };
+	if (nbd_uri_is(cfg->params))
+		ret = take_address(cfg->params, t, err, errlen);
+	else
+		ret = take_format(cfg->params, t, err, errlen);
+	if (ret)
+		return ret;
+	if (!t->remote && *t->path != '/') {
 		snprintf(err, errlen,
 			 "disk \"%s\" is not an absolute path: write it with "
 			 "its directory",
-			 *path);
+			 t->path);
 		return -EINVAL;
 	}
 	if (strcmp(cfg->mode, "r") != 0 && strcmp(cfg->mode, "w") != 0 &&
 	    strcmp(cfg->mode, "w!") != 0) {
 		snprintf(err, errlen, "disk %s: mode %s is none of r, w, w!",
-			 *path, cfg->mode);
+			 t->path, cfg->mode);
 		return -EINVAL;
 	}
 	return 0;
 }
 
+/* What is not plain bytes in a file or device has a process that gets at it. */
+static int start_source(const struct vbd_config *cfg, const struct target *t,
+			struct vbd_disk *d, char *err, size_t errlen)
+{
+	char device[32];
+	struct vbd_source_config sc = {
+		.device = device,
+		.address = t->remote ? t->path : NULL,
+		.format = t->format ? t->format->name : NULL,
+		.image = d->fd,
+		.patient = cfg->patient,
+	};
+	int ret;
+
+	if (!t->remote && !t->format)
+		return 0;
+	snprintf(device, sizeof(device), "dom%u/vbd%u", cfg->domid, cfg->devid);
+	ret = vbd_source_new(&d->source, &sc);
+	if (ret)
+		snprintf(err, errlen, "disk %s: cannot start sv-blksource: %s",
+			 t->path, strerror(-ret));
+	return ret;
+}
+
+/* Open and lock a file or device; @d has its path. */
+static int open_local(const struct vbd_config *cfg, const struct target *t,
+		      struct vbd_disk *d, char *err, size_t errlen)
+{
+	struct stat st;
+	int ret;
+
+	d->fd = open_disk(d->path, d->write, d->write && !d->shared);
+	if (d->fd < 0) {
+		snprintf(err, errlen, "disk %s: %s: %s", d->path,
+			 d->fd == -ENOTBLK
+				 ? "neither a regular file nor a block device"
+				 : strerror(-d->fd),
+			 remedy(-d->fd, d->write));
+		return d->fd;
+	}
+	/* Sizes of a formatted image are the format's business. */
+	ret = t->format ? 0 : check_disk(cfg, d, d->path, err, errlen);
+	if (ret)
+		return ret;
+	if (fstat(d->fd, &st) < 0) {
+		ret = -errno;
+		snprintf(err, errlen, "disk %s: %s", d->path, strerror(-ret));
+		return ret;
+	}
+	d->dev = st.st_dev;
+	d->ino = st.st_ino;
+	d->rdev = S_ISBLK(st.st_mode) ? st.st_rdev : 0;
+	return d->shared ? 0 : lock_disk(d, err, errlen);
+}
+
 int vbd_open(const struct vbd_config *cfg, struct vbd_disk *out, char *err,
 	     size_t errlen)
 {
-	bool write = cfg->mode[0] == 'w';
-	struct vbd_disk d = { .domid = cfg->domid };
-	const char *path;
-	struct stat st;
-	int ret = check_config(cfg, &path, err, errlen);
+	struct vbd_disk d = { .fd = -1,
+			      .domid = cfg->domid,
+			      .logical = cfg->logical,
+			      .physical = cfg->physical,
+			      .write = cfg->mode[0] == 'w' };
+	struct target t;
+	int ret = check_config(cfg, &t, err, errlen);
 
 	if (ret)
 		return ret;
-	d.write = write;
-	d.shared = !strcmp(cfg->mode, "w!");
-	d.fd = open_disk(path, write, write && !d.shared);
-	if (d.fd < 0) {
-		snprintf(err, errlen, "disk %s: %s: %s", path,
-			 d.fd == -ENOTBLK
-				 ? "neither a regular file nor a block device"
-				 : strerror(-d.fd),
-			 remedy(-d.fd, write));
-		return d.fd;
+	/* Who else uses a disk on a server is the server's to know. */
+	d.shared = t.remote || !strcmp(cfg->mode, "w!");
+	d.path = strdup(t.path);
+	if (!d.path) {
+		snprintf(err, errlen, "disk %s: out of memory", t.path);
+		return -ENOMEM;
 	}
-	ret = check_disk(cfg, &d, path, err, errlen);
-	if (ret)
-		goto close;
-	d.path = strdup(path);
-	if (!d.path || fstat(d.fd, &st) < 0) {
-		ret = d.path ? -errno : -ENOMEM;
-		snprintf(err, errlen, "disk %s: %s", path, strerror(-ret));
-		goto close;
+	if (!t.remote)
+		ret = open_local(cfg, &t, &d, err, errlen);
+	if (!ret)
+		ret = start_source(cfg, &t, &d, err, errlen);
+	if (ret) {
+		free(d.path);
+		fd_close(&d.fd);
+		return ret;
 	}
-	d.dev = st.st_dev;
-	d.ino = st.st_ino;
-	d.rdev = S_ISBLK(st.st_mode) ? st.st_rdev : 0;
-	if (!d.shared)
-		ret = lock_disk(&d, err, errlen);
-	if (ret)
-		goto close;
 	*out = d;
 	LIST_INSERT_HEAD(&disks, out, link);
 	return 0;
+}
 
-close:
-	free(d.path);
-	fd_close(&d.fd);
+int vbd_ready(struct vbd_disk *disk, char *err, size_t errlen)
+{
+	char why[256];
+	int ret = disk->source
+			  ? vbd_source_ready(disk->source, why, sizeof(why))
+			  : 0;
+
+	if (ret && ret != -EINPROGRESS)
+		snprintf(err, errlen, "disk %s: %s", disk->path, why);
 	return ret;
 }
 
@@ -294,6 +391,7 @@ close:
  */
 void vbd_close(struct vbd_disk *disk)
 {
+	vbd_source_free(disk->source);
 	if (!disk->shared)
 		image_unlock(disk->fd);
 	LIST_REMOVE(disk, link);

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "base/util.h"
+#include "dom0-backend/vbd_source.h"
 
 /*
  * The parent opens images and devices, so that workers need no rights on paths.
@@ -31,24 +32,30 @@ enum vbd_direct { VBD_DIRECT_AUTO, VBD_DIRECT_NO, VBD_DIRECT_YES };
 /**
  * struct vbd_config - What the toolstack asks for, from the backend's keys.
  * @domid:  The guest.
- * @params: Key params: a path, also as "aio:PATH" or "raw:PATH".  *Borrowed*.
+ * @devid:  Its device.
+ * @params: Key params: a path, also as "aio:PATH" or "raw:PATH"; "FORMAT:PATH" as
+ *          in image_format.h; or an address as in nbd_uri.h.  *Borrowed*.
  * @mode:   Key mode: "r", "w" or "w!".  *Borrowed*.
  * @logical, @physical: Keys sector-size and physical-sector-size; 0 if absent.
  * @direct: Key direct-io.
+ * @patient: The disk is in use; what it is on may be away for now.
  */
 struct vbd_config {
-	unsigned int domid;
+	unsigned int domid, devid;
 	const char *params, *mode;
 	uint32_t logical, physical;
 	enum vbd_direct direct;
+	bool patient;
 };
 
 /**
  * struct vbd_disk - An open image or device.
- * @fd:   *Owned*; close-on-exec; with O_DIRECT as &struct vbd_config says.
+ * @fd:   *Owned*; -1 for a disk on a server; close-on-exec; with O_DIRECT as
+ *        &struct vbd_config says.
  * @logical, @physical: The guest's sector sizes.
  * @path: What was opened.
  * @rdev: Of a block device, else 0.
+ * @source: *Owned*: what serves it to the worker, unless that uses @fd itself.
  *
  * The rest is private.
  */
@@ -57,6 +64,7 @@ struct vbd_disk {
 	uint32_t logical, physical;
 	char *path;
 	dev_t rdev;
+	struct vbd_source *source;
 	LIST_ENTRY(vbd_disk) link;
 	unsigned int domid;
 	dev_t dev;
@@ -76,6 +84,13 @@ struct vbd_disk {
  */
 int vbd_open(const struct vbd_config *cfg, struct vbd_disk *out, char *err,
 	     size_t errlen) must_check;
+
+/**
+ * vbd_ready() - Whether what serves the disk has begun to.
+ *
+ * Return: 0; -EINPROGRESS if it is not known yet; -errno, with one line at @err.
+ */
+int vbd_ready(struct vbd_disk *disk, char *err, size_t errlen) must_check;
 
 /** vbd_close() - Unlock (once no worker has it any more) and close. */
 void vbd_close(struct vbd_disk *disk);

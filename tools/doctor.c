@@ -313,7 +313,8 @@ static void check_programs(struct doctor *d)
 {
 	static const char *const names[] = { "sv-hypervisor", "sv-xenstored",
 					     "sv-backend",    "sv-blkback",
-					     "sv-netback",    "sv-console" };
+					     "sv-blksource",  "sv-netback",
+					     "sv-console" };
 	char path[PATH_MAX], lacks[128] = "";
 	size_t at = 0;
 

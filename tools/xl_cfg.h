@@ -71,9 +71,11 @@ extern const char *const xl_disk_keys[XL_DISK_NKEYS];
 /**
  * struct xl_disk - One entry of disk=.
  * @key: Values of our own items; those with @has were given.
+ * @format: As given, "raw" if it was not; of a disk on an NBD server always so.
  */
 struct xl_disk {
-	char *path; /* absolute */
+	char *path; /* absolute, or nbd://... or nbd+unix://... */
+	const char *format;
 	char *vdev; /* as given: xvda, sda1, hdc, d0p3, 51712 */
 	char *script;
 	const char *backend; /* phy, tap, qdisk as given, or NULL */
@@ -189,6 +191,9 @@ int xl_disk_parse(struct xl_disk *d, const char *spec,
  */
 int xl_vif_parse(struct xl_vif *v, const char *spec, unsigned int devid,
 		 const uint8_t uuid[16], const char *where) must_check;
+
+/** xl_disk_is_remote() - Whether @path is the address of an NBD server's disk. */
+bool xl_disk_is_remote(const char *path);
 
 /** xl_disk_free(), xl_vif_free() - Free what they hold. */
 void xl_disk_free(struct xl_disk *d);

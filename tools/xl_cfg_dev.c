@@ -225,6 +225,73 @@ static const char *backend_name(libxl_disk_backend backend)
 	}
 }
 
+bool xl_disk_is_remote(const char *path)
+{
+	return !strncmp(path, "nbd://", 6) || !strncmp(path, "nbd+unix://", 11);
+}
+
+/* Formats that libxlutil does not know: to it they are raw. */
+static const char *const own_formats[] = { "vhdx", "vmdk" };
+
+/*
+ * Put "raw" in the place of a format of our own, as an item "format=X" or as the
+ * second one without a name.  Behind "target=" all is a path.
+ */
+static void hide_format(struct xl_disk *d, char *spec)
+{
+	unsigned int plain = 0;
+	char *at = spec, *value;
+	size_t len;
+
+	while (*at) {
+		at += strspn(at, " \t");
+		if (!strncmp(at, "target=", 7))
+			return;
+		len = strcspn(at, ",");
+		value = !strncmp(at, "format=", 7) ? at + 7 : at;
+		plain += !memchr(at, '=', len);
+		for (size_t i = 0; i < ARRAY_SIZE(own_formats); i++) {
+			if ((value == at && plain != 2) ||
+			    (size_t)(at + len - value) != 4 ||
+			    strncmp(value, own_formats[i], 4) != 0)
+				continue;
+			d->format = own_formats[i];
+			memcpy(value, "raw", 3);
+			memmove(value + 3, value + 4, strlen(value + 3));
+			return;
+		}
+		at += len;
+		at += *at == ',';
+	}
+}
+
+/* The format as params has it; one that only QEMU's own tools have is none. */
+static int take_format(struct xl_disk *d, libxl_disk_format format,
+		       const char *spec, const char *where)
+{
+	static const struct {
+		libxl_disk_format format;
+		const char *name;
+	} known[] = {
+		{ LIBXL_DISK_FORMAT_UNKNOWN, "raw" },
+		{ LIBXL_DISK_FORMAT_RAW, "raw" },
+		{ LIBXL_DISK_FORMAT_EMPTY, "raw" },
+		{ LIBXL_DISK_FORMAT_QCOW, "qcow" },
+		{ LIBXL_DISK_FORMAT_QCOW2, "qcow2" },
+		{ LIBXL_DISK_FORMAT_VHD, "vhd" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(known) && !d->format; i++) {
+		if (known[i].format == format)
+			d->format = known[i].name;
+	}
+	if (d->format)
+		return 0;
+	log_err("%s: disk '%s': images are raw, qcow, qcow2, vhd, vhdx or vmdk (qemu-img convert makes one)",
+		where, spec);
+	return -EINVAL;
+}
+
 /* What libxlutil found out, as far as we can do it. */
 static int take_disk(struct xl_disk *d, const libxl_device_disk *x,
 		     const char *spec, const char *where)
@@ -235,13 +302,13 @@ static int take_disk(struct xl_disk *d, const libxl_device_disk *x,
 			where, spec, x->backend_domname);
 		return -EINVAL;
 	}
-	if (x->format != LIBXL_DISK_FORMAT_RAW &&
-	    x->format != LIBXL_DISK_FORMAT_UNKNOWN &&
-	    x->format != LIBXL_DISK_FORMAT_EMPTY) {
-		log_err("%s: disk '%s': only raw images can be used (qemu-img convert -O raw makes one)",
+	if (x->script && !strcmp(x->script, "block-nbd")) {
+		log_err("%s: disk '%s': a disk of an NBD server is written 'vdev=xvda,access=rw,target=nbd://HOST/NAME'",
 			where, spec);
 		return -EINVAL;
 	}
+	if (take_format(d, x->format, spec, where))
+		return -EINVAL;
 	if (!x->vdev || xl_vdev_number(x->vdev, &d->devid)) {
 		log_err("%s: disk '%s': no usable device name for the guest (xvda, xvdb1, sda, hda, d0p1, ...)",
 			where, spec);
@@ -250,6 +317,11 @@ static int take_disk(struct xl_disk *d, const libxl_device_disk *x,
 	if (!x->pdev_path || !*x->pdev_path ||
 	    x->format == LIBXL_DISK_FORMAT_EMPTY) {
 		log_err("%s: disk '%s': no file or device is named (target=/path); an empty drive has nothing to serve",
+			where, spec);
+		return -EINVAL;
+	}
+	if (xl_disk_is_remote(x->pdev_path) && strcmp(d->format, "raw") != 0) {
+		log_err("%s: disk '%s': an NBD server gives plain bytes: leave the format out",
 			where, spec);
 		return -EINVAL;
 	}
@@ -275,7 +347,7 @@ static int copy_disk(struct xl_disk *d, const libxl_device_disk *x)
 		if (!d->script)
 			return -ENOMEM;
 	}
-	return xl_path_absolute(&d->path);
+	return xl_disk_is_remote(d->path) ? 0 : xl_path_absolute(&d->path);
 }
 
 /* libxlutil's reason, without the specification that it repeats. */
@@ -349,8 +421,10 @@ int xl_disk_parse(struct xl_disk *d, const char *spec, const char *where)
 	if (!left)
 		return -ENOMEM;
 	ret = cut_own(d, left, where);
-	if (!ret)
+	if (!ret) {
+		hide_format(d, left);
 		ret = parse_disk(d, left, spec, where);
+	}
 	free(left);
 	return ret;
 }

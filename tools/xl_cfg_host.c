@@ -86,6 +86,8 @@ static int check_disk(const struct xl_disk *d)
 	struct stat st = { 0 };
 	int fd, ret;
 
+	if (xl_disk_is_remote(d->path))
+		return 0; /* the backend finds out */
 	fd = open(d->path, flags | O_CLOEXEC | O_NONBLOCK);
 	ret = fd < 0 ? -errno : 0;
 	if (!ret && fstat(fd, &st) < 0)

@@ -145,7 +145,7 @@ static void put_disk(yajl_gen g, const struct xl_disk *d, bool live)
 	member_string(g, "pdev_path", d->path);
 	member_string(g, "vdev", d->vdev);
 	member_string(g, "backend", d->backend);
-	member_string(g, "format", "raw");
+	member_string(g, "format", d->format);
 	member_string(g, "script", d->script);
 	if (d->removable)
 		member_number(g, "removable", 1);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,15 +215,18 @@ void xl_tree_disk(struct xl_txn *x, unsigned int domid, const struct xl_disk *d)
 {
 	struct keys front = { 0 }, back = { 0 };
 	const char *type = d->cdrom ? "cdrom" : "disk";
-	char id[16], dev[16], own[XL_DISK_NKEYS][24];
+	bool raw = !strcmp(d->format, "raw");
+	char id[16], dev[16], own[XL_DISK_NKEYS][24], params[PATH_MAX + 8];
 
 	snprintf(id, sizeof(id), "%u", domid);
 	snprintf(dev, sizeof(dev), "%u", d->devid);
+	/* As libxl has it for what QEMU serves: "qcow2:PATH", type qdisk. */
+	snprintf(params, sizeof(params), "%s:%s", d->format, d->path);
 	add(&front, "state", "1");
 	add(&front, "virtual-device", dev);
 	add(&front, "device-type", type);
 	add(&front, "trusted", d->trusted ? "1" : "0");
-	add(&back, "params", d->path);
+	add(&back, "params", raw ? d->path : params);
 	add(&back, "script", d->script ? d->script : XL_BLOCK_SCRIPT);
 	add(&back, "frontend-id", id);
 	add(&back, "online", "1");
@@ -230,7 +234,8 @@ void xl_tree_disk(struct xl_txn *x, unsigned int domid, const struct xl_disk *d)
 	add(&back, "bootable", "1");
 	add(&back, "state", "1");
 	add(&back, "dev", d->vdev);
-	add(&back, "type", "phy");
+	add(&back, "type",
+	    raw && !xl_disk_is_remote(d->path) ? "phy" : "qdisk");
 	add(&back, "mode", d->writable ? "w" : "r");
 	add(&back, "device-type", type);
 	if (d->direct_io_safe)

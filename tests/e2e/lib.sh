@@ -54,8 +54,8 @@ stand_in() {
 	local p
 
 	mkdir "$work/bin"
-	for p in xl sv-xenstored sv-backend sv-blkback sv-netback sv-console \
-		sv-netecho; do
+	for p in xl sv-xenstored sv-backend sv-blkback sv-blksource sv-netback \
+		sv-console sv-netecho; do
 		cp "$project/build/bin/$p" "$work/bin/"
 	done
 	cp "$project/build/bin/sv-fakehv" "$work/bin/sv-hypervisor"

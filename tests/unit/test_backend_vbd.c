@@ -1193,7 +1193,9 @@ Test(backend_vbd, bad_disks)
 	expect_refused(DOMID, "/dev/null", "w", "neither");
 	expect_refused(DOMID, "relative.img", "w", "absolute");
 	expect_refused(DOMID, "", "w", "absolute");
-	expect_refused(DOMID, "qcow2:/tmp/x.qcow2", "w", "raw");
+	expect_refused(DOMID, "vdi:/tmp/x.vdi", "w", "raw");
+	expect_refused(DOMID, "nbds://localhost/x", "w", "only nbd://");
+	expect_refused(DOMID, "nbd://localhost:1/x", "w", "refused");
 	expect_refused(DOMID, image, "rw", "mode");
 	cr_assert_eq(truncate(image, 1000), 0);
 	expect_refused(DOMID, image, "w", "512");

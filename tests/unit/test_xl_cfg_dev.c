@@ -160,6 +160,38 @@ ParameterizedTest(char (*spec)[64], xl_cfg_dev, bad_disk_keys)
 	xl_disk_free(&d);
 }
 
+Test(xl_cfg_dev, disk_formats)
+{
+	static const struct {
+		const char *spec, *format, *path;
+	} t[] = {
+		{ "/i,,xvda,w", "raw", "/i" },
+		{ "/i,qcow2,xvda,w", "qcow2", "/i" },
+		{ "/i,qcow,xvda,w", "qcow", "/i" },
+		{ "/i,vhd,xvda,w", "vhd", "/i" },
+		{ "/i,vhdx,xvda,w", "vhdx", "/i" },
+		{ "/i, vmdk,xvda,w", "vmdk", "/i" },
+		{ "/vmdk,raw,xvda,w", "raw", "/vmdk" },
+		{ "vdev=xvda,format=vmdk,access=rw,target=/i", "vmdk", "/i" },
+		{ "format=vhdx,vdev=xvda,target=/i,vmdk", "vhdx", "/i,vmdk" },
+		{ "vdev=xvda,target=/i,vmdk,format=vhdx", "raw",
+		  "/i,vmdk,format=vhdx" },
+		{ "vdev=xvda,access=rw,target=nbd://h:1/n?timeout=3", "raw",
+		  "nbd://h:1/n?timeout=3" },
+		{ "vdev=xvda,target=nbd+unix:///?socket=/s", "raw",
+		  "nbd+unix:///?socket=/s" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct xl_disk d;
+
+		parse_disk(&d, t[i].spec);
+		cr_expect_str_eq(d.format, t[i].format, "%s", t[i].spec);
+		cr_expect_str_eq(d.path, t[i].path, "%s", t[i].spec);
+		xl_disk_free(&d);
+	}
+}
+
 Test(xl_cfg_dev, read_only_stays_read_only)
 {
 	static const char *const specs[] = { "/i,raw,xvda,r", "/i,raw,xvda,ro",

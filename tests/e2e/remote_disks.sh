@@ -1,0 +1,187 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tests/e2e/remote_disks.sh - disks on NBD servers and in images that QEMU reads,
+# used by process domains; what holds them dies, errs and comes back.
+#
+# Servers are in a network namespace of the test's own.
+[ -n "${REMOTE_TEST_NETNS:-}" ] ||
+	REMOTE_TEST_NETNS=1 exec unshare --net --mount "$0" "$@"
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+stand_in
+ip link set lo up
+programs=$project/build/gcc-plain/procdom
+backend_log=$logs/sv-backend.log
+host=127.0.0.1
+
+# serve ARG... - nbdkit on TCP's usual port, till unserve.
+listens() { (exec 3<>"/dev/tcp/$host/10809") 2>/dev/null; }
+serve() {
+	nbdkit -f -i $host "$@" 2>>"$work/nbdkit.log" &
+	server=$!
+	wait_for 10 listens
+}
+unserve() {
+	kill -9 "$server"
+	wait "$server" 2>/dev/null
+}
+remote="vdev=xvda,access=rw,target=nbd://$host"
+
+logged() { grep -c "$1" "$backend_log"; }
+
+# workers PROGRAM - their process ids.
+workers() {
+	local p
+
+	for p in $(our_processes); do
+		[ "$(cat "/proc/$p/comm")" = "$1" ] && echo "$p"
+	done
+}
+
+# ---- servers ----------------------------------------------------------------
+
+serve memory 16M
+own "$programs/block" nbd_tcp "disk = ['$remote/']"
+unserve
+
+nbdkit -f -U "$work/nbd.sock" memory 16M 2>>"$work/nbdkit.log" &
+server=$!
+check "a server at a Unix socket" wait_for 10 test -S "$work/nbd.sock"
+own "$programs/block" nbd_unix \
+	"disk = ['vdev=xvda,access=rw,target=nbd+unix:///?socket=$work/nbd.sock']"
+unserve
+
+# It is killed over and over while the guest checks each byte.
+truncate -s 16M "$work/remote.img"
+serve file "$work/remote.img"
+(
+	wait_for 20 console_has nbd_dies 'connects ok'
+	for _ in 1 2 3 4 5 6; do
+		sleep 0.4
+		unserve
+		sleep 0.1
+		serve file "$work/remote.img"
+	done
+	wait_for 200 test -e "$work/over"
+	unserve
+) &
+flipper=$!
+own "$programs/block" nbd_dies "cmdline = 'ops=4000'" "disk = ['$remote/']"
+touch "$work/over"
+wait $flipper
+[ "$(logged 'server is away')" -gt 0 ] && [ "$(logged 'server is back')" -gt 0 ]
+ok $? "each time is in the log"
+
+# What the server refuses, the guest hears.
+serve --filter=error memory 16M error=EIO error-rate=100%
+{
+	echo "name = 'nbd_errs'"
+	echo "type = 'pvh'"
+	echo "kernel = '$programs/block'"
+	echo "memory = 64"
+	echo "disk = ['$remote/']"
+} >"$work/nbd_errs.cfg"
+check "a server that errs: the guest is made" xl create -q "$work/nbd_errs.cfg"
+check "it hears of the errors" wait_for 60 console_has nbd_errs '^FAILURE'
+grep -q 'disk: operation .*Input/output error' "$backend_log"
+ok $? "so does the log"
+wait_for 10 gone nbd_errs
+unserve
+
+# Nobody there: told at once.  Gone for good: the guest can still be ended.
+sed "s/nbd_errs/nbd_none/" "$work/nbd_errs.cfg" >"$work/nbd_none.cfg"
+! output=$(xl create -q "$work/nbd_none.cfg" 2>&1) &&
+	grep -q "nbd://$host/.*refused" <<<"$output"
+ok $? "no server: refused with the reason"
+serve memory 16M
+sed "s/nbd_errs/nbd_left/; \$a cmdline = 'ops=1000000'" \
+	"$work/nbd_errs.cfg" >"$work/nbd_left.cfg"
+check "a guest works" xl create -q "$work/nbd_left.cfg"
+sleep 0.5
+unserve
+sleep 0.5
+check "its server is gone; it is destroyed" timeout 20 xl destroy nbd_left
+no_workers() { [ -z "$(workers sv-blkback)$(workers sv-blksource)" ]; }
+check "nothing of its disk is left" wait_for 10 no_workers
+
+# ---- images -----------------------------------------------------------------
+
+for format in qcow2 qcow vmdk vhdx vpc; do
+	name=${format/vpc/vhd}
+	image=$work/disk.$name
+	qemu-img create -q -f $format "$image" 16M
+	own "$programs/block" "$name" "disk = ['$image,$name,xvda,w']"
+	check "$name: is in order" qemu-img info -f $format "$image"
+done
+check "the image is in order after all that" qemu-img check -q -f qcow2 \
+	"$work/disk.qcow2"
+
+# qemu-nbd dies at work, and so does what started it.
+(
+	wait_for 20 console_has qcow2_dies 'connects ok'
+	for victim in nbd source nbd source; do
+		sleep 0.4
+		source=$(workers sv-blksource)
+		case $victim in
+		nbd) pkill -9 -P "$source" ;;
+		source) kill -9 "$source" ;;
+		esac
+	done
+) &
+flipper=$!
+own "$programs/block" qcow2_dies "cmdline = 'ops=4000'" \
+	"disk = ['$work/disk.qcow2,qcow2,xvda,w']"
+wait $flipper
+grep -q 'qemu-nbd has ended' "$backend_log" &&
+	grep -q 'sv-blksource of .* has ended; started again' "$backend_log"
+ok $? "both deaths are in the log"
+
+# refused IMAGE FORMAT WHY - a disk that must not be served.
+refused() {
+	{
+		echo "name = 'no'"
+		echo "type = 'pvh'"
+		echo "kernel = '$programs/block'"
+		echo "memory = 64"
+		echo "disk = ['$1,$2,xvda,w']"
+	} >"$work/no.cfg"
+	! output=$(xl create -q "$work/no.cfg" 2>&1) && grep -q "$3" <<<"$output"
+	ok $? "refused: $(basename "$1") as $2: $3"
+}
+truncate -s 16M "$work/raw.img"
+refused "$work/raw.img" qcow2 "not of the format"
+refused "$work/disk.qcow2" vmdk "not of the format"
+refused "$work/disk.vhdx" vhd "not of the format"
+# A guest wrote a header into its raw disk, which names a file of the host's.
+qemu-img create -q -f qcow2 -F raw -b /etc/passwd "$work/evil.qcow2" 16M
+refused "$work/evil.qcow2" qcow2 "backing file"
+qemu-img create -q -f qcow2 -o data_file="$work/data" "$work/data.qcow2" 16M
+refused "$work/data.qcow2" qcow2 "data_file"
+qemu-img create -q -f vmdk -o subformat=monolithicFlat "$work/flat.vmdk" 16M
+refused "$work/flat.vmdk" vmdk "other files"
+qemu-img create -q -f vmdk -F vmdk -b "$work/disk.vmdk" "$work/child.vmdk" 16M
+refused "$work/child.vmdk" vmdk "backing file"
+cp "$work/disk.qcow2" "$work/broken.qcow2"
+printf '\xff' | dd of="$work/broken.qcow2" bs=1 seek=20 conv=notrunc status=none
+refused "$work/broken.qcow2" qcow2 "broken.qcow2"
+
+# What qemu-nbd may touch while it serves.
+cp "$programs/block" "$work/bin/"
+sed "s/'no'/'locked'/; s#^disk.*#disk = ['$work/disk.qcow2,qcow2,xvda,w']#; \
+	\$a cmdline = 'ops=1000000'" "$work/no.cfg" >"$work/locked.cfg"
+check "a guest with a qcow2 disk" xl create -q "$work/locked.cfg"
+nbd=$(pgrep -P "$(workers sv-blksource)")
+output=$(ls "/proc/$nbd/root/")
+[ "$(grep -vxE 'usr|bin|sbin|lib|lib64' <<<"$output" | xargs)" = "disk sock" ]
+ok $? "qemu-nbd sees programs and the image, nothing else"
+output=$(grep -E '^(Cap(Eff|Prm|Bnd)|NoNewPrivs)' "/proc/$nbd/status")
+[ "$(grep -cE 'Cap...:.*[1-9a-f]' <<<"$output")" = 0 ] &&
+	grep -q 'NoNewPrivs:.*1' <<<"$output"
+ok $? "it has no capability"
+output=$(tail -n +3 "/proc/$nbd/net/dev")
+[ "$(wc -l <<<"$output")" = 1 ]
+ok $? "it has no network"
+output=$(qemu-img check -f qcow2 "$work/disk.qcow2" 2>&1; xl block-list locked)
+check "it is destroyed" xl destroy locked
+check "and its qemu-nbd ended" wait_for 10 no_workers
