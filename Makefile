@@ -81,9 +81,10 @@ backend_src := dom0-backend/dhcp.c dom0-backend/link_nl.c dom0-backend/nat.c \
 backend_src += dom0-backend/device.c dom0-backend/evtchn_fd.c \
 	dom0-backend/gnt_map.c dom0-backend/xb_state.c dom0-backend/xs_watch.c
 backend_src += dom0-backend/blkback.c dom0-backend/blkback_xs.c \
-	dom0-backend/blksource.c dom0-backend/disk_nbd.c \
-	dom0-backend/disk_uring.c dom0-backend/image_format.c \
-	dom0-backend/image_lock.c dom0-backend/image_serve.c \
+	dom0-backend/blksource.c dom0-backend/custody.c \
+	dom0-backend/disk_nbd.c dom0-backend/disk_uring.c \
+	dom0-backend/image_format.c dom0-backend/image_lock.c \
+	dom0-backend/image_serve.c dom0-backend/journal.c \
 	dom0-backend/nbd_conn.c dom0-backend/nbd_uri.c \
 	dom0-backend/throttle.c dom0-backend/vbd_setup.c \
 	dom0-backend/vbd_source.c \
@@ -118,7 +119,7 @@ testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
 testlib_src += tests/lib/storebed.c tests/lib/proc.c tests/lib/xsguest.c
 testlib_src += tests/lib/fakevbd.c tests/lib/fakevif.c tests/lib/flipper.c \
 	tests/lib/latency.c \
-	tests/lib/neighbour.c tests/lib/stack.c
+	tests/lib/neighbour.c tests/lib/slowfile.c tests/lib/stack.c
 testlib_src += tests/lib/fakectrl.c tests/lib/fakenet.c tests/lib/fakenic.c tests/lib/packet.c
 testlib_src += tests/lib/nbdbed.c
 testlib_src += tests/lib/fuzz.c tests/lib/storemodel.c
@@ -281,6 +282,12 @@ $(nomems): override LDFLAGS += $(failalloc:%=-Wl,--wrap=%) \
 # It decides what becomes of an operation on a disk.
 $(out)/tests/hostile/test_disk_faults: override LDFLAGS += \
 	-Wl,--wrap=io_uring_submit,--wrap=io_uring_submit_and_wait
+# It decides at which step a worker dies.
+death_steps := evtchn_fd_bind evtchn_fd_notify gnt_get gnt_put io_uring_submit \
+	io_uring_submit_and_wait journal_recover ring_back_arm ring_back_push \
+	ring_back_put ring_back_take
+$(out)/tests/hostile/test_blk_deaths: override LDFLAGS += \
+	$(death_steps:%=-Wl,--wrap=%)
 # It decides that of whatever else can fail, too.
 sweep_calls := accept4 bind calloc connect epoll_create1 epoll_ctl epoll_wait \
 	event_add event_base_free event_base_new event_free event_new eventfd \

@@ -21,22 +21,30 @@
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/sock.h"
+#include "dom0-backend/custody.h"
 #include "dom0-backend/disk.h"
+#include "dom0-backend/journal.h"
 #include "dom0-backend/spawn.h"
 #include "dom0-backend/vbd_setup.h"
 #include "dom0-backend/vif_setup.h"
 #include "dom0-backend/xb_state.h"
 #include "dom0-backend/xs_watch.h"
 
-#define ROOT	  "/local/domain/0/backend"
-#define MAX_FDS	  (1 + VIF_MAX_QUEUES)
-#define MAX_ARGS  24
-#define ARG_SIZE  160
-#define DOMID_MAX 0x7fefu
-#define STABLE_MS 60000u /* a worker that lived so long starts afresh */
-#define DOM_TRIES 7u	 /* 12 s in all, for a domain that is being made */
-#define KILL_MS	  5000u	 /* that a worker has to end by itself */
-#define READY_MS  20u	 /* from one look at the host's end to the next */
+#define ROOT	   "/local/domain/0/backend"
+#define MAX_FDS	   (2 + VIF_MAX_QUEUES)
+#define MAX_ARGS   26
+#define ARG_SIZE   160
+#define DOMID_MAX  0x7fefu
+#define QUICK	   20u /* deaths in a row after which the next waits */
+#define PARDON_MS  25u /* of life, for one death */
+#define DOM_TRIES  7u  /* 12 s in all, for a domain that is being made */
+#define FREE_TRIES 10u /* 20 s in all, for what a dead parent's workers hold */
+#define KILL_MS	   5000u /* that a worker has to end by itself */
+#define CLAIM_MS   2u	 /* between looks whether another worker has ended */
+#define CLAIMS	   250u	 /* looks, till it is killed; then they become rare */
+#define RARE_MS	   100u
+#define READY_MS   20u  /* from one look at the host's end to the next */
+#define RELOAD_MS  200u /* that a new worker must live before the next */
 
 /* What a worker is started with. */
 struct start {
@@ -58,9 +66,11 @@ struct backend;
  * @reaped:  If set: whether @pid was a process of the host's end.
  * @quit:    If set: begin to end that process; its id, or 0 if there is none.
  * @undo:    Unmake it.
+ * @journal: Bytes of what its workers leave to their successors; 0: nothing.
  */
 struct type {
 	const char *name, *program;
+	size_t journal;
 	int (*prepare)(struct backend *b, char *err, size_t errlen);
 	int (*tell)(struct backend *b);
 	void (*args)(struct backend *b, struct start *s);
@@ -72,9 +82,11 @@ struct type {
 
 /**
  * enum phase - Where a device stands.
- * @WAITING:  For the domain's socket, or for a restart; the timer runs.
+ * @WAITING:  For the domain's socket, for what is left of another worker, or for a
+ *            restart; the timer runs.
  * @RUNNING:  A worker has @pid.
- * @LEAVING:  The directory is gone, the worker was told to end; timer runs.
+ * @LEAVING:  The directory is gone, the worker was told to end, or has ended and
+ *            left something; timer runs.
  * @FAILED:   The toolstack was told why; nothing is held.
  * @DETACHED: The worker ended in good order; nothing is held.
  */
@@ -88,10 +100,15 @@ struct backend {
 	char path[128];
 	enum phase phase;
 	bool prepared;
-	bool adopted; /* another sv-backend has begun it */
-	bool told;    /* the toolstack knows that it is connected */
-	bool ending;  /* the worker has; @pid is what served it */
-	unsigned int fails;
+	bool adopted;	     /* another sv-backend has begun it */
+	bool told;	     /* the toolstack knows that it is connected */
+	bool ending;	     /* the worker has; @pid is what served it */
+	bool reload;	     /* its worker is to be replaced */
+	bool served;	     /* by a worker of ours */
+	int journal;	     /* locked, for the next worker; else -1 */
+	unsigned int fails;  /* deaths of workers, as far as not pardoned */
+	unsigned int tries;  /* for what was not there or not free */
+	unsigned int claims; /* looks for another worker's end */
 	uint64_t started_ns;
 	pid_t pid;
 	struct event *timer;
@@ -105,6 +122,7 @@ struct backends {
 	struct event_base *base;
 	struct store *store;
 	struct store_watch *watch;
+	struct event *reload_ev;
 	bool stopping;
 	LIST_HEAD(backend_list, backend) list;
 };
@@ -302,9 +320,9 @@ static void undo_vif(struct backend *b)
 }
 
 static const struct type types[] = {
-	{ "vbd", "sv-blkback", prepare_vbd, tell_vbd, args_vbd, ready_vbd,
-	  reaped_vbd, quit_vbd, undo_vbd },
-	{ "vif", "sv-netback", prepare_vif, tell_vif, args_vif, NULL, NULL,
+	{ "vbd", "sv-blkback", sizeof(struct journal), prepare_vbd, tell_vbd,
+	  args_vbd, ready_vbd, reaped_vbd, quit_vbd, undo_vbd },
+	{ "vif", "sv-netback", 0, prepare_vif, tell_vif, args_vif, NULL, NULL,
 	  NULL, undo_vif },
 };
 
@@ -357,6 +375,10 @@ static void undo(struct backend *b)
 	if (b->prepared)
 		b->type->undo(b);
 	b->prepared = false;
+	fd_close(&b->journal);
+	/* The next parent goes on where we stop. */
+	if (b->type->journal && !b->all->stopping)
+		custody_drop(b->type->name, b->domid, b->devid);
 }
 
 static void forget(struct backend *b)
@@ -407,12 +429,22 @@ static int start_worker(struct backend *b, struct dom *dom)
 	add_arg(&s, "%d", dom_fd(dom));
 	s.fd[s.nfd++] = dom_fd(dom);
 	b->type->args(b, &s);
+	if (b->journal >= 0) {
+		add_arg(&s, "--journal-fd");
+		add_arg(&s, "%d", b->journal);
+		s.fd[s.nfd++] = b->journal;
+	}
 	for (unsigned int i = 0; i < s.narg; i++)
 		argv[i] = s.arg[i];
 	ret = spawn(&b->pid, b->type->program, argv, s.fd, s.nfd);
 	if (ret)
 		return ret;
+	/* From now on it is locked by the worker alone. */
+	fd_close(&b->journal);
 	b->phase = RUNNING;
+	b->served = true;
+	b->tries = 0;
+	b->claims = 0;
 	b->started_ns = util_clock_ns();
 	return 0;
 }
@@ -422,8 +454,8 @@ static void no_domain(struct backend *b, int ret)
 {
 	char err[160];
 
-	if (b->fails++ < DOM_TRIES) {
-		wait_ms(b, spawn_delay_ms(b->fails));
+	if (b->tries++ < DOM_TRIES) {
+		wait_ms(b, spawn_delay_ms(b->tries));
 		return;
 	}
 	snprintf(err, sizeof(err),
@@ -458,6 +490,45 @@ static bool may_come_free(const struct backend *b, int ret)
 	return false;
 }
 
+/* Look again later whether anything is left of a worker that has ended. */
+static void wait_for_end(struct backend *b)
+{
+	if (++b->claims == 2 * CLAIMS)
+		log_warn("%s%u of domain %u waits for disk operations of its "
+			 "last worker to end",
+			 b->type->name, b->devid, b->domid);
+	wait_ms(b, b->claims < CLAIMS ? CLAIM_MS : RARE_MS);
+}
+
+/*
+ * Have the journal for the next worker.  Another that serves the device is a dead
+ * parent's: it is told to end.  What it has under way ends before we get there.
+ *
+ * Return: 0; -EAGAIN to look again soon; or -errno.
+ */
+static int claim(struct backend *b, char *err, size_t errlen)
+{
+	const struct type *t = b->type;
+	int ret;
+
+	if (!t->journal || b->journal >= 0)
+		return 0;
+	ret = custody_take(t->name, b->domid, b->devid, t->journal,
+			   !b->adopted && !b->served, &b->journal);
+	if (ret && ret != -EAGAIN)
+		snprintf(err, errlen,
+			 "cannot make a journal in %s/journal: %s: free some "
+			 "space there",
+			 paths_run(), strerror(-ret));
+	if (ret != -EAGAIN)
+		return ret;
+	if (b->claims % CLAIMS == 0)
+		custody_signal(t->name, b->domid, b->devid,
+			       b->claims ? SIGKILL : SIGTERM);
+	wait_for_end(b);
+	return ret;
+}
+
 /* Do what is still to be done before a worker runs, and start it. */
 static void advance(struct backend *b)
 {
@@ -466,9 +537,13 @@ static void advance(struct backend *b)
 	int ret;
 
 	b->phase = WAITING;
-	ret = b->prepared ? 0 : b->type->prepare(b, err, sizeof(err));
-	if (ret && may_come_free(b, ret) && b->fails++ < DOM_TRIES) {
-		wait_ms(b, spawn_delay_ms(b->fails));
+	ret = claim(b, err, sizeof(err));
+	if (ret == -EAGAIN)
+		return;
+	if (!ret && !b->prepared)
+		ret = b->type->prepare(b, err, sizeof(err));
+	if (ret && may_come_free(b, ret) && b->tries++ < FREE_TRIES) {
+		wait_ms(b, 10u << b->tries);
 		return;
 	}
 	if (ret) {
@@ -494,7 +569,6 @@ static void advance(struct backend *b)
 	if (!b->told) {
 		ret = store_transact(b->all->store, write_connected, b);
 		b->told = !ret;
-		b->fails = 0;
 	}
 	if (!ret)
 		ret = start_worker(b, dom);
@@ -509,6 +583,8 @@ static void advance(struct backend *b)
 static void consider(struct backends *all, const struct type *type,
 		     unsigned int domid, unsigned int devid);
 
+static void leave(struct backend *b);
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct backend *b = arg;
@@ -517,6 +593,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (b->phase == WAITING)
 		advance(b);
+	else if (b->phase == LEAVING && !b->pid)
+		leave(b);
 	else if (b->phase == LEAVING || b->ending)
 		kill(b->pid, SIGKILL);
 	else if (b->phase == RUNNING)
@@ -553,6 +631,7 @@ static void begin(struct backends *all, const struct type *type,
 	b->domid = domid;
 	b->devid = devid;
 	b->adopted = adopted;
+	b->journal = -1;
 	snprintf(b->path, sizeof(b->path), ROOT "/%s/%u/%u", type->name, domid,
 		 devid);
 	LIST_INSERT_HEAD(&all->list, b, link);
@@ -579,7 +658,7 @@ static void vanish(struct backend *b)
 	if (b->phase == LEAVING)
 		return;
 	if (b->phase != RUNNING) {
-		forget(b);
+		leave(b);
 		return;
 	}
 	if (!store_exists(b->all->store, "/local/domain/%u/name", b->domid) &&
@@ -751,6 +830,38 @@ static void on_change(void *arg, const char *path)
 	}
 }
 
+/* Replace one worker, unless one that was replaced has still to show its worth. */
+static void reload_next(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval again = { .tv_usec = RELOAD_MS * 1000 };
+	uint64_t since = util_clock_ns() - RELOAD_MS * 1000000ull;
+	struct backends *all = arg;
+	struct backend *b, *next = NULL;
+
+	(void)fd;
+	(void)what;
+	LIST_FOREACH (b, &all->list, link) {
+		if (b->type->journal && b->served &&
+		    (b->phase == WAITING || b->started_ns > since))
+			break;
+		if (b->reload && b->phase == RUNNING)
+			next = b;
+	}
+	if (!b && next)
+		kill(next->pid, SIGTERM);
+	if (b || next)
+		event_add(all->reload_ev, &again);
+}
+
+void backends_reload(struct backends *all)
+{
+	struct backend *b;
+
+	LIST_FOREACH (b, &all->list, link)
+		b->reload = b->type->journal && b->phase == RUNNING;
+	reload_next(-1, 0, all);
+}
+
 int backends_new(struct backends **out, struct event_base *base,
 		 struct store *store)
 {
@@ -762,8 +873,15 @@ int backends_new(struct backends **out, struct event_base *base,
 	all->base = base;
 	all->store = store;
 	LIST_INIT(&all->list);
-	ret = store_watch_each(store, ROOT, on_change, all, &all->watch);
+	custody_sweep(domain_lives);
+	all->reload_ev = evtimer_new(base, reload_next, all);
+	ret = all->reload_ev ? 0 : -ENOMEM;
+	if (!ret)
+		ret = store_watch_each(store, ROOT, on_change, all,
+				       &all->watch);
 	if (ret) {
+		if (all->reload_ev)
+			event_free(all->reload_ev);
 		free(all);
 		return ret;
 	}
@@ -813,6 +931,37 @@ static bool end_of_host(struct backend *b, bool fine)
 	return b->ending;
 }
 
+/*
+ * The directory and the worker are gone.  The disk is another's only when nothing
+ * of what the worker had under way can reach it any more.
+ */
+static void leave(struct backend *b)
+{
+	struct backends *all = b->all;
+	const struct type *type = b->type;
+	unsigned int domid = b->domid, devid = b->devid;
+
+	fd_close(&b->journal);
+	if (type->journal && !all->stopping &&
+	    !custody_free(type->name, domid, devid)) {
+		b->phase = LEAVING;
+		wait_for_end(b);
+		return;
+	}
+	forget(b);
+	consider(all, type, domid, devid); /* it may be there again */
+}
+
+/* A worker has died: the next one comes at once, unless this goes on and on. */
+static uint64_t restart_ms(struct backend *b)
+{
+	uint64_t lived = (util_clock_ns() - b->started_ns) / 1000000;
+
+	b->fails -= (unsigned int)MIN(b->fails, lived / PARDON_MS);
+	b->fails++;
+	return b->fails <= QUICK ? 0 : spawn_delay_ms(b->fails - QUICK - 1);
+}
+
 static void ended(struct backend *b, int status)
 {
 	struct backends *all = b->all;
@@ -827,8 +976,7 @@ static void ended(struct backend *b, int status)
 	if (end_of_host(b, fine))
 		return;
 	if (b->phase == LEAVING || all->stopping) {
-		forget(b);
-		consider(all, type, domid, devid); /* it may be there again */
+		leave(b);
 		return;
 	}
 	if (fine) {
@@ -838,11 +986,11 @@ static void ended(struct backend *b, int status)
 		consider(all, type, domid, devid);
 		return;
 	}
-	report(b, status);
-	if (util_clock_ns() - b->started_ns > STABLE_MS * 1000000ull)
-		b->fails = 0;
+	if (!b->reload)
+		report(b, status);
+	b->reload = false;
 	b->phase = WAITING;
-	wait_ms(b, spawn_delay_ms(b->fails++));
+	wait_ms(b, restart_ms(b));
 	consider(all, type, domid, devid);
 }
 
@@ -867,6 +1015,7 @@ unsigned int backends_stop(struct backends *all, int sig)
 	unsigned int n = 0;
 
 	all->stopping = true;
+	event_del(all->reload_ev);
 	LIST_FOREACH (b, &all->list, link) {
 		if (b->pid <= 0)
 			continue;
@@ -887,5 +1036,6 @@ void backends_free(struct backends *all)
 		forget(b);
 	}
 	store_unwatch(all->watch);
+	event_free(all->reload_ev);
 	free(all);
 }

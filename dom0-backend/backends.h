@@ -19,8 +19,9 @@ struct backends;
  * (Initialising) and a frontend is a new device.  Its host end is prepared (an
  * image opened, an interface made), the domain's socket connected, the
  * toolstack told by hotplug-status, and one worker started, which then owns the
- * state.  A worker that crashes is started again, ever later.  When the
- * directory goes, or the worker ends because the device was detached, the host
+ * state.  A worker that crashes is replaced at once, and ever later if that goes
+ * on; one of a type with a journal goes on with its predecessor's connection, and
+ * also outlives us: the next parent replaces it.  When the directory goes, or the worker ends because the device was detached, the host
  * end is undone, and hotplug-status is "disconnected".
  *
  * What we write into a directory is written in a transaction that sees that it
@@ -38,9 +39,14 @@ int backends_new(struct backends **out, struct event_base *base,
  */
 bool backends_reaped(struct backends *b, pid_t pid, int status);
 
+/** backends_reload() - Replace the workers that leave a journal, one by one. */
+void backends_reload(struct backends *b);
+
 /**
  * backends_stop() - End all workers; start no more.
  * @sig: SIGTERM or, when they take too long, SIGKILL.
+ *
+ * Connections with a journal wait for the next parent.
  *
  * Return: how many are still to be reaped.
  */

@@ -34,6 +34,10 @@ _Static_assert(sizeof(struct blk_seg) == sizeof(struct blkif_request_segment) &&
 			       offsetof(struct blkif_request_segment,
 					last_sect),
 	       "segments are copied as they lie");
+_Static_assert(JOURNAL_SLOT >= sizeof(struct blkif_request) &&
+		       JOURNAL_RING_PAGES == BLK_MAX_PAGES &&
+		       JOURNAL_QUEUES == BLK_MAX_QUEUES,
+	       "a journal has room for all");
 _Static_assert(BLK_SLOT_SEGS == BLKIF_MAX_SEGMENTS_PER_REQUEST, "as blkif.h");
 _Static_assert(BLK_MAX_SEGS * sizeof(struct blk_seg) <= SV_PAGE_SIZE,
 	       "all segments of an indirect request lie in one page");
@@ -56,6 +60,7 @@ _Static_assert(offsetof(struct blk_rsp, op) ==
 /**
  * struct blk_io - A request under way.
  * @d:      First member, so that a finished operation is its request.
+ * @entry:  Of the journal: its copy of the ring's slot.
  * @next:   In the pool of free ones.
  * @gref:   @ngref pinned references, with @access.
  * @vec:    BLK_MAX_SEGS places, of which neighbouring pages share one.
@@ -64,6 +69,7 @@ _Static_assert(offsetof(struct blk_rsp, op) ==
 struct blk_io {
 	struct disk_io d;
 	struct blk_io *next;
+	struct journal_entry *entry;
 	uint64_t id;
 	uint8_t op; /* echoed by the response */
 	enum { FLUSH_BEFORE, BARRIER_WRITE, FLUSH_AFTER } step;
@@ -88,7 +94,9 @@ struct blk_queue {
 	struct blk_io *barrier;		  /* waits, or is under way alone */
 	struct blk_seg seg[BLK_MAX_SEGS]; /* of the request being looked at */
 
-	struct blk_io *pool;
+	struct journal_queue *log;
+	struct journal_queue *own_log; /* if nobody will succeed us */
+	struct blk_io *pool;	       /* nent + 1 */
 	uint32_t *grefs;
 	struct iovec *vecs;
 	unsigned int npages; /* of the ring, pinned for writing */
@@ -184,19 +192,6 @@ int blkback_check_segs(const struct disk *disk, const struct blk_seg *seg,
 	return on_disk(disk, sector, total) ? (int)total : -EINVAL;
 }
 
-/* There is one for each request that the ring lets through. */
-static struct blk_io *get_io(struct blk_queue *q)
-{
-	struct blk_io *io = q->free;
-
-	assert(io);
-	q->free = io->next;
-	io->ngref = 0;
-	io->d.niov = 0;
-	io->d.iov = io->vec;
-	return io;
-}
-
 static void put_io(struct blk_queue *q, struct blk_io *io)
 {
 	io->next = q->free;
@@ -289,16 +284,19 @@ static void pay(struct blk_queue *q, const struct blk_io *io)
 }
 
 /* Judge one request and hand it to the disk; on error it has left no trace. */
-static int start(struct blk_queue *q, const struct blk_req *req)
+static int start(struct blk_queue *q, const struct blk_req *req,
+		 struct blk_io *io)
 {
-	struct blk_io *io;
 	int ret = blkback_check(q->disk, req);
 
+	/* None is taken while one waits; only a journal can claim so. */
+	if (!ret && req->op == BLKIF_OP_WRITE_BARRIER && q->barrier)
+		ret = -EPROTO;
 	if (ret)
 		return ret;
-	io = get_io(q);
-	io->id = req->id;
-	io->op = req->op;
+	io->ngref = 0;
+	io->d.niov = 0;
+	io->d.iov = io->vec;
 	io->d.off = req->sector * DISK_SECTOR;
 	if (req->op == BLKIF_OP_DISCARD) {
 		io->d.op = DISK_DISCARD;
@@ -308,10 +306,8 @@ static int start(struct blk_queue *q, const struct blk_req *req)
 	} else {
 		io->d.op = DISK_FLUSH;
 	}
-	if (ret) {
-		put_io(q, io);
+	if (ret)
 		return ret;
-	}
 	pay(q, io);
 	if (req->op == BLKIF_OP_WRITE_BARRIER) {
 		q->barrier = io;
@@ -322,24 +318,37 @@ static int start(struct blk_queue *q, const struct blk_req *req)
 	return 0;
 }
 
-static void respond(struct blk_queue *q, uint64_t id, uint8_t op, int ret)
+/* Answer a request, whose grants are let go, and forget it. */
+static void respond(struct blk_queue *q, struct blk_io *io, int ret)
 {
-	struct blk_rsp rsp = { .id = id, .op = op };
+	struct blk_rsp rsp = { .id = io->id, .op = io->op };
 
 	rsp.status = ret == 0		  ? BLKIF_RSP_OKAY
 		     : ret == -EOPNOTSUPP ? BLKIF_RSP_EOPNOTSUPP
 					  : BLKIF_RSP_ERROR;
 	ring_back_put(&q->ring, &rsp, q->layout->rsp);
+	journal_answer(io->entry);
+	put_io(q, io);
 }
 
-static void refuse(struct blk_queue *q, const struct blk_req *req, int ret)
+/* Do the request that the journal has in @io's entry, or refuse it. */
+static void handle(struct blk_queue *q, struct blk_io *io)
 {
+	struct blk_req req;
+	int ret;
+
+	blkback_decode(&req, q->layout, io->entry->slot);
+	io->id = req.id;
+	io->op = req.op;
+	ret = start(q, &req, io);
+	if (!ret)
+		return;
 	log_limited(
 		q->limit, LOG_LVL_WARN,
 		"request refused: operation %u, sector %llu, %u segments: %s",
-		req->op, (unsigned long long)req->sector, req->nseg,
+		req.op, (unsigned long long)req.sector, req.nseg,
 		strerror(-ret));
-	respond(q, req->id, req->op, ret);
+	respond(q, io, ret);
 }
 
 /* All before a barrier is done: it begins. */
@@ -388,23 +397,33 @@ static bool hold(struct blk_queue *q)
  */
 static int take_requests(struct blk_queue *q)
 {
-	uint8_t slot[RING_SLOT_MAX];
-	struct blk_req req;
+	struct blk_io *io;
 	uint32_t n = 0;
 	int ret;
 
 	while (n < q->nent && !q->barrier && !hold(q)) {
-		ret = ring_back_take(&q->ring, slot, q->layout->slot);
+		io = q->free;
+		assert(io); /* nent of nent + 1 may be in flight */
+		ret = ring_back_take(&q->ring, io->entry->slot,
+				     q->layout->slot);
 		if (ret <= 0)
 			return ret;
-		blkback_decode(&req, q->layout, slot);
-		ret = start(q, &req);
-		if (ret)
-			refuse(q, &req, ret);
+		q->free = io->next;
+		journal_take(q->log, io->entry);
+		handle(q, io);
 		if (++n % SUBMIT_BATCH == 0)
 			disk_queue_run(q->dq, false);
 	}
 	return 0;
+}
+
+/* Do again what a predecessor had taken and not answered. */
+static void redo(struct blk_queue *q)
+{
+	for (uint32_t i = 0; i <= q->nent; i++) {
+		if (journal_inflight(q->pool[i].entry))
+			handle(q, &q->pool[i]);
+	}
 }
 
 static void finish_requests(struct blk_queue *q)
@@ -428,8 +447,9 @@ static void finish_requests(struct blk_queue *q)
 		unmap(q, io);
 		/* What could not be done before the end has no answer. */
 		if (ret != -ECANCELED)
-			respond(q, io->id, io->op, ret);
-		put_io(q, io);
+			respond(q, io, ret);
+		else
+			put_io(q, io);
 		q->inflight--;
 	}
 }
@@ -452,7 +472,9 @@ static void *serve(void *arg)
 	struct blk_queue *q = arg;
 	bool taking = disk_queue_begin(q->dq) == 0;
 
-	if (!taking)
+	if (taking)
+		redo(q);
+	else
 		device_fail(q->dev, "cannot enable io_uring");
 	while (taking || q->inflight) {
 		if (taking && take_requests(q) < 0) {
@@ -488,14 +510,48 @@ static int map_ring(struct blk_queue *q, const struct blk_ring *ring)
 			return ret;
 		q->page_gref[q->npages] = ring->gref[q->npages];
 	}
+	return 0;
+}
+
+static void begin_journal(struct blk_queue *q, const struct blk_ring *ring)
+{
+	struct journal_ring r = { .abi = ring->abi,
+				  .npages = ring->npages,
+				  .port = ring->port };
+
+	memcpy(r.gref, ring->gref, sizeof(r.gref));
+	journal_begin(q->log, &r, q->nent);
+}
+
+/*
+ * Begin where the journal says.  Attaching publishes the responses that were put;
+ * the event that tells the guest so comes with binding the channel, later.
+ */
+static int attach(struct blk_queue *q, const struct blk_ring *ring)
+{
+	struct ring_pos at = { .req_cons = 0 };
+	int ret;
+
 	q->nent = ring_slots(q->npages, q->layout->slot);
+	q->log = ring->log;
+	if (!q->log)
+		q->log = q->own_log = calloc(1, sizeof(*q->own_log));
+	if (!q->log)
+		return -ENOMEM;
+	if (ring->resume) {
+		ret = journal_recover(q->log, q->nent, &at);
+		if (ret)
+			return ret;
+	} else {
+		begin_journal(q, ring);
+	}
 	return ring_back_attach(&q->ring, q->page, q->npages, q->layout->slot,
-				NULL);
+				ring->resume ? &at : NULL);
 }
 
 static int make_pool(struct blk_queue *q)
 {
-	uint32_t n = q->nent;
+	uint32_t n = q->nent + 1;
 
 	q->pool = calloc(n, sizeof(*q->pool));
 	q->grefs = calloc(n, BLK_MAX_SEGS * sizeof(*q->grefs));
@@ -505,7 +561,9 @@ static int make_pool(struct blk_queue *q)
 	while (n--) {
 		q->pool[n].gref = q->grefs + n * (size_t)BLK_MAX_SEGS;
 		q->pool[n].vec = q->vecs + n * (size_t)BLK_MAX_SEGS;
-		put_io(q, &q->pool[n]);
+		q->pool[n].entry = &q->log->entry[n];
+		if (!journal_inflight(q->pool[n].entry))
+			put_io(q, &q->pool[n]);
 	}
 	return 0;
 }
@@ -520,6 +578,7 @@ static void free_queue(struct blk_queue *q)
 	free(q->vecs);
 	free(q->grefs);
 	free(q->pool);
+	free(q->own_log);
 	free(q);
 }
 
@@ -538,6 +597,8 @@ int blkback_start(struct blk_queue **out, struct device *dev,
 	q->layout = &blk_layouts[ring->abi];
 	q->evtchn = (struct evtchn_fd)EVTCHN_FD_INIT;
 	ret = map_ring(q, ring);
+	if (!ret)
+		ret = attach(q, ring);
 	if (!ret)
 		ret = make_pool(q);
 	if (!ret)

@@ -8,6 +8,7 @@
 
 #include "dom0-backend/device.h"
 #include "dom0-backend/disk.h"
+#include "dom0-backend/journal.h"
 
 /*
  * How it works
@@ -19,8 +20,9 @@
  * all of them and notify the guest once, if it asked for that; sleep in the same
  * system call that starts the new operations.
  *
- * A request's memory is one slot of a pool with as many slots as the ring has,
- * so there is always one.  The guest's id is echoed and never looked at.  A bad
+ * A request's memory is one slot of a pool with one more than the ring has, so
+ * there is always one to take the next request into.  It has an entry of the
+ * queue's journal (journal.h), for a successor if we are killed.  The guest's id is echoed and never looked at.  A bad
  * request gets BLKIF_RSP_ERROR and harms nobody else's; an impossible ring index
  * ends the connection.
  *
@@ -121,12 +123,16 @@ int blkback_check_segs(const struct disk *disk, const struct blk_seg *seg,
  * @npages: 1 to BLK_MAX_PAGES, a power of two.
  * @gref:   Its pages.
  * @port:   Its event channel.
+ * @log:    *Borrowed*: the queue's journal; NULL: nobody will succeed us.
+ * @resume: @log holds what a predecessor left of this ring: go on with it.
  */
 struct blk_ring {
 	enum blk_abi abi;
 	unsigned int npages;
 	uint32_t gref[BLK_MAX_PAGES];
 	uint32_t port;
+	struct journal_queue *log;
+	bool resume;
 };
 
 struct blk_queue;
@@ -140,7 +146,11 @@ struct blk_queue;
  * @limit: *Borrowed*: what this ring may cause to be logged; outlives it, or a
  *        frontend that reconnects would begin anew.
  *
- * Return: 0; -errno of the grants, the event channel or io_uring.
+ * A journal may name more than the ring holds, or a request that ended worker
+ * after worker: then nothing is served.
+ *
+ * Return: 0; -errno of the grants, the event channel, io_uring or
+ * journal_recover().
  */
 int blkback_start(struct blk_queue **out, struct device *dev,
 		  const struct disk *disk, const struct blk_ring *ring,
@@ -158,12 +168,16 @@ void blkback_stop(struct blk_queue *q);
  * @logical, @physical: For disk_set_sector(), from --sector-size and
  *           --physical-sector-size.
  * @told:    Sectors that the frontend knows of, or would if it were there.
+ * @journal_fd: *Owned*, from --journal-fd; -1: a killed worker's frontend has to
+ *           connect again.
+ * @journal: Mapped; of this process alone without the file.
  * @info:    VDISK_* bits of xen/io/blkif.h.
  * @abi:     Of this connection.
  * @limit:   Of each queue, through all connections.
  */
 struct blkback {
-	int disk_fd;
+	int disk_fd, journal_fd;
+	struct journal *journal;
 	uint32_t logical, physical;
 	int disk_link;
 	struct disk disk;

@@ -6,6 +6,7 @@ int main(int argc, char **argv)
 {
 	struct blkback b = { .disk_fd = -1,
 			     .disk_link = -1,
+			     .journal_fd = -1,
 			     .throttle = THROTTLE_INIT };
 
 	return device_main(argc, argv, &blkback_ops, &b);

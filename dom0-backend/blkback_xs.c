@@ -3,14 +3,17 @@
 #include "dom0-backend/blkback.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <xen/xen.h>
 #include <xen/io/blkif.h>
 
 #include "base/fd.h"
+#include "dom0-backend/custody.h"
 #include "dom0-backend/disk_nbd.h"
 
 static int option(struct device *dev, const char *name, const char *value)
@@ -22,6 +25,8 @@ static int option(struct device *dev, const char *name, const char *value)
 		return -EINVAL;
 	if (!strcmp(name, "disk-fd"))
 		b->disk_fd = (int)n;
+	else if (!strcmp(name, "journal-fd"))
+		b->journal_fd = (int)n;
 	else if (!strcmp(name, "sector-size"))
 		b->logical = (uint32_t)n;
 	else if (!strcmp(name, "physical-sector-size"))
@@ -91,6 +96,22 @@ static int init_remote(struct device *dev)
 	return ret;
 }
 
+static int map_journal(struct blkback *b)
+{
+	int anon = b->journal_fd < 0 ? MAP_ANONYMOUS : 0;
+	void *p;
+	int ret = anon ? 0 : custody_sign(b->journal_fd);
+
+	if (ret)
+		return ret;
+	p = mmap(NULL, sizeof(*b->journal), PROT_READ | PROT_WRITE,
+		 MAP_SHARED | anon, b->journal_fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	b->journal = p;
+	return 0;
+}
+
 static int init(struct device *dev)
 {
 	struct blkback *b = dev->priv;
@@ -106,8 +127,11 @@ static int init(struct device *dev)
 		ret = init_remote(dev);
 	if (!ret)
 		ret = disk_set_sector(&b->disk, b->logical, b->physical);
+	if (!ret)
+		ret = map_journal(b);
 	if (ret)
 		return ret;
+	b->disk.witness = b->journal_fd;
 	b->disk.throttle = &b->throttle;
 	changed(dev);
 	b->told = disk_sectors(&b->disk);
@@ -131,6 +155,9 @@ static void fini(struct device *dev)
 	struct blkback *b = dev->priv;
 
 	disk_fini(&b->disk);
+	if (b->journal)
+		munmap(b->journal, sizeof(*b->journal));
+	fd_close(&b->journal_fd);
 	fd_close(&b->disk_fd);
 }
 
@@ -261,7 +288,7 @@ static int read_ring(struct device *dev, const char *dir, struct blk_ring *ring)
 	return device_read_u32(dev, dir, "event-channel", &ring->port);
 }
 
-static void disconnect(struct device *dev)
+static void suspend(struct device *dev)
 {
 	struct blkback *b = dev->priv;
 
@@ -269,16 +296,41 @@ static void disconnect(struct device *dev)
 		blkback_stop(b->queue[--b->nqueues]);
 }
 
+static void disconnect(struct device *dev)
+{
+	struct blkback *b = dev->priv;
+
+	/* Whoever dies in between leaves marks that a successor must clear. */
+	suspend(dev);
+	journal_valid(b->journal, 0);
+}
+
+/* Have memory for what a queue will write: a full disk would be a SIGBUS. */
+static int reserve_journal(const struct blkback *b, const struct blk_ring *ring)
+{
+	size_t n = ring_slots(ring->npages, blk_layouts[ring->abi].slot) + 1;
+	size_t at = offsetof(struct journal, queue[b->nqueues]);
+
+	if (b->journal_fd < 0)
+		return 0;
+	return -posix_fallocate(b->journal_fd, (off_t)at,
+				(off_t)(offsetof(struct journal_queue, entry) +
+					n * sizeof(struct journal_entry)));
+}
+
 static int start_queue(struct device *dev, const char *dir)
 {
 	struct blkback *b = dev->priv;
-	struct blk_ring ring = { .abi = b->abi };
+	struct blk_ring ring = { .abi = b->abi,
+				 .log = &b->journal->queue[b->nqueues] };
 	int ret = read_ring(dev, dir, &ring);
 
 	if (ret)
 		return ret;
-	ret = blkback_start(&b->queue[b->nqueues], dev, &b->disk, &ring,
-			    &b->limit[b->nqueues]);
+	ret = reserve_journal(b, &ring);
+	if (!ret)
+		ret = blkback_start(&b->queue[b->nqueues], dev, &b->disk, &ring,
+				    &b->limit[b->nqueues]);
 	if (ret) {
 		log_limited(&dev->limit, LOG_LVL_WARN,
 			    "%s: %u ring pages from grant %u, port %u: %s", dir,
@@ -305,12 +357,57 @@ static int connect(struct device *dev)
 		disconnect(dev);
 		return ret;
 	}
+	journal_valid(b->journal, b->nqueues);
 	log_limited(&dev->limit, LOG_LVL_INFO,
 		    "serving %u queue(s), %s, %llu sectors%s", b->nqueues,
 		    blk_layouts[b->abi].protocol,
 		    (unsigned long long)disk_sectors(&b->disk),
 		    b->disk.readonly ? ", read-only" : "");
 	return 0;
+}
+
+/* UNTRUSTED: what the journal says of a ring; copied, then judged. */
+static int read_journal(struct journal_queue *log, struct blk_ring *ring)
+{
+	const struct journal_ring r = log->ring;
+
+	if (r.abi >= BLK_NABI || r.npages < 1 || r.npages > BLK_MAX_PAGES ||
+	    (r.npages & (r.npages - 1)))
+		return -EPROTO;
+	*ring = (struct blk_ring){ .abi = (enum blk_abi)r.abi,
+				   .npages = r.npages,
+				   .port = r.port,
+				   .log = log,
+				   .resume = true };
+	memcpy(ring->gref, r.gref, sizeof(ring->gref));
+	return 0;
+}
+
+static int resume(struct device *dev)
+{
+	struct blkback *b = dev->priv;
+	unsigned int n = journal_nqueues(b->journal);
+	struct blk_ring ring;
+	uint64_t told;
+	int ret = n ? 0 : -ENOENT;
+
+	/* The disk may have grown since the frontend was told. */
+	if (!store_read_u64(dev->store, UINT64_MAX, &told, "%s/sectors",
+			    dev->be))
+		b->told = told;
+	for (unsigned int i = 0; i < n && !ret; i++) {
+		ret = read_journal(&b->journal->queue[i], &ring);
+		if (!ret)
+			ret = reserve_journal(b, &ring);
+		if (!ret)
+			ret = blkback_start(&b->queue[i], dev, &b->disk, &ring,
+					    &b->limit[i]);
+		if (!ret)
+			b->nqueues++;
+	}
+	if (!ret)
+		log_info("serving on for a predecessor, %u queue(s)", n);
+	return ret;
 }
 
 const struct device_ops blkback_ops = {
@@ -324,4 +421,6 @@ const struct device_ops blkback_ops = {
 	.changed = changed,
 	.connect = connect,
 	.disconnect = disconnect,
+	.resume = resume,
+	.suspend = suspend,
 };

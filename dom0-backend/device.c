@@ -309,7 +309,7 @@ static void on_failure(evutil_socket_t fd, short what, void *arg)
 	follow_frontend(dev);
 }
 
-/* The parent starts another worker, unless it is what has sent the signal. */
+/* Another worker will follow: now, or when there is a parent again. */
 static void on_signal(evutil_socket_t fd, short what, void *arg)
 {
 	struct device *dev = arg;
@@ -403,7 +403,7 @@ static void set_up(struct device *dev)
 	int ret;
 
 	/* The next parent starts workers of its own. */
-	ret = sandbox_end_with(dev->parent);
+	ret = dev->ops->resume ? 0 : sandbox_end_with(dev->parent);
 	if (ret)
 		die("cannot end with sv-backend: %s", strerror(-ret));
 	snprintf(prefix, sizeof(prefix), "%s dom%u/%s%u", dev->ops->program,
@@ -429,6 +429,36 @@ static void set_up(struct device *dev)
 }
 
 /*
+ * Whether to go on with what a predecessor was serving.  A frontend that is about
+ * to join, or closes, may have requests under way; one that has closed wants its
+ * pages back, as leaving will do it.  One that begins anew has another kernel.
+ */
+static bool resume(struct device *dev, enum xb_state was)
+{
+	char why[128];
+	uint64_t peer;
+	int ret = -ENOENT;
+
+	if (!dev->ops->resume)
+		return false;
+	if ((was == XB_CONNECTED || was == XB_CLOSING) &&
+	    !store_read_u64(dev->store, XB_NSTATES - 1, &peer, "%s/state",
+			    dev->fe) &&
+	    (peer == XB_INITIALISED || peer == XB_CONNECTED ||
+	     peer == XB_CLOSING || peer == XB_CLOSED))
+		ret = dev->ops->resume(dev);
+	if (!ret)
+		return true;
+	dev->ops->disconnect(dev);
+	if (ret != -ENOENT) {
+		snprintf(why, sizeof(why), "cannot resume: %s", strerror(-ret));
+		log_err("%s", why);
+		complain(dev, why);
+	}
+	return false;
+}
+
+/*
  * From here on the loop leads; the watches fire once each at its start.  Only
  * the state nodes are watched: a guest may write its other keys as it likes.
  */
@@ -446,7 +476,10 @@ static int follow(struct device *dev)
 	dev->term_ev = add_event(dev, SIGTERM, EV_SIGNAL, on_signal);
 	if (dev->ops->tick)
 		dev->tick_ev = add_event(dev, -1, 0, on_tick);
-	xb_init(&dev->xb, &xb_ops, dev, (enum xb_state)was);
+	if (resume(dev, (enum xb_state)was))
+		xb_resume(&dev->xb, &xb_ops, dev, (enum xb_state)was);
+	else
+		xb_init(&dev->xb, &xb_ops, dev, (enum xb_state)was);
 	ret = store_watch(dev->store, dev->be, on_backend, dev, &dev->be_watch);
 	if (ret)
 		return ret;
@@ -456,7 +489,9 @@ static int follow(struct device *dev)
 
 static void tear_down(struct device *dev)
 {
-	if (dev->xb.attached)
+	if (dev->xb.attached && dev->status && dev->ops->suspend)
+		dev->ops->suspend(dev);
+	else if (dev->xb.attached)
 		dev->ops->disconnect(dev);
 	dev->ops->fini(dev);
 	store_free(dev->store);

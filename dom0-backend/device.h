@@ -16,8 +16,8 @@ struct event_base;
 struct device;
 
 /**
- * struct device_ops - One type of device.  All but @option, @tick and @changed
- * must be there.
+ * struct device_ops - One type of device.  @option, @tick and @changed may be
+ * missing, and @resume and @suspend together.
  * @type:       As in the store: "vbd".
  * @program:    For messages: "blkback".
  * @option:     An option of the command line beyond the common ones (see
@@ -31,7 +31,13 @@ struct device;
  * @tick:       Once a second, in the main thread.
  * @changed:    Something in the backend's directory may have changed.
  * @connect:    As struct xb_ops.  Log why before failing.
- * @disconnect: As struct xb_ops.
+ * @disconnect: As struct xb_ops; also if nothing is connected.
+ * @resume:     Go on with the connection that a predecessor was serving; the states
+ *              of both sides allow it.  Return: 0, or -errno: there is none, or
+ *              it cannot be gone on with; @disconnect follows.
+ * @suspend:    Finish what is under way and stop serving; a successor will resume.
+ *
+ * A worker with @resume does not end when its parent does.
  */
 struct device_ops {
 	const char *type;
@@ -44,6 +50,8 @@ struct device_ops {
 	void (*changed)(struct device *dev);
 	int (*connect)(struct device *dev);
 	void (*disconnect)(struct device *dev);
+	int (*resume)(struct device *dev);
+	void (*suspend)(struct device *dev);
 };
 
 /**
@@ -90,12 +98,12 @@ struct device {
  *
  * Options are pairs, "--name value".  Common ones: --domid N, --devid N,
  * --dom-fd FD (connection to the domain on which HELLO was said), --parent PID
- * (ends when that does).  The process follows the frontend's state through any
+ * (without device_ops.resume it ends when that does).  The process follows the frontend's state through any
  * number of connections.  It ends with status 0 when the toolstack
  * has detached the device, when the backend's directory is gone or when the
  * domain is gone; 1 after a bad option or a failed @init, when the domain's
- * socket is of no use any more, or after SIGTERM: the device is still wanted then
- * unless it was the parent that ended it.
+ * socket is of no use any more, or after SIGTERM: the device is still wanted then,
+ * and a connection that can be resumed is left to a successor.
  */
 int device_main(int argc, char **argv, const struct device_ops *ops,
 		void *priv);

@@ -40,6 +40,8 @@ struct disk_ops;
  * @unit:     Bytes of space that are given back together.
  * @align:    Where the first such unit begins, in bytes.
  * @throttle: *Borrowed*: limits that all queues share; NULL for none.
+ * @witness:  *Borrowed*: a file that stays open as long as the kernel may be at
+ *            work on any operation, also of a dead process (custody.h); -1: none.
  */
 struct disk {
 	const struct disk_ops *ops;
@@ -55,6 +57,7 @@ struct disk {
 	uint32_t unit;
 	uint32_t align;
 	struct throttle *throttle;
+	int witness;
 };
 
 /**

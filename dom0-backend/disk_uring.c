@@ -124,6 +124,7 @@ int disk_init(struct disk *d, int fd)
 		return -errno;
 	*d = (struct disk){ .ops = &uring_ops,
 			    .fd = fd,
+			    .witness = -1,
 			    .readonly = (flags & O_ACCMODE) == O_RDONLY,
 			    .logical = DISK_SECTOR,
 			    .physical = DISK_SECTOR,
@@ -203,6 +204,8 @@ static int queue_new(struct disk_queue **out, const struct disk *d, int kick,
 		     unsigned int depth)
 {
 	struct uring_queue *q = calloc(1, sizeof(*q));
+	/* By their indices; an io_uring has them till its last operation ends. */
+	const int files[] = { d->fd, d->witness };
 	int ret;
 
 	if (!q)
@@ -213,7 +216,7 @@ static int queue_new(struct disk_queue **out, const struct disk *d, int kick,
 	ret = make_ring(q, depth + 1); /* one more for the kick */
 	if (ret)
 		goto free;
-	ret = io_uring_register_files(&q->ring, &d->fd, 1);
+	ret = io_uring_register_files(&q->ring, files, d->witness < 0 ? 1 : 2);
 	if (ret)
 		goto ring;
 	*out = &q->base;

@@ -39,7 +39,8 @@ struct parent {
 	struct event_base *base;
 	struct store *store;
 	struct backends *backends;
-	struct event *child_ev, *term_ev, *int_ev, *console_ev, *kill_ev;
+	struct event *child_ev, *term_ev, *int_ev, *hup_ev;
+	struct event *console_ev, *kill_ev;
 	pid_t console;
 	unsigned int console_fails;
 	bool stopping;
@@ -152,6 +153,16 @@ static void on_stop(evutil_socket_t fd, short what, void *arg)
 		event_base_loopbreak(p->base);
 }
 
+static void on_reload(evutil_socket_t fd, short what, void *arg)
+{
+	struct parent *p = arg;
+
+	(void)fd;
+	(void)what;
+	if (!p->stopping)
+		backends_reload(p->backends);
+}
+
 static void on_kill(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
@@ -217,6 +228,7 @@ static void set_up(struct parent *p)
 	p->child_ev = on_signal(p, SIGCHLD, on_child);
 	p->term_ev = on_signal(p, SIGTERM, on_stop);
 	p->int_ev = on_signal(p, SIGINT, on_stop);
+	p->hup_ev = on_signal(p, SIGHUP, on_reload);
 	p->console_ev = evtimer_new(p->base, start_console, p);
 	p->kill_ev = evtimer_new(p->base, on_kill, p);
 	if (!p->console_ev || !p->kill_ev)
@@ -232,6 +244,7 @@ static void tear_down(struct parent *p)
 	event_free(p->child_ev);
 	event_free(p->term_ev);
 	event_free(p->int_ev);
+	event_free(p->hup_ev);
 	event_free(p->console_ev);
 	event_free(p->kill_ev);
 	store_free(p->store);

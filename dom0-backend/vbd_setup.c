@@ -387,7 +387,7 @@ int vbd_ready(struct vbd_disk *disk, char *err, size_t errlen)
 
 /*
  * The lock belongs to the open file, which the kernel keeps for a while as part
- * of a dead worker's io_uring.  That worker's I/O ended before it did.
+ * of a dead worker's io_uring.  That worker's I/O has ended: the parent saw to it.
  */
 void vbd_close(struct vbd_disk *disk)
 {

@@ -119,6 +119,14 @@ void xb_init(struct xb *xb, const struct xb_ops *ops, void *arg,
 		enter(xb, XB_CLOSING);
 }
 
+void xb_resume(struct xb *xb, const struct xb_ops *ops, void *arg,
+	       enum xb_state was)
+{
+	*xb = (struct xb){
+		.ops = ops, .arg = arg, .state = was, .attached = true
+	};
+}
+
 int xb_peer_is(struct xb *xb, unsigned int peer)
 {
 	const struct rule *r;

@@ -68,6 +68,13 @@ void xb_init(struct xb *xb, const struct xb_ops *ops, void *arg,
 	     enum xb_state was);
 
 /**
+ * xb_resume() - Begin as a predecessor left it: attached, nothing is published.
+ * @was: Its state, XB_CONNECTED or XB_CLOSING.
+ */
+void xb_resume(struct xb *xb, const struct xb_ops *ops, void *arg,
+	       enum xb_state was);
+
+/**
  * xb_peer_is() - The frontend's state is now @peer.
  * @peer: UNTRUSTED: the number found in its state node.
  *

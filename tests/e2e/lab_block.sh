@@ -15,14 +15,14 @@ enlarge() {
 
 facts_have() { facts "$1" | grep -q "$2"; }
 
-# guest NAME KERNEL VCPUS DISK - boot, then report each check of the guest.
+# guest NAME KERNEL VCPUS DISK [SECONDS] - boot, then report each check of the guest.
 guest() {
 	local name=$1 line
 
 	enlarge "$name" &
-	output=$(boot "$(config "$name" "$2" "$2-none" "run:/block" \
+	output=$(boot "$(config "$name" "$2" "$2-none" "run:/block${5:+:$5}" \
 		"memory = 256" "vcpus = $3" "disk = ['$4,raw,xvda,w']")" \
-		"$name" 240 2>&1)
+		"$name" $((240 + ${5:-0})) 2>&1)
 	ok $? "$name: boots and runs its checks"
 	output=$(facts "$name"; tail -n 20 "$logs/sv-backend.log")
 	while read -r line; do
@@ -41,5 +41,32 @@ guest file-6.1 6.1-cloud 1 "$work/file.img"
 loop=$(losetup -f --show "$work/file.img")
 guest device-6.12 6.12-cloud 2 "$loop"
 losetup -d "$loop"
+
+# Workers are killed all the time, and at times their parent: the guest, which has
+# an unmodified frontend, sees nothing of it.
+killer() {
+	local n=0
+
+	until [ -e "$work/enough" ]; do
+		sleep "$((RANDOM % 2)).$((RANDOM % 8 + 1))"
+		shoot sv-blkback KILL && echo worker
+		n=$((n + 1))
+		[ $((n % 10)) = 0 ] || continue
+		shoot sv-backend KILL && echo parent
+		sv-backend >>"$logs/sv-backend.log" 2>&1 &
+	done
+}
+killer >"$work/killed" 2>/dev/null &
+guest killed-6.12 6.12-cloud 2 "$work/file.img" 60
+touch "$work/enough"
+wait
+echo "# killed: $(grep -c worker "$work/killed") workers," \
+	"$(grep -c parent "$work/killed") parents;" \
+	"$(facts killed-6.12 | grep BLKTURNS)"
+[ "$(grep -c worker "$work/killed")" -ge 20 ] && grep -q parent "$work/killed"
+ok $? "workers and parents were killed"
+console_has killed-6.12 SPLITVISOR-DONE &&
+	! console_has killed-6.12 'I/O error|blkfront.*error'
+ok $? "killed-6.12: its kernel tells of no error"
 ! grep -E 'refused|broken|cannot|fail' "$logs/sv-backend.log"
 ok $? "workers had nothing to complain of"

@@ -248,6 +248,29 @@ our_processes() {
 	done
 }
 
+# pid_of PROGRAM - a process of that name here; first those of the name, for there
+# are many others.
+pid_of() {
+	local dir
+
+	for dir in $(grep -sxl "$1" /proc/[0-9]*/comm); do
+		dir=${dir%/comm}
+		if grep -qsaF "SPLITVISOR_RUN_DIR=$SPLITVISOR_RUN_DIR" \
+			"$dir/environ"; then
+			echo "${dir#/proc/}"
+			return
+		fi
+	done
+	return 1
+}
+
+# shoot PROGRAM SIGNAL - whether there was one to send it to.
+shoot() {
+	local pid
+
+	pid=$(pid_of "$1") && kill "-$2" "$pid" 2>/dev/null
+}
+
 finish() {
 	local pids
 

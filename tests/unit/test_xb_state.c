@@ -249,3 +249,22 @@ Test(xb_state, successor)
 		cr_expect_eq(d.xb.state, XB_INIT_WAIT, "%s", xb_name(was));
 	}
 }
+
+/* With a journal the successor goes on: nobody is told, and the end is as usual. */
+Test(xb_state, successor_that_resumes)
+{
+	static const enum xb_state from[] = { XB_CONNECTED, XB_CLOSING };
+
+	for (size_t i = 0; i < ARRAY_SIZE(from); i++) {
+		struct dev d = { .shown = from[i], .attached = 1 };
+
+		xb_resume(&d.xb, &ops, &d, from[i]);
+		cr_assert_eq(xb_peer_is(&d.xb, XB_CONNECTED), 0);
+		cr_expect_eq(d.publishes, 0);
+		cr_expect_eq(d.connects, 0);
+		cr_expect(d.attached);
+		cr_assert_eq(xb_peer_is(&d.xb, XB_CLOSED), 0);
+		cr_expect(!d.attached);
+		cr_expect_eq(d.shown, XB_CLOSED);
+	}
+}

@@ -6,6 +6,7 @@
  * lost or in another's place is seen.
  *
  *	ops=N	requests of the random part, for each way to connect
+ *	ms=N	its duration, at least
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -236,13 +237,15 @@ static void read_all(struct blkfront_queue *q)
 	}
 }
 
-static void many(const char *way, uint64_t ops)
+static void many(const char *way, uint64_t ops, uint64_t ms)
 {
+	uint64_t until = events_now() + ms * 1000000;
 	uint64_t most = disk.segs * 8, done = 0;
 	struct blkfront_queue *q;
 
 	bad_words = errors = 0;
-	for (uint64_t turn = 0; done < ops && !errors; turn++) {
+	for (uint64_t turn = 0; (done < ops || events_now() < until) && !errors;
+	     turn++) {
 		q = disk.queue[turn % disk.nqueues];
 		for (unsigned int i = (unsigned int)below(4); i < DEPTH; i++) {
 			if (!jobs[i].busy)
@@ -259,6 +262,7 @@ static void many(const char *way, uint64_t ops)
 		reap(disk.queue[i]);
 	}
 	read_all(disk.queue[0]);
+	say("block %s: requests=%lu", way, (unsigned long)done);
 	check(!errors && !bad_words && done >= ops, way, "many at once");
 }
 
@@ -313,7 +317,7 @@ static void refused(const char *way)
 
 /* All the pages and references that a connection took have come back. */
 static void one_way(const char *way, const struct blkfront_want *want,
-		    uint64_t ops)
+		    uint64_t ops, uint64_t ms)
 {
 	size_t pages = pages_left();
 	unsigned int refs = grants_free_refs();
@@ -330,7 +334,7 @@ static void one_way(const char *way, const struct blkfront_want *want,
 		      disk.order == want->order && disk.segs >= want->segs,
 	      way, "gets what it wants");
 	sizes(way);
-	many(way, ops);
+	many(way, ops, ms);
 	others(way);
 	refused(way);
 	check(!blkfront_stop(&disk), way, "closes");
@@ -341,6 +345,7 @@ static void one_way(const char *way, const struct blkfront_want *want,
 enum verdict guest_main(const char *cmdline)
 {
 	uint64_t ops = arg_u64(cmdline, "ops", 500);
+	uint64_t ms = arg_u64(cmdline, "ms", 0);
 	struct blkfront_io zero = { .op = BLKIF_OP_WRITE };
 	uint64_t began;
 
@@ -365,7 +370,7 @@ enum verdict guest_main(const char *cmdline)
 		return VERDICT_FAILURE;
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		began = events_now();
-		one_way(ways[i].name, &ways[i].want, ops);
+		one_way(ways[i].name, &ways[i].want, ops, ms);
 		say("block %s: ms=%lu", ways[i].name,
 		    (unsigned long)((events_now() - began) / 1000000));
 	}

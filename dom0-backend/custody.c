@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// dom0-backend/custody.c - the files of journals, and who may write one.
+#include "dom0-backend/custody.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/paths.h"
+
+static char *directory(char *buf)
+{
+	snprintf(buf, PATH_MAX, "%s/journal", paths_run());
+	return buf;
+}
+
+static int open_journal(const char *type, unsigned int domid,
+			unsigned int devid, int flags)
+{
+	char dir[PATH_MAX], path[PATH_MAX + 64];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s-%u-%u", directory(dir), type, domid,
+		 devid);
+	fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+static int lock(int fd)
+{
+	if (!flock(fd, LOCK_EX | LOCK_NB))
+		return 0;
+	return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+}
+
+int custody_take(const char *type, unsigned int domid, unsigned int devid,
+		 size_t size, bool fresh, int *out)
+{
+	char dir[PATH_MAX];
+	int ret = paths_mkdir(directory(dir));
+	int fd = ret ? ret : open_journal(type, domid, devid, O_RDWR | O_CREAT);
+
+	if (fd < 0)
+		return fd;
+	ret = lock(fd);
+	/* It may have been any size: what is mapped must be there. */
+	if (!ret &&
+	    ((fresh && ftruncate(fd, 0) < 0) || ftruncate(fd, (off_t)size) < 0))
+		ret = -errno;
+	if (ret)
+		fd_close(&fd);
+	else
+		*out = fd;
+	return ret;
+}
+
+bool custody_free(const char *type, unsigned int domid, unsigned int devid)
+{
+	int fd = open_journal(type, domid, devid, O_RDWR);
+	bool ret = fd < 0 || !lock(fd);
+
+	fd_close(&fd);
+	return ret;
+}
+
+/* The process that has signed, or 0. */
+static pid_t signer(int fd)
+{
+	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(fd, F_GETLK, &fl) < 0 || fl.l_type == F_UNLCK)
+		return 0;
+	return fl.l_pid;
+}
+
+void custody_signal(const char *type, unsigned int domid, unsigned int devid,
+		    int sig)
+{
+	int fd = open_journal(type, domid, devid, O_RDWR);
+	pid_t pid = fd < 0 ? 0 : signer(fd);
+	int pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
+
+	/* Asked again: else the number might be another process's by now. */
+	if (pidfd >= 0 && signer(fd) == pid)
+		pidfd_send_signal(pidfd, sig, NULL, 0);
+	fd_close(&pidfd);
+	fd_close(&fd);
+}
+
+void custody_drop(const char *type, unsigned int domid, unsigned int devid)
+{
+	char dir[PATH_MAX], path[PATH_MAX + 64];
+
+	if (!custody_free(type, domid, devid))
+		return;
+	snprintf(path, sizeof(path), "%s/%s-%u-%u", directory(dir), type, domid,
+		 devid);
+	unlink(path);
+}
+
+void custody_sweep(bool (*lives)(unsigned int domid))
+{
+	unsigned int domid, devid;
+	char path[PATH_MAX], type[8];
+	DIR *dir = opendir(directory(path));
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir))) {
+		if (sscanf(d->d_name, "%7[a-z]-%u-%u", type, &domid, &devid) ==
+			    3 &&
+		    !lives(domid))
+			custody_drop(type, domid, devid);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+int custody_sign(int fd)
+{
+	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	return fcntl(fd, F_SETLK, &fl) < 0 ? -errno : 0;
+}

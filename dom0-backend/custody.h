@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* dom0-backend/custody.h - the files of journals, and who may write one. */
+#ifndef DOM0_BACKEND_CUSTODY_H
+#define DOM0_BACKEND_CUSTODY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/util.h"
+
+/*
+ * How it works
+ *
+ * A device's journal (journal.h) is a file below <run>/journal, so that it outlives
+ * worker and parent.  A parent opens it, locks it (flock(2)), gives the open file
+ * to a worker and closes its own descriptor.  From then on the lock lives as long
+ * as anything of that worker does: its process, and the kernel's remains of its
+ * io_urings, in each of which the file is registered (disk_queue_new()) and which
+ * go only after their last operation.  Whoever can lock the file knows that no
+ * operation of an earlier worker can reach the disk or the guest's memory any more.
+ *
+ * So there is one worker at a time, whatever dies when, and a parent needs to
+ * remember nothing.  One that finds a worker of its predecessor tells it to end:
+ * the kernel says who that is, for workers also hold a record lock (fcntl(2)) that
+ * belongs to their process.
+ */
+
+/**
+ * custody_take() - Lock a device's journal for a worker to be started.
+ * @type:  "vbd"; with @domid and @devid the file's name.
+ * @fresh: Nobody served this device before: begin with an empty journal.
+ * @fd:    *Given*, close-on-exec; written only on success.
+ *
+ * Return: 0; -EAGAIN while there is another worker, or something left of one; or
+ * -errno.
+ */
+int custody_take(const char *type, unsigned int domid, unsigned int devid,
+		 size_t size, bool fresh, int *fd) must_check;
+
+/** custody_free() - Whether nothing is left of a device's workers. */
+bool custody_free(const char *type, unsigned int domid, unsigned int devid);
+
+/** custody_signal() - Send a signal to the worker that has the journal, if any. */
+void custody_signal(const char *type, unsigned int domid, unsigned int devid,
+		    int sig);
+
+/** custody_drop() - Remove a journal; not while something of a worker is left. */
+void custody_drop(const char *type, unsigned int domid, unsigned int devid);
+
+/**
+ * custody_sweep() - custody_drop() for all journals of domains that are gone.
+ * @lives: Whether a domain still is there.
+ */
+void custody_sweep(bool (*lives)(unsigned int domid));
+
+/**
+ * custody_sign() - For a worker: be known as the one that has the journal @fd.
+ *
+ * Return: 0 or -errno.
+ */
+int custody_sign(int fd) must_check;
+
+#endif
