@@ -390,6 +390,9 @@ Test(disk_faults, barrier_waits)
 	put(BLKIF_OP_WRITE_BARRIER, 1, 1);
 	put(BLKIF_OP_WRITE, 2, 1);
 	fakeblk_push(&fb);
+	for (int i = 0;
+	     i < 1000 && !__atomic_load_n(&nstarted, __ATOMIC_ACQUIRE); i++)
+		usleep(10000);
 	cr_expect_eq(fakeblk_take(&fb, 200, &id, &op, &status), 0);
 	cr_expect_str_eq(all_started(), "R");
 	cr_expect_eq(write(pipe_fd[1], image, SV_PAGE_SIZE),
