@@ -266,9 +266,9 @@ $(stresses): %: %.o $(test_archives)
 
 # A fuzzer of the whole system, which needs no libFuzzer.
 system := $(out)/tests/fuzz/system
-system_obj := $(addprefix $(system),.o _disk.o _card.o)
+system_obj := $(addprefix $(system),.o _disk.o _card.o _console.o)
 $(system): $(system_obj) $(test_archives) | $(addprefix $(out)/bin/,sv-xenstored \
-		sv-backend sv-blkback sv-netback)
+		sv-backend sv-blkback sv-netback sv-console)
 	@echo "  LD    $@"
 	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $(system_obj) -Wl,--start-group $(test_archives) \
 		-Wl,--end-group $(test_sys)

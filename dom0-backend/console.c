@@ -46,7 +46,6 @@ struct console {
 	uint8_t typed[4096];
 	size_t ntyped;
 
-	bool named;
 	bool ending;
 	uint64_t ending_since;
 	unsigned int quiet;
@@ -519,16 +518,6 @@ unsigned int console_domid(const struct console *c)
 const char *console_tty(const struct console *c)
 {
 	return c->pty.name;
-}
-
-bool console_named(const struct console *c)
-{
-	return c->named;
-}
-
-void console_set_named(struct console *c)
-{
-	c->named = true;
 }
 
 bool console_ending(const struct console *c)

@@ -104,10 +104,6 @@ void console_stop(struct console *c);
 unsigned int console_domid(const struct console *c);
 const char *console_tty(const struct console *c);
 
-/** console_named(), console_set_named() - Whether its tty is in the store. */
-bool console_named(const struct console *c);
-void console_set_named(struct console *c);
-
 /** console_ending() - Whether its domain is gone and only a reader is left. */
 bool console_ending(const struct console *c);
 

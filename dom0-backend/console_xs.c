@@ -35,6 +35,19 @@ static int publish(struct store *s, void *arg)
 			   t->domid);
 }
 
+/* It is read each time: a new store knows of no terminal. */
+static bool is_published(struct store *s, const struct tty *t)
+{
+	char *name = NULL;
+	bool same;
+
+	if (store_read(s, &name, "/local/domain/%u/console/tty", t->domid))
+		return false;
+	same = !strcmp(name, t->name);
+	free(name);
+	return same;
+}
+
 /* The name may soon be that of someone else's terminal. */
 static void withdraw(struct console_xs *x, struct console *c)
 {
@@ -85,22 +98,19 @@ static int serve(struct console_xs *x, unsigned int domid)
 	int ret;
 
 	ret = c ? console_follow(c) : serve_new(x, domid, &c);
-	if (!ret && (console_ending(c) || console_named(c)))
-		return 0;
 	if (ret == -ENOENT || ret == -ECONNREFUSED || ret == -EPIPE)
 		return 0; /* no such domain, or not any more */
 	if (ret)
 		return ret;
 	t.name = console_tty(c);
+	if (console_ending(c) || is_published(x->store, &t))
+		return 0;
 	ret = store_transact(x->store, publish, &t);
 	if (ret == -ENOENT)
 		return 0; /* half made: its introduction is still to come */
-	if (!ret) {
-		console_set_named(c);
-		return 0;
-	}
-	log_warn("domain %u: cannot write console/tty: %s; tried again", domid,
-		 strerror(-ret));
+	if (ret)
+		log_warn("domain %u: cannot write console/tty: %s; tried again",
+			 domid, strerror(-ret));
 	return ret;
 }
 

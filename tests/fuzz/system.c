@@ -4,13 +4,13 @@
 // usage: system [--seed N] [--scripts N | --seconds N] [--steps N]
 //        system --script FILE
 //
-// A script is a list of actions of a domain with a disk and a card: honest ones, lies,
-// noise in shared memory, devices that come and go, and the sudden death of a worker,
-// of their parent or of the store.  It is played by a process domain against
-// sv-xenstored, sv-backend and their workers.  After each action all daemons must
+// A script is a list of actions of a domain with a disk, a card and a console: honest
+// ones, lies, noise in shared memory, devices that come and go, and the sudden death of
+// a worker, of sv-console, of their parent or of the store.  It is played by a process
+// domain against sv-xenstored, sv-backend and their workers.  After each action all daemons must
 // live and answer; a worker may end only if the script killed it; what is connected
 // is served on while there is no store; at the end both devices must connect and do
-// what they are for, and no descriptor may be left over.  A script that fails is cut
+// what they are for, the console too, and no descriptor may be left over.  A script that fails is cut
 // down to the actions that it takes, and printed; --script plays it again.
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +39,6 @@
 #define DOM	  "/local/domain/3"
 #define PAGES	  32768u
 #define MAX_STEPS 256u
-#define WAIT_MS	  10000 /* for a daemon that a script has killed, or the like */
 
 struct step {
 	unsigned int op;
@@ -50,6 +49,14 @@ struct script {
 	unsigned int n;
 	struct step step[MAX_STEPS];
 };
+
+static uint64_t next(uint64_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed;
+}
 
 /* ---- The world of one run; in a process of its own --------------------------- */
 
@@ -143,6 +150,8 @@ static void make_tree(void)
 		node(&e, DOM, "", "", false);
 		node(&e, DOM, "name", "fuzz", false);
 		node(&e, DOM, "error", "", true);
+		node(&e, DOM, "console", "", false);
+		node(&e, DOM, "console/tty", "", false);
 		for (size_t i = 0; i < ARRAY_SIZE(devs); i++)
 			write_device(&e, devs[i]);
 	} while (!end_edit(&e));
@@ -164,7 +173,7 @@ static void wait_worker(struct system_dev *d)
 {
 	pid_t gone = d->worker;
 
-	for (int i = 0; i < WAIT_MS; i += 5) {
+	for (int i = 0; i < SYSTEM_WAIT_MS; i += 5) {
 		d->worker = worker_of(d);
 		if (d->worker > 0 && d->worker != gone)
 			return;
@@ -177,12 +186,13 @@ static void make_world(void)
 {
 	netns_enter();
 	fakenic_silence();
-	stack_start(&s, true);
+	stack_start_all(&s);
 	dom = fakedom_new(SYSTEM_DOMID, PAGES);
 	procdom_use(dom);
 	system_disk_init();
 	system_card_init();
 	make_tree();
+	system_console_init(&s, dom);
 	for (size_t i = 0; i < ARRAY_SIZE(devs); i++)
 		wait_worker(devs[i]);
 }
@@ -201,6 +211,7 @@ static void look(void)
 		MUST(worker_of(devs[i]) == devs[i]->worker,
 		     "%s ended by itself", devs[i]->program);
 	}
+	system_console_look();
 }
 
 /* ---- Honest actions --------------------------------------------------------- */
@@ -308,7 +319,7 @@ static void replug(struct system_dev *d, uint64_t a, uint64_t b)
 	} else {
 		remove_device(d);
 	}
-	for (int i = 0; i < WAIT_MS && (gone = worker_of(d)) > 0; i += 5)
+	for (int i = 0; i < SYSTEM_WAIT_MS && (gone = worker_of(d)) > 0; i += 5)
 		usleep(5000);
 	MUST(gone < 0, "%s stays though its device is gone", d->program);
 	if (asked)
@@ -395,6 +406,15 @@ static void index_lie(struct system_dev *d, uint64_t a, uint64_t b)
 	ring_bells(d, a);
 }
 
+void system_scribble(uint32_t *page, uint64_t seed)
+{
+	for (unsigned int i = 0; i < 64; i++) {
+		uint64_t r = next(&seed);
+
+		page[r % 1024] = (uint32_t)(r >> 32);
+	}
+}
+
 static void noise(struct system_dev *d, uint64_t a, uint64_t b)
 {
 	uint32_t *w = ring_words(d, a);
@@ -402,12 +422,7 @@ static void noise(struct system_dev *d, uint64_t a, uint64_t b)
 	if (!w)
 		return;
 	d->clean = false;
-	for (unsigned int i = 0; i < 64; i++) {
-		b ^= b << 13;
-		b ^= b >> 7;
-		b ^= b << 17;
-		w[b % 1024] = (uint32_t)(b >> 32);
-	}
+	system_scribble(w, b);
 	ring_bells(d, a);
 }
 
@@ -470,7 +485,9 @@ static void kill_parent(struct system_dev *d, uint64_t a, uint64_t b)
 	(void)d;
 	(void)a;
 	(void)b;
+	system_console_end(false);
 	stack_new_backend(&s);
+	system_console_wait();
 	for (size_t i = 0; i < ARRAY_SIZE(devs); i++) {
 		devs[i]->clean = false;
 		wait_worker(devs[i]);
@@ -494,6 +511,7 @@ static void kill_store(struct system_dev *d, uint64_t a, uint64_t b)
 	stack_new_store(&s);
 	for (size_t i = 0; i < ARRAY_SIZE(devs); i++)
 		verify(devs[i], a, b);
+	system_console_serves();
 	if (b & 1)
 		usleep((useconds_t)(b >> 8) %
 		       2000000); /* they look meanwhile */
@@ -503,6 +521,7 @@ static void kill_store(struct system_dev *d, uint64_t a, uint64_t b)
 		if (!served[i])
 			devs[i]->worker = worker_of(devs[i]);
 	}
+	system_console_print(NULL, a, 1); /* its terminal has a name again */
 }
 
 static const struct {
@@ -540,6 +559,12 @@ static const struct {
 	{ "card-state", &system_card, state, 4 },
 	{ "card-key", &system_card, key, 3 },
 	{ "card-kill", &system_card, kill_worker, 1 },
+	{ "console-print", NULL, system_console_print, 6 },
+	{ "console-type", NULL, system_console_type, 3 },
+	{ "console-index", NULL, system_console_index, 2 },
+	{ "console-noise", NULL, system_console_noise, 1 },
+	{ "console-storm", NULL, system_console_storm, 2 },
+	{ "console-kill", NULL, system_console_kill, 3 },
 	{ "revoke", NULL, flip_grants, 2 },
 	{ "kill-parent", NULL, kill_parent, 1 },
 	{ "kill-store", NULL, kill_store, 1 },
@@ -562,7 +587,7 @@ static void show_fds(void)
 /* A connection that has ended may be closed a moment later. */
 static void expect_fds(unsigned int n)
 {
-	for (int i = 0; i < WAIT_MS && stack_fds(&s) != n; i += 5)
+	for (int i = 0; i < SYSTEM_WAIT_MS && stack_fds(&s) != n; i += 5)
 		usleep(5000);
 	if (stack_fds(&s) != n)
 		show_fds();
@@ -595,6 +620,7 @@ static void play(const struct script *sc)
 		reopen(devs[i], 0, 0);
 		verify(devs[i], 0, 99);
 	}
+	system_console_restore();
 	expect_fds(fds);
 	for (size_t i = 0; i < ARRAY_SIZE(devs); i++)
 		MUST(!devs[i]->stop(), "%s does not close", devs[i]->program);
@@ -622,14 +648,6 @@ static bool passes(const struct script *sc, bool quiet)
 		fprintf(stderr, "ended by signal %d%s\n", WTERMSIG(status),
 			WTERMSIG(status) == SIGALRM ? ": an action hangs" : "");
 	return status == 0;
-}
-
-static uint64_t next(uint64_t *seed)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return *seed;
 }
 
 static void generate(struct script *sc, uint64_t seed, unsigned int steps)

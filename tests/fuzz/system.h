@@ -15,6 +15,8 @@
 #define SYSTEM_DOMID  3u
 #define SYSTEM_SECOND UINT64_C(1000000000)
 #define SYSTEM_STEP_S 30u /* an action that takes longer is a hang */
+#define SYSTEM_WAIT_MS \
+	10000 /* for a daemon that a script has killed, or the like */
 
 /** struct system_key - A node of a device and its value. */
 struct system_key {
@@ -74,6 +76,41 @@ void system_disk_reap(struct system_dev *d, uint64_t a, uint64_t b);
 void system_card_send(struct system_dev *d, uint64_t a, uint64_t b);
 void system_card_receive(struct system_dev *d, uint64_t a, uint64_t b);
 void system_card_host(struct system_dev *d, uint64_t a, uint64_t b);
+
+/**
+ * system_console_init() - Use the console's ring.
+ *
+ * It has no frontend that connects: its page is there from the first moment.
+ */
+void system_console_init(struct stack *s, struct fakedom *dom);
+
+/**
+ * system_console_end() - sv-console ends; system_console_wait() for the next one.
+ * @at_once: Here, without notice; else by its parent's death, which follows, unless
+ *           the ring has to be put in order first.
+ */
+void system_console_end(bool at_once);
+void system_console_wait(void);
+
+/** system_console_look() - It must be the process that it was. */
+void system_console_look(void);
+
+/** system_console_serves() - What is printed goes to the log, store or not. */
+void system_console_serves(void);
+
+/** system_console_restore() - It must work again, whatever was done to it. */
+void system_console_restore(void);
+
+/* Actions; they have no device. */
+void system_console_print(struct system_dev *d, uint64_t a, uint64_t b);
+void system_console_type(struct system_dev *d, uint64_t a, uint64_t b);
+void system_console_index(struct system_dev *d, uint64_t a, uint64_t b);
+void system_console_noise(struct system_dev *d, uint64_t a, uint64_t b);
+void system_console_storm(struct system_dev *d, uint64_t a, uint64_t b);
+void system_console_kill(struct system_dev *d, uint64_t a, uint64_t b);
+
+/** system_scribble() - Change 64 of a page's words, as @seed says. */
+void system_scribble(uint32_t *page, uint64_t seed);
 
 /** system_leave() - The end of a run, here and now. */
 _Noreturn void system_leave(int status);

@@ -18,6 +18,7 @@
 #include "tests/lib/caplog.h"
 #include "tests/lib/fakeblk.h"
 #include "tests/lib/fini.h"
+#include "tests/lib/flipper.h"
 #include "tests/lib/stack.h"
 
 #define DOMID	5u
@@ -815,4 +816,68 @@ Test(blk_peer, grants_are_not_kept)
 		cr_assert_eq(fakedom_entry(f, ref)->flags, GTF_permit_access);
 		cr_assert_eq(gnt_pins(host.dev.gnt, ref), 0);
 	}
+}
+
+#define GIVEN 8u /* pages */
+
+static uint64_t given; /* the first */
+static atomic_bool done_giving;
+
+static void *give_back(void *arg)
+{
+	(void)arg;
+	for (unsigned int i = 0; !done_giving; i++)
+		fakedom_give(f, given + i % GIVEN);
+	return NULL;
+}
+
+/* Each byte is what was moved, or zero because its page went; both come. */
+static void expect_moved_or_zero(const uint8_t *got, const uint8_t *want,
+				 unsigned int seen[2])
+{
+	for (unsigned int i = 0; i < SV_PAGE_SIZE; i++) {
+		cr_assert(!got[i] || got[i] == want[i], "byte %u", i);
+		seen[got[i] == want[i]]++;
+	}
+}
+
+/* FM-18: a guest loses its own pages under I/O, and nothing else. */
+Test(blk_peer, memory_given_back_under_io)
+{
+	static uint8_t want[SV_PAGE_SIZE], got[SV_PAGE_SIZE];
+	unsigned int in[2] = { 0 }, out[2] = { 0 }, n = 0;
+	struct blk_req rd = good_read(), wr = good_read(), back = good_read();
+	unsigned long long begin = 0;
+	uint32_t ref[GIVEN];
+	pthread_t giver;
+	uint8_t *mem;
+
+	given = fakedom_alloc(f, GIVEN);
+	for (unsigned int i = 0; i < GIVEN; i++)
+		ref[i] = fakedom_grant(f, given + i, 0);
+	memset(want, 0x5a, sizeof(want));
+	wr.op = back.op = BLKIF_OP_WRITE;
+	wr.sector = back.sector = SECTORS / 2;
+	cr_assert_eq(pthread_create(&giver, NULL, give_back, NULL), 0);
+	for (; flipper_time(&begin); n++) {
+		mem = fakedom_page(f, given + n % GIVEN);
+		rd.seg[0].gref = wr.seg[0].gref = ref[n % GIVEN];
+		cr_assert_eq(fakeblk_do(&fb, &rd), BLKIF_RSP_OKAY);
+		memcpy(got, mem, sizeof(got));
+		expect_moved_or_zero(got, image + 16 * DISK_SECTOR, in);
+		memcpy(mem, want, sizeof(want));
+		cr_assert_eq(fakeblk_do(&fb, &wr), BLKIF_RSP_OKAY);
+		cr_assert_eq(pread(host.disk.fd, got, sizeof(got),
+				   SECTORS / 2 * DISK_SECTOR),
+			     (ssize_t)sizeof(got));
+		expect_moved_or_zero(got, want, out);
+	}
+	done_giving = true;
+	pthread_join(giver, NULL);
+	cr_expect(in[0] && in[1] && out[0] && out[1], "no page went in time");
+	for (unsigned int i = 0; i < GIVEN; i++)
+		cr_expect_eq(gnt_pins(host.dev.gnt, ref[i]), 0);
+	memcpy(page, image + SECTORS / 2 * DISK_SECTOR, SV_PAGE_SIZE);
+	cr_assert_eq(fakeblk_do(&fb, &back), BLKIF_RSP_OKAY);
+	expect_alive();
 }

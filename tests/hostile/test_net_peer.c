@@ -643,3 +643,59 @@ Test(net_peer, events_without_work)
 			     i & 1 ? f->keys.tx_port : f->keys.rx_port);
 	expect_service();
 }
+
+/* ---- the host's side ---------------------------------------------------------- */
+
+/* The guest sends a ring full; each packet is answered, whoever hears it. */
+static void send_many(void)
+{
+	for (int i = 0; i < 50; i++) {
+		if (!fakenet_send(f, &plain, out, 900, 300))
+			break;
+	}
+	fakenet_push(f);
+	cr_assert(fakenet_reap_all(f));
+}
+
+/* A frame of the host's, too. */
+static void expect_both_ways(void)
+{
+	struct virtio_net_hdr v;
+	int len = 0;
+
+	expect_service();
+	fakenet_post(f, 200);
+	frame_udp(out, 700);
+	fakenic_to_guest(&nic, &plain, out, 700);
+	for (int i = 0; i < 50 && len != 700; i++)
+		len = fakenet_wait_recv(f, &v, in, 20);
+	cr_assert_eq(len, 700);
+	cr_assert_arr_eq(in, out, 700);
+}
+
+/* FM-14: whatever is sent meanwhile, and then all is as it was before. */
+Test(net_peer, carrier_comes_and_goes, .timeout = 60)
+{
+	unsigned long long begin = 0;
+	unsigned int flaps = 0;
+	uint64_t cpu;
+
+	frame_udp(out, 900);
+	for (; flipper_time(&begin); flaps++) {
+		fakenic_cable(&nic, false);
+		send_many();
+		fakenic_cable(&nic, true);
+		send_many();
+		fakenic_link(&nic, false);
+		send_many();
+		fakenic_link(&nic, true);
+		expect_both_ways();
+	}
+	cr_expect_gt(flaps, 0);
+	fakenic_link(&nic, false);
+	cpu = cpu_us();
+	usleep(200000);
+	cr_expect_lt(cpu_us() - cpu, 50000, "of 200 ms");
+	fakenic_stop(&nic);
+	cr_expect_eq(fakenic_pins(&nic), 0);
+}

@@ -503,6 +503,14 @@ void *fakedom_page(struct fakedom *f, uint64_t gfn)
 	return f->ram.base + at * SV_PAGE_SIZE;
 }
 
+void fakedom_give(struct fakedom *f, uint64_t gfn)
+{
+	uint8_t *page = fakedom_page(f, gfn);
+
+	CHECK(!fallocate(f->ram.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			 page - f->ram.base, SV_PAGE_SIZE));
+}
+
 uint64_t fakedom_alloc(struct fakedom *f, size_t n)
 {
 	uint64_t half = f->ram.size / SV_PAGE_SIZE / 2;

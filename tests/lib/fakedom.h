@@ -74,6 +74,13 @@ void *fakedom_page(struct fakedom *f, uint64_t gfn);
  */
 uint64_t fakedom_alloc(struct fakedom *f, size_t n);
 
+/**
+ * fakedom_give() - The guest gives a page of RAM back to the host.
+ *
+ * As its balloon does, grants and I/O or not: it stays in the map, and is zero.
+ */
+void fakedom_give(struct fakedom *f, uint64_t gfn);
+
 /** fakedom_entry() - A grant table entry, for the test to write. */
 grant_entry_v1_t *fakedom_entry(struct fakedom *f, uint32_t ref);
 

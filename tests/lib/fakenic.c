@@ -77,23 +77,47 @@ void fakenic_init(struct fakenic *n, unsigned int nqueues, bool split,
 }
 
 /* The kernel drops packets until it has noticed the cable, a moment later. */
-static void wait_for_carrier(void)
+static void wait_for_carrier(bool on)
 {
 	struct ifreq ifr = { .ifr_name = "t0" };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct link_info info;
 	struct link_nl *nl = NULL;
+	bool now = !on;
 
-	for (int i = 0; i < 5000 && !(ifr.ifr_flags & IFF_RUNNING); i++) {
+	for (int i = 0; i < 5000 && now != on; i++) {
 		usleep(1000);
 		require(!ioctl(fd, SIOCGIFFLAGS, &ifr), "flags of t0");
+		now = ifr.ifr_flags & IFF_RUNNING;
 	}
 	close(fd);
 	/* Waits for the lock under which the kernel does the rest. */
-	require((ifr.ifr_flags & IFF_RUNNING) && !link_open(&nl) &&
-			!link_get(nl, "t0", &info),
+	require(now == on && !link_open(&nl) && !link_get(nl, "t0", &info),
 		"carrier of t0");
 	link_close(nl);
+}
+
+void fakenic_cable(struct fakenic *n, bool in)
+{
+	require(!tap_carrier(n->tap[0], in), "cable of t0");
+	wait_for_carrier(in);
+}
+
+void fakenic_link(struct fakenic *n, bool up)
+{
+	struct ifreq ifr = { .ifr_name = "t0" };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	require(!ioctl(fd, SIOCGIFFLAGS, &ifr), "flags of t0");
+	ifr.ifr_flags =
+		(short)(up ? ifr.ifr_flags | IFF_UP : ifr.ifr_flags & ~IFF_UP);
+	require(!ioctl(fd, SIOCSIFFLAGS, &ifr), "t0 up or down");
+	close(fd);
+	wait_for_carrier(up);
+	if (up) {
+		close(n->packet);
+		n->packet = packet_open("t0");
+	}
 }
 
 void fakenic_start(struct fakenic *n)
@@ -105,10 +129,8 @@ void fakenic_start(struct fakenic *n)
 				       &n->limit[i]),
 			"netback_start");
 	}
-	require(!tap_offload(n->tap[0], &n->conf.caps) &&
-			!tap_carrier(n->tap[0], true),
-		"tap");
-	wait_for_carrier();
+	require(!tap_offload(n->tap[0], &n->conf.caps), "tap");
+	fakenic_cable(n, true);
 }
 
 struct net_stats fakenic_stop(struct fakenic *n)

@@ -49,6 +49,15 @@ void fakenic_init(struct fakenic *n, unsigned int nqueues, bool split,
 /** fakenic_start() - Start the queues as @conf says, plug the cable in. */
 void fakenic_start(struct fakenic *n);
 
+/**
+ * fakenic_cable() - Plug the cable in or out, and wait until the kernel knows.
+ *
+ * fakenic_link() - The host's administrator switches t0 on or off.  Sockets
+ * learn of it: @packet is a new one when it is on again.
+ */
+void fakenic_cable(struct fakenic *n, bool in);
+void fakenic_link(struct fakenic *n, bool up);
+
 /** fakenic_stop() - Stop the queues; Return: their counters. */
 struct net_stats fakenic_stop(struct fakenic *n);
 

@@ -165,16 +165,33 @@ int stack_output(const char *name, char *const argv[], char *text, size_t size)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-void stack_start(struct stack *s, bool backend)
+static void start_backend(struct stack *s)
 {
-	*s = (struct stack){ .xenstored = -1, .backend = -1 };
+	s->backend = start("sv-backend", s->console ? NULL : "--no-console");
+}
+
+static void start_all(struct stack *s, bool backend, bool console)
+{
+	*s = (struct stack){ .xenstored = -1,
+			     .backend = -1,
+			     .console = console };
 	name_log(fakedom_run_dir());
 	s->xenstored = start("sv-xenstored", NULL);
 	if (backend)
-		s->backend = start("sv-backend", "--no-console");
+		start_backend(s);
 	s->base = event_base_new();
 	MUST(s->base);
 	MUST(store_new(&s->store, s->base) == 0);
+}
+
+void stack_start(struct stack *s, bool backend)
+{
+	start_all(s, backend, false);
+}
+
+void stack_start_all(struct stack *s)
+{
+	start_all(s, true, true);
 }
 
 static bool end(pid_t pid)
@@ -208,7 +225,7 @@ void stack_new_store(struct stack *s)
 void stack_new_backend(struct stack *s)
 {
 	end_at_once(s->backend);
-	s->backend = start("sv-backend", "--no-console");
+	start_backend(s);
 }
 
 bool stack_stop(struct stack *s)
@@ -313,11 +330,11 @@ unsigned int stack_workers(const struct stack *s, pid_t *first)
 
 struct wanted {
 	const char *program;
-	char domid[16];
+	char domid[16]; /* "": any */
 	pid_t pid;
 };
 
-/* Its arguments begin with "PROGRAM", "--domid", "N". */
+/* A worker's arguments begin with "PROGRAM", "--domid", "N". */
 static void check_worker(void *arg, pid_t pid)
 {
 	char path[64], args[256] = "";
@@ -331,7 +348,7 @@ static void check_worker(void *arg, pid_t pid)
 		return;
 	if (read(fd, args, sizeof(args) - 1) > 0 && !strcmp(args, w->program)) {
 		domid = args + strlen(args) + 1 + sizeof("--domid");
-		if (!strcmp(domid, w->domid))
+		if (!w->domid[0] || !strcmp(domid, w->domid))
 			w->pid = pid;
 	}
 	close(fd);
@@ -343,6 +360,14 @@ pid_t stack_worker(const struct stack *s, const char *program,
 	struct wanted w = { .program = program, .pid = -1 };
 
 	snprintf(w.domid, sizeof(w.domid), "%u", domid);
+	each_worker(s, check_worker, &w);
+	return w.pid;
+}
+
+pid_t stack_console(const struct stack *s)
+{
+	struct wanted w = { .program = "sv-console", .pid = -1 };
+
 	each_worker(s, check_worker, &w);
 	return w.pid;
 }

@@ -13,10 +13,12 @@
  * struct stack - sv-xenstored and sv-backend, as built beside the test.
  * @store:   A connection of dom0, for the test.
  * @backend: Process id of sv-backend, -1 if it was not started.
+ * @console: It starts sv-console.
  */
 struct stack {
 	struct store *store;
 	pid_t xenstored, backend;
+	bool console;
 	struct event_base *base;
 };
 
@@ -26,6 +28,9 @@ struct stack {
  * Makes the run directory too (fakedom_run_dir()).  Mistakes abort.
  */
 void stack_start(struct stack *s, bool backend);
+
+/** stack_start_all() - As stack_start(), with sv-backend and sv-console. */
+void stack_start_all(struct stack *s);
 
 /**
  * stack_stop() - End them.
@@ -95,6 +100,9 @@ unsigned int stack_workers(const struct stack *s, pid_t *first);
  */
 pid_t stack_worker(const struct stack *s, const char *program,
 		   unsigned int domid);
+
+/** stack_console() - Process id of sv-backend's sv-console; -1 if there is none. */
+pid_t stack_console(const struct stack *s);
 
 /** stack_wait_workers() - Wait, for 10 s at most, until there are @n. */
 bool stack_wait_workers(const struct stack *s, unsigned int n);
