@@ -18,6 +18,7 @@
 #include <xen/xen.h>
 #include <xen/errno.h>
 #include <xen/io/blkif.h>
+#include <xen/io/netif.h>
 
 #include "guest-frontend/blkfront.h"
 #include "guest-frontend/events.h"
@@ -38,6 +39,8 @@
 #define VIF_BE "/local/domain/0/backend/vif/3/0"
 #define SHORT  UINT64_C(300000000)
 #define MARGIN UINT64_C(5000000000)
+
+#define RING_HEADER 64 /* bytes before the first slot, xen/io/ring.h */
 
 static struct stack s;
 static struct fakedom *dom;
@@ -339,25 +342,55 @@ static void live_again(void)
 	pthread_join(thread, NULL);
 }
 
-/* The backend in the other life: an honest one. */
+/* A backend in the other life: an honest one. */
+struct again {
+	const char *fe, *be, *offered;
+	bool closes; /* when the frontend does */
+};
+
 static void *serve_again(void *arg)
 {
-	(void)arg;
-	if (stack_wait(&s, 10000, "1", "%s/state", FE))
-		key("state", "2");
-	if (stack_wait(&s, 10000, "3", "%s/state", FE))
-		key("state", "4");
-	if (stack_wait(&s, 10000, "5", "%s/state", FE))
-		key("state", "6");
+	const struct again *a = arg;
+
+	if (stack_wait(&s, 10000, "1", "%s/state", a->fe))
+		stack_write(&s, "2", "%s/state", a->be);
+	if (stack_wait(&s, 10000, a->offered, "%s/state", a->fe))
+		stack_write(&s, "4", "%s/state", a->be);
+	if (a->closes && stack_wait(&s, 10000, "5", "%s/state", a->fe))
+		stack_write(&s, "6", "%s/state", a->be);
 	return NULL;
+}
+
+/* The ring that the frontend names in the store now. */
+static const uint8_t *ring_of(const char *path)
+{
+	struct xs_handle *xs = xs_open(0);
+	char *ref = xs_read(xs, XBT_NULL, path, NULL);
+	grant_entry_v1_t *e;
+
+	cr_assert_not_null(ref);
+	e = fakedom_entry(dom, (uint32_t)strtoul(ref, NULL, 10));
+	free(ref);
+	xs_close(xs);
+	return fakedom_page(dom, e->frame);
+}
+
+static uint32_t requests_in(const uint8_t *ring)
+{
+	uint32_t produced; /* the first in xen/io/ring.h */
+
+	memcpy(&produced, ring, sizeof(produced));
+	return produced;
 }
 
 Test(front_backend, resumes)
 {
+	struct again again = { FE, BE, "3", true };
 	unsigned int refs = grants_free_refs();
 	size_t pages = pages_left();
 	struct blkfront_io io = { .op = BLKIF_OP_FLUSH_DISKCACHE };
 	struct blkfront_queue *q;
+	const uint8_t *ring;
 	pthread_t thread;
 
 	cr_assert_eq(open_disk(0), 0);
@@ -365,10 +398,13 @@ Test(front_backend, resumes)
 	cr_assert_eq(blkfront_submit(q, &io), 0);
 	live_again();
 	cr_expect_eq(grants_free_refs(), refs, "all of them are void");
-	cr_assert_eq(pthread_create(&thread, NULL, serve_again, NULL), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, serve_again, &again), 0);
 	cr_assert_eq(blkfront_resume(&disk), 0);
 	cr_expect_eq(disk.queue[0], q);
-	cr_expect_eq(blkfront_inflight(q), 1, "it is sent again");
+	cr_expect_eq(blkfront_inflight(q), 1);
+	ring = ring_of(FE "/ring-ref");
+	cr_expect_eq(requests_in(ring), 1, "it is sent again");
+	cr_expect_eq(ring[RING_HEADER], BLKIF_OP_FLUSH_DISKCACHE);
 	cr_expect_null(blkfront_done(q));
 	cr_expect_eq(blkfront_close(&disk), 0);
 	pthread_join(thread, NULL);
@@ -693,4 +729,68 @@ Test(front_backend, card_filters)
 	cr_expect_eq(netfront_mcast(&card, true), 0);
 	cr_expect(stack_wait(&s, 0, "1", "%s", asked), "once more");
 	close_card();
+}
+
+/* ---- A card with a control ring, in another life -------------------------------- */
+
+/* Whether the backend offers such a ring, before and then. */
+struct ctrl_offers {
+	char before[2], then[2];
+};
+
+ParameterizedTestParameters(front_backend, card_resumes)
+{
+	static struct ctrl_offers t[] = { { "1", "1" },
+					  { "1", "0" },
+					  { "0", "1" } };
+	return cr_make_param_array(struct ctrl_offers, t,
+				   sizeof(t) / sizeof(t[0]));
+}
+
+/* A request that nobody answers: is there a ring for it? */
+static void expect_ctrl(bool there)
+{
+	static const char *const path = VIF_FE "/ctrl-ring-ref";
+	struct xen_netif_ctrl_request req;
+	const uint8_t *ring;
+
+	cr_expect_eq(card.caps.hash, there);
+	cr_expect_eq(netfront_hash_types(&card, 5),
+		     there ? -XEN_EAGAIN : -XEN_EOPNOTSUPP);
+	if (!there) {
+		cr_expect(stack_wait(&s, 0, NULL, "%s", path));
+		return;
+	}
+	ring = ring_of(path);
+	memcpy(&req, ring + RING_HEADER, sizeof(req));
+	cr_expect_eq(requests_in(ring), 1);
+	cr_expect_eq(req.type, XEN_NETIF_CTRL_TYPE_SET_HASH_FLAGS);
+	cr_expect_eq(req.data[0], 5);
+}
+
+ParameterizedTest(struct ctrl_offers *t, front_backend, card_resumes)
+{
+	struct again again = { VIF_FE, VIF_BE, "4", false };
+	unsigned int refs = grants_free_refs(), ports = fakedom_ports(dom);
+	size_t pages = pages_left();
+	pthread_t thread;
+
+	device(VIF_FE, VIF_BE);
+	vif("feature-rx-copy", "1");
+	vif("feature-ctrl-ring", t->before);
+	open_card();
+	expect_ctrl(*t->before == '1');
+	live_again();
+	cr_expect_eq(grants_free_refs(), refs, "all of them are void");
+	cr_expect_eq(fakedom_ports(dom), ports);
+	vif("feature-ctrl-ring", t->then);
+	cr_assert_eq(pthread_create(&thread, NULL, serve_again, &again), 0);
+	cr_expect_eq(netfront_resume(&card), 0);
+	cr_expect_eq(fakedom_ports(dom), ports + 1 + (*t->then == '1'));
+	pthread_join(thread, NULL);
+	expect_ctrl(*t->then == '1');
+	close_card();
+	cr_expect_eq(pages_left(), pages);
+	cr_expect_eq(grants_free_refs(), refs);
+	cr_expect_eq(fakedom_ports(dom), ports);
 }

@@ -563,6 +563,17 @@ uint32_t fakedom_port(struct fakedom *f)
 	return port;
 }
 
+unsigned int fakedom_ports(struct fakedom *f)
+{
+	unsigned int n = 0;
+
+	pthread_mutex_lock(&f->lock);
+	for (uint32_t port = 0; port < MAX_PORTS; port++)
+		n += find_port(f, port) != NULL;
+	pthread_mutex_unlock(&f->lock);
+	return n;
+}
+
 void fakedom_port_close(struct fakedom *f, uint32_t port)
 {
 	struct port *p;

@@ -101,6 +101,9 @@ uint32_t fakedom_port(struct fakedom *f);
 /** fakedom_port_close() - Give a port back. */
 void fakedom_port_close(struct fakedom *f, uint32_t port);
 
+/** fakedom_ports() - Return: how many ports there are, with those it began with. */
+unsigned int fakedom_ports(struct fakedom *f);
+
 /**
  * fakedom_port_fd() - What fakedom_wait() waits on: an eventfd, *borrowed*.
  */
