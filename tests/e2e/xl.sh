@@ -455,6 +455,59 @@ ok $? "shutdown -w of a domain that is destroyed meanwhile"
 wait
 is_clean "shutdown and destroy"
 
+# ---- Suspend ---------------------------------------------------------------------
+
+# refuses NAME TEXT VERB DOMAIN - it fails, with one line that says TEXT.
+refuses() {
+	output=$(timeout 60 xl "$3" "$4" 2>&1)
+	[ $? = 1 ] && grep -q "$2" <<<"$output" && [ "$(wc -l <<<"$output")" = 1 ]
+	ok $? "$3: $1"
+}
+for verb in suspend resume; do
+	refuses "a domain that is not there" 'nowhere' $verb nowhere
+	refuses "this host" 'domain 0 is this host' $verb 0
+done
+xl create -q bare.cfg
+node=/local/domain/$(xl domid bare)/control
+refuses "a domain that runs" 'is not suspended' resume bare
+refuses "a guest that cannot" 'has not said that it can be' suspend bare
+xenstore-write "$node/feature-suspend" 1
+xl pause bare
+refuses "a paused domain" 'is paused and cannot suspend itself' suspend bare
+xl unpause bare
+asked() { [ "$(xenstore-read "$node/shutdown")" = suspend ]; }
+xl suspend bare 2>interrupted &
+pid=$!
+check "suspend: the guest is asked" wait_for 5 asked
+kill -INT $pid
+wait $pid
+[ $? = 1 ] && grep -q 'not suspended: Interrupted' interrupted
+ok $? "suspend: one that waits for its guest can be interrupted"
+output=$(xenstore-read "$node/shutdown")
+[ -z "$output" ]
+ok $? "suspend: which is not asked any more then"
+xl suspend bare 2>ended &
+pid=$!
+wait_for 5 asked
+xenstore-write "$node/shutdown" ''
+signal_guest bare ALRM
+wait $pid
+[ $? = 1 ] && grep -q 'has not suspended itself but shut down: crash' ended
+ok $? "suspend: a guest that crashes instead"
+wait_for 5 gone bare
+xl create -q bare.cfg "on_poweroff='preserve'"
+signal_guest bare USR1
+wait_for 5 state_is bare ---s--
+refuses "a domain that has shut down" 'has shut down: poweroff' suspend bare
+refuses "a domain that has shut down" 'is not suspended' resume bare
+kill -STOP "$(vmm_of bare)"
+for verb in suspend resume; do
+	refuses "a VMM that hangs" 'its VMM does not' $verb bare
+done
+kill -CONT "$(vmm_of bare)"
+xl destroy bare
+is_clean "suspend"
+
 # ---- Console --------------------------------------------------------------------
 
 xl create -q bare.cfg
