@@ -43,7 +43,7 @@
 #define CLAIM_MS   2u	 /* between looks whether another worker has ended */
 #define CLAIMS	   250u	 /* looks, till it is killed; then they become rare */
 #define RARE_MS	   100u
-#define READY_MS   20u  /* from one look at the host's end to the next */
+#define READY_MS   20u	/* from one look at the host's end to the next */
 #define RELOAD_MS  200u /* that a new worker must live before the next */
 
 /* What a worker is started with. */
