@@ -580,10 +580,40 @@ static void advance(struct backend *b)
 	}
 }
 
+/*
+ * The directory and the worker are gone.  The disk is another's only when nothing
+ * of what the worker had under way can reach it any more.
+ *
+ * Return: whether @b is gone, too; else the timer looks again.
+ */
+static bool leave(struct backend *b)
+{
+	const struct type *type = b->type;
+
+	fd_close(&b->journal);
+	if (type->journal && !b->all->stopping &&
+	    !custody_free(type->name, b->domid, b->devid)) {
+		b->phase = LEAVING;
+		wait_for_end(b);
+		return false;
+	}
+	forget(b);
+	return true;
+}
+
 static void consider(struct backends *all, const struct type *type,
 		     unsigned int domid, unsigned int devid);
 
-static void leave(struct backend *b);
+/* After leave() the directory may be there again. */
+static void leave_and_look(struct backend *b)
+{
+	struct backends *all = b->all;
+	const struct type *type = b->type;
+	unsigned int domid = b->domid, devid = b->devid;
+
+	if (leave(b))
+		consider(all, type, domid, devid);
+}
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -594,7 +624,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	if (b->phase == WAITING)
 		advance(b);
 	else if (b->phase == LEAVING && !b->pid)
-		leave(b);
+		leave_and_look(b);
 	else if (b->phase == LEAVING || b->ending)
 		kill(b->pid, SIGKILL);
 	else if (b->phase == RUNNING)
@@ -658,7 +688,7 @@ static void vanish(struct backend *b)
 	if (b->phase == LEAVING)
 		return;
 	if (b->phase != RUNNING) {
-		leave(b);
+		(void)leave(b);
 		return;
 	}
 	if (!store_exists(b->all->store, "/local/domain/%u/name", b->domid) &&
@@ -931,27 +961,6 @@ static bool end_of_host(struct backend *b, bool fine)
 	return b->ending;
 }
 
-/*
- * The directory and the worker are gone.  The disk is another's only when nothing
- * of what the worker had under way can reach it any more.
- */
-static void leave(struct backend *b)
-{
-	struct backends *all = b->all;
-	const struct type *type = b->type;
-	unsigned int domid = b->domid, devid = b->devid;
-
-	fd_close(&b->journal);
-	if (type->journal && !all->stopping &&
-	    !custody_free(type->name, domid, devid)) {
-		b->phase = LEAVING;
-		wait_for_end(b);
-		return;
-	}
-	forget(b);
-	consider(all, type, domid, devid); /* it may be there again */
-}
-
 /* A worker has died: the next one comes at once, unless this goes on and on. */
 static uint64_t restart_ms(struct backend *b)
 {
@@ -976,7 +985,7 @@ static void ended(struct backend *b, int status)
 	if (end_of_host(b, fine))
 		return;
 	if (b->phase == LEAVING || all->stopping) {
-		leave(b);
+		leave_and_look(b);
 		return;
 	}
 	if (fine) {
