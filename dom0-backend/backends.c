@@ -863,7 +863,7 @@ static void on_change(void *arg, const char *path)
 /* Replace one worker, unless one that was replaced has still to show its worth. */
 static void reload_next(evutil_socket_t fd, short what, void *arg)
 {
-	static const struct timeval again = { .tv_usec = RELOAD_MS * 1000 };
+	static const struct timeval again = { .tv_usec = RELOAD_MS * 1000L };
 	uint64_t since = util_clock_ns() - RELOAD_MS * 1000000ull;
 	struct backends *all = arg;
 	struct backend *b, *next = NULL;

@@ -106,16 +106,19 @@ void custody_drop(const char *type, unsigned int domid, unsigned int devid)
 
 void custody_sweep(bool (*lives)(unsigned int domid))
 {
-	unsigned int domid, devid;
-	char path[PATH_MAX], type[8];
+	char path[PATH_MAX], type[8], dom[16], dev[16];
+	uint64_t domid, devid;
 	DIR *dir = opendir(directory(path));
 	struct dirent *d;
 
 	while (dir && (d = readdir(dir))) {
-		if (sscanf(d->d_name, "%7[a-z]-%u-%u", type, &domid, &devid) ==
-			    3 &&
-		    !lives(domid))
-			custody_drop(type, domid, devid);
+		if (sscanf(d->d_name, "%7[a-z]-%15[0-9]-%15[0-9]", type, dom,
+			   dev) == 3 &&
+		    !util_u64(dom, UINT32_MAX, &domid) &&
+		    !util_u64(dev, UINT32_MAX, &devid) &&
+		    !lives((unsigned int)domid))
+			custody_drop(type, (unsigned int)domid,
+				     (unsigned int)devid);
 	}
 	if (dir)
 		closedir(dir);

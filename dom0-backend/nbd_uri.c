@@ -10,7 +10,7 @@
 #define TCP	    "nbd://"
 #define UNIX	    "nbd+unix://"
 #define PORT	    "10809" /* IANA's */
-#define MAX_TIMEOUT (7 * 24 * 3600u)
+#define MAX_TIMEOUT (UINT64_C(7) * 24 * 3600)
 
 static bool begins(const char *s, const char *with)
 {

@@ -108,7 +108,7 @@ struct net_mark net_hash_mark(const struct net_hash *h, const uint8_t *p,
 			      size_t len)
 {
 	struct net_mark none = { 0 };
-	const uint8_t *ports;
+	const uint8_t *addrs;
 	struct net_hdr o;
 	uint32_t types;
 	uint8_t proto;
@@ -117,22 +117,21 @@ struct net_mark net_hash_mark(const struct net_hash *h, const uint8_t *p,
 	if (net_ip_parse(p, len, &o, &proto))
 		return none;
 	types = h->types;
-	ports = proto == IPPROTO_TCP && o.l4 + PORTS <= len ? p + o.l4 : NULL;
-	if (!ports)
+	if (proto != IPPROTO_TCP || o.l4 + PORTS > len)
 		types &= ~(uint32_t)(XEN_NETIF_CTRL_HASH_TYPE_IPV4_TCP |
 				     XEN_NETIF_CTRL_HASH_TYPE_IPV6_TCP);
-	p += o.ip + (o.v6 ? IP6_ADDRS_AT : IP4_ADDRS_AT);
+	addrs = p + o.ip + (o.v6 ? IP6_ADDRS_AT : IP4_ADDRS_AT);
 	if (o.v6 && types & XEN_NETIF_CTRL_HASH_TYPE_IPV6_TCP)
-		return mark(h, _XEN_NETIF_CTRL_HASH_TYPE_IPV6_TCP, p, IP6_ADDRS,
-			    ports);
+		return mark(h, _XEN_NETIF_CTRL_HASH_TYPE_IPV6_TCP, addrs,
+			    IP6_ADDRS, p + o.l4);
 	if (o.v6 && types & XEN_NETIF_CTRL_HASH_TYPE_IPV6)
-		return mark(h, _XEN_NETIF_CTRL_HASH_TYPE_IPV6, p, IP6_ADDRS,
+		return mark(h, _XEN_NETIF_CTRL_HASH_TYPE_IPV6, addrs, IP6_ADDRS,
 			    NULL);
 	if (!o.v6 && types & XEN_NETIF_CTRL_HASH_TYPE_IPV4_TCP)
-		return mark(h, _XEN_NETIF_CTRL_HASH_TYPE_IPV4_TCP, p, IP4_ADDRS,
-			    ports);
+		return mark(h, _XEN_NETIF_CTRL_HASH_TYPE_IPV4_TCP, addrs,
+			    IP4_ADDRS, p + o.l4);
 	if (!o.v6 && types & XEN_NETIF_CTRL_HASH_TYPE_IPV4)
-		return mark(h, _XEN_NETIF_CTRL_HASH_TYPE_IPV4, p, IP4_ADDRS,
+		return mark(h, _XEN_NETIF_CTRL_HASH_TYPE_IPV4, addrs, IP4_ADDRS,
 			    NULL);
 	return none;
 }
