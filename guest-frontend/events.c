@@ -24,6 +24,8 @@
 
 static struct shared_info *shared;
 static uint64_t fired[WORDS]; /* events that nobody has taken yet */
+/* Ports bound to each vCPU: one that took another's would not wake who waits. */
+static uint64_t owned[EVENTS_CPUS][WORDS];
 static uint32_t timer_port[EVENTS_CPUS];
 
 /* Called by the upcall's stub, with interrupts off. */
@@ -31,9 +33,9 @@ void events_upcall(void);
 
 void events_upcall(void)
 {
-	struct vcpu_info *v = &shared->vcpu_info[cpu_id()];
+	unsigned int cpu = cpu_id(), w;
+	struct vcpu_info *v = &shared->vcpu_info[cpu];
 	uint64_t words, bits;
-	unsigned int w;
 
 	__atomic_store_n(&v->evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST);
 	words = __atomic_exchange_n(&v->evtchn_pending_sel, 0,
@@ -44,7 +46,8 @@ void events_upcall(void)
 		bits = __atomic_load_n(&shared->evtchn_pending[w],
 				       __ATOMIC_SEQ_CST) &
 		       ~__atomic_load_n(&shared->evtchn_mask[w],
-					__ATOMIC_SEQ_CST);
+					__ATOMIC_SEQ_CST) &
+		       __atomic_load_n(&owned[cpu][w], __ATOMIC_SEQ_CST);
 		__atomic_and_fetch(&shared->evtchn_pending[w], ~bits,
 				   __ATOMIC_SEQ_CST);
 		__atomic_or_fetch(&fired[w], bits, __ATOMIC_SEQ_CST);
@@ -71,14 +74,34 @@ static int place_shared_info(void)
 		__atomic_store_n(&shared->evtchn_mask[i], UINT64_MAX,
 				 __ATOMIC_SEQ_CST);
 	memset(fired, 0, sizeof(fired));
+	memset(owned, 0, sizeof(owned));
 	return 0;
+}
+
+/* From now on vCPU @cpu, to which @port is bound, takes its events. */
+static void use_on(uint32_t port, unsigned int cpu)
+{
+	struct evtchn_unmask op = { .port = port };
+	uint64_t bit = UINT64_C(1) << port % WORD_BITS;
+
+	for (unsigned int i = 0; i < EVENTS_CPUS; i++) {
+		if (i != cpu)
+			__atomic_and_fetch(&owned[i][port / WORD_BITS], ~bit,
+					   __ATOMIC_SEQ_CST);
+	}
+	__atomic_or_fetch(&owned[cpu][port / WORD_BITS], bit, __ATOMIC_SEQ_CST);
+	(void)hypercall_event_channel_op(EVTCHNOP_unmask, &op);
+}
+
+static void mask(uint32_t port)
+{
+	__atomic_or_fetch(&shared->evtchn_mask[port / WORD_BITS],
+			  UINT64_C(1) << port % WORD_BITS, __ATOMIC_SEQ_CST);
 }
 
 void events_use(uint32_t port)
 {
-	struct evtchn_unmask op = { .port = port };
-
-	(void)hypercall_event_channel_op(EVTCHNOP_unmask, &op);
+	use_on(port, 0);
 }
 
 int events_init(void)
@@ -105,7 +128,7 @@ int events_init_cpu(void)
 	if (ret)
 		return (int)ret;
 	timer_port[cpu_id()] = timer.port;
-	events_use(timer.port);
+	use_on(timer.port, cpu_id());
 	cpu_irq_on();
 	return 0;
 }
@@ -118,7 +141,7 @@ int events_ipi(unsigned int cpu, uint32_t *port)
 	if (ret)
 		return (int)ret;
 	(void)events_take(op.port);
-	events_use(op.port);
+	use_on(op.port, cpu);
 	*port = op.port;
 	return 0;
 }
@@ -126,8 +149,14 @@ int events_ipi(unsigned int cpu, uint32_t *port)
 int events_to_cpu(uint32_t port, unsigned int cpu)
 {
 	struct evtchn_bind_vcpu op = { .port = port, .vcpu = cpu };
+	long ret = hypercall_event_channel_op(EVTCHNOP_bind_vcpu, &op);
 
-	return (int)hypercall_event_channel_op(EVTCHNOP_bind_vcpu, &op);
+	if (ret)
+		return (int)ret;
+	/* What is pending is raised again, for the new one. */
+	mask(port);
+	use_on(port, cpu);
+	return 0;
 }
 
 int events_alloc(unsigned int remote, uint32_t *port)
@@ -166,8 +195,7 @@ void events_close(uint32_t port)
 {
 	struct evtchn_close op = { .port = port };
 
-	__atomic_or_fetch(&shared->evtchn_mask[port / WORD_BITS],
-			  UINT64_C(1) << port % WORD_BITS, __ATOMIC_SEQ_CST);
+	mask(port);
 	(void)hypercall_event_channel_op(EVTCHNOP_close, &op);
 }
 
