@@ -190,7 +190,7 @@ void gnt_put(struct gnt_map *g, uint32_t ref, enum gnt_access access)
 /* In the order of the segments; pieces may be joined. */
 static struct disk_io *given;
 
-void disk_queue_add(struct disk_queue *dq, struct disk_io *io)
+static void add(struct disk_queue *dq, struct disk_io *io)
 {
 	(void)dq;
 	given = io;
@@ -205,6 +205,8 @@ void started(void)
 	static uint32_t grefs[PAGES];
 	static struct iovec vecs[PAGES];
 	static struct blk_queue q;
+	static const struct disk_ops ops = { .add = add };
+	static struct disk_queue dq = { &ops };
 	struct blk_req r = any_req();
 	uint64_t bytes = 0;
 	int ret;
@@ -213,15 +215,15 @@ void started(void)
 	io = (struct blk_io){ .gref = grefs, .vec = vecs };
 	q.dev = &dev;
 	q.disk = &d;
-	q.free = &io;
+	q.dq = &dq;
 	for (unsigned int i = 0; i < PAGES; i++)
 		r.seg[i] = any_seg();
 	ASSUME(!r.indirect && r.nseg <= PAGES);
-	ret = start(&q, &r);
+	ret = start(&q, &r, &io);
 	PROVE((ret == 0) == (given || q.barrier) && !(given && q.barrier) &&
 		      q.inflight == (given != NULL),
 	      "started or held back, or it has left no trace");
-	PROVE(!ret || (!pinned && q.free == &io), "no page, no slot is kept");
+	PROVE(!ret || !pinned, "no page is kept");
 	if (ret)
 		return;
 	if (q.barrier)
