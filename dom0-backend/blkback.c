@@ -412,7 +412,7 @@ static int take_requests(struct blk_queue *q)
 		journal_take(q->log, io->entry);
 		handle(q, io);
 		if (++n % SUBMIT_BATCH == 0)
-			disk_queue_run(q->dq, false);
+			disk_queue_run(q->dq, DISK_AWAKE);
 	}
 	return 0;
 }
