@@ -640,9 +640,11 @@ static void ask_to_detach(void)
 
 #define MS UINT64_C(1000000)
 
-static void put_reads(struct fakedom *dom, unsigned int n)
+/* Puts @n reads; returns the time at which none was there yet. */
+static uint64_t put_reads(struct fakedom *dom, unsigned int n)
 {
 	struct blk_req req = { .op = BLKIF_OP_READ, .nseg = 1 };
+	uint64_t began = util_clock_ns();
 
 	req.seg[0] =
 		(struct blk_seg){ fakedom_grant(dom, fakedom_alloc(dom, 1), 0),
@@ -650,12 +652,13 @@ static void put_reads(struct fakedom *dom, unsigned int n)
 	for (req.id = 0; req.id < n; req.id++)
 		fakeblk_put(&vbd.q[0], &req);
 	fakeblk_push(&vbd.q[0]);
+	return began;
 }
 
-/* Ns until @n requests are answered. */
-static uint64_t time_of_answers(unsigned int n)
+/* Ns since @began until @n requests are answered. */
+static uint64_t time_of_answers(unsigned int n, uint64_t began)
 {
-	uint64_t began = util_clock_ns(), id;
+	uint64_t id;
 	int16_t status;
 	uint8_t op;
 
@@ -689,8 +692,8 @@ static uint64_t cpu_time(pid_t pid)
 Test(backend_vbd, limits)
 {
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	uint64_t before, began;
 	pid_t pid = 0;
-	uint64_t before;
 
 	fakevbd_init(&vbd, &s, DOMID);
 	stack_write(&s, "40", "%s/limit-iops", vbd.be);
@@ -698,29 +701,30 @@ Test(backend_vbd, limits)
 	cr_assert(fakevbd_bring_up(&vbd, dom, image, BLK_ABI_X86_64, 0, 1));
 	cr_assert_eq(stack_workers(&s, &pid), 1);
 	before = cpu_time(pid);
-	put_reads(dom, 32);
+	began = put_reads(dom, 32);
 	for (int i = 0; i < 1000; i++)
 		fakedom_send(dom, vbd.q[0].at.port);
-	cr_expect_geq(time_of_answers(32), 29 * 25 * MS);
+	cr_expect_geq(time_of_answers(32, began), 29 * 25 * MS);
 	cr_expect_lt(cpu_time(pid) - before, 300 * MS);
 	stack_write(&s, "0", "%s/limit-iops", vbd.be);
 	stack_write(&s, "40960", "%s/limit-bps", vbd.be);
 	stack_write(&s, "4096", "%s/limit-bps-burst", vbd.be);
 	cr_assert(wait_log("40960 bytes/s (4096"));
-	put_reads(dom, 8);
-	cr_expect_geq(time_of_answers(8), 6 * 100 * MS);
+	began = put_reads(dom, 8);
+	cr_expect_geq(time_of_answers(8, began), 6 * 100 * MS);
 	/* A number that is none changes nothing. */
 	stack_write(&s, "-1", "%s/limit-bps", vbd.be);
 	cr_assert(wait_log("limit-bps: "));
-	put_reads(dom, 8);
-	cr_expect_geq(time_of_answers(8), 6 * 100 * MS);
+	began = put_reads(dom, 8);
+	cr_expect_geq(time_of_answers(8, began), 6 * 100 * MS);
 	/* One who waits for days is free within a second. */
 	stack_write(&s, "1", "%s/limit-bps", vbd.be);
 	cr_assert(wait_log(", 1 bytes/s"));
-	put_reads(dom, 8);
+	(void)put_reads(dom, 8);
 	usleep(100000);
+	began = util_clock_ns();
 	stack_write(&s, "0", "%s/limit-bps", vbd.be);
-	cr_expect_lt(time_of_answers(8), 15000 * MS);
+	cr_expect_lt(time_of_answers(8, began), 15000 * MS);
 	random_io(5);
 	check_image();
 	fakedom_free(dom);
@@ -735,8 +739,7 @@ Test(backend_vbd, limits_and_detach)
 	fakevbd_init(&vbd, &s, DOMID);
 	stack_write(&s, "1", "%s/limit-bps", vbd.be);
 	cr_assert(fakevbd_bring_up(&vbd, dom, image, BLK_ABI_X86_64, 0, 1));
-	put_reads(dom, 32);
-	(void)time_of_answers(1);
+	(void)time_of_answers(1, put_reads(dom, 32));
 	began = util_clock_ns();
 	ask_to_detach();
 	cr_expect(fakevbd_step(&vbd, "6", "6"));
