@@ -412,7 +412,7 @@ static void expect_refused(unsigned int domid, const char *params,
 	cr_expect_not_null(strstr(err, params), "%s: %s", params, err);
 	cr_expect_null(strchr(err, '\n'));
 	cr_expect(stack_wait(&s, 0, "1", "%s/state", vbd.be));
-	cr_expect_eq(stack_workers(&s, NULL), 0);
+	cr_expect(stack_wait_workers(&s, 0));
 	free(err);
 	fakevbd_remove(&vbd);
 }
