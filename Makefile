@@ -283,7 +283,7 @@ $(nomems): override LDFLAGS += $(failalloc:%=-Wl,--wrap=%) \
 $(out)/tests/hostile/test_disk_faults: override LDFLAGS += \
 	-Wl,--wrap=io_uring_submit,--wrap=io_uring_submit_and_wait
 # It decides at which step a worker dies.
-death_steps := evtchn_fd_bind evtchn_fd_notify gnt_get gnt_put io_uring_submit \
+death_steps := evtchn_fd_bind gnt_get gnt_put io_uring_submit \
 	io_uring_submit_and_wait journal_recover ring_back_arm ring_back_push \
 	ring_back_put ring_back_take
 $(out)/tests/hostile/test_blk_deaths: override LDFLAGS += \

@@ -21,6 +21,10 @@
 
 #define MAX_HELD_NS UINT64_C(1000000000)
 
+/* For how long we look for work before we sleep: about what a wake-up takes. */
+#define POLL_MIN_NS UINT64_C(5000)
+#define POLL_MAX_NS UINT64_C(50000)
+
 /* The i386 numbers were measured; test_blkback compares both with the headers. */
 const struct blk_layout blk_layouts[BLK_NABI] = {
 	[BLK_ABI_X86_64] = { "x86_64-abi", .slot = 112, .rsp = 16, .id = 8,
@@ -90,6 +94,7 @@ struct blk_queue {
 	uint32_t nent; /* slots of the ring */
 	unsigned int inflight;
 	uint64_t held; /* ns till the limits allow another request */
+	uint64_t poll; /* ns for which looking for work has paid lately */
 	struct blk_io *free;
 	struct blk_io *barrier;		  /* waits, or is under way alone */
 	struct blk_seg seg[BLK_MAX_SEGS]; /* of the request being looked at */
@@ -454,17 +459,60 @@ static void finish_requests(struct blk_queue *q)
 	}
 }
 
+/* Look for work that comes soon after @began; whether there is some. */
+static bool poll_work(struct blk_queue *q, uint64_t began)
+{
+	if (!q->poll)
+		return false;
+	disk_queue_run(q->dq, DISK_AWAKE);
+	while (util_clock_ns() - began < q->poll) {
+		if (ring_back_pending(&q->ring) || disk_queue_pending(q->dq))
+			return true;
+		__builtin_ia32_pause();
+	}
+	return false;
+}
+
+/* We slept, and after @ns there was work: would looking for it have paid? */
+static void adapt_poll(struct blk_queue *q, uint64_t ns)
+{
+	if (ns > POLL_MAX_NS || !disk_queue_polls(q->dq))
+		q->poll = 0;
+	else
+		q->poll = MIN(MAX(2 * q->poll, POLL_MIN_NS), POLL_MAX_NS);
+}
+
 /*
- * How long to sleep.  What a barrier or a limit holds back is no reason to stay
- * awake, and needs no kick of the guest's to go on.
+ * Sleep till requests come or operations end.  To be woken costs the guest an
+ * exit and us some time, so we look for them ourselves first, if the last ones
+ * came that soon.
  */
-static uint64_t pause_ns(struct blk_queue *q, bool taking)
+static void sleep_or_poll(struct blk_queue *q)
+{
+	uint64_t began = util_clock_ns();
+
+	if (poll_work(q, began))
+		return;
+	if (ring_back_arm(&q->ring, 1)) {
+		disk_queue_run(q->dq, DISK_AWAKE);
+		return;
+	}
+	disk_queue_run(q->dq, DISK_FOREVER);
+	adapt_poll(q, util_clock_ns() - began);
+}
+
+/*
+ * What a barrier or a limit holds back is no reason to stay awake, and needs no
+ * kick of the guest's to go on.
+ */
+static void wait_for_work(struct blk_queue *q, bool taking)
 {
 	if (!taking || q->barrier)
-		return DISK_FOREVER;
-	if (q->held)
-		return q->held;
-	return ring_back_arm(&q->ring, 1) ? DISK_AWAKE : DISK_FOREVER;
+		disk_queue_run(q->dq, DISK_FOREVER);
+	else if (q->held)
+		disk_queue_run(q->dq, q->held);
+	else
+		sleep_or_poll(q);
 }
 
 static void *serve(void *arg)
@@ -485,7 +533,7 @@ static void *serve(void *arg)
 		finish_requests(q);
 		begin_barrier(q);
 		if (ring_back_push(&q->ring))
-			evtchn_fd_notify(&q->evtchn);
+			disk_queue_ring(q->dq, q->evtchn.call);
 		/* After finish_requests(), which may have eaten stop's kick. */
 		if (atomic_load(&q->stop))
 			taking = false;
@@ -493,7 +541,7 @@ static void *serve(void *arg)
 			break;
 		if (!taking)
 			disk_queue_hurry(q->dq);
-		disk_queue_run(q->dq, pause_ns(q, taking));
+		wait_for_work(q, taking);
 	}
 	disk_queue_end(q->dq);
 	return NULL;

@@ -145,6 +145,8 @@ struct disk_ops {
 	void (*end)(struct disk_queue *q);
 	void (*add)(struct disk_queue *q, struct disk_io *io);
 	void (*run)(struct disk_queue *q, uint64_t ns);
+	void (*ring)(struct disk_queue *q, int fd);
+	bool (*pending)(struct disk_queue *q); /* NULL: no cheap way */
 	struct disk_io *(*done)(struct disk_queue *q, int *result);
 	void (*hurry)(struct disk_queue *q);
 	void (*fini)(struct disk *d);
@@ -224,6 +226,30 @@ static inline void disk_queue_add(struct disk_queue *q, struct disk_io *io)
 static inline void disk_queue_run(struct disk_queue *q, uint64_t ns)
 {
 	q->ops->run(q, ns);
+}
+
+/**
+ * disk_queue_ring() - Write 1 to an eventfd, at the next run at the latest.
+ * @fd: *Borrowed* till then; non-blocking.
+ */
+static inline void disk_queue_ring(struct disk_queue *q, int fd)
+{
+	q->ops->ring(q, fd);
+}
+
+/** disk_queue_polls() - Whether disk_queue_pending() may be called. */
+static inline bool disk_queue_polls(const struct disk_queue *q)
+{
+	return q->ops->pending;
+}
+
+/**
+ * disk_queue_pending() - Whether an operation may be done, or @kick was written;
+ * no system call.
+ */
+static inline bool disk_queue_pending(struct disk_queue *q)
+{
+	return q->ops->pending(q);
 }
 
 /**

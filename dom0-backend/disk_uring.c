@@ -37,6 +37,8 @@ struct uring_queue {
 	int kick;
 	bool armed; /* a read of the kick is under way */
 	uint64_t kicks;
+	int bell;     /* an eventfd to be written to at the next run, or -1 */
+	bool ringing; /* that is in the submission queue */
 };
 
 static const struct disk_ops uring_ops;
@@ -213,7 +215,8 @@ static int queue_new(struct disk_queue **out, const struct disk *d, int kick,
 	q->base.ops = d->ops;
 	q->disk = d;
 	q->kick = kick;
-	ret = make_ring(q, depth + 1); /* one more for the kick */
+	q->bell = -1;
+	ret = make_ring(q, depth + 2); /* more for the kick and the bell */
 	if (ret)
 		goto free;
 	ret = io_uring_register_files(&q->ring, files, d->witness < 0 ? 1 : 2);
@@ -319,6 +322,29 @@ static void arm_kick(struct uring_queue *q)
 	q->armed = true;
 }
 
+static void ring(struct disk_queue *base, int fd)
+{
+	get_queue(base)->bell = fd;
+}
+
+/* One that the kernel has not taken yet tells of all that was done since, too. */
+static void write_bell(struct uring_queue *q)
+{
+	static const uint64_t one = 1;
+	struct io_uring_sqe *sqe;
+
+	if (q->bell < 0)
+		return;
+	if (!q->ringing) {
+		sqe = get_sqe(q);
+		io_uring_prep_write(sqe, q->bell, &one, sizeof(one), 0);
+		io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
+		io_uring_sqe_set_data(sqe, NULL);
+		q->ringing = true;
+	}
+	q->bell = -1;
+}
+
 static int submit(struct uring_queue *q, uint64_t ns)
 {
 	struct __kernel_timespec ts = {
@@ -341,9 +367,12 @@ static void run(struct disk_queue *base, uint64_t ns)
 
 	if (!q->armed)
 		arm_kick(q);
+	write_bell(q);
 	if (ns == DISK_AWAKE && !io_uring_sq_ready(&q->ring))
 		return;
 	ret = submit(q, ns);
+	if (io_uring_sq_ready(&q->ring) == 0)
+		q->ringing = false;
 	/* Out of memory or interrupted for now: the next run tries again. */
 	assert(ret >= 0 || ret == -EINTR || ret == -EAGAIN || ret == -EBUSY ||
 	       ret == -ENOMEM || ret == -ETIME);
@@ -375,6 +404,8 @@ static void end(struct disk_queue *base)
 {
 	struct uring_queue *q = get_queue(base);
 
+	write_bell(q);
+	(void)io_uring_submit(&q->ring);
 	if (q->armed)
 		disarm_kick(q);
 	io_uring_unregister_files(&q->ring);
@@ -431,6 +462,14 @@ static bool judge(struct uring_queue *q, struct disk_io *io, int res,
 	return false;
 }
 
+static bool pending(struct disk_queue *base)
+{
+	struct uring_queue *q = get_queue(base);
+
+	return io_uring_cq_ready(&q->ring) ||
+	       IO_URING_READ_ONCE(*q->ring.sq.kflags) & IORING_SQ_TASKRUN;
+}
+
 static struct disk_io *done(struct disk_queue *base, int *result)
 {
 	struct uring_queue *q = get_queue(base);
@@ -444,7 +483,7 @@ static struct disk_io *done(struct disk_queue *base, int *result)
 		io_uring_cqe_seen(&q->ring, cqe);
 		if (data == q)
 			q->armed = false;
-		else if (judge(q, data, res, result))
+		else if (data && judge(q, data, res, result))
 			return data;
 	}
 	return NULL;
@@ -468,6 +507,8 @@ static const struct disk_ops uring_ops = {
 	.end = end,
 	.add = add,
 	.run = run,
+	.ring = ring,
+	.pending = pending,
 	.done = done,
 	.hurry = hurry,
 	.fini = fini,

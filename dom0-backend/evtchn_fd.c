@@ -18,7 +18,8 @@ int evtchn_fd_bind(struct evtchn_fd *e, struct dom *dom, uint32_t port)
 		return ret;
 	e->dom = dom;
 	e->port = port;
-	if (fcntl(e->kick, F_SETFL, 0) < 0) {
+	if (fcntl(e->kick, F_SETFL, 0) < 0 ||
+	    fcntl(e->call, F_SETFL, O_NONBLOCK) < 0) {
 		ret = -errno;
 		evtchn_fd_close(e);
 	}

@@ -14,7 +14,8 @@ struct event_base;
  * struct evtchn_fd - One bound event channel.
  * @kick: Read by us: the guest has sent.  Blocking after evtchn_fd_bind(), as
  *        io_uring wants it for reads; evtchn_fd_watch() makes it non-blocking.
- * @call: Written by us: signals the guest.  -1 when not bound, as @kick.
+ * @call: Written by us: signals the guest.  Non-blocking.  -1 when not bound, as
+ *        @kick.
  *
  * Other members are private.  Start from EVTCHN_FD_INIT.
  */

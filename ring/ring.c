@@ -224,6 +224,12 @@ bool ring_back_arm(struct ring_back *r, uint32_t after)
 	return prod - r->req_cons >= after;
 }
 
+bool ring_back_pending(const struct ring_back *r)
+{
+	return !r->area.dead &&
+	       shm_acquire(&r->area.shm->req_prod) != r->req_cons;
+}
+
 int ring_front_init(struct ring_front *r, void SHM *const *pages, size_t npages,
 		    size_t slot)
 {

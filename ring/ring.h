@@ -199,6 +199,15 @@ RING_CHECKED bool ring_back_push(struct ring_back *r);
 RING_CHECKED bool ring_back_arm(struct ring_back *r, uint32_t after);
 
 /**
+ * ring_back_pending() - Whether a request may be there; for polling.
+ * @r: Attached backend half.
+ *
+ * A lie makes this true as well: ring_back_take() is the judge.  Always false on
+ * a dead ring.
+ */
+RING_CHECKED bool ring_back_pending(const struct ring_back *r);
+
+/**
  * ring_front_init() - Lay out an empty ring and begin to use it.
  * @r:      Filled in; usable only on success.
  * @pages:  As for ring_back_attach(). All bytes are zeroed, so nothing of their

@@ -368,10 +368,13 @@ Test(ring, arm_sees_what_arrived)
 	pair_init(&p);
 	cr_expect(!toy_back_arm(&p.b, 1));
 	cr_assert_eq(toy_front_put(&p.f, &req), 0);
+	cr_expect(!ring_back_pending(&p.b.ring), "it is not shown yet");
 	cr_expect(toy_front_push(&p.f));
+	cr_expect(ring_back_pending(&p.b.ring));
 	cr_expect(toy_back_arm(&p.b, 1), "one arrived");
 	cr_expect(!toy_back_arm(&p.b, 2), "two did not");
 	cr_assert_eq(toy_back_take(&p.b, &req), 1);
+	cr_expect(!ring_back_pending(&p.b.ring));
 	cr_expect(!toy_back_arm(&p.b, 1));
 	cr_expect(!toy_front_arm(&p.f, 1));
 	toy_back_put(&p.b, &rsp);
