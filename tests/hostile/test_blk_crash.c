@@ -34,6 +34,7 @@
 #define DEATHS	 4u /* of workers, in a case; fewer than JOURNAL_REDO_MAX */
 #define STEPS	 60u
 #define STUCK_MS 60000
+#define CASES	 (SANITIZED ? 300u : 3000u)
 
 /**
  * struct op - An operation under way.
@@ -399,7 +400,7 @@ TestSuite(blk_crash, .init = set_up, .fini = tear_down, .timeout = 540);
 Test(blk_crash, what_was_flushed_is_there)
 {
 	const char *text = getenv("SV_CRASH_CASES");
-	unsigned int n = text ? (unsigned int)atoi(text) : 3000;
+	unsigned int n = text ? (unsigned int)atoi(text) : CASES;
 	unsigned int deaths = 0, lost = 0;
 
 	srand(1);
