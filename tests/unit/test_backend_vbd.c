@@ -1244,6 +1244,42 @@ Test(backend_vbd, late_write_when_all_have_died)
 }
 
 /*
+ * The frontend begins anew, as another kernel, while nobody serves it: what the old
+ * one had under way is not done again, for its pages and its ring are others' now.
+ */
+Test(backend_vbd, new_kernel_while_no_worker_lives)
+{
+	struct blk_req req = { .op = BLKIF_OP_WRITE, .nseg = 1 };
+	struct blk_req flush = { .op = BLKIF_OP_FLUSH_DISKCACHE, .id = 9 };
+	struct fakedom *dom;
+	struct slowfile *slow = serve_slow(&dom, false);
+	uint64_t gfn = fakedom_alloc(dom, 1), ring = vbd.q[0].gfn;
+	static uint8_t was[SV_PAGE_SIZE];
+
+	req.seg[0] = (struct blk_seg){ fakedom_grant(dom, gfn, 0), 0, 7, 0 };
+	put_page(&req, fakedom_page(dom, gfn), 0x11);
+	while (!slowfile_held(slow))
+		usleep(1000);
+	kill(stack_worker(&s, "sv-blkback", DOMID), SIGKILL);
+	stack_write(&s, "5", "%s/state", vbd.fe);
+	stack_write(&s, "6", "%s/state", vbd.fe);
+	stack_write(&s, "1", "%s/state", vbd.fe);
+	memset(fakedom_page(dom, gfn), 0x22, SV_PAGE_SIZE);
+	memset(fakedom_page(dom, ring), 0x33, SV_PAGE_SIZE);
+	memcpy(was, fakedom_page(dom, ring), sizeof(was));
+	slowfile_release(slow);
+	cr_assert(stack_wait(&s, 20000, "2", "%s/state", vbd.be));
+	fakevbd_offer(&vbd, dom, BLK_ABI_X86_64, 0, 1);
+	cr_assert(fakevbd_join(&vbd));
+	cr_expect_eq(fakeblk_do(&vbd.q[0], &flush), BLKIF_RSP_OKAY);
+	for (unsigned int i = 0; i < SV_PAGE_SIZE; i++)
+		cr_assert_eq(slowfile_bytes(slow)[i], 0x11, "byte %u", i);
+	cr_expect_arr_eq(fakedom_page(dom, ring), was, sizeof(was));
+	cr_expect_eq(stack_logged("serving on"), 0);
+	end_slow(slow, dom);
+}
+
+/*
  * What the page cache could not write back is told once to each open file: if it
  * was a dead worker who heard it, its successor must tell the guest all the same,
  * and no other after it.
