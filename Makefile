@@ -122,6 +122,7 @@ testlib_src += tests/lib/fakevbd.c tests/lib/fakevif.c tests/lib/flipper.c \
 	tests/lib/neighbour.c tests/lib/slowfile.c tests/lib/stack.c
 testlib_src += tests/lib/fakectrl.c tests/lib/fakenet.c tests/lib/fakenic.c tests/lib/packet.c
 testlib_src += tests/lib/nbdbed.c
+testlib_src += tests/lib/crashguest.c tests/lib/forgetful.c tests/lib/mortal.c
 testlib_src += tests/lib/fuzz.c tests/lib/storemodel.c
 
 # Program: its main file; libraries it uses, in link order; system libraries.
@@ -282,11 +283,11 @@ $(nomems): override LDFLAGS += $(failalloc:%=-Wl,--wrap=%) \
 # It decides what becomes of an operation on a disk.
 $(out)/tests/hostile/test_disk_faults: override LDFLAGS += \
 	-Wl,--wrap=io_uring_submit,--wrap=io_uring_submit_and_wait
-# It decides at which step a worker dies.
+# They decide at which step a worker dies (tests/lib/mortal.h).
 death_steps := evtchn_fd_bind gnt_get gnt_put io_uring_submit \
 	io_uring_submit_and_wait journal_recover ring_back_arm ring_back_push \
 	ring_back_put ring_back_take
-$(out)/tests/hostile/test_blk_deaths: override LDFLAGS += \
+$(addprefix $(out)/tests/hostile/test_blk_,crash deaths): override LDFLAGS += \
 	$(death_steps:%=-Wl,--wrap=%)
 # It decides that of whatever else can fail, too.
 sweep_calls := accept4 bind calloc connect epoll_create1 epoll_ctl epoll_wait \

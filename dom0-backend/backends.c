@@ -232,6 +232,11 @@ static void args_vbd(struct backend *b, struct start *s)
 	add_arg(s, d->source ? "--disk-link" : "--disk-fd");
 	add_arg(s, "%d", fd);
 	s->fd[s->nfd++] = fd;
+	if (d->told >= 0) {
+		add_arg(s, "--told-fd");
+		add_arg(s, "%d", d->told);
+		s->fd[s->nfd++] = d->told;
+	}
 	add_arg(s, "--sector-size");
 	add_arg(s, "%u", d->logical);
 	add_arg(s, "--physical-sector-size");

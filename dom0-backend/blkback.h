@@ -164,6 +164,7 @@ void blkback_stop(struct blk_queue *q);
 /**
  * struct blkback - One block device.
  * @disk_fd: *Owned*, from --disk-fd; -1 if there is none.
+ * @told_fd: *Owned*, from --told-fd: &struct disk's @told; -1 if there is none.
  * @disk_link: The same, from --disk-link (disk_link.h).
  * @logical, @physical: For disk_set_sector(), from --sector-size and
  *           --physical-sector-size.
@@ -176,7 +177,7 @@ void blkback_stop(struct blk_queue *q);
  * @limit:   Of each queue, through all connections.
  */
 struct blkback {
-	int disk_fd, journal_fd;
+	int disk_fd, told_fd, journal_fd;
 	struct journal *journal;
 	uint32_t logical, physical;
 	int disk_link;

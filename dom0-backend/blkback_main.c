@@ -5,6 +5,7 @@
 int main(int argc, char **argv)
 {
 	struct blkback b = { .disk_fd = -1,
+			     .told_fd = -1,
 			     .disk_link = -1,
 			     .journal_fd = -1,
 			     .throttle = THROTTLE_INIT };

@@ -25,6 +25,8 @@ static int option(struct device *dev, const char *name, const char *value)
 		return -EINVAL;
 	if (!strcmp(name, "disk-fd"))
 		b->disk_fd = (int)n;
+	else if (!strcmp(name, "told-fd"))
+		b->told_fd = (int)n;
 	else if (!strcmp(name, "journal-fd"))
 		b->journal_fd = (int)n;
 	else if (!strcmp(name, "sector-size"))
@@ -131,6 +133,7 @@ static int init(struct device *dev)
 		ret = map_journal(b);
 	if (ret)
 		return ret;
+	b->disk.told = b->told_fd;
 	b->disk.witness = b->journal_fd;
 	b->disk.throttle = &b->throttle;
 	changed(dev);
@@ -158,6 +161,7 @@ static void fini(struct device *dev)
 	if (b->journal)
 		munmap(b->journal, sizeof(*b->journal));
 	fd_close(&b->journal_fd);
+	fd_close(&b->told_fd);
 	fd_close(&b->disk_fd);
 }
 
@@ -395,6 +399,7 @@ static int resume(struct device *dev)
 	if (!store_read_u64(dev->store, UINT64_MAX, &told, "%s/sectors",
 			    dev->be))
 		b->told = told;
+	b->disk.inherited = true;
 	for (unsigned int i = 0; i < n && !ret; i++) {
 		ret = read_journal(&b->journal->queue[i], &ring);
 		if (!ret)

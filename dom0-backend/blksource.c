@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/sock.h"
@@ -110,6 +111,66 @@ int blksource_connect(const struct nbd_uri *uri, char *why, size_t size)
 			  : connect_tcp(uri, why, size);
 }
 
+/* Whether both sides have shut a connection, or it is broken. */
+static bool is_shut(int fd)
+{
+	struct pollfd p = { .fd = fd };
+
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
+}
+
+int blksource_keep(struct blksource_kept *k, int fd)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < k->n; i++) {
+		if (is_shut(k->fd[i]))
+			fd_close(&k->fd[i]);
+		else
+			k->fd[n++] = k->fd[i];
+	}
+	k->n = n;
+	if (n == BLKSOURCE_KEPT)
+		return -EMFILE;
+	k->fd[n] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (k->fd[n] < 0)
+		return -errno;
+	k->n++;
+	return 0;
+}
+
+/* Read till the server has closed, or the time is @end. */
+static int read_to_end(int fd, uint64_t end)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint8_t answers[4096];
+	uint64_t now;
+	ssize_t n;
+
+	/* It may be shut down or broken already: then the read tells. */
+	(void)!shutdown(fd, SHUT_WR);
+	while ((now = util_clock_ns()) < end) {
+		if (poll(&p, 1, (int)((end - now) / 1000000 + 1)) <= 0)
+			continue;
+		n = read(fd, answers, sizeof(answers));
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+			return 0;
+	}
+	return -EAGAIN;
+}
+
+int blksource_settle(struct blksource_kept *k)
+{
+	uint64_t end = util_clock_ns() + BLKSOURCE_WAIT_MS * 1000000ull;
+
+	while (k->n) {
+		if (read_to_end(k->fd[k->n - 1], end))
+			return -EAGAIN;
+		fd_close(&k->fd[--k->n]);
+	}
+	return 0;
+}
+
 /* Whoever has waited too long asks again, and listens here no more. */
 static bool has_gone(int fd)
 {
@@ -119,8 +180,7 @@ static bool has_gone(int fd)
 }
 
 int blksource_answer(int link, const struct nbd_uri *uri,
-		     int (*connect)(void *arg, char *why, size_t size),
-		     void *arg)
+		     const struct blksource_ops *ops, void *arg)
 {
 	struct disk_link_answer a = { .error = 0 };
 	struct disk_link_ask question;
@@ -134,7 +194,10 @@ int blksource_answer(int link, const struct nbd_uri *uri,
 	    !has_gone(fds[0])) {
 		snprintf(a.name, sizeof(a.name), "%s", uri->name);
 		a.timeout = uri->timeout;
-		fd = connect(arg, a.why, sizeof(a.why));
+		fd = question.first ? ops->settle(arg, a.why, sizeof(a.why))
+				    : 0;
+		if (!fd)
+			fd = ops->connect(arg, a.why, sizeof(a.why));
 		a.error = fd < 0 ? -fd : 0;
 		/* Gone meanwhile: as if it had not asked. */
 		ret = sock_send_fds(fds[0], &a, sizeof(a), &fd, fd >= 0);

@@ -24,6 +24,8 @@
  * @ready:  To tell sv-backend how the start went: a line or, if well, none.
  * @image:  -1 for a remote disk; open till we end, for its lock.
  * @signal: Readable when we are to end, or the server has.
+ * @kept:   Of a remote disk.
+ * @served: A worker has had a connection to our server.
  */
 struct source {
 	char who[64];
@@ -32,7 +34,9 @@ struct source {
 	unsigned int delay_ms;
 	const char *address;
 	struct nbd_uri uri;
+	struct blksource_kept kept;
 	struct image_serve serve;
+	bool served;
 };
 
 static unsigned int number(const char *name, const char *value)
@@ -102,12 +106,34 @@ static _Noreturn void fail(struct source *s, const char *why)
 static int connect_remote(void *arg, char *why, size_t size)
 {
 	struct source *s = arg;
+	int fd = blksource_connect(&s->uri, why, size), ret;
 
-	return blksource_connect(&s->uri, why, size);
+	if (fd < 0)
+		return fd;
+	ret = blksource_keep(&s->kept, fd);
+	if (!ret)
+		return fd;
+	fd_close(&fd);
+	snprintf(why, size, "too many connections");
+	return ret;
+}
+
+static int settle_remote(void *arg, char *why, size_t size)
+{
+	struct source *s = arg;
+	int ret = blksource_settle(&s->kept);
+
+	if (ret)
+		snprintf(why, size,
+			 "the server has still to end what a worker that died "
+			 "has asked for");
+	return ret;
 }
 
 static void serve_remote(struct source *s)
 {
+	static const struct blksource_ops ops = { connect_remote,
+						  settle_remote };
 	const char *wrong;
 	char why[DISK_LINK_WHY] = "";
 	int fd, ret = sandbox_enter();
@@ -124,7 +150,7 @@ static void serve_remote(struct source *s)
 		tell(s, "");
 	}
 	do {
-		ret = blksource_answer(s->link, &s->uri, connect_remote, s);
+		ret = blksource_answer(s->link, &s->uri, &ops, s);
 	} while (ret != -EPIPE);
 }
 
@@ -141,6 +167,25 @@ static int connect_image(void *arg, char *why, size_t size)
 		snprintf(why, size, "cannot start qemu-nbd: %s",
 			 strerror(-ret));
 	return ret;
+}
+
+static int connect_worker(void *arg, char *why, size_t size)
+{
+	struct source *s = arg;
+
+	s->served = true;
+	return connect_image(arg, why, size);
+}
+
+static int settle_image(void *arg, char *why, size_t size)
+{
+	struct source *s = arg;
+
+	(void)why;
+	(void)size;
+	if (s->served)
+		image_serve_stop(&s->serve);
+	return 0;
 }
 
 /* Take signals; Return: whether we are to end. */
@@ -203,6 +248,8 @@ static void watch_signals(struct source *s)
 
 static void serve_image(struct source *s)
 {
+	static const struct blksource_ops ops = { connect_worker,
+						  settle_image };
 	struct pollfd p[2] = { { .fd = s->link, .events = POLLIN },
 			       { .events = POLLIN } };
 	char why[DISK_LINK_WHY];
@@ -222,8 +269,7 @@ static void serve_image(struct source *s)
 		if (p[1].revents && take_signal(s))
 			break;
 		if (p[0].revents)
-			ret = blksource_answer(s->link, &s->uri, connect_image,
-					       s);
+			ret = blksource_answer(s->link, &s->uri, &ops, s);
 	}
 	image_serve_stop(&s->serve);
 }

@@ -40,6 +40,10 @@ struct disk_ops;
  * @unit:     Bytes of space that are given back together.
  * @align:    Where the first such unit begins, in bytes.
  * @throttle: *Borrowed*: limits that all queues share; NULL for none.
+ * @told:     *Borrowed*: the same file or device, opened by itself; -1: none.  The
+ *            kernel tells a failure to write back once to each open file: to this
+ *            one it is known up to the last flush error that a guest was told.
+ * @inherited: A flush of a dead worker may have failed, and nobody was told.
  * @witness:  *Borrowed*: a file that stays open as long as the kernel may be at
  *            work on any operation, also of a dead process (custody.h); -1: none.
  */
@@ -57,6 +61,8 @@ struct disk {
 	uint32_t unit;
 	uint32_t align;
 	struct throttle *throttle;
+	int told;
+	bool inherited;
 	int witness;
 };
 
@@ -116,6 +122,7 @@ enum disk_op {
  * struct disk_io - One operation under way; caller's memory until it is done.
  * @op:    What to do.
  * @tries: Private: left for short or interrupted transfers.
+ * @again: Private: a flush that looks for what an earlier one had seen.
  * @niov:  Parts in @iov; none for DISK_FLUSH and DISK_DISCARD.
  * @iov:   Where data go to or come from; used up by the transfer.
  * @off:   Byte offset on the disk; moves on with the transfer.
@@ -124,6 +131,7 @@ enum disk_op {
 struct disk_io {
 	enum disk_op op;
 	unsigned int tries;
+	bool again;
 	unsigned int niov;
 	struct iovec *iov;
 	uint64_t off;

@@ -481,6 +481,7 @@ static int first_connection(struct source *src)
 	int left = (int)DISK_NBD_START_MS;
 
 	nbd_conn_init(c, src->link);
+	c->first = true;
 	src->nidle = 1;
 	while (c->state != NBD_UP) {
 		if (passed(start, DISK_NBD_START_MS, &left)) {

@@ -19,7 +19,9 @@
 #include <liburing.h>
 
 #define MAX_TRIES 16 /* in a row that bring an operation no further */
-#define DISK_FILE 0  /* index among the registered files */
+
+/* Indices among the registered files. */
+enum { DISK_FILE, TOLD_FILE, WITNESS_FILE, NFILES };
 
 /*
  * Only the queue's thread touches the ring, and it takes completions only when
@@ -39,6 +41,8 @@ struct uring_queue {
 	uint64_t kicks;
 	int bell;     /* an eventfd to be written to at the next run, or -1 */
 	bool ringing; /* that is in the submission queue */
+	bool look; /* with the next flush, whether an earlier one has failed */
+	bool tell; /* @told of a failure that the guest is told by now */
 };
 
 static const struct disk_ops uring_ops;
@@ -126,6 +130,7 @@ int disk_init(struct disk *d, int fd)
 		return -errno;
 	*d = (struct disk){ .ops = &uring_ops,
 			    .fd = fd,
+			    .told = -1,
 			    .witness = -1,
 			    .readonly = (flags & O_ACCMODE) == O_RDONLY,
 			    .logical = DISK_SECTOR,
@@ -207,7 +212,9 @@ static int queue_new(struct disk_queue **out, const struct disk *d, int kick,
 {
 	struct uring_queue *q = calloc(1, sizeof(*q));
 	/* By their indices; an io_uring has them till its last operation ends. */
-	const int files[] = { d->fd, d->witness };
+	const int files[NFILES] = { [DISK_FILE] = d->fd,
+				    [TOLD_FILE] = d->told,
+				    [WITNESS_FILE] = d->witness };
 	int ret;
 
 	if (!q)
@@ -216,10 +223,11 @@ static int queue_new(struct disk_queue **out, const struct disk *d, int kick,
 	q->disk = d;
 	q->kick = kick;
 	q->bell = -1;
-	ret = make_ring(q, depth + 2); /* more for the kick and the bell */
+	q->look = d->inherited && d->told >= 0;
+	ret = make_ring(q, depth + 3); /* the kick, the bell, and tell() */
 	if (ret)
 		goto free;
-	ret = io_uring_register_files(&q->ring, files, d->witness < 0 ? 1 : 2);
+	ret = io_uring_register_files(&q->ring, files, NFILES);
 	if (ret)
 		goto ring;
 	*out = &q->base;
@@ -285,7 +293,8 @@ static void prepare(struct io_uring_sqe *sqe, const struct disk_io *io)
 					     io->off);
 		break;
 	case DISK_FLUSH:
-		io_uring_prep_fsync(sqe, DISK_FILE, IORING_FSYNC_DATASYNC);
+		io_uring_prep_fsync(sqe, io->again ? TOLD_FILE : DISK_FILE,
+				    IORING_FSYNC_DATASYNC);
 		break;
 	case DISK_DISCARD:
 		io_uring_prep_fallocate(sqe, DISK_FILE,
@@ -310,7 +319,22 @@ static void add(struct disk_queue *base, struct disk_io *io)
 	struct uring_queue *q = get_queue(base);
 
 	io->tries = MAX_TRIES;
+	io->again = false;
 	queue(q, io);
+}
+
+/*
+ * The guest knows of a flush that has failed: our successor need not tell it.  Its
+ * own completion is nobody's.
+ */
+static void tell(struct uring_queue *q)
+{
+	struct io_uring_sqe *sqe = get_sqe(q);
+
+	q->tell = false;
+	io_uring_prep_fsync(sqe, TOLD_FILE, IORING_FSYNC_DATASYNC);
+	io_uring_sqe_set_flags(sqe, IOSQE_FIXED_FILE);
+	io_uring_sqe_set_data(sqe, &q->tell);
 }
 
 static void arm_kick(struct uring_queue *q)
@@ -368,6 +392,8 @@ static void run(struct disk_queue *base, uint64_t ns)
 	if (!q->armed)
 		arm_kick(q);
 	write_bell(q);
+	if (q->tell)
+		tell(q);
 	if (ns == DISK_AWAKE && !io_uring_sq_ready(&q->ring))
 		return;
 	ret = submit(q, ns);
@@ -428,6 +454,23 @@ static void advance(struct disk_io *io, uint64_t n)
 }
 
 /*
+ * Whether a flush that went well is to look for the failure of one that a dead
+ * worker has made: to the file that both used, the kernel does not tell it again.
+ */
+static bool look_again(struct uring_queue *q, struct disk_io *io, int res)
+{
+	if (io->op != DISK_FLUSH || q->disk->told < 0)
+		return false;
+	if (res < 0)
+		q->tell = !io->again;
+	if (res < 0 || !q->look)
+		return false;
+	q->look = false;
+	io->again = true;
+	return true;
+}
+
+/*
  * Judge a completion.
  *
  * Return: true if the operation is done, with its @result; false if the rest of
@@ -445,6 +488,10 @@ static bool judge(struct uring_queue *q, struct disk_io *io, int res,
 		}
 		advance(io, (uint64_t)res);
 		io->tries = MAX_TRIES;
+	}
+	if (look_again(q, io, res)) {
+		queue(q, io);
+		return false;
 	}
 	if (res >= 0 && (!transfer || io->left == 0)) {
 		*result = 0;
@@ -483,7 +530,8 @@ static struct disk_io *done(struct disk_queue *base, int *result)
 		io_uring_cqe_seen(&q->ring, cqe);
 		if (data == q)
 			q->armed = false;
-		else if (data && judge(q, data, res, result))
+		else if (data && data != &q->tell &&
+			 judge(q, data, res, result))
 			return data;
 	}
 	return NULL;

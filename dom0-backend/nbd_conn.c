@@ -29,9 +29,16 @@ void nbd_conn_init(struct nbd_conn *c, int link)
 
 static void let_go(struct nbd_conn *c)
 {
+	int fd;
+
 	fd_close(&c->ask);
-	if (c->h)
+	if (c->h) {
+		/* sv-blksource has it, too; -1 if libnbd has closed it. */
+		fd = nbd_aio_get_fd(c->h);
+		if (fd >= 0)
+			(void)!shutdown(fd, SHUT_WR);
 		nbd_close(c->h);
+	}
 	c->h = NULL;
 }
 
@@ -59,7 +66,8 @@ static void lose_nbd(struct nbd_conn *c)
 
 static void ask(struct nbd_conn *c)
 {
-	const struct disk_link_ask a = { .version = DISK_LINK_VERSION };
+	const struct disk_link_ask a = { .version = DISK_LINK_VERSION,
+					 .first = c->first };
 	int pair[2], ret;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
@@ -99,6 +107,8 @@ static int take_answer(struct nbd_conn *c, struct disk_link_answer *a)
 	if (a->error || fd < 0) {
 		fd_close(&fd);
 		nbd_conn_lose(c, a->why);
+	} else {
+		c->first = false;
 	}
 	return fd;
 }

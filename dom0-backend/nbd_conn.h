@@ -38,6 +38,7 @@ enum nbd_conn_state { NBD_AWAY, NBD_ASKED, NBD_SHAKING, NBD_UP };
 
 /**
  * struct nbd_conn - A connection; used by one thread at a time.
+ * @first:   It is a worker's first: see &struct disk_link_ask.
  * @want:    If its size is not 0: other exports are refused.
  * @export:  What it is connected to; of use when up.
  * @timeout: As in &struct disk_link_answer, once there was an answer.
@@ -49,6 +50,7 @@ struct nbd_conn {
 	struct nbd_handle *h;
 	int link;
 	int ask;
+	bool first;
 	uint64_t until;
 	struct nbd_export want, export;
 	uint32_t timeout;

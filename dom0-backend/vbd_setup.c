@@ -308,6 +308,22 @@ static int start_source(const struct vbd_config *cfg, const struct target *t,
 	return ret;
 }
 
+/* The same file once more, whatever has its name by now. */
+static int open_again(struct vbd_disk *d, char *err, size_t errlen)
+{
+	char path[32];
+	int ret;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", d->fd);
+	d->told = open(path, O_RDONLY | O_CLOEXEC);
+	if (d->told >= 0)
+		return 0;
+	ret = -errno;
+	snprintf(err, errlen, "disk %s: cannot open it a second time: %s",
+		 d->path, strerror(-ret));
+	return ret;
+}
+
 /* Open and lock a file or device; @d has its path. */
 static int open_local(const struct vbd_config *cfg, const struct target *t,
 		      struct vbd_disk *d, char *err, size_t errlen)
@@ -336,13 +352,18 @@ static int open_local(const struct vbd_config *cfg, const struct target *t,
 	d->dev = st.st_dev;
 	d->ino = st.st_ino;
 	d->rdev = S_ISBLK(st.st_mode) ? st.st_rdev : 0;
-	return d->shared ? 0 : lock_disk(d, err, errlen);
+	if (!ret && d->write && !t->format)
+		ret = open_again(d, err, errlen);
+	if (!ret && !d->shared)
+		ret = lock_disk(d, err, errlen);
+	return ret;
 }
 
 int vbd_open(const struct vbd_config *cfg, struct vbd_disk *out, char *err,
 	     size_t errlen)
 {
 	struct vbd_disk d = { .fd = -1,
+			      .told = -1,
 			      .domid = cfg->domid,
 			      .logical = cfg->logical,
 			      .physical = cfg->physical,
@@ -365,6 +386,7 @@ int vbd_open(const struct vbd_config *cfg, struct vbd_disk *out, char *err,
 		ret = start_source(cfg, &t, &d, err, errlen);
 	if (ret) {
 		free(d.path);
+		fd_close(&d.told);
 		fd_close(&d.fd);
 		return ret;
 	}
@@ -395,6 +417,7 @@ void vbd_close(struct vbd_disk *disk)
 	if (!disk->shared)
 		image_unlock(disk->fd);
 	LIST_REMOVE(disk, link);
+	fd_close(&disk->told);
 	fd_close(&disk->fd);
 	free(disk->path);
 	disk->path = NULL;

@@ -52,6 +52,7 @@ struct vbd_config {
  * struct vbd_disk - An open image or device.
  * @fd:   *Owned*; -1 for a disk on a server; close-on-exec; with O_DIRECT as
  *        &struct vbd_config says.
+ * @told: *Owned*: &struct disk's; -1 if nothing is written, or not by the worker.
  * @logical, @physical: The guest's sector sizes.
  * @path: What was opened.
  * @rdev: Of a block device, else 0.
@@ -60,7 +61,7 @@ struct vbd_config {
  * The rest is private.
  */
 struct vbd_disk {
-	int fd;
+	int fd, told;
 	uint32_t logical, physical;
 	char *path;
 	dev_t rdev;

@@ -117,15 +117,32 @@ done
 check "the image is in order after all that" qemu-img check -q -f qcow2 \
 	"$work/disk.qcow2"
 
-# qemu-nbd dies at work, and so does what started it.
+# our_nbd - the qemu-nbd that serves; another_nbd PID - whether one has taken its
+# place.
+our_nbd() {
+	local source
+
+	source=$(workers sv-blksource)
+	[ -n "$source" ] && pgrep -P "$source"
+}
+another_nbd() { [ ! -e "/proc/$1" ] && our_nbd >/dev/null; }
+
+# qemu-nbd dies at work, and so do what started it and its client: of that nothing
+# may be left under way.
 (
 	wait_for 20 console_has qcow2_dies 'connects ok'
-	for victim in nbd source nbd source; do
+	for victim in nbd worker source nbd worker source; do
 		sleep 0.4
 		source=$(workers sv-blksource)
+		nbd=$(our_nbd)
 		case $victim in
 		nbd) pkill -9 -P "$source" ;;
 		source) kill -9 "$source" ;;
+		worker)
+			[ -n "$nbd" ] && kill -9 "$(workers sv-blkback)" &&
+				wait_for 20 another_nbd "$nbd" &&
+				echo "$nbd" >>"$work/replaced"
+			;;
 		esac
 	done
 ) &
@@ -136,6 +153,8 @@ wait $flipper
 grep -q 'qemu-nbd has ended' "$backend_log" &&
 	grep -q 'sv-blksource of .* has ended; started again' "$backend_log"
 ok $? "both deaths are in the log"
+[ "$(wc -l <"$work/replaced")" = 2 ]
+ok $? "with each worker its qemu-nbd has ended"
 
 # refused IMAGE FORMAT WHY - a disk that must not be served.
 refused() {

@@ -1,117 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // tests/hostile/test_blk_deaths.c - block workers that die at every step they make.
-#include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <criterion/criterion.h>
-#include <liburing.h>
 
 #include <xen/xen.h>
 #include <xen/io/blkif.h>
 #include <xen/grant_table.h>
 
-#include "dom0-backend/evtchn_fd.h"
-#include "tests/lib/fakeblk.h"
+#include "tests/lib/mortal.h"
 
 /*
  * How it works
  *
- * The test plays the guest; a child process is the worker, with the journal in
- * memory that both share.  Each call by which a worker changes what others can see
- * (the ring, grant entries, the disk, the event channel) or takes from a queue is
- * wrapped at link time and counted; the child dies before the n-th one, for each n
- * in turn.  Its successors live on.  Whatever n is, each request is answered once
- * and well, the data are right, and no grant stays marked.
+ * The worker dies at its n-th step (tests/lib/mortal.h), for each n in turn.  Its
+ * successors live on.  Whatever n is, each request is answered once and well, the
+ * data are right, and no grant stays marked.
  */
 #define DOMID	 11u
 #define SECTORS	 2048u
 #define REQUESTS 23u /* the last is refused, and nothing comes after it */
 #define SEGS	 14u /* of the indirect ones */
 
-/* Shared with the children. */
-struct shared {
-	struct journal_queue log;
-	atomic_uint steps, die_at;
-	atomic_bool valid; /* as journal_valid() has it */
-};
-
-static struct shared *sh;
+static struct mortal *mortal;
 static struct fakedom *dom;
 static struct fakeblk fb;
 static int disk_fd;
 static uint8_t image[SECTORS * DISK_SECTOR];
 
-static void step(void)
+static int open_image(struct disk *d, void *arg)
 {
-	if (atomic_fetch_add(&sh->steps, 1) + 1 == atomic_load(&sh->die_at))
-		kill(getpid(), SIGKILL);
-}
-
-#define WRAP(type, name, params, args)     \
-	type __real_##name params;         \
-	type __wrap_##name params;         \
-	type __wrap_##name params          \
-	{                                  \
-		step();                    \
-		return __real_##name args; \
-	}
-
-WRAP(int, ring_back_take, (struct ring_back * r, void *req, size_t n),
-     (r, req, n))
-WRAP(void, ring_back_put, (struct ring_back * r, const void *rsp, size_t n),
-     (r, rsp, n))
-WRAP(bool, ring_back_push, (struct ring_back * r), (r))
-WRAP(bool, ring_back_arm, (struct ring_back * r, uint32_t after), (r, after))
-WRAP(int, gnt_get,
-     (struct gnt_map * g, uint32_t ref, enum gnt_access access,
-      void SHM **page),
-     (g, ref, access, page))
-WRAP(void, gnt_put, (struct gnt_map * g, uint32_t ref, enum gnt_access access),
-     (g, ref, access))
-WRAP(int, io_uring_submit, (struct io_uring * r), (r))
-WRAP(int, io_uring_submit_and_wait, (struct io_uring * r, unsigned int n),
-     (r, n))
-WRAP(int, evtchn_fd_bind, (struct evtchn_fd * e, struct dom *d, uint32_t port),
-     (e, d, port))
-WRAP(int, journal_recover,
-     (struct journal_queue * q, uint32_t nent, struct ring_pos *at),
-     (q, nent, at))
-
-/* A worker's life in a process of its own; it ends by being killed. */
-static void be_worker(void)
-{
-	static struct device dev;
-	static struct log_limit limit;
-	struct blk_ring at = fb.at;
-	struct blk_queue *q;
-	struct disk disk;
-
-	at.log = &sh->log;
-	at.resume = atomic_load(&sh->valid);
-	dev.fail_fd = -1;
-	if (dom_connect(&dev.dom, DOMID, DOM_ROLE_BACKEND, "vbd/1", false) ||
-	    gnt_new(&dev.gnt, dev.dom) || disk_init(&disk, disk_fd) ||
-	    blkback_start(&q, &dev, &disk, &at, &limit))
-		_exit(1);
-	atomic_store(&sh->valid, true);
-	for (;;)
-		pause();
+	(void)arg;
+	return disk_init(d, disk_fd);
 }
 
 static pid_t start_worker(void)
 {
-	pid_t pid = fork();
-
-	cr_assert_geq(pid, 0);
-	if (pid == 0)
-		be_worker();
-	return pid;
+	return mortal_start(mortal, DOMID, &fb, 1, open_image, NULL);
 }
 
 /* What is to happen: a death at step @n, and one at step @m of the successor. */
@@ -150,9 +80,7 @@ static void make_pages(unsigned int i)
 static void set_up(void)
 {
 	log_init("test", LOG_LVL_ERR);
-	sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE,
-		  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	cr_assert_neq(sh, MAP_FAILED);
+	mortal = mortal_new();
 	for (size_t i = 0; i < sizeof(image); i++)
 		image[i] = (uint8_t)rand();
 	disk_fd = fakeblk_image(image, sizeof(image));
@@ -230,8 +158,7 @@ static void mind_worker(struct run *r)
 	if (waitpid(r->pid, &status, WNOHANG) != r->pid)
 		return;
 	cr_assert(WIFSIGNALED(status), "death %u: status %d", r->n, status);
-	atomic_store(&sh->steps, 0);
-	atomic_store(&sh->die_at, r->deaths++ ? 0 : r->m);
+	mortal_expect(mortal, r->deaths++ ? 0 : r->m);
 	r->pid = start_worker();
 }
 
@@ -308,12 +235,11 @@ static unsigned int life(unsigned int n, unsigned int m)
 
 	fakeblk_restart(&fb);
 	(void)fakedom_wait(dom, fb.at.port, 0);
-	atomic_store(&sh->steps, 0);
-	atomic_store(&sh->die_at, n);
-	atomic_store(&sh->valid, false);
+	mortal_expect(mortal, n);
+	atomic_store(&mortal->valid, false);
 	r.pid = start_worker();
 	/* No frontend asks before its backend is Connected. */
-	while (!atomic_load(&sh->valid)) {
+	while (!atomic_load(&mortal->valid)) {
 		mind_worker(&r);
 		usleep(100);
 	}
@@ -326,7 +252,7 @@ static unsigned int life(unsigned int n, unsigned int m)
 	/* There are steps that follow the last answer. */
 	usleep(2000);
 	mind_worker(&r);
-	while (atomic_load(&sh->steps) == 0)
+	while (atomic_load(&mortal->steps) == 0)
 		usleep(100);
 	usleep(2000);
 	cr_expect(!take_answer(&r), "death %u: one answer too many", n);

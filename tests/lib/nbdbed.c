@@ -17,7 +17,6 @@
 
 #include "base/fd.h"
 #include "base/sock.h"
-#include "dom0-backend/blksource.h"
 
 static void must(bool good, const char *what)
 {
@@ -29,18 +28,29 @@ static void must(bool good, const char *what)
 
 static int connect_bed(void *arg, char *why, size_t size)
 {
-	const struct nbdbed *b = arg;
+	struct nbdbed *b = arg;
+	int fd = blksource_connect(&b->uri, why, size);
 
-	return blksource_connect(&b->uri, why, size);
+	must(fd < 0 || !blksource_keep(&b->kept, fd), "keep");
+	return fd;
+}
+
+static int settle_bed(void *arg, char *why, size_t size)
+{
+	struct nbdbed *b = arg;
+
+	snprintf(why, size, "still at work");
+	return blksource_settle(&b->kept);
 }
 
 static void *answer(void *arg)
 {
+	static const struct blksource_ops ops = { connect_bed, settle_bed };
 	struct nbdbed *b = arg;
 	int ret;
 
 	do {
-		ret = blksource_answer(b->source, &b->uri, connect_bed, b);
+		ret = blksource_answer(b->source, &b->uri, &ops, b);
 	} while (!ret);
 	return NULL;
 }
@@ -66,6 +76,8 @@ void nbdbed_fini(struct nbdbed *b)
 
 	nbdbed_stop(b);
 	pthread_join(b->thread, NULL);
+	while (b->kept.n)
+		fd_close(&b->kept.fd[--b->kept.n]);
 	fd_close(&b->source);
 	snprintf(cmd, sizeof(cmd), "rm -r %s", b->dir);
 	must(!system(cmd), cmd);

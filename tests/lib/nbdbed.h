@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "dom0-backend/blksource.h"
 #include "dom0-backend/disk_nbd.h"
 #include "dom0-backend/nbd_uri.h"
 
@@ -24,6 +25,7 @@ struct nbdbed {
 	pid_t pid;
 	int link;
 	int source;
+	struct blksource_kept kept;
 	pthread_t thread;
 };
 

@@ -35,6 +35,8 @@ struct slowfile {
 	pthread_t thread;
 	atomic_bool hold; /* the next write, and until this is over */
 	atomic_bool held;
+	atomic_bool fail;
+	bool cached;
 	struct request late, now;
 };
 
@@ -70,10 +72,11 @@ static struct fuse_attr attributes(const struct slowfile *f, uint64_t ino)
 
 static void do_init(struct slowfile *f, const struct request *r)
 {
+	uint32_t cache = f->cached ? FUSE_WRITEBACK_CACHE : 0;
 	struct fuse_init_out out = { .major = FUSE_KERNEL_VERSION,
 				     .minor = 38,
 				     .flags = FUSE_ASYNC_READ | FUSE_ASYNC_DIO |
-					      FUSE_BIG_WRITES,
+					      FUSE_BIG_WRITES | cache,
 				     .max_background = 64,
 				     .congestion_threshold = 64,
 				     .max_write = MAX_WRITE,
@@ -105,7 +108,9 @@ static void handle(struct slowfile *f, const struct request *r)
 	struct fuse_entry_out entry = { .nodeid = FILE_INO };
 	struct fuse_attr_out attr = { .attr = attributes(f, r->head.nodeid) };
 	struct fuse_open_out open = {
-		.open_flags = FOPEN_DIRECT_IO | FOPEN_PARALLEL_DIRECT_WRITES
+		.open_flags = f->cached ? 0
+					: FOPEN_DIRECT_IO |
+						  FOPEN_PARALLEL_DIRECT_WRITES
 	};
 
 	switch (r->head.opcode) {
@@ -169,19 +174,23 @@ static void *serve(void *arg)
 				return NULL; /* unmounted */
 		}
 		if (held && !atomic_load(&f->hold)) {
-			handle(f, &f->late);
+			if (atomic_exchange(&f->fail, false))
+				answer(f, &f->late, EIO, NULL, 0);
+			else
+				handle(f, &f->late);
 			atomic_store(&f->held, false);
 		}
 	}
 }
 
-struct slowfile *slowfile_new(size_t size)
+struct slowfile *slowfile_new(size_t size, bool cached)
 {
 	struct slowfile *f = calloc(1, sizeof(*f));
 	char options[96];
 
 	must(f && (f->bytes = calloc(1, size)), "memory");
 	f->size = size;
+	f->cached = cached;
 	f->fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (f->fd < 0 || unshare(CLONE_NEWNS) < 0) {
 		if (f->fd >= 0)
@@ -233,6 +242,12 @@ void slowfile_release(struct slowfile *f)
 	atomic_store(&f->hold, false);
 	while (atomic_load(&f->held))
 		usleep(1000);
+}
+
+void slowfile_fail(struct slowfile *f)
+{
+	atomic_store(&f->fail, true);
+	slowfile_release(f);
 }
 
 bool slowfile_held(const struct slowfile *f)

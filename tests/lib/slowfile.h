@@ -18,13 +18,14 @@ struct slowfile;
 
 /**
  * slowfile_new() - Mount it in a mount namespace of this process's own.
- * @size: Bytes.
+ * @size:   Bytes.
+ * @cached: The host's page cache stands before it and writes back when it likes.
  *
  * Programs that are started afterwards see it.  Mistakes abort.
  *
  * Return: NULL where the host has no FUSE for us.
  */
-struct slowfile *slowfile_new(size_t size);
+struct slowfile *slowfile_new(size_t size, bool cached);
 
 /** slowfile_free() - Unmount; nobody may use the file any more. */
 void slowfile_free(struct slowfile *f);
@@ -40,6 +41,9 @@ void slowfile_hold(struct slowfile *f);
 
 /** slowfile_release() - Do it now, and wait until it is done. */
 void slowfile_release(struct slowfile *f);
+
+/** slowfile_fail() - The write that is held fails with EIO, now. */
+void slowfile_fail(struct slowfile *f);
 
 /** slowfile_held() - Whether there is a write that is held. */
 bool slowfile_held(const struct slowfile *f);

@@ -1171,30 +1171,47 @@ static void put_page(struct blk_req *req, uint8_t *page, int mark)
 	fakeblk_push(&vbd.q[0]);
 }
 
+/* The guest's disk is a slow one; the daemons are started anew. */
+static struct slowfile *serve_slow(struct fakedom **dom, bool cached)
+{
+	struct slowfile *slow = slowfile_new(1 << 20, cached);
+
+	if (!slow)
+		cr_skip_test("no FUSE to be had");
+	stack_stop(&s);
+	stack_start(&s, true); /* they see the file now */
+	*dom = fakedom_new(DOMID, PAGES);
+	fakevbd_init(&vbd, &s, DOMID);
+	stack_write(&s, cached ? "0" : "1", "%s/direct-io", vbd.be);
+	cr_assert(fakevbd_bring_up(&vbd, *dom, slowfile_path(slow),
+				   BLK_ABI_X86_64, 0, 1));
+	slowfile_hold(slow);
+	return slow;
+}
+
+static void end_slow(struct slowfile *slow, struct fakedom *dom)
+{
+	fakedom_free(dom);
+	cr_expect(stack_wait_workers(&s, 0));
+	cr_expect(stack_stop(&s));
+	slowfile_free(slow);
+	stack_start(&s, true);
+}
+
 /*
  * FM-13: a write of the dead worker is still on its way to a slow disk. Nobody may
  * write these sectors before it has ended, or it would land on newer data.
  */
 static void late_write(bool parent_too)
 {
-	struct slowfile *slow = slowfile_new(1 << 20);
 	struct blk_req req = { .op = BLKIF_OP_WRITE, .nseg = 1 };
 	struct fakedom *dom;
+	struct slowfile *slow = serve_slow(&dom, false);
+	uint64_t id, gfn = fakedom_alloc(dom, 1);
 	int16_t status;
-	uint64_t id, gfn;
 	uint8_t op;
 
-	if (!slow)
-		cr_skip_test("no FUSE to be had");
-	stack_stop(&s);
-	stack_start(&s, true); /* they see the file now */
-	dom = fakedom_new(DOMID, PAGES);
-	gfn = fakedom_alloc(dom, 1);
 	req.seg[0] = (struct blk_seg){ fakedom_grant(dom, gfn, 0), 0, 7, 0 };
-	fakevbd_init(&vbd, &s, DOMID);
-	cr_assert(fakevbd_bring_up(&vbd, dom, slowfile_path(slow),
-				   BLK_ABI_X86_64, 0, 1));
-	slowfile_hold(slow);
 	put_page(&req, fakedom_page(dom, gfn), 0x11);
 	while (!slowfile_held(slow))
 		usleep(1000);
@@ -1213,11 +1230,7 @@ static void late_write(bool parent_too)
 	for (unsigned int i = 0; i < SV_PAGE_SIZE; i++)
 		cr_assert_eq(slowfile_bytes(slow)[i], 0x22, "byte %u", i);
 	expect_unmoved();
-	fakedom_free(dom);
-	cr_expect(stack_wait_workers(&s, 0));
-	cr_expect(stack_stop(&s));
-	slowfile_free(slow);
-	stack_start(&s, true);
+	end_slow(slow, dom);
 }
 
 Test(backend_vbd, late_write_of_a_dead_worker)
@@ -1228,6 +1241,91 @@ Test(backend_vbd, late_write_of_a_dead_worker)
 Test(backend_vbd, late_write_when_all_have_died)
 {
 	late_write(true);
+}
+
+/*
+ * The frontend begins anew, as another kernel, while nobody serves it: what the old
+ * one had under way is not done again, for its pages and its ring are others' now.
+ */
+Test(backend_vbd, new_kernel_while_no_worker_lives)
+{
+	struct blk_req req = { .op = BLKIF_OP_WRITE, .nseg = 1 };
+	struct blk_req flush = { .op = BLKIF_OP_FLUSH_DISKCACHE, .id = 9 };
+	struct fakedom *dom;
+	struct slowfile *slow = serve_slow(&dom, false);
+	uint64_t gfn = fakedom_alloc(dom, 1), ring = vbd.q[0].gfn;
+	static uint8_t was[SV_PAGE_SIZE];
+
+	req.seg[0] = (struct blk_seg){ fakedom_grant(dom, gfn, 0), 0, 7, 0 };
+	put_page(&req, fakedom_page(dom, gfn), 0x11);
+	while (!slowfile_held(slow))
+		usleep(1000);
+	kill(stack_worker(&s, "sv-blkback", DOMID), SIGKILL);
+	stack_write(&s, "5", "%s/state", vbd.fe);
+	stack_write(&s, "6", "%s/state", vbd.fe);
+	stack_write(&s, "1", "%s/state", vbd.fe);
+	memset(fakedom_page(dom, gfn), 0x22, SV_PAGE_SIZE);
+	memset(fakedom_page(dom, ring), 0x33, SV_PAGE_SIZE);
+	memcpy(was, fakedom_page(dom, ring), sizeof(was));
+	slowfile_release(slow);
+	cr_assert(stack_wait(&s, 20000, "2", "%s/state", vbd.be));
+	fakevbd_offer(&vbd, dom, BLK_ABI_X86_64, 0, 1);
+	cr_assert(fakevbd_join(&vbd));
+	cr_expect_eq(fakeblk_do(&vbd.q[0], &flush), BLKIF_RSP_OKAY);
+	for (unsigned int i = 0; i < SV_PAGE_SIZE; i++)
+		cr_assert_eq(slowfile_bytes(slow)[i], 0x11, "byte %u", i);
+	cr_expect_arr_eq(fakedom_page(dom, ring), was, sizeof(was));
+	cr_expect_eq(stack_logged("serving on"), 0);
+	end_slow(slow, dom);
+}
+
+/*
+ * What the page cache could not write back is told once to each open file: if it
+ * was a dead worker who heard it, its successor must tell the guest all the same,
+ * and no other after it.
+ */
+Test(backend_vbd, flush_error_that_a_dead_worker_has_seen)
+{
+	struct blk_req write = { .op = BLKIF_OP_WRITE, .nseg = 1 };
+	struct blk_req flush = { .op = BLKIF_OP_FLUSH_DISKCACHE, .id = 1 };
+	struct fakedom *dom;
+	struct slowfile *slow = serve_slow(&dom, true);
+	int16_t status;
+	uint64_t id;
+	uint8_t op;
+
+	write.seg[0] =
+		(struct blk_seg){ fakedom_grant(dom, fakedom_alloc(dom, 1), 0),
+				  0, 7, 0 };
+	cr_assert_eq(fakeblk_do(&vbd.q[0], &write), BLKIF_RSP_OKAY);
+	fakeblk_put(&vbd.q[0], &flush);
+	fakeblk_push(&vbd.q[0]);
+	while (!slowfile_held(slow))
+		usleep(1000);
+	kill(stack_worker(&s, "sv-blkback", DOMID), SIGKILL);
+	slowfile_fail(slow);
+	cr_assert_eq(fakeblk_take(&vbd.q[0], 20000, &id, &op, &status), 1);
+	cr_expect_eq(status, BLKIF_RSP_ERROR, "nobody hears of the error");
+	cr_expect_eq(fakeblk_do(&vbd.q[0], &flush), BLKIF_RSP_OKAY);
+	cr_assert(stack_wait_workers(&s, 1));
+	kill(stack_worker(&s, "sv-blkback", DOMID), SIGKILL);
+	cr_expect_eq(fakeblk_do(&vbd.q[0], &flush), BLKIF_RSP_OKAY);
+
+	/* One that was told in good order is not told by a successor. */
+	slowfile_hold(slow);
+	cr_assert_eq(fakeblk_do(&vbd.q[0], &write), BLKIF_RSP_OKAY);
+	fakeblk_put(&vbd.q[0], &flush);
+	fakeblk_push(&vbd.q[0]);
+	while (!slowfile_held(slow))
+		usleep(1000);
+	slowfile_fail(slow);
+	cr_assert_eq(fakeblk_take(&vbd.q[0], 20000, &id, &op, &status), 1);
+	cr_expect_eq(status, BLKIF_RSP_ERROR);
+	cr_expect_eq(fakeblk_do(&vbd.q[0], &flush), BLKIF_RSP_OKAY);
+	kill(stack_worker(&s, "sv-blkback", DOMID), SIGKILL);
+	cr_expect_eq(fakeblk_do(&vbd.q[0], &flush), BLKIF_RSP_OKAY);
+	expect_unmoved();
+	end_slow(slow, dom);
 }
 
 /* Guests that run go on when the store loses all it knew. */

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -396,6 +398,104 @@ Test(disk_nbd, ends_with_a_server_that_sleeps)
 	disk_queue_hurry(q);
 	cr_assert_eq(wait_one(&ret), &io);
 	cr_expect_eq(ret, -ECANCELED);
+}
+
+/* ---- a worker dies, its server does not ------------------------------------- */
+
+/*
+ * Writes wait as long as there is the file "hold", and leave the file "begun" and,
+ * when they are done, "ended".
+ */
+static const char slow_plugin[] =
+	"-t 8 eval get_size='echo 8388608' thread_model='echo parallel' "
+	"can_write='exit 0' can_multi_conn='exit 0' "
+	"pread='dd if=%1$s/image bs=512 skip=$(($4/512)) count=$(($3/512)) "
+	"status=none' "
+	"pwrite='cat >%1$s/data.$$; touch %1$s/begun; "
+	"while test -e %1$s/hold; do sleep 0.02; done; "
+	"dd if=%1$s/data.$$ of=%1$s/image bs=512 seek=$(($4/512)) "
+	"conv=notrunc status=none; touch %1$s/ended'";
+
+static char *file_of(const char *name)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "%s/%s", bed.dir, name);
+	return path;
+}
+
+static void make_file(const char *name, off_t size)
+{
+	int fd = open(file_of(name), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	cr_assert(fd >= 0 && !ftruncate(fd, size));
+	close(fd);
+}
+
+static void wait_file(const char *name)
+{
+	for (int i = 0; i < 4000 && access(file_of(name), F_OK); i++)
+		usleep(5000);
+	cr_assert_eq(access(file_of(name), F_OK), 0, "no %s", name);
+}
+
+static _Atomic bool opened;
+
+static void *open_late(void *arg)
+{
+	(void)arg;
+	open_disk();
+	opened = true;
+	return NULL;
+}
+
+/* A worker that dies with a write under way at the server. */
+static void die_writing(uint8_t *page)
+{
+	struct iovec v = { page, 4096 };
+	struct disk_io io = {
+		.op = DISK_WRITE, .niov = 1, .iov = &v, .left = 4096
+	};
+	pid_t pid = fork();
+
+	cr_assert_geq(pid, 0);
+	if (!pid) {
+		open_disk();
+		disk_queue_add(q, &io);
+		for (;;)
+			disk_queue_run(q, DISK_FOREVER);
+	}
+	wait_file("begun");
+	kill(pid, SIGKILL);
+	cr_assert_eq(waitpid(pid, NULL, 0), pid);
+}
+
+/* FM-13: its successor begins when the server has ended what it was asked. */
+Test(disk_nbd, late_write_of_a_dead_worker)
+{
+	static uint8_t page[4096];
+	char args[1024];
+	pthread_t successor;
+
+	snprintf(args, sizeof(args), slow_plugin, bed.dir);
+	make_file("image", BYTES);
+	make_file("hold", 0);
+	nbdbed_start(&bed, args);
+	memset(page, 0x11, sizeof(page));
+	die_writing(page);
+	cr_assert_eq(pthread_create(&successor, NULL, open_late, NULL), 0);
+	/* One that does not wait is there by then; scripts serve slowly. */
+	for (int i = 0; i < 300 && !opened; i++)
+		usleep(10000);
+	cr_expect(!opened, "it has not waited");
+	unlink(file_of("hold"));
+	pthread_join(successor, NULL);
+	memset(page, 0x22, sizeof(page));
+	cr_assert_eq(do_one(DISK_WRITE, 0, page, sizeof(page)), 0);
+	wait_file("ended");
+	cr_assert_eq(do_one(DISK_READ, 0, page, sizeof(page)), 0);
+	for (size_t i = 0; i < sizeof(page); i++)
+		cr_assert_eq(page[i], 0x22, "byte %zu", i);
 }
 
 Test(disk_nbd, nobody_there)

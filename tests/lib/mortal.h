@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tests/lib/mortal.h - block workers in processes that die at a given step. */
+#ifndef TESTS_LIB_MORTAL_H
+#define TESTS_LIB_MORTAL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "dom0-backend/journal.h"
+#include "tests/lib/fakeblk.h"
+
+#define MORTAL_QUEUES 3u
+
+/*
+ * How it works
+ *
+ * The test plays the guest; a child process is the worker, with the journal in
+ * memory that both share.  Each call by which a worker changes what others can see
+ * (the ring, grant entries, the disk, the event channel) or takes from a queue is
+ * wrapped at link time (death_steps in the Makefile) and counted; the child dies
+ * before the one that was asked for.
+ */
+
+/**
+ * struct mortal - Shared with the workers.
+ * @log:    Their journal.
+ * @steps:  So many have been made.
+ * @die_at: The number of the one before which a worker dies; 0: it lives.
+ * @valid:  As journal_valid() has it: all rings are served.
+ */
+struct mortal {
+	struct journal_queue log[MORTAL_QUEUES];
+	atomic_uint steps, die_at;
+	atomic_bool valid;
+};
+
+/** mortal_new() - Make what is shared; for the life of the test. */
+struct mortal *mortal_new(void);
+
+/** mortal_expect() - The next worker dies before step @n; 0: it lives. */
+void mortal_expect(struct mortal *m, unsigned int n);
+
+/**
+ * mortal_start() - Start a worker, which goes on with what @m->log has if valid.
+ * @fb:   The @n rings of domain @domid.
+ * @init: Called by the worker for its disk; @arg is its second argument.
+ *
+ * Return: its process id; it ends only by being killed, or if it cannot start.
+ */
+pid_t mortal_start(struct mortal *m, unsigned int domid,
+		   const struct fakeblk *fb, unsigned int n,
+		   int (*init)(struct disk *d, void *arg), void *arg);
+
+#endif
