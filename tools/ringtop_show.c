@@ -31,12 +31,12 @@ static double interval_us(const struct track_sum *s)
 /* Upper edge of a bucket in microseconds; the last one has none. */
 static unsigned long edge_us(unsigned int bucket)
 {
-	return (unsigned long)((TRACK_EDGE_NS << bucket) / 1000);
+	return (unsigned long)(hist_edge_ns(bucket) / 1000);
 }
 
 static const char *edge_name(char *buf, size_t size, unsigned int bucket)
 {
-	bool last = bucket == TRACK_BUCKETS - 1;
+	bool last = bucket == HIST_BUCKETS - 1;
 
 	snprintf(buf, size, "%s%luus", last ? ">=" : "<",
 		 edge_us(bucket - last));
@@ -64,7 +64,7 @@ static void put_times(FILE *f, const struct track_sum *s)
 			mean_us(s), us(track_quantile(s, 0.5)),
 			us(track_quantile(s, 0.99)), us(s->max_ns),
 			interval_us(s), us(s->gap_max_ns));
-	for (unsigned int b = 0; b < TRACK_BUCKETS && s->timed; b++) {
+	for (unsigned int b = 0; b < HIST_BUCKETS && s->timed; b++) {
 		if (s->bucket[b])
 			fprintf(f, " %s: %llu",
 				edge_name(name, sizeof(name), b),
@@ -118,9 +118,9 @@ void ringtop_bars(FILE *f, const struct track_sum *s, unsigned int width)
 	char name[24];
 	uint64_t most = 1;
 
-	for (unsigned int b = 0; b < TRACK_BUCKETS; b++)
+	for (unsigned int b = 0; b < HIST_BUCKETS; b++)
 		most = MAX(most, s->bucket[b]);
-	for (unsigned int b = 0; b < TRACK_BUCKETS; b++) {
+	for (unsigned int b = 0; b < HIST_BUCKETS; b++) {
 		int len = (int)((double)s->bucket[b] * width / (double)most);
 
 		if (!s->bucket[b])
@@ -215,11 +215,11 @@ static void json_latency(yajl_gen g, const struct track_sum *s)
 	put_double(g, "max_us", us(s->max_ns));
 	key(g, "histogram");
 	yajl_gen_array_open(g);
-	for (unsigned int b = 0; b < TRACK_BUCKETS; b++) {
+	for (unsigned int b = 0; b < HIST_BUCKETS; b++) {
 		if (!s->bucket[b])
 			continue;
 		yajl_gen_map_open(g);
-		if (b < TRACK_BUCKETS - 1)
+		if (b < HIST_BUCKETS - 1)
 			put_int(g, "below_us", edge_us(b));
 		put_int(g, "count", s->bucket[b]);
 		yajl_gen_map_close(g);

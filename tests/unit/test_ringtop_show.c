@@ -43,7 +43,7 @@ static void set_up(void)
 		.max_ns = 17000000,
 	};
 	s->bucket[5] = 98;
-	s->bucket[TRACK_BUCKETS - 1] = 1;
+	s->bucket[HIST_BUCKETS - 1] = 1;
 	ring[1] = (struct ringtop_ring){ .device = "console",
 					 .part = "out",
 					 .stream = true,
