@@ -53,8 +53,8 @@ ldflags := -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
 # ---- Sources: explicit lists, one per folder; main files apart ------------
 
 ring_src := ring/ring.c ring/stream.c
-base_src := base/dommem.c base/domsock.c base/fd.c base/hist.c base/log.c \
-	base/paths.c base/sandbox.c base/sock.c base/util.c
+base_src := base/blkstat.c base/dommem.c base/domsock.c base/fd.c base/hist.c \
+	base/log.c base/paths.c base/sandbox.c base/sock.c base/util.c
 hypervisor_src := hypervisor/acpi.c hypervisor/boot.c hypervisor/bzimage.c \
 	hypervisor/cpuid.c hypervisor/guestmem.c hypervisor/image.c \
 	hypervisor/image_cache.c hypervisor/image_load.c hypervisor/unpack.c \
