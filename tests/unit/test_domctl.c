@@ -265,6 +265,7 @@ Test(domctl, statistics_of_devices)
 	cr_expect_eq(next(admin, &msg, msg.u.devstats.index + 1), -ENOENT);
 	cr_expect_eq(nfds, 0);
 	cr_expect_eq(next(admin, &msg, UINT32_MAX), -ENOENT);
+	cr_expect_eq(next(disk, &msg, 0), -EPERM, "not even its own");
 	/* They go with who has offered them. */
 	close(disk);
 	serve();
