@@ -53,8 +53,8 @@ ldflags := -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
 # ---- Sources: explicit lists, one per folder; main files apart ------------
 
 ring_src := ring/ring.c ring/stream.c
-base_src := base/dommem.c base/domsock.c base/fd.c base/log.c base/paths.c \
-	base/sandbox.c base/sock.c base/util.c
+base_src := base/blkstat.c base/dommem.c base/domsock.c base/fd.c base/hist.c \
+	base/log.c base/paths.c base/sandbox.c base/sock.c base/util.c
 hypervisor_src := hypervisor/acpi.c hypervisor/boot.c hypervisor/bzimage.c \
 	hypervisor/cpuid.c hypervisor/guestmem.c hypervisor/image.c \
 	hypervisor/image_cache.c hypervisor/image_load.c hypervisor/unpack.c \
@@ -80,7 +80,8 @@ backend_src := dom0-backend/dhcp.c dom0-backend/link_nl.c dom0-backend/nat.c \
 	dom0-backend/vif_setup.c
 backend_src += dom0-backend/device.c dom0-backend/evtchn_fd.c \
 	dom0-backend/gnt_map.c dom0-backend/xb_state.c dom0-backend/xs_watch.c
-backend_src += dom0-backend/blkback.c dom0-backend/blkback_xs.c \
+backend_src += dom0-backend/blkback.c dom0-backend/blkback_stats.c \
+	dom0-backend/blkback_xs.c \
 	dom0-backend/blksource.c dom0-backend/custody.c \
 	dom0-backend/disk_nbd.c dom0-backend/disk_uring.c \
 	dom0-backend/image_format.c dom0-backend/image_lock.c \

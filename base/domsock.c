@@ -172,7 +172,8 @@ int dom_event(struct dom *d, struct dom_msg *msg)
 	return ret;
 }
 
-static int call(struct dom *d, struct dom_msg *msg, int *fds, size_t *nfds)
+static int call(struct dom *d, struct dom_msg *msg, int give, int *fds,
+		size_t *nfds)
 {
 	int got[SOCK_MAX_FDS];
 	uint16_t type = msg->type;
@@ -185,7 +186,7 @@ static int call(struct dom *d, struct dom_msg *msg, int *fds, size_t *nfds)
 	msg->version = DOM_VERSION;
 	msg->seq = d->seq;
 	msg->status = 0;
-	ret = sock_send_fds(d->fd, msg, sizeof(*msg), NULL, 0);
+	ret = sock_send_fds(d->fd, msg, sizeof(*msg), &give, give >= 0);
 	if (ret)
 		return ret == -EAGAIN ? -ETIMEDOUT : ret;
 	for (int i = 0; i <= MAX_BEFORE_ANSWER; i++) {
@@ -217,14 +218,21 @@ static int call(struct dom *d, struct dom_msg *msg, int *fds, size_t *nfds)
 	return msg->status;
 }
 
-int dom_call(struct dom *d, struct dom_msg *msg, int *fds, size_t *nfds)
+/* @give: A descriptor that goes with the call; -1 for none. */
+static int locked_call(struct dom *d, struct dom_msg *msg, int give, int *fds,
+		       size_t *nfds)
 {
 	int ret;
 
 	pthread_mutex_lock(&d->lock);
-	ret = call(d, msg, fds, nfds);
+	ret = call(d, msg, give, fds, nfds);
 	pthread_mutex_unlock(&d->lock);
 	return ret;
+}
+
+int dom_call(struct dom *d, struct dom_msg *msg, int *fds, size_t *nfds)
+{
+	return locked_call(d, msg, -1, fds, nfds);
 }
 
 int dom_info(struct dom *d, struct dom_info *info)
@@ -305,6 +313,37 @@ int dom_evtchn_close(struct dom *d, uint32_t port)
 		ret = dom_call(d, &msg, NULL, NULL);
 	}
 	return ret;
+}
+
+int dom_offer_stats(struct dom *d, int fd, uint64_t offset)
+{
+	struct dom_msg msg = { .type = DOM_OFFER_STATS,
+			       .u.devstats.offset = offset };
+
+	return locked_call(d, &msg, fd, NULL, NULL);
+}
+
+int dom_devstats(struct dom *d, struct dom_devstats *s, int *fd)
+{
+	struct dom_msg msg = { .type = DOM_DEVSTATS,
+			       .u.devstats.index = s->index };
+	const struct dom_devstats *got = &msg.u.devstats;
+	int fds[SOCK_MAX_FDS];
+	size_t n;
+	int ret = dom_call(d, &msg, fds, &n);
+
+	if (ret)
+		return ret;
+	/* One that goes back would be asked for ever. */
+	if (n != 1 || fd_check_view(fds[0]) || got->index < s->index ||
+	    got->index == UINT32_MAX ||
+	    strnlen(got->device, sizeof(got->device)) == sizeof(got->device)) {
+		close_fds(fds, n);
+		return -EPROTO;
+	}
+	*s = *got;
+	*fd = fds[0];
+	return 0;
 }
 
 const char *dom_reason_name(uint32_t reason)

@@ -55,6 +55,8 @@ enum dom_msg_type {
 	DOM_STATS,	  /* A: - -> u.stats */
 	DOM_VCPU,	  /* A: u.vcpu.id -> u.vcpu; stops it for a moment */
 	DOM_RESUME,	  /* A: u.anew; see below */
+	DOM_DEVSTATS,	  /* A: u.devstats.index -> u.devstats, fds: file */
+	DOM_OFFER_STATS,  /* B: u.devstats.offset, fd: file -> - */
 	DOM_NTYPES,
 
 	DOM_EV_SHUTDOWN = 64, /* u.info: the guest has shut down; see reason */
@@ -73,6 +75,14 @@ enum dom_msg_type {
  * console ask for their page and bind their channel again.  Device backends need
  * not: the guest's frontends begin at Initialising, which has a backend let go of
  * what it had.
+ */
+
+/*
+ * A backend counts in a file of its own (base/blkstat.h), and offers it, once a
+ * connection: a regular file, open for reading only.  It is the domain's until the
+ * connection ends.  Whoever asks, from index 0 on and then from one more than the
+ * last answer's, gets those of all devices, and -ENOENT at the end; he reads it as
+ * often as he likes, and the domain does not notice.
  */
 
 /** enum dom_state - Bits of struct dom_info.state. */
@@ -194,6 +204,19 @@ struct dom_vcpu {
 	uint64_t stack[DOM_VCPU_STACK]; /* from rsp up */
 };
 
+/**
+ * struct dom_devstats - A device's statistics.
+ * @index:  Of the first connection to look at; answered: of the one found.
+ * @offset: Where they begin in the file.
+ * @device: As said in HELLO, in printable ASCII, NUL-terminated: "vbd/51712".
+ */
+struct dom_devstats {
+	uint32_t index;
+	uint32_t pad;
+	uint64_t offset;
+	char device[64];
+};
+
 struct dom_msg {
 	uint32_t magic;
 	uint16_t version;
@@ -222,6 +245,7 @@ struct dom_msg {
 		uint32_t anew;
 		struct dom_stats stats;
 		struct dom_vcpu vcpu;
+		struct dom_devstats devstats;
 		uint8_t raw[1024];
 	} u;
 };
@@ -327,5 +351,26 @@ int dom_evtchn_bind(struct dom *d, uint32_t port, int *kick,
 
 /** dom_evtchn_close() - Undo a bind; the caller closes its eventfds. */
 int dom_evtchn_close(struct dom *d, uint32_t port) must_check;
+
+/**
+ * dom_offer_stats() - DOM_OFFER_STATS.
+ * @fd:     *Borrowed*.
+ * @offset: Where the statistics begin in it.
+ *
+ * Return: 0, -EEXIST if it was done before, -EINVAL if @fd is not what it has to
+ * be, or -errno.
+ */
+int dom_offer_stats(struct dom *d, int fd, uint64_t offset) must_check;
+
+/**
+ * dom_devstats() - DOM_DEVSTATS.
+ * @s:  @s->index is where to begin; filled on success.
+ * @fd: *Given*: a regular file, open for reading only; what is in it is UNTRUSTED,
+ *      and it may become shorter: not to be mapped.  Written only on success.
+ *
+ * Return: 0, -ENOENT if there are no more, -EPROTO if the domain's answer makes no
+ * sense, or -errno.
+ */
+int dom_devstats(struct dom *d, struct dom_devstats *s, int *fd) must_check;
 
 #endif

@@ -96,6 +96,17 @@ int fd_check_event(int fd)
 	return 0;
 }
 
+int fd_check_view(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+	struct stat st;
+
+	if (flags < 0 || (flags & (O_ACCMODE | O_PATH)) != O_RDONLY ||
+	    fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return -EINVAL;
+	return 0;
+}
+
 void fd_raise_limit(void)
 {
 	struct rlimit lim;

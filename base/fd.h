@@ -52,6 +52,14 @@ int fd_check_memory(int fd, uint64_t size) must_check;
 int fd_check_event(int fd) must_check;
 
 /**
+ * fd_check_view() - Whether what another process sent us is a file to be read.
+ *
+ * A regular one, which does not let its readers wait, open for reading only.
+ * Return: 0 or -EINVAL.
+ */
+int fd_check_view(int fd) must_check;
+
+/**
  * fd_raise_limit() - Allow as many descriptors as the host does.
  *
  * For the main files of whatever holds some for each domain, device or event

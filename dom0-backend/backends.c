@@ -67,10 +67,11 @@ struct backend;
  * @quit:    If set: begin to end that process; its id, or 0 if there is none.
  * @undo:    Unmake it.
  * @journal: Bytes of what its workers leave to their successors; 0: nothing.
+ * @stats:   Where in it they count.
  */
 struct type {
 	const char *name, *program;
-	size_t journal;
+	size_t journal, stats;
 	int (*prepare)(struct backend *b, char *err, size_t errlen);
 	int (*tell)(struct backend *b);
 	void (*args)(struct backend *b, struct start *s);
@@ -325,10 +326,11 @@ static void undo_vif(struct backend *b)
 }
 
 static const struct type types[] = {
-	{ "vbd", "sv-blkback", sizeof(struct journal), prepare_vbd, tell_vbd,
-	  args_vbd, ready_vbd, reaped_vbd, quit_vbd, undo_vbd },
-	{ "vif", "sv-netback", 0, prepare_vif, tell_vif, args_vif, NULL, NULL,
-	  NULL, undo_vif },
+	{ "vbd", "sv-blkback", sizeof(struct journal),
+	  offsetof(struct journal, stat), prepare_vbd, tell_vbd, args_vbd,
+	  ready_vbd, reaped_vbd, quit_vbd, undo_vbd },
+	{ "vif", "sv-netback", 0, 0, prepare_vif, tell_vif, args_vif, NULL,
+	  NULL, NULL, undo_vif },
 };
 
 /* ---- telling the toolstack ------------------------------------------- */
@@ -534,6 +536,26 @@ static int claim(struct backend *b, char *err, size_t errlen)
 	return ret;
 }
 
+/*
+ * Who asks the domain for the device's statistics gets them from now on, as long
+ * as the worker has this connection.
+ */
+static void offer_stats(struct backend *b, struct dom *dom)
+{
+	const struct type *t = b->type;
+	int fd, ret;
+
+	if (!t->journal)
+		return;
+	fd = custody_view(t->name, b->domid, b->devid);
+	ret = fd < 0 ? fd : dom_offer_stats(dom, fd, t->stats);
+	if (ret)
+		log_warn(
+			"%s%u of domain %u: the domain does not take its statistics: %s",
+			t->name, b->devid, b->domid, strerror(-ret));
+	fd_close(&fd);
+}
+
 /* Do what is still to be done before a worker runs, and start it. */
 static void advance(struct backend *b)
 {
@@ -571,6 +593,7 @@ static void advance(struct backend *b)
 		no_domain(b, ret);
 		return;
 	}
+	offer_stats(b, dom);
 	if (!b->told) {
 		ret = store_transact(b->all->store, write_connected, b);
 		b->told = !ret;

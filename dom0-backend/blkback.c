@@ -68,6 +68,9 @@ _Static_assert(offsetof(struct blk_rsp, op) ==
  * @next:   In the pool of free ones.
  * @gref:   @ngref pinned references, with @access.
  * @vec:    BLK_MAX_SEGS places, of which neighbouring pages share one.
+ * @since:  Clock when it was taken, or begun anew.
+ * @bytes:  To be moved or discarded; the transfer uses @d up.
+ * @merged: Segments that share a place in @vec with the one before.
  * @step:   Of a barrier.
  */
 struct blk_io {
@@ -81,6 +84,9 @@ struct blk_io {
 	unsigned int ngref;
 	uint32_t *gref;
 	struct iovec *vec;
+	uint64_t since;
+	uint64_t bytes;
+	unsigned int merged;
 };
 
 struct blk_queue {
@@ -95,6 +101,9 @@ struct blk_queue {
 	unsigned int inflight;
 	uint64_t held; /* ns till the limits allow another request */
 	uint64_t poll; /* ns for which looking for work has paid lately */
+	uint64_t now;  /* clock; read once for several requests */
+	struct blkstat *stat;
+	struct blkstat own_stat; /* if nobody will look */
 	struct blk_io *free;
 	struct blk_io *barrier;		  /* waits, or is under way alone */
 	struct blk_seg seg[BLK_MAX_SEGS]; /* of the request being looked at */
@@ -272,10 +281,13 @@ static int start_rw(struct blk_queue *q, const struct blk_req *req,
 	if (n < 0)
 		return n;
 	io->d.op = req->op == BLKIF_OP_READ ? DISK_READ : DISK_WRITE;
-	io->d.left = (uint64_t)n * DISK_SECTOR;
+	io->d.left = io->bytes = (uint64_t)n * DISK_SECTOR;
 	/* A read from the disk writes the guest's pages. */
 	io->access = io->d.op == DISK_READ ? GNT_WRITE : GNT_READ;
-	return map(q, io, seg, req->nseg);
+	ret = map(q, io, seg, req->nseg);
+	if (!ret)
+		io->merged = io->ngref - io->d.niov;
+	return ret;
 }
 
 /* What a request costs of the disk's limits; discards move no data. */
@@ -300,12 +312,14 @@ static int start(struct blk_queue *q, const struct blk_req *req,
 	if (ret)
 		return ret;
 	io->ngref = 0;
+	io->bytes = 0;
+	io->merged = 0;
 	io->d.niov = 0;
 	io->d.iov = io->vec;
 	io->d.off = req->sector * DISK_SECTOR;
 	if (req->op == BLKIF_OP_DISCARD) {
 		io->d.op = DISK_DISCARD;
-		io->d.left = req->nsectors * DISK_SECTOR;
+		io->d.left = io->bytes = req->nsectors * DISK_SECTOR;
 	} else if (req->nseg) {
 		ret = start_rw(q, req, io);
 	} else {
@@ -323,6 +337,21 @@ static int start(struct blk_queue *q, const struct blk_req *req,
 	return 0;
 }
 
+static struct blkstat_kind_sum *stat_of(struct blk_queue *q, uint8_t op)
+{
+	static const uint8_t kinds[] = {
+		[BLKIF_OP_READ] = BLKSTAT_READ,
+		[BLKIF_OP_WRITE] = BLKSTAT_WRITE,
+		[BLKIF_OP_WRITE_BARRIER] = BLKSTAT_OTHER,
+		[BLKIF_OP_FLUSH_DISKCACHE] = BLKSTAT_FLUSH,
+		[4] = BLKSTAT_OTHER, /* reserved */
+		[BLKIF_OP_DISCARD] = BLKSTAT_DISCARD,
+	};
+
+	return &q->stat->kind[op < ARRAY_SIZE(kinds) ? kinds[op]
+						     : BLKSTAT_OTHER];
+}
+
 /* Answer a request, whose grants are let go, and forget it. */
 static void respond(struct blk_queue *q, struct blk_io *io, int ret)
 {
@@ -333,6 +362,9 @@ static void respond(struct blk_queue *q, struct blk_io *io, int ret)
 					  : BLKIF_RSP_ERROR;
 	ring_back_put(&q->ring, &rsp, q->layout->rsp);
 	journal_answer(io->entry);
+	blkstat_answer(stat_of(q, io->op), ret, io->bytes, io->merged,
+		       q->now - io->since);
+	blkstat_leave(q->stat);
 	put_io(q, io);
 }
 
@@ -345,6 +377,8 @@ static void handle(struct blk_queue *q, struct blk_io *io)
 	blkback_decode(&req, q->layout, io->entry->slot);
 	io->id = req.id;
 	io->op = req.op;
+	io->since = q->now;
+	blkstat_take(q->stat);
 	ret = start(q, &req, io);
 	if (!ret)
 		return;
@@ -414,6 +448,8 @@ static int take_requests(struct blk_queue *q)
 		if (ret <= 0)
 			return ret;
 		q->free = io->next;
+		if (n % SUBMIT_BATCH == 0)
+			q->now = util_clock_ns();
 		journal_take(q->log, io->entry);
 		handle(q, io);
 		if (++n % SUBMIT_BATCH == 0)
@@ -425,19 +461,29 @@ static int take_requests(struct blk_queue *q)
 /* Do again what a predecessor had taken and not answered. */
 static void redo(struct blk_queue *q)
 {
+	q->now = util_clock_ns();
 	for (uint32_t i = 0; i <= q->nent; i++) {
 		if (journal_inflight(q->pool[i].entry))
 			handle(q, &q->pool[i]);
 	}
 }
 
+/* It stays in the journal, for a successor. */
+static void give_up(struct blk_queue *q, struct blk_io *io)
+{
+	blkstat_leave(q->stat);
+	put_io(q, io);
+}
+
 static void finish_requests(struct blk_queue *q)
 {
-	struct disk_io *d;
-	struct blk_io *io;
 	int ret;
+	struct disk_io *d = disk_queue_done(q->dq, &ret);
+	struct blk_io *io;
 
-	while ((d = disk_queue_done(q->dq, &ret))) {
+	if (d)
+		q->now = util_clock_ns();
+	for (; d; d = disk_queue_done(q->dq, &ret)) {
 		io = container_of(d, struct blk_io, d);
 		if (ret && ret != -ECANCELED)
 			log_limited(q->limit, LOG_LVL_WARN,
@@ -454,7 +500,7 @@ static void finish_requests(struct blk_queue *q)
 		if (ret != -ECANCELED)
 			respond(q, io, ret);
 		else
-			put_io(q, io);
+			give_up(q, io);
 		q->inflight--;
 	}
 }
@@ -643,6 +689,7 @@ int blkback_start(struct blk_queue **out, struct device *dev,
 	q->disk = disk;
 	q->limit = limit;
 	q->layout = &blk_layouts[ring->abi];
+	q->stat = ring->stat ? ring->stat : &q->own_stat;
 	q->evtchn = (struct evtchn_fd)EVTCHN_FD_INIT;
 	ret = map_ring(q, ring);
 	if (!ret)

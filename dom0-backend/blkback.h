@@ -124,6 +124,7 @@ int blkback_check_segs(const struct disk *disk, const struct blk_seg *seg,
  * @gref:   Its pages.
  * @port:   Its event channel.
  * @log:    *Borrowed*: the queue's journal; NULL: nobody will succeed us.
+ * @stat:   *Borrowed*: where to count; NULL: nobody will look.
  * @resume: @log holds what a predecessor left of this ring: go on with it.
  */
 struct blk_ring {
@@ -132,6 +133,7 @@ struct blk_ring {
 	uint32_t gref[BLK_MAX_PAGES];
 	uint32_t port;
 	struct journal_queue *log;
+	struct blkstat *stat;
 	bool resume;
 };
 
@@ -159,6 +161,27 @@ int blkback_start(struct blk_queue **out, struct device *dev,
 /** blkback_stop() - Finish what is under way, end the thread; NULL is fine. */
 void blkback_stop(struct blk_queue *q);
 
+/* blkback_stats.c */
+
+/**
+ * struct blkback_told - What the store has of a disk's statistics.
+ * @begun: The directory is ours; else a predecessor's, or not there.
+ */
+struct blkback_told {
+	bool begun;
+	struct blkstat sum;
+};
+
+/**
+ * blkback_tell_stats() - Write what has changed below the backend's "statistics".
+ * @f: What its queues count.
+ *
+ * Once a second at most, or the store has nothing else to do.  Nothing is written
+ * if the backend's directory is gone.
+ */
+void blkback_tell_stats(struct device *dev, struct blkback_told *told,
+			const struct blkstat_file *f);
+
 /* blkback_xs.c */
 
 /**
@@ -173,6 +196,7 @@ void blkback_stop(struct blk_queue *q);
  *           connect again.
  * @journal: Mapped; of this process alone without the file.
  * @info:    VDISK_* bits of xen/io/blkif.h.
+ * @stats:   For blkback_tell_stats().
  * @abi:     Of this connection.
  * @limit:   Of each queue, through all connections.
  */
@@ -188,6 +212,7 @@ struct blkback {
 	enum blk_abi abi;
 	unsigned int max_queues;
 	unsigned int nqueues;
+	struct blkback_told stats;
 	struct blk_queue *queue[BLK_MAX_QUEUES];
 	struct log_limit limit[BLK_MAX_QUEUES];
 };

@@ -114,6 +114,24 @@ static int map_journal(struct blkback *b)
 	return 0;
 }
 
+/* Have memory for what is written to the journal: a full disk would be a SIGBUS. */
+static int reserve(const struct blkback *b, size_t at, size_t size)
+{
+	if (b->journal_fd < 0)
+		return 0;
+	return -posix_fallocate(b->journal_fd, (off_t)at, (off_t)size);
+}
+
+static int begin_stats(struct blkback *b)
+{
+	int ret = reserve(b, offsetof(struct journal, stat),
+			  sizeof(b->journal->stat));
+
+	if (!ret)
+		blkstat_begin(&b->journal->stat);
+	return ret;
+}
+
 static int init(struct device *dev)
 {
 	struct blkback *b = dev->priv;
@@ -131,6 +149,8 @@ static int init(struct device *dev)
 		ret = disk_set_sector(&b->disk, b->logical, b->physical);
 	if (!ret)
 		ret = map_journal(b);
+	if (!ret)
+		ret = begin_stats(b);
 	if (ret)
 		return ret;
 	b->disk.told = b->told_fd;
@@ -224,7 +244,7 @@ static int keys(struct device *dev, enum xb_state state)
 }
 
 /* Has the file or the device been resized? */
-static void tick(struct device *dev)
+static void look_at_size(struct device *dev)
 {
 	struct blkback *b = dev->priv;
 	uint64_t sectors;
@@ -237,6 +257,14 @@ static void tick(struct device *dev)
 	log_info("the disk has %llu sectors now, not %llu",
 		 (unsigned long long)sectors, (unsigned long long)b->told);
 	b->told = device_republish(dev) ? UINT64_MAX : sectors;
+}
+
+static void tick(struct device *dev)
+{
+	struct blkback *b = dev->priv;
+
+	look_at_size(dev);
+	blkback_tell_stats(dev, &b->stats, &b->journal->stat);
 }
 
 static int read_protocol(struct device *dev, enum blk_abi *abi)
@@ -309,41 +337,41 @@ static void disconnect(struct device *dev)
 	journal_valid(b->journal, 0);
 }
 
-/* Have memory for what a queue will write: a full disk would be a SIGBUS. */
-static int reserve_journal(const struct blkback *b, const struct blk_ring *ring)
+/* Start the next queue. */
+static int begin_queue(struct device *dev, struct blk_ring *ring)
 {
+	struct blkback *b = dev->priv;
+	unsigned int i = b->nqueues;
 	size_t n = ring_slots(ring->npages, blk_layouts[ring->abi].slot) + 1;
-	size_t at = offsetof(struct journal, queue[b->nqueues]);
+	int ret = reserve(b, offsetof(struct journal, queue[i]),
+			  offsetof(struct journal_queue, entry) +
+				  n * sizeof(struct journal_entry));
 
-	if (b->journal_fd < 0)
-		return 0;
-	return -posix_fallocate(b->journal_fd, (off_t)at,
-				(off_t)(offsetof(struct journal_queue, entry) +
-					n * sizeof(struct journal_entry)));
+	ring->log = &b->journal->queue[i];
+	ring->stat = &b->journal->stat.queue[i];
+	if (!ret)
+		ret = blkback_start(&b->queue[i], dev, &b->disk, ring,
+				    &b->limit[i]);
+	if (!ret)
+		b->nqueues++;
+	return ret;
 }
 
 static int start_queue(struct device *dev, const char *dir)
 {
 	struct blkback *b = dev->priv;
-	struct blk_ring ring = { .abi = b->abi,
-				 .log = &b->journal->queue[b->nqueues] };
+	struct blk_ring ring = { .abi = b->abi };
 	int ret = read_ring(dev, dir, &ring);
 
 	if (ret)
 		return ret;
-	ret = reserve_journal(b, &ring);
-	if (!ret)
-		ret = blkback_start(&b->queue[b->nqueues], dev, &b->disk, &ring,
-				    &b->limit[b->nqueues]);
-	if (ret) {
+	ret = begin_queue(dev, &ring);
+	if (ret)
 		log_limited(&dev->limit, LOG_LVL_WARN,
 			    "%s: %u ring pages from grant %u, port %u: %s", dir,
 			    ring.npages, ring.gref[0], ring.port,
 			    strerror(-ret));
-		return ret;
-	}
-	b->nqueues++;
-	return 0;
+	return ret;
 }
 
 static int connect(struct device *dev)
@@ -371,7 +399,7 @@ static int connect(struct device *dev)
 }
 
 /* UNTRUSTED: what the journal says of a ring; copied, then judged. */
-static int read_journal(struct journal_queue *log, struct blk_ring *ring)
+static int read_journal(const struct journal_queue *log, struct blk_ring *ring)
 {
 	const struct journal_ring r = log->ring;
 
@@ -381,7 +409,6 @@ static int read_journal(struct journal_queue *log, struct blk_ring *ring)
 	*ring = (struct blk_ring){ .abi = (enum blk_abi)r.abi,
 				   .npages = r.npages,
 				   .port = r.port,
-				   .log = log,
 				   .resume = true };
 	memcpy(ring->gref, r.gref, sizeof(ring->gref));
 	return 0;
@@ -403,12 +430,7 @@ static int resume(struct device *dev)
 	for (unsigned int i = 0; i < n && !ret; i++) {
 		ret = read_journal(&b->journal->queue[i], &ring);
 		if (!ret)
-			ret = reserve_journal(b, &ring);
-		if (!ret)
-			ret = blkback_start(&b->queue[i], dev, &b->disk, &ring,
-					    &b->limit[i]);
-		if (!ret)
-			b->nqueues++;
+			ret = begin_queue(dev, &ring);
 	}
 	if (!ret)
 		log_info("serving on for a predecessor, %u queue(s)", n);

@@ -60,6 +60,11 @@ int custody_take(const char *type, unsigned int domid, unsigned int devid,
 	return ret;
 }
 
+int custody_view(const char *type, unsigned int domid, unsigned int devid)
+{
+	return open_journal(type, domid, devid, O_RDONLY);
+}
+
 bool custody_free(const char *type, unsigned int domid, unsigned int devid)
 {
 	int fd = open_journal(type, domid, devid, O_RDWR);

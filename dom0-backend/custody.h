@@ -37,6 +37,16 @@
 int custody_take(const char *type, unsigned int domid, unsigned int devid,
 		 size_t size, bool fresh, int *fd) must_check;
 
+/**
+ * custody_view() - Open a device's journal for reading only.
+ *
+ * The lock is no business of this one.
+ *
+ * Return: a descriptor, close-on-exec, or -errno.
+ */
+int custody_view(const char *type, unsigned int domid,
+		 unsigned int devid) must_check;
+
 /** custody_free() - Whether nothing is left of a device's workers. */
 bool custody_free(const char *type, unsigned int domid, unsigned int devid);
 

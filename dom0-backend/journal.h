@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "base/util.h"
+#include "base/blkstat.h"
 #include "ring/ring.h"
 
 /*
@@ -98,13 +98,16 @@ _Static_assert(offsetof(struct journal_queue, entry) % 64 == 0, "as entries");
 /**
  * struct journal - The whole file.
  * @nqueues: Of the connection that is being served; 0: none is.
+ * @stat:    What the disk has done, in all connections; nothing else depends on it.
  */
 struct journal {
 	uint32_t magic, version;
 	_Atomic uint32_t nqueues;
 	uint8_t pad[52];
 	struct journal_queue queue[JOURNAL_QUEUES];
+	struct blkstat_file stat;
 };
+_Static_assert(BLKSTAT_QUEUES == JOURNAL_QUEUES, "all are counted");
 
 /** journal_valid() - From now on @nqueues are served; 0: no longer. */
 void journal_valid(struct journal *j, unsigned int nqueues);

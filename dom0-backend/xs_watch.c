@@ -38,6 +38,7 @@ struct store_watch {
  * struct store - One connection.
  * @xs:       NULL while the store is away.
  * @txn:      The transaction that calls belong to, or XBT_NULL.
+ * @own:      What store_make_own() has made last; "" for nothing.
  * @alive_fd: A connection on which nothing is said.  libxenstore does not tell
  *            when its own ends; this one is at end of file then.
  */
@@ -51,6 +52,7 @@ struct store {
 	struct event *retry_ev;
 	int alive_fd;
 	uint64_t next_id;
+	char own[PATH_SIZE];
 	LIST_HEAD(watch_list, store_watch) watches;
 };
 
@@ -100,6 +102,15 @@ static void keep(struct store_watch *w, char **kept[MAX_PATHS], size_t *n,
 	free(event);
 }
 
+/* Whether @path is the node that is ours, or below it. */
+static bool is_own(const struct store *s, const char *path)
+{
+	size_t len = strlen(s->own);
+
+	return len && !strncmp(path, s->own, len) &&
+	       (path[len] == '\0' || path[len] == '/');
+}
+
 /* Take what libxenstore has queued; returns how many events are @kept. */
 static size_t take_events(struct store *s, char **kept[MAX_PATHS])
 {
@@ -111,7 +122,9 @@ static size_t take_events(struct store *s, char **kept[MAX_PATHS])
 		event = xs_check_watch(s->xs);
 		if (!event)
 			break;
-		w = find(s, event[XS_WATCH_TOKEN]);
+		w = is_own(s, event[XS_WATCH_PATH])
+			    ? NULL
+			    : find(s, event[XS_WATCH_TOKEN]);
 		if (w && w->each) {
 			keep(w, kept, &n, event);
 			continue;
@@ -499,6 +512,26 @@ int store_write_u64(struct store *s, uint64_t value, const char *fmt, ...)
 	ret = write_path(s, text, fmt, ap);
 	va_end(ap);
 	return ret;
+}
+
+int store_make_own(struct store *s, const char *fmt, ...)
+{
+	struct xs_permissions dom0 = { .id = 0, .perms = XS_PERM_NONE };
+	char path[PATH_SIZE];
+	va_list ap;
+	int ret;
+
+	va_start(ap, fmt);
+	ret = set_path(s, path, fmt, ap);
+	va_end(ap);
+	if (ret)
+		return ret;
+	snprintf(s->own, sizeof(s->own), "%s", path);
+	(void)xs_rm(s->xs, s->txn, path);
+	if (!xs_write(s->xs, s->txn, path, "", 0) ||
+	    !xs_set_permissions(s->xs, s->txn, path, &dom0, 1))
+		return xs_errno();
+	return 0;
 }
 
 int store_transact(struct store *s, int (*fn)(struct store *s, void *arg),

@@ -112,6 +112,17 @@ int store_write_u64(struct store *s, uint64_t value, const char *fmt,
 		    ...) must_check printf_like(3, 4);
 
 /**
+ * store_make_own() - Make an empty node, in place of what was there and below it.
+ *
+ * Only dom0 may read it, and what is made below it.  It is for this process to
+ * write, so its watches do not tell of changes there; one such node at a time.
+ *
+ * Return: 0 or -errno.
+ */
+int store_make_own(struct store *s, const char *fmt, ...) must_check
+	printf_like(2, 3);
+
+/**
  * store_transact() - Run @fn so that all of it happens at once or not at all.
  * @fn: Makes the calls above on the same store; may be run several times, when
  *      others were faster.  A non-zero return abandons everything.

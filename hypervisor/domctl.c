@@ -34,9 +34,16 @@
 /* Until accept() is tried again for which there was not room. */
 #define RETRY_NS UINT64_C(100000000)
 
-/** struct client - A connection. */
+/**
+ * struct client - A connection.
+ * @fd:       -1: free place.
+ * @stats:    *Owned*, of a backend that has offered it; else -1.
+ * @stats_at: Where its statistics begin there.
+ */
 struct client {
-	int fd; /* -1: free place */
+	int fd;
+	int stats;
+	uint64_t stats_at;
 	bool greeted;
 	bool events;
 	enum dom_role role;
@@ -54,8 +61,12 @@ struct domctl {
 	struct client client[DOMCTL_MAX_CLIENTS];
 };
 
-/** struct answer - What goes back besides the message. */
+/**
+ * struct answer - What comes and goes back besides the message.
+ * @given: A descriptor that came; -1 once somebody keeps it, or for none.
+ */
 struct answer {
+	int given;
 	int fds[SOCK_MAX_FDS]; /* borrowed */
 	size_t nfds;
 	bool end; /* the domain is to be destroyed */
@@ -101,6 +112,7 @@ static void disconnect(struct domctl *d, struct client *c)
 	pthread_mutex_lock(&d->vm->lock);
 	evtchn_client_gone(d->vm, c);
 	pthread_mutex_unlock(&d->vm->lock);
+	fd_close(&c->stats);
 	fd_close(&c->fd);
 	d->deaf_until = 0;
 }
@@ -291,6 +303,41 @@ static int do_resume(struct domctl *d, struct client *c, struct dom_msg *msg,
 	return 0;
 }
 
+static int do_devstats(struct domctl *d, struct client *c, struct dom_msg *msg,
+		       struct answer *a)
+{
+	uint32_t first = msg->u.devstats.index;
+
+	(void)c;
+	memset(&msg->u, 0, sizeof(msg->u));
+	for (uint32_t i = first; i < d->n; i++) {
+		c = &d->client[i];
+		if (c->fd < 0 || c->stats < 0)
+			continue;
+		msg->u.devstats.index = i;
+		msg->u.devstats.offset = c->stats_at;
+		snprintf(msg->u.devstats.device, sizeof(msg->u.devstats.device),
+			 "%s", c->device);
+		a->fds[a->nfds++] = c->stats;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static int do_offer_stats(struct domctl *d, struct client *c,
+			  struct dom_msg *msg, struct answer *a)
+{
+	(void)d;
+	if (c->stats >= 0)
+		return -EEXIST;
+	if (a->given < 0 || fd_check_view(a->given))
+		return -EINVAL;
+	c->stats = a->given;
+	c->stats_at = msg->u.devstats.offset;
+	a->given = -1;
+	return 0;
+}
+
 #define ADMIN	(1u << DOM_ROLE_ADMIN)
 #define STORE	(1u << DOM_ROLE_STORE)
 #define CONSOLE (1u << DOM_ROLE_CONSOLE)
@@ -318,6 +365,8 @@ static const struct call {
 	[DOM_STATS] = { "STATS", do_stats, ADMIN },
 	[DOM_VCPU] = { "VCPU", do_vcpu, ADMIN },
 	[DOM_RESUME] = { "RESUME", do_resume, ADMIN },
+	[DOM_DEVSTATS] = { "DEVSTATS", do_devstats, ADMIN },
+	[DOM_OFFER_STATS] = { "OFFER_STATS", do_offer_stats, BACKEND },
 };
 
 _Static_assert(ARRAY_SIZE(calls) == DOM_NTYPES, "one row for each call");
@@ -355,7 +404,7 @@ static int call(struct domctl *d, struct client *c, struct dom_msg *msg,
 /* Take one message and answer it; Return: 0, or -errno to disconnect. */
 static int serve(struct domctl *d, struct client *c, bool *end)
 {
-	struct answer a = { .nfds = 0 };
+	struct answer a = { .given = -1 };
 	int fds[SOCK_MAX_FDS];
 	struct dom_msg msg;
 	size_t nfds;
@@ -365,14 +414,19 @@ static int serve(struct domctl *d, struct client *c, bool *end)
 	ret = sock_recv_fds(c->fd, &msg, sizeof(msg), fds, &nfds);
 	if (ret)
 		return ret == -EAGAIN ? 0 : ret;
-	/* No call takes descriptors. */
-	while (nfds)
+	/* No call takes more than one descriptor, and few that. */
+	if (nfds)
+		a.given = fds[0];
+	while (nfds > 1)
 		fd_close(&fds[--nfds]);
-	if (msg.magic != DOM_MAGIC || msg.version != DOM_VERSION ||
-	    msg.seq == 0)
-		return -EPROTO;
 	hello = msg.type == DOM_HELLO;
-	msg.status = call(d, c, &msg, &a);
+	ret = msg.magic != DOM_MAGIC || msg.version != DOM_VERSION ||
+	      msg.seq == 0;
+	if (!ret)
+		msg.status = call(d, c, &msg, &a);
+	fd_close(&a.given);
+	if (ret)
+		return -EPROTO;
 	if (msg.status) {
 		memset(&msg.u, 0, sizeof(msg.u));
 		a.nfds = 0;
@@ -415,7 +469,7 @@ static void accept_client(struct domctl *d)
 		fd_close(&fd);
 		return;
 	}
-	*c = (struct client){ .fd = fd };
+	*c = (struct client){ .fd = fd, .stats = -1 };
 }
 
 int domctl_new(struct domctl **out, struct vm *vm, const char *path)

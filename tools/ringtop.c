@@ -276,6 +276,8 @@ static bool look_for_a_while(struct top *t)
 
 static int report(struct top *t)
 {
+	for (struct ringtop_dom *d = t->dom; d; d = d->next)
+		ringtop_count(d);
 	if (t->output == LIVE) {
 		live_draw(t->dom);
 		return 0;

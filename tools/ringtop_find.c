@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <xen/xen.h>
 #include <xen/grant_table.h>
@@ -80,6 +81,9 @@ int ringtop_open(struct ringtop_dom **out, unsigned int domid)
 	if (!ret)
 		ret = dom_info(d->dom, &info);
 	if (!ret)
+		ret = dom_connect(&d->admin, domid, DOM_ROLE_ADMIN, NULL,
+				  false);
+	if (!ret)
 		ret = dommem_init(&d->mem, d->dom, PROT_READ);
 	if (!ret)
 		ret = view(domid, DOM_ROLE_CONSOLE, &d->console,
@@ -114,6 +118,7 @@ void ringtop_close(struct ringtop_dom *d)
 	if (d->store)
 		munmap(d->store, SV_PAGE_SIZE);
 	dommem_fini(&d->mem);
+	dom_free(d->admin);
 	dom_free(d->dom);
 	free(d);
 }
@@ -193,6 +198,8 @@ static int start_track(struct ringtop_dom *d, struct ringtop_ring *r,
 			continue;
 		r->track = old->track;
 		old->track = (struct track){ 0 };
+		r->counted = old->counted;
+		r->stat = old->stat;
 		track_pause(&r->track);
 		return 0;
 	}
@@ -472,6 +479,41 @@ int ringtop_find(struct ringtop_dom *d, struct xs_handle *xs,
 	d->ring = s.ring;
 	d->n = s.n;
 	return s.err;
+}
+
+/* What the backend of @device counts; its queues have numbers as rings have. */
+static void count_device(struct ringtop_dom *d, const char *device,
+			 const struct blkstat_file *f)
+{
+	unsigned int queue;
+
+	for (size_t i = 0; i < d->n; i++) {
+		struct ringtop_ring *r = &d->ring[i];
+
+		if (r->problem[0] || strcmp(r->device, device) != 0 ||
+		    sscanf(r->part, "queue-%u", &queue) != 1 ||
+		    queue >= BLKSTAT_QUEUES)
+			continue;
+		r->counted = true;
+		r->stat = f->queue[queue];
+	}
+}
+
+void ringtop_count(struct ringtop_dom *d)
+{
+	struct dom_devstats s = { 0 };
+	struct blkstat_file f;
+	int fd;
+
+	for (size_t i = 0; i < d->n; i++)
+		d->ring[i].counted = false;
+	for (unsigned int i = 0; i < MAX_DEVICES; i++, s.index++) {
+		if (dom_devstats(d->admin, &s, &fd))
+			return;
+		if (!blkstat_read(fd, s.offset, &f))
+			count_device(d, s.device, &f);
+		close(fd);
+	}
 }
 
 void ringtop_look(struct ringtop_ring *r, uint64_t patience)

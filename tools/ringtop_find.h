@@ -3,6 +3,7 @@
 #ifndef TOOLS_RINGTOP_FIND_H
 #define TOOLS_RINGTOP_FIND_H
 
+#include "base/blkstat.h"
 #include "base/dommem.h"
 #include "ring/stream.h"
 #include "tools/ringtop_track.h"
@@ -12,9 +13,9 @@
  * How it works
  *
  * The domain socket gives the console's page to a console, the store's page to a
- * store, RAM and grant table to a backend: there is one connection in each of
- * these roles, and everything is mapped for reading only. No event channel is
- * bound, no grant is marked.
+ * store, RAM and grant table to a backend, and what backends count to the toolstack:
+ * there is one connection in each of these roles, and everything is mapped for
+ * reading only. No event channel is bound, no grant is marked.
  *
  * Which devices there are is told by the backends' nodes in the store. Where
  * their rings lie is told by the frontends' nodes and the grant table, which the
@@ -33,6 +34,8 @@
  * @stream:  Bytes in @map, not slots in the ring that begins at @page.
  * @npages:  Pages of the ring; 0 for streams.
  * @port:    The guest's end of its event channel.
+ * @counted: The backend counts in this ring,
+ * @stat:    and had this at the last ringtop_count(); UNTRUSTED.
  */
 struct ringtop_ring {
 	char device[32];
@@ -44,6 +47,8 @@ struct ringtop_ring {
 	const void *page; /* UNTRUSTED */
 	struct stream_map map;
 	struct track track;
+	bool counted;
+	struct blkstat stat;
 };
 
 /**
@@ -61,7 +66,7 @@ struct ringtop_dom {
 
 	/* private */
 	uint32_t backend; /* domid that its grants must name */
-	struct dom *dom;
+	struct dom *dom, *admin;
 	struct dommem mem;
 	void *console, *store; /* pages; UNTRUSTED */
 	uint32_t console_port, store_port;
@@ -90,6 +95,9 @@ void ringtop_close(struct ringtop_dom *d);
  */
 int ringtop_find(struct ringtop_dom *d, struct xs_handle *xs,
 		 const char *device) must_check;
+
+/** ringtop_count() - Take what the backends of the domain's rings count now. */
+void ringtop_count(struct ringtop_dom *d);
 
 /** ringtop_look() - Look once at a ring without a problem; see track_look(). */
 void ringtop_look(struct ringtop_ring *r, uint64_t patience);

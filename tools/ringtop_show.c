@@ -31,16 +31,27 @@ static double interval_us(const struct track_sum *s)
 /* Upper edge of a bucket in microseconds; the last one has none. */
 static unsigned long edge_us(unsigned int bucket)
 {
-	return (unsigned long)((TRACK_EDGE_NS << bucket) / 1000);
+	return (unsigned long)(hist_edge_ns(bucket) / 1000);
 }
 
 static const char *edge_name(char *buf, size_t size, unsigned int bucket)
 {
-	bool last = bucket == TRACK_BUCKETS - 1;
+	bool last = bucket == HIST_BUCKETS - 1;
 
 	snprintf(buf, size, "%s%luus", last ? ">=" : "<",
 		 edge_us(bucket - last));
 	return buf;
+}
+
+static const char *const kinds[BLKSTAT_NKINDS] = {
+	[BLKSTAT_READ] = "read",   [BLKSTAT_WRITE] = "write",
+	[BLKSTAT_FLUSH] = "flush", [BLKSTAT_DISCARD] = "discard",
+	[BLKSTAT_OTHER] = "other",
+};
+
+static double kind_mean_us(const struct blkstat_kind_sum *k)
+{
+	return k->requests ? us(k->ns) / (double)k->requests : 0;
 }
 
 /* ---- Text ----------------------------------------------------------------- */
@@ -53,28 +64,52 @@ static void put_notes(FILE *f, const char *who, const struct track_sum *s,
 		armed ? "waits to be" : "does not wait");
 }
 
-static void put_times(FILE *f, const struct track_sum *s)
+static void put_buckets(FILE *f, const uint64_t *bucket)
 {
 	char name[24];
 
-	if (s->timed)
+	for (unsigned int b = 0; b < HIST_BUCKETS; b++) {
+		if (bucket[b])
+			fprintf(f, " %s: %llu",
+				edge_name(name, sizeof(name), b),
+				(unsigned long long)bucket[b]);
+	}
+	fputc('\n', f);
+}
+
+static void put_times(FILE *f, const struct track_sum *s)
+{
+	if (s->timed) {
 		fprintf(f,
 			"  times: mean %.1f us, 50%% within %.1f us, 99%% within %.1f us, longest %.1f us\n"
 			"  looked every %.1f us, longest interval %.1f us\n ",
 			mean_us(s), us(track_quantile(s, 0.5)),
 			us(track_quantile(s, 0.99)), us(s->max_ns),
 			interval_us(s), us(s->gap_max_ns));
-	for (unsigned int b = 0; b < TRACK_BUCKETS && s->timed; b++) {
-		if (s->bucket[b])
-			fprintf(f, " %s: %llu",
-				edge_name(name, sizeof(name), b),
-				(unsigned long long)s->bucket[b]);
+		put_buckets(f, s->bucket);
 	}
-	if (s->timed)
-		fprintf(f, "\n");
 	if (s->untimed)
 		fprintf(f, "  not timed: %llu\n",
 			(unsigned long long)s->untimed);
+}
+
+static void put_stat(FILE *f, const struct blkstat *s)
+{
+	fprintf(f, "  backend has taken: %llu (most %llu)\n",
+		(unsigned long long)s->depth, (unsigned long long)s->depth_max);
+	for (unsigned int i = 0; i < BLKSTAT_NKINDS; i++) {
+		const struct blkstat_kind_sum *k = &s->kind[i];
+
+		if (!k->requests)
+			continue;
+		fprintf(f,
+			"  %s: %llu answered, %llu failed, %llu KiB, %llu merged, mean %.1f us\n ",
+			kinds[i], (unsigned long long)k->requests,
+			(unsigned long long)k->errors,
+			(unsigned long long)(k->bytes / 1024),
+			(unsigned long long)k->merged, kind_mean_us(k));
+		put_buckets(f, k->bucket);
+	}
 }
 
 void ringtop_lines(FILE *f, const struct ringtop_dom *d,
@@ -111,6 +146,8 @@ void ringtop_lines(FILE *f, const struct ringtop_dom *d,
 			  track_rsp_armed(t));
 	}
 	put_times(f, s);
+	if (r->counted)
+		put_stat(f, &r->stat);
 }
 
 void ringtop_bars(FILE *f, const struct track_sum *s, unsigned int width)
@@ -118,9 +155,9 @@ void ringtop_bars(FILE *f, const struct track_sum *s, unsigned int width)
 	char name[24];
 	uint64_t most = 1;
 
-	for (unsigned int b = 0; b < TRACK_BUCKETS; b++)
+	for (unsigned int b = 0; b < HIST_BUCKETS; b++)
 		most = MAX(most, s->bucket[b]);
-	for (unsigned int b = 0; b < TRACK_BUCKETS; b++) {
+	for (unsigned int b = 0; b < HIST_BUCKETS; b++) {
 		int len = (int)((double)s->bucket[b] * width / (double)most);
 
 		if (!s->bucket[b])
@@ -200,6 +237,44 @@ static void json_side(yajl_gen g, const char *name, uint64_t asked,
 	yajl_gen_map_close(g);
 }
 
+static void json_histogram(yajl_gen g, const uint64_t *bucket)
+{
+	key(g, "histogram");
+	yajl_gen_array_open(g);
+	for (unsigned int b = 0; b < HIST_BUCKETS; b++) {
+		if (!bucket[b])
+			continue;
+		yajl_gen_map_open(g);
+		if (b < HIST_BUCKETS - 1)
+			put_int(g, "below_us", edge_us(b));
+		put_int(g, "count", bucket[b]);
+		yajl_gen_map_close(g);
+	}
+	yajl_gen_array_close(g);
+}
+
+static void json_stat(yajl_gen g, const struct blkstat *s)
+{
+	key(g, "counted");
+	yajl_gen_map_open(g);
+	put_int(g, "depth", s->depth);
+	put_int(g, "depth_max", s->depth_max);
+	for (unsigned int i = 0; i < BLKSTAT_NKINDS; i++) {
+		const struct blkstat_kind_sum *k = &s->kind[i];
+
+		key(g, kinds[i]);
+		yajl_gen_map_open(g);
+		put_int(g, "requests", k->requests);
+		put_int(g, "errors", k->errors);
+		put_int(g, "bytes", k->bytes);
+		put_int(g, "merged", k->merged);
+		put_double(g, "mean_us", kind_mean_us(k));
+		json_histogram(g, k->bucket);
+		yajl_gen_map_close(g);
+	}
+	yajl_gen_map_close(g);
+}
+
 static void json_latency(yajl_gen g, const struct track_sum *s)
 {
 	key(g, "latency");
@@ -213,18 +288,7 @@ static void json_latency(yajl_gen g, const struct track_sum *s)
 	put_double(g, "p90_us", us(track_quantile(s, 0.9)));
 	put_double(g, "p99_us", us(track_quantile(s, 0.99)));
 	put_double(g, "max_us", us(s->max_ns));
-	key(g, "histogram");
-	yajl_gen_array_open(g);
-	for (unsigned int b = 0; b < TRACK_BUCKETS; b++) {
-		if (!s->bucket[b])
-			continue;
-		yajl_gen_map_open(g);
-		if (b < TRACK_BUCKETS - 1)
-			put_int(g, "below_us", edge_us(b));
-		put_int(g, "count", s->bucket[b]);
-		yajl_gen_map_close(g);
-	}
-	yajl_gen_array_close(g);
+	json_histogram(g, s->bucket);
 	yajl_gen_map_close(g);
 }
 
@@ -277,6 +341,8 @@ static void json_ring(yajl_gen g, const struct ringtop_ring *r)
 	put_int(g, "responses", s->responses);
 	put_double(g, "requests_per_s", per_second(s, s->requests));
 	put_double(g, "responses_per_s", per_second(s, s->responses));
+	if (r->counted)
+		json_stat(g, &r->stat);
 	json_latency(g, s);
 	yajl_gen_map_close(g);
 }

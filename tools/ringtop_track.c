@@ -32,15 +32,6 @@ static uint64_t *begun_of(struct track *t, uint32_t n)
 	return &t->begun[n & (t->size - 1)];
 }
 
-static unsigned int bucket_of(uint64_t ns)
-{
-	unsigned int b = 0;
-
-	while (b < TRACK_BUCKETS - 1 && ns >= TRACK_EDGE_NS << b)
-		b++;
-	return b;
-}
-
 /* @n requests were answered by @end; they were not there at @begun, 0: unknown. */
 static void count(struct track_sum *s, uint64_t n, uint64_t begun, uint64_t end)
 {
@@ -51,7 +42,7 @@ static void count(struct track_sum *s, uint64_t n, uint64_t begun, uint64_t end)
 		return;
 	}
 	s->timed += n;
-	s->bucket[bucket_of(ns)] += n;
+	s->bucket[hist_bucket(ns)] += n;
 	s->total_ns += (double)n * (double)ns;
 	s->max_ns = MAX(s->max_ns, ns);
 }
@@ -171,16 +162,4 @@ bool track_req_armed(const struct track *t)
 bool track_rsp_armed(const struct track *t)
 {
 	return armed(t, t->words.rsp_event, t->words.rsp_prod);
-}
-
-uint64_t track_quantile(const struct track_sum *s, double part)
-{
-	uint64_t n = 0;
-
-	for (unsigned int b = 0; b < TRACK_BUCKETS - 1; b++) {
-		n += s->bucket[b];
-		if (n && (double)n >= part * (double)s->timed)
-			return MIN(TRACK_EDGE_NS << b, s->max_ns);
-	}
-	return s->max_ns;
 }

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/util.h"
+#include "base/hist.h"
 #include "ring/ring.h"
 
 /*
@@ -34,13 +34,6 @@
  * Streams fit as well: their bytes are requests, "prod" is req_prod, "cons"
  * rsp_prod, and there are no event words.
  */
-
-/*
- * Bucket b counts times below TRACK_EDGE_NS << b; the last one all that are
- * longer: 1 us, 2 us, ... 8.4 s, more.
- */
-#define TRACK_BUCKETS 25
-#define TRACK_EDGE_NS UINT64_C(1000)
 
 /**
  * struct track_sum - What happened since the last track_restart().
@@ -77,7 +70,7 @@ struct track_sum {
 	uint64_t timed, untimed;
 	double total_ns;
 	uint64_t max_ns;
-	uint64_t bucket[TRACK_BUCKETS];
+	uint64_t bucket[HIST_BUCKETS];
 };
 
 /**
@@ -141,13 +134,10 @@ bool track_req_armed(const struct track *t);
 /** track_rsp_armed() - Whether the front half does. */
 bool track_rsp_armed(const struct track *t);
 
-/**
- * track_quantile() - An upper bound for the times of a part of the requests.
- * @part: More than 0, up to 1: 0.99 for 99 %.
- *
- * Return: the edge of the bucket where that part is reached, or the longest time
- * if that is less, in ns; 0 if nothing was timed.
- */
-uint64_t track_quantile(const struct track_sum *s, double part);
+/** track_quantile() - hist_quantile() of the times. */
+static inline uint64_t track_quantile(const struct track_sum *s, double part)
+{
+	return hist_quantile(s->bucket, part, s->max_ns);
+}
 
 #endif

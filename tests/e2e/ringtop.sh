@@ -104,6 +104,8 @@ for q in 0 1; do
 	check "queue $q's traffic while we looked" is vbd/51712 queue-$q \
 		requests 500 responses 500 impossible 0
 	check "queue $q's times" times_add_up vbd/51712 queue-$q
+	part vbd/51712 queue-$q | grep -qE '"counted":\{"depth":0,"depth_max":[0-9]+,"read":\{"requests":503,"errors":0,'
+	ok $? "what the backend has counted in queue $q"
 	output=$(part vbd/51712 queue-$q)
 	[ "$(field vbd/51712 queue-$q timed)" -ge 1 ]
 	ok $? "of which there are some"

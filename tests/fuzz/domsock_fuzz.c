@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/blkstat.h"
 #include "base/domsock.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -67,8 +68,10 @@ static int any_fd(uint8_t kind, size_t size)
 		fd = memfd_create("fuzz", MFD_CLOEXEC);
 		break;
 	case 4:
-	case 5:
 		fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		break;
+	case 5:
+		fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 		break;
 	case 6:
 		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -166,7 +169,8 @@ static const char *const may[DOM_NTYPES] = {
 	[DOM_EVTCHN_CLOSE] = "SCB", [DOM_PAUSE] = "A",
 	[DOM_UNPAUSE] = "A",	    [DOM_DESTROY] = "A",
 	[DOM_STATS] = "A",	    [DOM_VCPU] = "A",
-	[DOM_RESUME] = "A",
+	[DOM_RESUME] = "A",	    [DOM_DEVSTATS] = "A",
+	[DOM_OFFER_STATS] = "B",
 };
 
 static size_t fds_due(uint16_t type)
@@ -175,6 +179,7 @@ static size_t fds_due(uint16_t type)
 	case DOM_MEMMAP:
 	case DOM_PAGE:
 	case DOM_GRANT_FRAMES:
+	case DOM_DEVSTATS:
 		return 1;
 	case DOM_EVTCHN_BIND:
 		return 2;
@@ -379,6 +384,21 @@ static void use_port(struct dom *d)
 	close(call);
 }
 
+static void use_stats(struct dom *d)
+{
+	static struct blkstat_file file;
+	struct dom_devstats s = { .index = 7 };
+	int fd, ret = dom_devstats(d, &s, &fd);
+
+	assert(ret <= 0);
+	if (ret)
+		return;
+	assert(s.index >= 7 && strlen(s.device) < sizeof(s.device));
+	/* Whatever it is, reading does no harm. */
+	(void)!blkstat_read(fd, s.offset, &file);
+	close(fd);
+}
+
 static void use_grants(struct dom *d)
 {
 	struct gnt_map *g;
@@ -401,7 +421,7 @@ static void hostile_vmm(struct fuzz_in *in)
 {
 	static const uint16_t grants[] = { DOM_INFO, DOM_MEMMAP,
 					   DOM_GRANT_FRAMES, DOM_GRANT_FRAMES };
-	uint8_t what = fuzz_u8(in) % 3;
+	uint8_t what = fuzz_u8(in) % 4;
 	struct dom *d;
 	int pair[2];
 
@@ -411,6 +431,8 @@ static void hostile_vmm(struct fuzz_in *in)
 		say(in, pair[1], DOM_PAGE, 1);
 	} else if (what == 1) {
 		say(in, pair[1], DOM_EVTCHN_BIND, 1);
+	} else if (what == 3) {
+		say(in, pair[1], DOM_DEVSTATS, 1);
 	} else {
 		for (uint32_t i = 0; i < ARRAY_SIZE(grants); i++)
 			say(in, pair[1], grants[i], i + 1);
@@ -420,6 +442,8 @@ static void hostile_vmm(struct fuzz_in *in)
 		use_page(d);
 	else if (what == 1)
 		use_port(d);
+	else if (what == 3)
+		use_stats(d);
 	else
 		use_grants(d);
 	dom_free(d);

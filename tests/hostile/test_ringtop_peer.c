@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <criterion/criterion.h>
@@ -134,6 +135,54 @@ Test(ringtop_peer, rings_of_a_disk)
 	cr_expect_eq(r->track.words.req_event, 8);
 	cr_expect_eq(r->track.words.rsp_prod, 7);
 	cr_expect_eq(r->track.words.rsp_event, 6);
+}
+
+/* A backend that offers a file; Return: its connection. */
+static struct dom *offer(const char *device, const void *bytes, size_t size)
+{
+	char name[64];
+	struct dom *be;
+	int fd = memfd_create("counters", MFD_CLOEXEC), view;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	cr_assert_eq(pwrite(fd, bytes, size, 64), (ssize_t)size);
+	view = open(name, O_RDONLY | O_CLOEXEC);
+	cr_assert_eq(dom_connect(&be, DOMID, DOM_ROLE_BACKEND, device, false),
+		     0);
+	cr_assert_eq(dom_offer_stats(be, view, 64), 0);
+	close(view);
+	close(fd);
+	return be;
+}
+
+/* What its backend counts is shown with a ring, and no other's. */
+Test(ringtop_peer, counters_of_a_disk)
+{
+	static struct blkstat_file f, none;
+	struct dom *be[5];
+
+	blkstat_begin(&f);
+	f.queue[0].kind[BLKSTAT_READ].requests = 12;
+	f.queue[1].kind[BLKSTAT_READ].requests = 13;
+	cr_assert_eq(ringtop_find(d, xs, NULL), 0);
+	ringtop_count(d);
+	for (size_t i = 0; i < d->n; i++)
+		cr_expect_not(d->ring[i].counted);
+	be[0] = offer("vbd/517120", &f, sizeof(f));
+	be[1] = offer("vbd/51712", &none, sizeof(none));
+	be[2] = offer("vbd/51712", "", 1);
+	be[3] = offer("console", &f, sizeof(f));
+	ringtop_count(d);
+	for (size_t i = 0; i < d->n; i++)
+		cr_expect_not(d->ring[i].counted, "another's, or junk");
+	be[4] = offer("vbd/51712", &f, sizeof(f));
+	ringtop_count(d);
+	cr_expect(ring(4, "vbd/51712", "queue-0")->counted);
+	cr_expect_eq(d->ring[4].stat.kind[BLKSTAT_READ].requests, 12);
+	cr_assert_eq(ringtop_find(d, xs, NULL), 0);
+	cr_expect(d->ring[4].counted, "till the next report");
+	for (size_t i = 0; i < ARRAY_SIZE(be); i++)
+		dom_free(be[i]);
 }
 
 Test(ringtop_peer, queues_have_directories)

@@ -72,6 +72,38 @@ Test(watch_peer, rotation_is_one_call)
 	cr_expect_eq(calls, 1, "and the next is not lost");
 }
 
+/* Wait for @n calls. */
+static void until(unsigned int n)
+{
+	calls = 0;
+	for (int i = 0; i < 10000 && calls < n; i++) {
+		usleep(1000);
+		event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	}
+	cr_assert_eq(calls, n);
+}
+
+/* What is ours alone is no news, but what a guest or the toolstack does is. */
+Test(watch_peer, own_node)
+{
+	cr_assert_eq(store_watch(store, ROOT, on_change, NULL, &watch), 0);
+	cr_assert_eq(store_watch_each(store, ROOT, on_change, NULL, &watch), 0);
+	until(2);
+	stack_write(&s, "1", ROOT "/own/old");
+	until(2);
+	cr_assert_eq(store_make_own(store, ROOT "/%s", "own"), 0);
+	cr_expect_not(store_exists(store, ROOT "/own/old"), "in its place");
+	cr_expect(store_exists(store, ROOT "/own"));
+	for (unsigned int i = 0; i < 100; i++)
+		cr_assert_eq(store_write_u64(store, i, ROOT "/own/%u", i), 0);
+	turn();
+	cr_expect_eq(calls, 0, "%u", calls);
+	stack_write(&s, "1", ROOT "/owner");
+	until(2);
+	stack_rm(&s, ROOT);
+	until(2);
+}
+
 Test(watch_peer, paths_are_bounded)
 {
 	cr_assert_eq(store_watch_each(store, ROOT, on_change, NULL, &watch), 0);

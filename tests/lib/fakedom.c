@@ -42,6 +42,9 @@ struct client {
 	int fd; /* -1: free */
 	uint32_t role;
 	bool hello, events;
+	char device[64];
+	int stats; /* what it has offered; -1: nothing */
+	uint64_t stats_at;
 };
 
 struct fakedom {
@@ -214,6 +217,7 @@ static int do_hello(struct fakedom *f, struct client *c, struct dom_msg *m)
 	c->hello = true;
 	c->role = m->u.hello.role;
 	c->events = m->u.hello.events;
+	snprintf(c->device, sizeof(c->device), "%.63s", m->u.hello.device);
 	fill_info(f, &info);
 	m->u.info = info;
 	return 0;
@@ -304,8 +308,38 @@ static int resume(struct fakedom *f, bool anew)
 	return 0;
 }
 
-static int handle(struct fakedom *f, int client, struct dom_msg *m, int *fds,
-		  size_t *n)
+static int do_offer_stats(struct client *c, const struct dom_msg *m, int *given)
+{
+	if (c->role != DOM_ROLE_BACKEND)
+		return -EPERM;
+	CHECK(c->stats < 0 && !fd_check_view(*given));
+	c->stats = *given;
+	c->stats_at = m->u.devstats.offset;
+	*given = -1;
+	return 0;
+}
+
+static int do_devstats(struct fakedom *f, const struct client *c,
+		       struct dom_msg *m, int *fds, size_t *n)
+{
+	struct dom_devstats *s = &m->u.devstats;
+
+	if (c->role != DOM_ROLE_ADMIN)
+		return -EPERM;
+	for (; s->index < MAX_CLIENTS; s->index++) {
+		c = &f->client[s->index];
+		if (c->fd < 0 || c->stats < 0)
+			continue;
+		s->offset = c->stats_at;
+		memcpy(s->device, c->device, sizeof(s->device));
+		fds[(*n)++] = c->stats;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static int handle(struct fakedom *f, int client, struct dom_msg *m, int *given,
+		  int *fds, size_t *n)
 {
 	struct client *c = &f->client[client];
 
@@ -339,6 +373,10 @@ static int handle(struct fakedom *f, int client, struct dom_msg *m, int *fds,
 						 : -EPERM;
 	case DOM_DESTROY:
 		return c->role == DOM_ROLE_ADMIN ? 0 : -EPERM;
+	case DOM_DEVSTATS:
+		return do_devstats(f, c, m, fds, n);
+	case DOM_OFFER_STATS:
+		return do_offer_stats(c, m, given);
 	default:
 		return -ENOSYS;
 	}
@@ -348,6 +386,7 @@ static void drop_client(struct fakedom *f, int client)
 {
 	pthread_mutex_lock(&f->lock);
 	fd_close(&f->client[client].fd);
+	fd_close(&f->client[client].stats);
 	for (int i = 0; i < MAX_PORTS; i++) {
 		if (f->port[i].client == client)
 			f->port[i].client = -1;
@@ -360,16 +399,20 @@ static void serve_client(struct fakedom *f, int client)
 	int in[SOCK_MAX_FDS], out[SOCK_MAX_FDS];
 	struct dom_msg m;
 	size_t n, nout = 0;
+	int given = -1;
 
 	if (sock_recv_fds(f->client[client].fd, &m, sizeof(m), in, &n)) {
 		drop_client(f, client);
 		return;
 	}
-	while (n)
+	if (n)
+		given = in[0];
+	while (n > 1)
 		close(in[--n]);
 	pthread_mutex_lock(&f->lock);
-	m.status = handle(f, client, &m, out, &nout);
+	m.status = handle(f, client, &m, &given, out, &nout);
 	pthread_mutex_unlock(&f->lock);
+	fd_close(&given);
 	if (sock_send_fds(f->client[client].fd, &m, sizeof(m), out, nout))
 		drop_client(f, client);
 	if (m.type == DOM_DESTROY && !m.status)
@@ -383,7 +426,7 @@ static void accept_client(struct fakedom *f)
 	CHECK(fd >= 0);
 	for (int i = 0; i < MAX_CLIENTS; i++) {
 		if (f->client[i].fd < 0) {
-			f->client[i] = (struct client){ .fd = fd };
+			f->client[i] = (struct client){ .fd = fd, .stats = -1 };
 			return;
 		}
 	}
@@ -430,7 +473,7 @@ struct fakedom *fakedom_new(unsigned int domid, size_t ram_pages)
 	for (int i = 0; i < MAX_PORTS; i++)
 		f->port[i] = (struct port){ -1, -1, -1 };
 	for (int i = 0; i < MAX_CLIENTS; i++)
-		f->client[i].fd = -1;
+		f->client[i] = (struct client){ .fd = -1, .stats = -1 };
 	make_first(f);
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->changed, NULL);
@@ -462,8 +505,10 @@ void fakedom_free(struct fakedom *f)
 
 	signal_fd(f->quit_fd);
 	pthread_join(f->thread, NULL);
-	for (int i = 0; i < MAX_CLIENTS; i++)
+	for (int i = 0; i < MAX_CLIENTS; i++) {
 		fd_close(&f->client[i].fd);
+		fd_close(&f->client[i].stats);
+	}
 	lose_all(f);
 	fd_close(&f->listen_fd);
 	fd_close(&f->quit_fd);

@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <xen/sched.h>
@@ -23,6 +24,7 @@
 #include "hypervisor/layout.h"
 #include "tests/lib/fakevm.h"
 #include "tests/lib/fini.h"
+#include "tests/lib/stack.h"
 
 static struct fakevm *f;
 static struct domctl *d;
@@ -84,9 +86,14 @@ static int dial(void)
 	return fd;
 }
 
+/* What goes with the next message. */
+static int give[SOCK_MAX_FDS];
+static size_t give_n;
+
 static void send_msg(int fd, const struct dom_msg *msg)
 {
-	cr_assert_eq(sock_send_fds(fd, msg, sizeof(*msg), NULL, 0), 0);
+	cr_assert_eq(sock_send_fds(fd, msg, sizeof(*msg), give, give_n), 0);
+	give_n = 0;
 }
 
 /* One call; Return: its status, or -EPIPE if we were disconnected. */
@@ -153,6 +160,7 @@ Test(domctl, rights)
 		[DOM_PAUSE] = "A",	   [DOM_UNPAUSE] = "A",
 		[DOM_DESTROY] = "A",	   [DOM_STATS] = "A",
 		[DOM_VCPU] = "A",	   [DOM_RESUME] = "A",
+		[DOM_DEVSTATS] = "A",	   [DOM_OFFER_STATS] = "B",
 	};
 	struct dom_msg msg;
 	int fd, status;
@@ -180,6 +188,136 @@ Test(domctl, rights)
 			serve();
 		}
 	}
+}
+
+/* ---- statistics of devices --------------------------------------------------- */
+
+static int backend(const char *device)
+{
+	struct dom_msg msg = { .u.hello.role = DOM_ROLE_BACKEND };
+	int fd = dial();
+
+	snprintf(msg.u.hello.device, sizeof(msg.u.hello.device), "%s", device);
+	cr_assert_eq(ask(fd, DOM_HELLO, &msg), 0);
+	return fd;
+}
+
+/* @n descriptors go with it, all the same; Return: the answer's status. */
+static int offer(int fd, int file, size_t n, uint64_t offset)
+{
+	struct dom_msg msg = { .u.devstats.offset = offset };
+
+	for (give_n = 0; give_n < n; give_n++)
+		give[give_n] = file;
+	return ask(fd, DOM_OFFER_STATS, &msg);
+}
+
+static int new_file(int flags)
+{
+	char name[] = "/tmp/test_domctl.file.XXXXXX";
+	int rw = mkstemp(name), fd = open(name, flags | O_CLOEXEC);
+
+	cr_assert(rw >= 0 && fd >= 0);
+	close(rw);
+	unlink(name);
+	return fd;
+}
+
+static void is_same_file(int a, int b)
+{
+	struct stat x, y;
+
+	cr_assert(!fstat(a, &x) && !fstat(b, &y));
+	cr_expect_eq(x.st_ino, y.st_ino);
+	cr_expect_eq(x.st_dev, y.st_dev);
+}
+
+/* Return: the status; the descriptor in fds[0]. */
+static int next(int fd, struct dom_msg *msg, uint32_t index)
+{
+	memset(msg, 0, sizeof(*msg));
+	msg->u.devstats.index = index;
+	return ask(fd, DOM_DEVSTATS, msg);
+}
+
+Test(domctl, statistics_of_devices)
+{
+	int admin = hello(DOM_ROLE_ADMIN, false);
+	int disk = backend("vbd/51712"), idle = backend("vif/0");
+	int other = backend("vbd/\n1");
+	int a = new_file(O_RDONLY), b = new_file(O_RDONLY);
+	struct dom_msg msg;
+
+	cr_expect_eq(next(admin, &msg, 0), -ENOENT);
+	cr_assert_eq(offer(disk, a, 1, 4711), 0);
+	cr_assert_eq(offer(other, b, 1, 0), 0);
+	cr_assert_eq(next(admin, &msg, 0), 0);
+	cr_expect_str_eq(msg.u.devstats.device, "vbd/51712");
+	cr_expect_eq(msg.u.devstats.offset, 4711);
+	cr_assert_eq(nfds, 1);
+	is_same_file(fds[0], a);
+	cr_expect_eq(fcntl(fds[0], F_GETFL) & O_ACCMODE, O_RDONLY);
+	close_got();
+	cr_assert_eq(next(admin, &msg, msg.u.devstats.index + 1), 0);
+	cr_expect_str_eq(msg.u.devstats.device, "vbd/\\x0a1");
+	is_same_file(fds[0], b);
+	close_got();
+	cr_expect_eq(next(admin, &msg, msg.u.devstats.index + 1), -ENOENT);
+	cr_expect_eq(nfds, 0);
+	cr_expect_eq(next(admin, &msg, UINT32_MAX), -ENOENT);
+	cr_expect_eq(next(disk, &msg, 0), -EPERM, "not even its own");
+	/* They go with who has offered them. */
+	close(disk);
+	serve();
+	cr_assert_eq(next(admin, &msg, 0), 0);
+	is_same_file(fds[0], b);
+	close_got();
+	close(idle);
+	close(other);
+	serve();
+	cr_expect_eq(next(admin, &msg, 0), -ENOENT);
+	disk = backend("vbd/51712");
+	cr_expect_eq(next(admin, &msg, 0), -ENOENT, "of another's place");
+	close(a);
+	close(b);
+	close(disk);
+	close(admin);
+}
+
+/* A writable file, one that lets its readers wait, a second one, none, many. */
+Test(domctl, statistics_that_are_none)
+{
+	int admin = hello(DOM_ROLE_ADMIN, false), disk = backend("vbd/1");
+	int good = new_file(O_RDONLY), waits[2];
+	int bad[] = { new_file(O_RDWR),
+		      new_file(O_WRONLY),
+		      new_file(O_PATH),
+		      open("/tmp", O_RDONLY | O_CLOEXEC),
+		      open("/dev/zero", O_RDONLY | O_CLOEXEC),
+		      0 };
+	unsigned int before;
+	struct dom_msg msg;
+
+	cr_assert_eq(pipe(waits), 0);
+	bad[ARRAY_SIZE(bad) - 1] = waits[0];
+	before = stack_fds_of(getpid());
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		cr_expect_eq(offer(disk, bad[i], 1, 0), -EINVAL, "%zu", i);
+		cr_expect_eq(next(admin, &msg, 0), -ENOENT, "%zu", i);
+	}
+	cr_expect_eq(offer(disk, -1, 0, 0), -EINVAL);
+	cr_expect_eq(offer(admin, good, 1, 0), -EPERM);
+	cr_expect_eq(offer(disk, good, SOCK_MAX_FDS, 0), 0, "the first");
+	cr_expect_eq(stack_fds_of(getpid()), before + 1);
+	cr_expect_eq(offer(disk, good, 1, 8), -EEXIST);
+	cr_expect_eq(stack_fds_of(getpid()), before + 1);
+	cr_assert_eq(next(admin, &msg, 0), 0);
+	cr_expect_eq(msg.u.devstats.offset, 0);
+	close_got();
+	close(disk);
+	serve();
+	cr_expect_eq(stack_fds_of(getpid()), before - 2, "its end, and ours");
+	close(admin);
 }
 
 Test(domctl, there_is_no_such_vcpu)

@@ -4,11 +4,15 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 static struct dom *d;
 static int peer;
+static uint32_t asked;
+static struct dom_devstats got;
 
 static void setup(void)
 {
@@ -51,6 +55,67 @@ Test(domsock, late_answers_are_dropped)
 	answer(3, 3);
 	cr_expect_eq(dom_info(d, &info), 0);
 	cr_expect_eq(info.domid, 3);
+}
+
+/* ---- statistics ------------------------------------------------------------- */
+
+static int ask_stats(struct dom_devstats says, int *give, size_t n)
+{
+	struct dom_msg msg = { .magic = DOM_MAGIC,
+			       .version = DOM_VERSION,
+			       .type = DOM_DEVSTATS,
+			       .seq = ++asked,
+			       .u.devstats = says };
+	int fd = -1, ret;
+
+	got = (struct dom_devstats){ .index = 3 };
+	cr_assert_eq(sock_send_fds(peer, &msg, sizeof(msg), give, n), 0);
+	ret = dom_devstats(d, &got, &fd);
+	cr_expect_eq(fd < 0, ret != 0);
+	if (ret)
+		cr_expect_eq(got.index, 3, "not written to");
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+Test(domsock, statistics_that_make_no_sense)
+{
+	struct dom_devstats good = { .index = 3, .offset = 5, .device = "a" };
+	struct dom_devstats bad = good;
+	int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	int give[] = { file, file };
+
+	cr_expect_eq(ask_stats(good, give, 1), 0);
+	cr_expect_eq(got.offset, 5);
+	cr_expect_str_eq(got.device, "a");
+	cr_expect_eq(ask_stats(good, give, 0), -EPROTO);
+	cr_expect_eq(ask_stats(good, give, 2), -EPROTO);
+	bad.index = 2;
+	cr_expect_eq(ask_stats(bad, give, 1), -EPROTO, "would never end");
+	bad.index = UINT32_MAX;
+	cr_expect_eq(ask_stats(bad, give, 1), -EPROTO, "would begin anew");
+	bad.index = 3;
+	memset(bad.device, 'a', sizeof(bad.device));
+	cr_expect_eq(ask_stats(bad, give, 1), -EPROTO, "no end");
+	bad.device[63] = '\0';
+	cr_expect_eq(ask_stats(bad, give, 1), 0);
+	cr_expect_eq(ask_stats(good, &peer, 1), -EPROTO, "no file");
+	close(file);
+}
+
+Test(domsock, statistics_are_offered_with_a_file)
+{
+	struct dom_msg msg;
+	int fds[SOCK_MAX_FDS];
+	size_t n;
+
+	cr_expect_eq(dom_offer_stats(d, peer, 99), -ETIMEDOUT);
+	cr_assert_eq(sock_recv_fds(peer, &msg, sizeof(msg), fds, &n), 0);
+	cr_expect_eq(msg.type, DOM_OFFER_STATS);
+	cr_expect_eq(msg.u.devstats.offset, 99);
+	cr_assert_eq(n, 1);
+	close(fds[0]);
 }
 
 Test(domsock, a_late_answer_is_no_event)

@@ -10,6 +10,28 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+Test(fd, only_files_that_cannot_be_written_are_views)
+{
+	char name[] = "/tmp/sv-test-view-XXXXXX";
+	int rw = mkstemp(name), ro = open(name, O_RDONLY | O_CLOEXEC);
+	int wo = open(name, O_WRONLY | O_CLOEXEC);
+	int path = open(name, O_PATH | O_CLOEXEC);
+	int dir = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int waits[2];
+
+	cr_assert_eq(pipe(waits), 0);
+	cr_expect_eq(fd_check_view(ro), 0);
+	cr_expect_eq(fd_check_view(rw), -EINVAL);
+	cr_expect_eq(fd_check_view(wo), -EINVAL);
+	cr_expect_eq(fd_check_view(path), -EINVAL);
+	cr_expect_eq(fd_check_view(dir), -EINVAL);
+	cr_expect_eq(fd_check_view(null), -EINVAL);
+	cr_expect_eq(fd_check_view(waits[0]), -EINVAL);
+	cr_expect_eq(fd_check_view(-1), -EINVAL);
+	unlink(name);
+}
+
 Test(fd, only_memory_that_stays_is_mapped)
 {
 	int sealed = fd_memfd("sealed", 8192);

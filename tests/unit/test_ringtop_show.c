@@ -23,7 +23,16 @@ static void set_up(void)
 		.track = { .size = 64,
 			   .sane = true,
 			   .words = { 105, 106, 100, 101 } },
+		.counted = true,
+		.stat = { .depth = 5, .depth_max = 7 },
 	};
+	ring[0].stat.kind[BLKSTAT_WRITE] =
+		(struct blkstat_kind_sum){ .requests = 4,
+					   .errors = 1,
+					   .bytes = 12288,
+					   .merged = 2,
+					   .ns = 100000,
+					   .bucket = { [4] = 3, [24] = 1 } };
 	*s = (struct track_sum){
 		.looks = 11,
 		.gaps = 10,
@@ -43,7 +52,7 @@ static void set_up(void)
 		.max_ns = 17000000,
 	};
 	s->bucket[5] = 98;
-	s->bucket[TRACK_BUCKETS - 1] = 1;
+	s->bucket[HIST_BUCKETS - 1] = 1;
 	ring[1] = (struct ringtop_ring){ .device = "console",
 					 .part = "out",
 					 .stream = true,
@@ -100,6 +109,11 @@ Test(ringtop_show, lines_of_a_ring)
 		  "%s", text);
 	cr_expect(has(" <32us: 98 >=8388608us: 1\n"), "%s", text);
 	cr_expect(has("not timed: 1\n"), "%s", text);
+	cr_expect(has("backend has taken: 5 (most 7)\n"), "%s", text);
+	cr_expect(has("  write: 4 answered, 1 failed, 12 KiB, 2 merged, mean "
+		      "25.0 us\n  <16us: 3 >=8388608us: 1\n"),
+		  "%s", text);
+	cr_expect_not(has("read:"));
 	cr_expect_not(has("impossible"));
 }
 
@@ -110,6 +124,7 @@ Test(ringtop_show, lines_of_a_liar)
 	cr_expect(has("impossible indices seen: 3 times\n"), "%s", text);
 	cr_expect(has("prod 9000 cons 5; port 2\n"), "%s", text);
 	cr_expect_not(has("times:"));
+	cr_expect_not(has("taken"));
 	cr_expect_not(has("notified"));
 }
 
@@ -170,9 +185,30 @@ static void is_side(yajl_val v, const char *key, long long asked,
 	cr_expect_eq(!!YAJL_IS_TRUE(at(v, "waits")), waits);
 }
 
+static void is_counted(yajl_val v)
+{
+	yajl_val k = at(v, "write"), *bucket;
+
+	is_int(v, "depth", 5);
+	is_int(v, "depth_max", 7);
+	is_int(at(v, "read"), "requests", 0);
+	is_int(k, "requests", 4);
+	is_int(k, "errors", 1);
+	is_int(k, "bytes", 12288);
+	is_int(k, "merged", 2);
+	is_double(k, "mean_us", 25);
+	cr_assert_eq(YAJL_GET_ARRAY(at(k, "histogram"))->len, 2);
+	bucket = YAJL_GET_ARRAY(at(k, "histogram"))->values;
+	is_int(bucket[0], "below_us", 16);
+	is_int(bucket[0], "count", 3);
+	is_int(bucket[1], "count", 1);
+}
+
 static void is_ring(yajl_val v)
 {
 	yajl_val lat = at(v, "latency"), *bucket;
+
+	is_counted(at(v, "counted"));
 
 	is_int(v, "slots", 64);
 	is_int(v, "pages", 2);

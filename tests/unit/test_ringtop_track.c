@@ -50,7 +50,7 @@ static int only_bucket(void)
 {
 	int found = -1;
 
-	for (int b = 0; b < TRACK_BUCKETS; b++) {
+	for (int b = 0; b < (int)HIST_BUCKETS; b++) {
 		if (!t.sum.bucket[b])
 			continue;
 		if (found >= 0)
