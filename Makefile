@@ -289,17 +289,21 @@ death_steps := evtchn_fd_bind evtchn_fd_notify gnt_get gnt_put io_uring_submit \
 $(out)/tests/hostile/test_blk_deaths: override LDFLAGS += \
 	$(death_steps:%=-Wl,--wrap=%)
 # It decides that of whatever else can fail, too.
-sweep_calls := accept4 bind calloc connect epoll_create1 epoll_ctl epoll_wait \
-	event_add event_base_free event_base_new event_free event_new eventfd \
-	fcntl free fstat ftruncate grantpt inotify_add_watch \
-	inotify_init1 io_uring_queue_init_params io_uring_register_files \
-	io_uring_submit io_uring_submit_and_wait listen malloc mkdir mmap munmap \
-	open openat pipe2 poll posix_fallocate posix_openpt posix_spawn pread \
-	pthread_create ptsname_r pwrite read readv realloc recvmsg rename renameat \
-	sendmsg socket symlinkat syscall tcgetattr tcsetattr unlockpt write writev
-$(out)/tests/unit/test_sweep: $(out)/tests/lib/sweep.o
-$(out)/tests/unit/test_sweep: override LDFLAGS += \
-	$(sweep_calls:%=-Wl,--wrap=%) $(out)/tests/lib/sweep.o
+sweep_calls := accept4 archive_read_append_filter archive_read_data \
+	archive_read_free archive_read_new bind calloc connect epoll_create1 \
+	epoll_ctl epoll_wait event_add event_base_free event_base_new \
+	event_free event_new eventfd events_alloc fallocate fcntl free fstat \
+	ftruncate grantpt grants_give inotify_add_watch inotify_init1 \
+	io_uring_queue_init_params io_uring_register_files io_uring_submit \
+	io_uring_submit_and_wait ioctl listen malloc memfd_create mkdir mmap \
+	munmap open openat pages_alloc pipe2 poll posix_fallocate posix_openpt \
+	posix_spawn pread pthread_create ptsname_r pwrite read readv realloc \
+	recvmsg rename renameat sendmsg socket symlinkat syscall tcgetattr \
+	tcsetattr unlockpt write writev
+sweeps := $(out)/tests/unit/test_sweep $(out)/tests/unit/test_sweep_vmm
+sweep_obj := $(out)/tests/lib/sweep.o $(out)/tests/lib/fakekvm.o
+$(sweeps): $(sweep_obj)
+$(sweeps): override LDFLAGS += $(sweep_calls:%=-Wl,--wrap=%) $(sweep_obj)
 # It starts the store that was built with it.
 $(out)/tests/stress/store_stress: | $(out)/bin/sv-xenstored
 
