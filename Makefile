@@ -119,7 +119,8 @@ testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
 testlib_src += tests/lib/storebed.c tests/lib/proc.c tests/lib/xsguest.c
 testlib_src += tests/lib/fakevbd.c tests/lib/fakevif.c tests/lib/flipper.c \
 	tests/lib/latency.c \
-	tests/lib/neighbour.c tests/lib/slowfile.c tests/lib/stack.c
+	tests/lib/neighbour.c tests/lib/slowfile.c tests/lib/stack.c \
+	tests/lib/storm.c
 testlib_src += tests/lib/fakectrl.c tests/lib/fakenet.c tests/lib/fakenic.c tests/lib/packet.c
 testlib_src += tests/lib/nbdbed.c
 testlib_src += tests/lib/fuzz.c tests/lib/storemodel.c
