@@ -120,7 +120,8 @@ testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
 testlib_src += tests/lib/storebed.c tests/lib/proc.c tests/lib/xsguest.c
 testlib_src += tests/lib/fakevbd.c tests/lib/fakevif.c tests/lib/flipper.c \
 	tests/lib/latency.c \
-	tests/lib/neighbour.c tests/lib/slowfile.c tests/lib/stack.c
+	tests/lib/neighbour.c tests/lib/slowfile.c tests/lib/stack.c \
+	tests/lib/storm.c
 testlib_src += tests/lib/fakectrl.c tests/lib/fakenet.c tests/lib/fakenic.c tests/lib/packet.c
 testlib_src += tests/lib/nbdbed.c
 testlib_src += tests/lib/crashguest.c tests/lib/forgetful.c tests/lib/mortal.c
@@ -291,17 +292,21 @@ death_steps := evtchn_fd_bind gnt_get gnt_put io_uring_submit \
 $(addprefix $(out)/tests/hostile/test_blk_,crash deaths): override LDFLAGS += \
 	$(death_steps:%=-Wl,--wrap=%)
 # It decides that of whatever else can fail, too.
-sweep_calls := accept4 bind calloc connect epoll_create1 epoll_ctl epoll_wait \
-	event_add event_base_free event_base_new event_free event_new eventfd \
-	fcntl free fstat ftruncate grantpt inotify_add_watch \
-	inotify_init1 io_uring_queue_init_params io_uring_register_files \
-	io_uring_submit io_uring_submit_and_wait listen malloc mkdir mmap munmap \
-	open openat pipe2 poll posix_fallocate posix_openpt posix_spawn pread \
-	pthread_create ptsname_r pwrite read readv realloc recvmsg rename renameat \
-	sendmsg socket symlinkat syscall tcgetattr tcsetattr unlockpt write writev
-$(out)/tests/unit/test_sweep: $(out)/tests/lib/sweep.o
-$(out)/tests/unit/test_sweep: override LDFLAGS += \
-	$(sweep_calls:%=-Wl,--wrap=%) $(out)/tests/lib/sweep.o
+sweep_calls := accept4 archive_read_append_filter archive_read_data \
+	archive_read_free archive_read_new bind calloc connect epoll_create1 \
+	epoll_ctl epoll_wait event_add event_base_free event_base_new \
+	event_free event_new eventfd events_alloc fallocate fcntl free fstat \
+	ftruncate grantpt grants_give inotify_add_watch inotify_init1 \
+	io_uring_queue_init_params io_uring_register_files io_uring_submit \
+	io_uring_submit_and_wait ioctl listen malloc memfd_create mkdir mmap \
+	munmap open openat pages_alloc pipe2 poll posix_fallocate posix_openpt \
+	posix_spawn pread pthread_create ptsname_r pwrite read readv realloc \
+	recvmsg rename renameat sendmsg socket symlinkat syscall tcgetattr \
+	tcsetattr unlockpt write writev
+sweeps := $(out)/tests/unit/test_sweep $(out)/tests/unit/test_sweep_vmm
+sweep_obj := $(out)/tests/lib/sweep.o $(out)/tests/lib/fakekvm.o
+$(sweeps): $(sweep_obj)
+$(sweeps): override LDFLAGS += $(sweep_calls:%=-Wl,--wrap=%) $(sweep_obj)
 # It starts the store that was built with it.
 $(out)/tests/stress/store_stress: | $(out)/bin/sv-xenstored
 

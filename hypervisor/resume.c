@@ -92,15 +92,16 @@ static int renew(struct vm *vm)
 		ret = renew_vcpu(&vm->vcpus[i]);
 	if (!ret)
 		ret = vm->engine->upcall_all(vm, 0);
-	if (ret)
+	if (!ret)
+		ret = vm->engine->runstate_flag(vm, false);
+	/* Hosts that lack it have refused it to the guest, too. */
+	if (ret && ret != -ENOSYS)
 		return ret;
 	vm->hvm.param[HVM_PARAM_CALLBACK_IRQ] = 0;
 	vm->hvm.param[HVM_PARAM_STORE_EVTCHN] = EVTCHN_STORE;
 	vm->hvm.param[HVM_PARAM_CONSOLE_EVTCHN] = EVTCHN_CONSOLE;
 	for (unsigned int i = 0; i < VM_WATCHDOGS; i++)
 		vm->watchdog[i] = 0;
-	/* Hosts that lack it have refused it to the guest, too. */
-	(void)!vm->engine->runstate_flag(vm, false);
 	vm->life++;
 	return 0;
 }

@@ -22,6 +22,7 @@
 #include "guest-frontend/pages.h"
 #include "ring/ring.h"
 #include "tests/lib/procdom.h"
+#include "tests/lib/storm.h"
 
 #define NENT	32u
 #define DEPTH	4u
@@ -271,28 +272,13 @@ Test(blk_backend, finds_nothing_beside_the_data)
 
 static atomic_bool stop;
 
-static void *storm(void *arg)
-{
-	uint64_t one = 1;
-	int fd = *(int *)arg;
-
-	while (!atomic_load(&stop))
-		(void)!write(fd, &one, sizeof(one));
-	return NULL;
-}
-
 /* Events without end and without answers: requests still get theirs. */
 Test(blk_backend, event_storm)
 {
 	struct blkif_request req[DEPTH];
 	struct blkfront_io *io;
-	pthread_t thread;
-	struct dom *d;
+	struct storm *storm = storm_start(dom, ring.port);
 
-	cr_assert_eq(dom_connect(&d, 7, DOM_ROLE_BACKEND, "vbd/51712", false),
-		     0);
-	cr_assert_eq(dom_evtchn_bind(d, ring.port, &kick, &call), 0);
-	cr_assert_eq(pthread_create(&thread, NULL, storm, &call), 0);
 	for (unsigned int turn = 0; turn < 200; turn++) {
 		begin(req);
 		cr_assert_null(blkfront_done(q));
@@ -305,93 +291,22 @@ Test(blk_backend, event_storm)
 			cr_assert(io && !io->status);
 		}
 	}
-	atomic_store(&stop, true);
-	pthread_join(thread, NULL);
-	dom_free(d);
+	storm_stop(storm);
 }
 
-/* ---- Another CPU of the guest ---- */
-
-#define SPELL	 UINT64_C(500000000)
-#define SLOWEST	 10u /* times; the storm takes a CPU for itself */
-#define WAIT_ONE UINT64_C(10000000)
-
-static void *wait_in_vain(void *arg)
+static void wait_in_vain(void)
 {
-	while (!atomic_load(&stop)) {
-		(void)blkfront_wait(q, WAIT_ONE);
-		cr_assert_null(blkfront_done(q));
-	}
-	return arg;
+	(void)blkfront_wait(q, UINT64_C(10000000));
+	cr_expect_null(blkfront_done(q));
 }
 
-/* A request and its answer on a queue that is in good hands. */
-static void work(struct blkfront_queue *other, struct blk_back *its,
-		 uint8_t *buf, uint8_t value)
-{
-	struct blkfront_io io = { .op = BLKIF_OP_READ,
-				  .nsectors = 8,
-				  .buf = buf };
-	struct blkif_response rsp = { .operation = BLKIF_OP_READ };
-	struct blkif_request req;
-
-	cr_assert_eq(blkfront_submit(other, &io), 0);
-	blkfront_push(other);
-	cr_assert_eq(blk_back_take(its, &req), 1);
-	memset(granted(req.seg[0].gref), value, PAGE_BYTES);
-	rsp.id = req.id;
-	blk_back_put(its, &rsp);
-	(void)!blk_back_push(its);
-	cr_assert_eq(blkfront_done(other), &io);
-	cr_assert_eq(io.status, 0);
-	for (unsigned int i = 0; i < PAGE_BYTES; i++)
-		cr_assert_eq(buf[i], value);
-}
-
-static unsigned int rounds(struct blkfront_queue *other, struct blk_back *its,
-			   uint8_t *buf)
-{
-	uint64_t until = events_deadline(SPELL);
-	unsigned int n = 0;
-
-	do
-		work(other, its, buf, (uint8_t)++n);
-	while (events_now() < until);
-	return n;
-}
-
-/* XSA-391: one CPU waits in the storm; another works on, if less fast. */
+/* XSA-391: one CPU waits in the storm; another works on. */
 Test(blk_backend, event_storm_and_another_cpu)
 {
-	unsigned int before, meanwhile;
-	struct blkfront_queue *other;
 	struct blkif_request req[DEPTH];
-	struct blkfront_ring its_ring;
-	pthread_t waiter, thread;
-	struct blk_back its;
-	struct dom *d;
-	uint8_t *buf;
-	void *page;
 
-	buf = pages_alloc(1);
-	cr_assert_eq(blkfront_queue_new(&other, &disk, &its_ring), 0);
-	page = granted(its_ring.gref[0]);
-	cr_assert_eq(blk_back_attach(&its, &page, 1, NULL), 0);
-	cr_assert_eq(dom_connect(&d, 7, DOM_ROLE_BACKEND, "vbd/51712", false),
-		     0);
-	cr_assert_eq(dom_evtchn_bind(d, ring.port, &kick, &call), 0);
 	begin(req);
-	cr_assert_eq(pthread_create(&waiter, NULL, wait_in_vain, NULL), 0);
-	before = rounds(other, &its, buf);
-	cr_assert_eq(pthread_create(&thread, NULL, storm, &call), 0);
-	meanwhile = rounds(other, &its, buf);
-
-	cr_expect_geq(meanwhile, before / SLOWEST, "%u, but %u before",
-		      meanwhile, before);
-	atomic_store(&stop, true);
-	pthread_join(thread, NULL);
-	pthread_join(waiter, NULL);
-	dom_free(d);
+	storm_and_another_cpu(dom, ring.port, wait_in_vain);
 }
 
 /* Responses change while they are read: each is a good one or the end. */

@@ -28,6 +28,7 @@
 #include "tests/lib/flipper.h"
 #include "tests/lib/procdom.h"
 #include "tests/lib/stack.h"
+#include "tests/lib/storm.h"
 
 #define DOMID  3u
 #define FE     "/local/domain/3/device/vbd/1"
@@ -246,6 +247,20 @@ static void *take_by_the_byte(void *arg)
 Test(console_backend, event_storm)
 {
 	cr_expect_lt(print_beside(storm), CONSOLE_STUCK_NS + 5 * SECOND);
+	expect_print();
+}
+
+static void wait_in_vain(void)
+{
+	char c;
+
+	cr_expect_eq(console_read(&c, 1, 10 * MS), 0u);
+}
+
+/* One CPU waits in the storm; another works on. */
+Test(console_backend, event_storm_and_another_cpu)
+{
+	storm_and_another_cpu(dom, FAKEDOM_CONSOLE_PORT, wait_in_vain);
 	expect_print();
 }
 

@@ -24,6 +24,7 @@
 #include "guest-frontend/netfront.h"
 #include "guest-frontend/pages.h"
 #include "tests/lib/procdom.h"
+#include "tests/lib/storm.h"
 
 #define NENT	256u
 #define DEPTH	4u
@@ -979,16 +980,6 @@ ParameterizedTest(struct channels *t, net_backend, tells_the_backend)
 
 static atomic_bool stop;
 
-static void *storm(void *arg)
-{
-	uint64_t one = 1;
-	int fd = *(int *)arg;
-
-	while (!atomic_load(&stop))
-		(void)!write(fd, &one, sizeof(one));
-	return NULL;
-}
-
 static uint64_t cpu_ns(void)
 {
 	struct timespec t;
@@ -1001,13 +992,8 @@ static uint64_t cpu_ns(void)
 Test(net_backend, event_storm)
 {
 	uint64_t ns = 1000000000, cpu;
-	pthread_t thread;
-	struct dom *d;
-	int kick, call;
+	struct storm *storm = storm_start(dom, ring.rx_port);
 
-	cr_assert_eq(dom_connect(&d, 7, DOM_ROLE_BACKEND, "vif/0", false), 0);
-	cr_assert_eq(dom_evtchn_bind(d, ring.rx_port, &kick, &call), 0);
-	cr_assert_eq(pthread_create(&thread, NULL, storm, &call), 0);
 	for (unsigned int i = 0; i < 100; i++)
 		expect_service(0);
 	cpu = cpu_ns();
@@ -1015,9 +1001,18 @@ Test(net_backend, event_storm)
 	cpu = cpu_ns() - cpu;
 	cr_expect_lt(cpu, ns / 20, "%llu ns of CPU", (unsigned long long)cpu);
 	expect_service(0);
-	atomic_store(&stop, true);
-	pthread_join(thread, NULL);
-	dom_free(d);
+	storm_stop(storm);
+}
+
+static void wait_in_vain(void)
+{
+	cr_expect_not(netfront_wait_packet(q, UINT64_C(10000000)));
+}
+
+/* One CPU waits in the storm; another works on. */
+Test(net_backend, event_storm_and_another_cpu)
+{
+	storm_and_another_cpu(dom, ring.rx_port, wait_in_vain);
 }
 
 /* Responses change while they are read. */

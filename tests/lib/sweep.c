@@ -17,6 +17,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -24,8 +25,15 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <archive.h>
 #include <event2/event.h>
 #include <liburing.h>
+#include <xen/errno.h>
+
+#include "guest-frontend/events.h"
+#include "guest-frontend/grants.h"
+#include "guest-frontend/pages.h"
+#include "tests/lib/fakekvm.h"
 
 #define MAX_CALLS  100000u
 #define SETTLE_MS  3000
@@ -180,6 +188,10 @@ WRAP(int, epoll_wait, (int e, struct epoll_event *ev, int n, int ms),
 WRAP(int, poll, (struct pollfd * p, nfds_t n, int ms), (p, n, ms), -1, EINTR)
 WRAP(int, fstat, (int fd, struct stat *st), (fd, st), -1, EIO)
 WRAP(int, ftruncate, (int fd, off_t n), (fd, n), -1, ENOSPC)
+WRAP(int, fallocate, (int fd, int mode, off_t at, off_t n), (fd, mode, at, n),
+     -1, ENOSPC)
+WRAP(int, memfd_create, (const char *name, unsigned int f), (name, f), -1,
+     EMFILE)
 WRAP(int, mkdir, (const char *p, mode_t m), (p, m), -1, ENOSPC)
 WRAP(int, rename, (const char *a, const char *b), (a, b), -1, ENOSPC)
 WRAP(int, renameat, (int d, const char *a, int e, const char *b), (d, a, e, b),
@@ -214,6 +226,32 @@ WRAP_ERROR(int, io_uring_submit_and_wait, (struct io_uring * r, unsigned int n),
 WRAP_ERROR(int, event_add, (struct event * ev, const struct timeval *tv),
 	   (ev, tv), -1)
 
+WRAP_ERROR(int, archive_read_append_filter, (struct archive * a, int filter),
+	   (a, filter), ARCHIVE_FATAL)
+WRAP_ERROR(la_ssize_t, archive_read_data,
+	   (struct archive * a, void *b, size_t n), (a, b, n), ARCHIVE_FATAL)
+
+/* Of the guest half. */
+WRAP(void *, pages_alloc, (size_t n), (n), NULL, ENOMEM)
+WRAP_ERROR(uint32_t, grants_give,
+	   (unsigned int remote, const void *page, bool readonly),
+	   (remote, page, readonly), GRANTS_NONE)
+int __real_events_alloc(unsigned int remote, uint32_t *port);
+int __wrap_events_alloc(unsigned int remote, uint32_t *port);
+int __wrap_events_alloc(unsigned int remote, uint32_t *port)
+{
+	bool was_on = on;
+	int ret;
+
+	if (fails("events_alloc"))
+		return -XEN_ENOSPC;
+	/* What comes next is the hypervisor's doing. */
+	on = false;
+	ret = __real_events_alloc(remote, port);
+	on = was_on;
+	return ret;
+}
+
 /* There is nothing that a write to an eventfd of ours can fail for. */
 static bool is_eventfd(int fd)
 {
@@ -238,10 +276,41 @@ int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, mode_t mode);
 int __wrap_open(const char *path, int flags, mode_t mode)
 {
-	if (!fails("open"))
-		return __real_open(path, flags, mode);
-	errno = EMFILE;
-	return -1;
+	bool was_on;
+	int fd;
+
+	if (fails("open")) {
+		errno = EMFILE;
+		return -1;
+	}
+	/* What the stand-in does is the kernel's doing. */
+	if (!strcmp(path, "/dev/kvm")) {
+		was_on = on;
+		on = false;
+		fd = fakekvm_open();
+		on = was_on;
+		return fd;
+	}
+	return __real_open(path, flags, mode);
+}
+
+int __real_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, void *arg);
+int __wrap_ioctl(int fd, unsigned long request, void *arg)
+{
+	bool was_on = on;
+	int ret;
+
+	if (fails("ioctl")) {
+		errno = ENOMEM;
+		return -1;
+	}
+	if (!fakekvm_has(request))
+		return __real_ioctl(fd, request, arg);
+	on = false;
+	ret = fakekvm_ioctl(fd, request, arg);
+	on = was_on;
+	return ret;
 }
 
 int __real_openat(int dir, const char *path, int flags, ...);
@@ -364,6 +433,22 @@ void __wrap_event_free(struct event *ev)
 {
 	got_del(ev);
 	__real_event_free(ev);
+}
+
+struct archive *__real_archive_read_new(void);
+struct archive *__wrap_archive_read_new(void);
+struct archive *__wrap_archive_read_new(void)
+{
+	return fails("archive_read_new") ? NULL
+					 : got_add(__real_archive_read_new());
+}
+
+int __real_archive_read_free(struct archive *a);
+int __wrap_archive_read_free(struct archive *a);
+int __wrap_archive_read_free(struct archive *a)
+{
+	got_del(a);
+	return __real_archive_read_free(a);
 }
 
 struct thread {

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// tests/unit/test_sweep.c - every call that serves a guest fails once.
+// tests/unit/test_sweep.c - every call of the store or of a device half fails once.
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,18 +14,17 @@
 #include <xen/io/blkif.h>
 #include <xen/io/console.h>
 
-#include "base/fd.h"
 #include "base/paths.h"
 #include "dom0-backend/console.h"
-#include "hypervisor/domctl.h"
-#include "hypervisor/image.h"
+#include "guest-frontend/blkfront.h"
+#include "guest-frontend/grants.h"
+#include "guest-frontend/netfront.h"
+#include "guest-frontend/pages.h"
 #include "tests/lib/fakeblk.h"
 #include "tests/lib/fakenic.h"
-#include "tests/lib/fakevm.h"
-#include "tests/lib/stack.h"
+#include "tests/lib/procdom.h"
 #include "tests/lib/storebed.h"
 #include "tests/lib/sweep.h"
-#include "tests/lib/toykernel.h"
 
 #define DOMID	  5u
 #define ANSWER_MS 1000 /* for what may never come */
@@ -373,205 +369,48 @@ Test(sweep, store, .init = make_store, .fini = end_store, .timeout = 300)
 	cr_expect_str_empty(sweep(run_store, 90));
 }
 
-/* ---- the domain socket's server ------------------------------------------------- */
+/* ---- a process domain's frontends -------------------------------------------------- */
 
-static struct fakevm *vm;
-static char top[32], hv_sock[PATH_MAX];
-
-static void make_vm(void)
+static void make_process_domain(void)
 {
-	log_init("sweep", LOG_LVL_ERR);
-	log_to_fd(open("/dev/null", O_WRONLY | O_CLOEXEC));
-	vm = fakevm_new(2);
-	vm->vm.cfg.name = "toy";
-	vm->vm.store.fd = fd_memfd("store", SV_PAGE_SIZE);
-	strcpy(top, "/tmp/test_sweep.XXXXXX");
-	cr_assert_not_null(mkdtemp(top));
-	snprintf(hv_sock, sizeof(hv_sock), "%s/hv.sock", top);
+	fakedom_run_dir();
+	dom = fakedom_new(DOMID, 4096);
+	procdom_use(dom);
 }
 
-static void end_vm(void)
+static int run_frontends(void)
 {
-	rmdir(top);
-	fd_close(&vm->vm.store.fd);
-	fakevm_free(vm);
-}
-
-static void serve(struct domctl *d)
-{
-	static struct pollfd p[DOMCTL_MAX_POLL];
-	unsigned int n;
-
-	do {
-		n = domctl_pollfds(d, p);
-		if (poll(p, n, 0) <= 0)
-			break;
-		sweep_on();
-		domctl_serve(d, p, n);
-		sweep_off();
-	} while (true);
-}
-
-/* One call; Return: its status, -EPIPE if disconnected, 1 for no answer. */
-static int call(struct domctl *d, int fd, uint16_t type, uint32_t arg)
-{
-	struct dom_msg msg = { .magic = DOM_MAGIC,
-			       .version = DOM_VERSION,
-			       .type = type,
-			       .seq = 1 };
-	int fds[SOCK_MAX_FDS], ret;
-	size_t nfds;
-
-	if (type == DOM_HELLO)
-		msg.u.hello.role = arg;
-	else
-		msg.u.port = arg;
-	if (sock_send_fds(fd, &msg, sizeof(msg), NULL, 0))
-		return -EPIPE;
-	for (int ms = 0; ms < ANSWER_MS; ms++) {
-		serve(d);
-		ret = sock_recv_fds(fd, &msg, sizeof(msg), fds, &nfds);
-		if (ret != -EAGAIN)
-			break;
-		usleep(1000);
-	}
-	while (!ret && nfds)
-		fd_close(&fds[--nfds]);
-	if (ret)
-		return ret == -EAGAIN ? 1 : -EPIPE;
-	return msg.status;
-}
-
-static int use_domctl(struct domctl *d, int fd, uint32_t port)
-{
-	const struct {
-		uint16_t type;
-		uint32_t arg;
-	} t[] = {
-		{ DOM_HELLO, DOM_ROLE_BACKEND },
-		{ DOM_INFO, 0 },
-		{ DOM_MEMMAP, 0 },
-		{ DOM_GRANT_FRAMES, 0 },
-		{ DOM_EVTCHN_BIND, port },
-		{ DOM_EVTCHN_CLOSE, port },
-		{ DOM_EVTCHN_BIND, port },
-	};
-	int ret = 0, one;
-
-	for (size_t i = 0; i < ARRAY_SIZE(t) && ret <= 0; i++) {
-		one = call(d, fd, t[i].type, t[i].arg);
-		ret = one ? one : ret;
-	}
-	return ret;
-}
-
-static int run_domctl(void)
-{
-	struct domctl *d;
-	uint32_t port;
-	int fd, ret;
-
-	cr_assert_eq(evtchn_alloc_unbound(&vm->vm, 0, &port), 0);
-	sweep_on();
-	ret = domctl_new(&d, &vm->vm, hv_sock);
-	sweep_off();
-	if (!ret) {
-		fd = sock_connect(hv_sock, SOCK_SEQPACKET);
-		cr_assert_geq(fd, 0);
-		fcntl(fd, F_SETFL, O_NONBLOCK);
-		ret = use_domctl(d, fd, port);
-		close(fd);
-		serve(d);
-		sweep_on();
-		domctl_free(d);
-		sweep_off();
-	}
-	cr_assert_eq(evtchn_close(&vm->vm, port), 0);
-	return vm->irq_fd[port] == -1 ? ret : 1;
-}
-
-Test(sweep, domctl, .init = make_vm, .fini = end_vm, .timeout = 300)
-{
-	cr_expect_str_empty(sweep(run_domctl, 20));
-}
-
-/* ---- a kernel --------------------------------------------------------------------- */
-
-static char kernel[PATH_MAX], images[PATH_MAX];
-static bool cold; /* without what an earlier run has cached */
-
-static void make_kernel(void)
-{
-	static uint8_t elf[TOY_SIZE];
-	char bin[PATH_MAX], cache[PATH_MAX - 8];
-	uint8_t *file;
-	size_t size;
-	int fd;
-
-	log_init("sweep", LOG_LVL_ERR);
-	log_to_fd(open("/dev/null", O_WRONLY | O_CLOEXEC));
-	strcpy(top, "/tmp/test_sweep.XXXXXX");
-	cr_assert_not_null(mkdtemp(top));
-	snprintf(kernel, sizeof(kernel), "%s/vmlinuz", top);
-	snprintf(cache, sizeof(cache), "%s/cache", top);
-	snprintf(images, sizeof(images), "%s/images", cache);
-	setenv("SPLITVISOR_CACHE_DIR", cache, 1);
-	stack_program(bin, "");
-	setenv("SPLITVISOR_LIBEXEC_DIR", bin, 1);
-	paths_init();
-	toy_elf(elf, &(struct toy){ 0 });
-	toy_bzimage(&file, &size, elf, sizeof(elf), BZIMAGE_GZIP);
-	fd = open(kernel, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-	cr_assert_eq(write(fd, file, size), (ssize_t)size);
-	close(fd);
-	free(file);
-}
-
-static void end_kernel(void)
-{
-	char command[64];
-
-	snprintf(command, sizeof(command), "rm -rf -- '%s'", top);
-	cr_assert_eq(system(command), 0);
-}
-
-static void empty_cache(void)
-{
-	char path[PATH_MAX + 256];
-	DIR *d = opendir(images);
-	struct dirent *de;
-
-	while (d && (de = readdir(d))) {
-		snprintf(path, sizeof(path), "%s/%s", images, de->d_name);
-		unlink(path);
-	}
-	if (d)
-		closedir(d);
-}
-
-static int run_kernel(void)
-{
-	struct image img = { 0 };
-	struct guestmem *m;
-	struct why why;
+	struct blkfront disk = { .segs = 64, .order = 1 };
+	struct netfront card = { .split = true };
+	struct blkfront_queue *b = NULL;
+	struct netfront_queue *n = NULL;
+	struct netfront_ctrl *c = NULL;
+	struct blkfront_ring b_ring;
+	struct netfront_ring n_ring;
+	struct netfront_ctrl_keys keys;
+	unsigned int refs = grants_free_refs(), ports = fakedom_ports(dom);
+	size_t pages = pages_left();
 	int ret;
 
-	if (cold)
-		empty_cache();
+	disk.want.persistent = true;
 	sweep_on();
-	ret = guestmem_new(&m, 32 << 20);
-	if (!ret) {
-		ret = image_load(kernel, m, &img, &why);
-		guestmem_free(m);
-	}
+	ret = blkfront_queue_new(&b, &disk, &b_ring);
+	if (!ret)
+		ret = netfront_queue_new(&n, &card, &n_ring);
+	if (!ret)
+		ret = netfront_ctrl_new(&c, &card, &keys);
+	netfront_ctrl_free(c);
+	netfront_queue_free(n);
+	blkfront_queue_free(b);
 	sweep_off();
-	return ret || img.entry == TOY_ENTRY ? ret : 1;
+	return pages_left() == pages && grants_free_refs() == refs &&
+			       fakedom_ports(dom) == ports
+		       ? ret
+		       : 1;
 }
 
-Test(sweep, kernel, .init = make_kernel, .fini = end_kernel, .timeout = 300)
+Test(sweep, frontends, .init = make_process_domain, .fini = end_domain,
+     .timeout = 300)
 {
-	cold = true;
-	cr_expect_str_empty(sweep(run_kernel, 40));
-	cold = false;
-	cr_expect_str_empty(sweep(run_kernel, 30));
+	cr_expect_str_empty(sweep(run_frontends, 250));
 }
