@@ -186,6 +186,52 @@ static int numbers_vbd(struct backend *b, struct vbd_config *cfg, char *err,
 	return 0;
 }
 
+/*
+ * Keys backing-1, backing-2 and so on, as far as there are any, into @at, which
+ * has a place for one too many.
+ */
+static int read_backing(struct backend *b, char **at, unsigned int *n,
+			char *err, size_t errlen)
+{
+	int ret = 0;
+
+	for (*n = 0; *n <= IMAGE_MAX_BACKING; (*n)++) {
+		ret = store_read(b->all->store, &at[*n], "%s/backing-%u",
+				 b->path, *n + 1);
+		if (ret)
+			break;
+	}
+	if (ret == -ENOENT)
+		return 0;
+	if (ret)
+		snprintf(err, errlen, "%s/backing-%u: %s", b->path, *n + 1,
+			 strerror(-ret));
+	else
+		snprintf(err, errlen,
+			 "%s has more than %u backing files: merge some of "
+			 "them with qemu-img commit",
+			 b->path, IMAGE_MAX_BACKING);
+	return ret ? ret : -E2BIG;
+}
+
+/* What is left to be known of a disk. */
+static int open_vbd(struct backend *b, struct vbd_config *cfg, char *err,
+		    size_t errlen)
+{
+	char *backing[IMAGE_MAX_BACKING + 1] = { NULL };
+	int ret = numbers_vbd(b, cfg, err, errlen);
+
+	if (!ret)
+		ret = read_backing(b, backing, &cfg->nbacking, err, errlen);
+	for (unsigned int i = 0; i < IMAGE_MAX_BACKING; i++)
+		cfg->backing[i] = backing[i];
+	if (!ret)
+		ret = vbd_open(cfg, &b->end.disk, err, errlen);
+	for (unsigned int i = 0; i < ARRAY_SIZE(backing); i++)
+		free(backing[i]);
+	return ret;
+}
+
 static int prepare_vbd(struct backend *b, char *err, size_t errlen)
 {
 	char *params = key(b, "params"), *mode = key(b, "mode");
@@ -200,9 +246,7 @@ static int prepare_vbd(struct backend *b, char *err, size_t errlen)
 		cfg.params = params;
 		/* Whatever the mode, nobody writes to a CD-ROM. */
 		cfg.mode = strcmp(type, "cdrom") == 0 ? "r" : mode;
-		ret = numbers_vbd(b, &cfg, err, errlen);
-		if (!ret)
-			ret = vbd_open(&cfg, &b->end.disk, err, errlen);
+		ret = open_vbd(b, &cfg, err, errlen);
 	}
 	free(params);
 	free(mode);
@@ -212,22 +256,22 @@ static int prepare_vbd(struct backend *b, char *err, size_t errlen)
 
 static int tell_vbd(struct backend *b)
 {
-	const struct vbd_disk *d = &b->end.disk;
+	const struct vbd_file *f = &b->end.disk.image;
 	char dev[32];
 	int ret;
 
-	ret = store_write(b->all->store, d->path, "%s/physical-device-path",
+	ret = store_write(b->all->store, f->path, "%s/physical-device-path",
 			  b->path);
-	if (ret || !d->rdev)
+	if (ret || !f->rdev)
 		return ret;
-	snprintf(dev, sizeof(dev), "%x:%x", major(d->rdev), minor(d->rdev));
+	snprintf(dev, sizeof(dev), "%x:%x", major(f->rdev), minor(f->rdev));
 	return store_write(b->all->store, dev, "%s/physical-device", b->path);
 }
 
 static void args_vbd(struct backend *b, struct start *s)
 {
 	const struct vbd_disk *d = &b->end.disk;
-	int fd = d->source ? vbd_source_link(d->source) : d->fd;
+	int fd = d->source ? vbd_source_link(d->source) : d->image.fd;
 
 	add_arg(s, d->source ? "--disk-link" : "--disk-fd");
 	add_arg(s, "%d", fd);

@@ -123,6 +123,7 @@ check "the image is in order after all that" qemu-img check -q -f qcow2 \
 	for victim in nbd source nbd source; do
 		sleep 0.4
 		source=$(workers sv-blksource)
+		[ -n "$source" ] || break # the guest is done
 		case $victim in
 		nbd) pkill -9 -P "$source" ;;
 		source) kill -9 "$source" ;;
@@ -137,6 +138,23 @@ grep -q 'qemu-nbd has ended' "$backend_log" &&
 	grep -q 'sv-blksource of .* has ended; started again' "$backend_log"
 ok $? "both deaths are in the log"
 
+# The longest chain: the guest writes to the image only, and finds below it what
+# the configuration names, whatever the images do.
+head -c 16M /dev/urandom >"$work/base.img"
+below=$work/base.img
+form=raw
+chain=
+for i in 8 7 6 5 4 3 2 1; do
+	chain=backing=$form:$below,$chain
+	qemu-img create -q -u -f qcow2 -F raw -b /etc/passwd "$work/$i.qcow2" 16M
+	below=$work/$i.qcow2
+	form=qcow2
+done
+sums=$(cd "$work" && sha256sum base.img [2-8].qcow2)
+own "$programs/block" chain "disk = ['${chain}vdev=xvda,format=qcow2,access=rw,target=$work/1.qcow2']"
+output=$(cd "$work" && sha256sum -c <<<"$sums" 2>&1)
+ok $? "the files below the image are as they were"
+
 # refused IMAGE FORMAT WHY - a disk that must not be served.
 refused() {
 	{
@@ -147,7 +165,7 @@ refused() {
 		echo "disk = ['$1,$2,xvda,w']"
 	} >"$work/no.cfg"
 	! output=$(xl create -q "$work/no.cfg" 2>&1) && grep -q "$3" <<<"$output"
-	ok $? "refused: $(basename "$1") as $2: $3"
+	ok $? "refused: $(basename "$1") as ${2//$work\//}: ${3//$work\//}"
 }
 truncate -s 16M "$work/raw.img"
 refused "$work/raw.img" qcow2 "not of the format"
@@ -162,19 +180,34 @@ qemu-img create -q -f vmdk -o subformat=monolithicFlat "$work/flat.vmdk" 16M
 refused "$work/flat.vmdk" vmdk "other files"
 qemu-img create -q -f vmdk -F vmdk -b "$work/disk.vmdk" "$work/child.vmdk" 16M
 refused "$work/child.vmdk" vmdk "backing file"
+refused "$work/disk.qcow2" "qcow2,backing=raw:$work/base.img" "no other file"
+refused "$work/evil.qcow2" "qcow2,backing=vmdk:$work/disk.qcow2" \
+	"backing file $work/disk.qcow2: .*not of the format"
+refused "$work/evil.qcow2" "qcow2,backing=qcow2:$work/2.qcow2" \
+	"backing file $work/2.qcow2: .*(a backing file)"
+refused "$work/evil.qcow2" "qcow2,backing=raw:$work/none" "none.*No such file"
+refused "$work/evil.qcow2" "qcow2,backing=qcow2:$work/evil.qcow2" "upon itself"
+chmod 600 "$work/base.img"
+chmod 755 "$work"
+chown nobody "$work/evil.qcow2"
+refused "$work/evil.qcow2" "qcow2,backing=raw:$work/base.img" \
+	"base.img: the image's owner may not read it"
 cp "$work/disk.qcow2" "$work/broken.qcow2"
 printf '\xff' | dd of="$work/broken.qcow2" bs=1 seek=20 conv=notrunc status=none
 refused "$work/broken.qcow2" qcow2 "broken.qcow2"
 
 # What qemu-nbd may touch while it serves.
 cp "$programs/block" "$work/bin/"
-sed "s/'no'/'locked'/; s#^disk.*#disk = ['$work/disk.qcow2,qcow2,xvda,w']#; \
+sed "s/'no'/'locked'/; s#^disk.*#disk = ['$work/8.qcow2,qcow2,xvda,w,backing=raw:$work/base.img']#; \
 	\$a cmdline = 'ops=1000000'" "$work/no.cfg" >"$work/locked.cfg"
 check "a guest with a qcow2 disk" xl create -q "$work/locked.cfg"
 nbd=$(pgrep -P "$(workers sv-blksource)")
 output=$(ls "/proc/$nbd/root/")
-[ "$(grep -vxE 'usr|bin|sbin|lib|lib64' <<<"$output" | xargs)" = "disk sock" ]
-ok $? "qemu-nbd sees programs and the image, nothing else"
+[ "$(grep -vxE 'usr|bin|sbin|lib|lib64' <<<"$output" | xargs)" = "backing-1 disk sock" ]
+ok $? "qemu-nbd sees programs, the image and what is below it, nothing else"
+output=$(grep ' /backing-1 ' "/proc/$nbd/mountinfo")
+[[ $output == *" /backing-1 ro,"* ]]
+ok $? "what is below can only be read"
 output=$(grep -E '^(Cap(Eff|Prm|Bnd)|NoNewPrivs)' "/proc/$nbd/status")
 [ "$(grep -cE 'Cap...:.*[1-9a-f]' <<<"$output")" = 0 ] &&
 	grep -q 'NoNewPrivs:.*1' <<<"$output"
@@ -182,6 +215,5 @@ ok $? "it has no capability"
 output=$(tail -n +3 "/proc/$nbd/net/dev")
 [ "$(wc -l <<<"$output")" = 1 ]
 ok $? "it has no network"
-output=$(qemu-img check -f qcow2 "$work/disk.qcow2" 2>&1; xl block-list locked)
 check "it is destroyed" xl destroy locked
 check "and its qemu-nbd ended" wait_for 10 no_workers
