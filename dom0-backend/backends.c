@@ -23,6 +23,7 @@
 #include "base/sock.h"
 #include "dom0-backend/custody.h"
 #include "dom0-backend/disk.h"
+#include "dom0-backend/device.h"
 #include "dom0-backend/journal.h"
 #include "dom0-backend/spawn.h"
 #include "dom0-backend/vbd_setup.h"
@@ -1015,6 +1016,23 @@ static uint64_t restart_ms(struct backend *b)
 	return b->fails <= QUICK ? 0 : spawn_delay_ms(b->fails - QUICK - 1);
 }
 
+/*
+ * The worker has said why it cannot serve the device.  While nobody was offered
+ * it, that is the toolstack's to know.
+ */
+static bool refused(struct backend *b, int status)
+{
+	char *state = key(b, "state"), *why = key(b, "error");
+	bool ret = WIFEXITED(status) && WEXITSTATUS(status) == DEVICE_REFUSED &&
+		   !b->adopted && state && !strcmp(state, "1") && why;
+
+	if (ret)
+		fail(b, why);
+	free(state);
+	free(why);
+	return ret;
+}
+
 static void ended(struct backend *b, int status)
 {
 	struct backends *all = b->all;
@@ -1039,6 +1057,8 @@ static void ended(struct backend *b, int status)
 		consider(all, type, domid, devid);
 		return;
 	}
+	if (refused(b, status))
+		return;
 	if (!b->reload)
 		report(b, status);
 	b->reload = false;

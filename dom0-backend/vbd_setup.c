@@ -146,9 +146,7 @@ static int check_disk(const struct vbd_config *cfg, struct vbd_disk *out,
 	if (ret) {
 		snprintf(err, errlen,
 			 "disk %s, %llu bytes: sector-size=%u, "
-			 "physical-sector-size=%u: the first must be 512 or "
-			 "4096 and divide the disk's size, the second a "
-			 "multiple of it, up to 65536",
+			 "physical-sector-size=%u: " DISK_SECTOR_RULE,
 			 path,
 			 (unsigned long long)disk_sectors(&d) * DISK_SECTOR,
 			 cfg->logical, cfg->physical);

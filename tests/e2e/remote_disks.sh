@@ -20,7 +20,7 @@ listens() { (exec 3<>"/dev/tcp/$host/10809") 2>/dev/null; }
 serve() {
 	nbdkit -f -i $host "$@" 2>>"$work/nbdkit.log" &
 	server=$!
-	wait_for 10 listens
+	wait_for 60 listens
 }
 unserve() {
 	kill -9 "$server"
@@ -47,7 +47,7 @@ unserve
 
 nbdkit -f -U "$work/nbd.sock" memory 16M 2>>"$work/nbdkit.log" &
 server=$!
-check "a server at a Unix socket" wait_for 10 test -S "$work/nbd.sock"
+check "a server at a Unix socket" wait_for 60 test -S "$work/nbd.sock"
 own "$programs/block" nbd_unix \
 	"disk = ['vdev=xvda,access=rw,target=nbd+unix:///?socket=$work/nbd.sock']"
 unserve
@@ -86,7 +86,33 @@ check "a server that errs: the guest is made" xl create -q "$work/nbd_errs.cfg"
 check "it hears of the errors" wait_for 60 console_has nbd_errs '^FAILURE'
 grep -q 'disk: operation .*Input/output error' "$backend_log"
 ok $? "so does the log"
-wait_for 10 gone nbd_errs
+wait_for 60 gone nbd_errs
+unserve
+
+# A server that takes whole blocks only; what does not fit it is told at once.
+blocks=(--filter=blocksize-policy memory 16M blocksize-error-policy=error)
+serve "${blocks[@]}" blocksize-minimum=4096
+# disagrees OPTIONS WHY - a remote disk that must not be served.
+disagrees() {
+	sed "s/nbd_errs/no/; s#vdev#$1,vdev#" "$work/nbd_errs.cfg" \
+		>"$work/no.cfg"
+	! output=$(xl create -q "$work/no.cfg" 2>&1) && grep -q "$2" <<<"$output"
+	ok $? "refused with the reason: $2"
+}
+disagrees sector-size=512 "write sector-size=4096, or leave it out"
+disagrees physical-sector-size=512 "multiple of it"
+# The guest knows sectors of 512 bytes only, and ends soon.
+sed "s/nbd_errs/nbd_4k/; \$a on_poweroff = 'preserve'\\non_crash = 'preserve'" \
+	"$work/nbd_errs.cfg" >"$work/nbd_4k.cfg"
+check "blocks of 4096 bytes: a disk is made" xl create -q "$work/nbd_4k.cfg"
+has_4k() {
+	[ "$(xenstore-read "/local/domain/0/backend/vbd/$(xl domid nbd_4k)/51712/sector-size")" = 4096 ]
+}
+check "with sectors of 4096 bytes" wait_for 20 has_4k
+check "it is destroyed" xl destroy nbd_4k
+unserve
+serve "${blocks[@]}" blocksize-minimum=8192 blocksize-preferred=8192
+disagrees limit-iops=0 "blocks of 8192"
 unserve
 
 # Nobody there: told at once.  Gone for good: the guest can still be ended.
@@ -103,7 +129,7 @@ unserve
 sleep 0.5
 check "its server is gone; it is destroyed" timeout 20 xl destroy nbd_left
 no_workers() { [ -z "$(workers sv-blkback)$(workers sv-blksource)" ]; }
-check "nothing of its disk is left" wait_for 10 no_workers
+check "nothing of its disk is left" wait_for 60 no_workers
 
 # ---- images -----------------------------------------------------------------
 
@@ -216,4 +242,4 @@ output=$(tail -n +3 "/proc/$nbd/net/dev")
 [ "$(wc -l <<<"$output")" = 1 ]
 ok $? "it has no network"
 check "it is destroyed" xl destroy locked
-check "and its qemu-nbd ended" wait_for 10 no_workers
+check "and its qemu-nbd ended" wait_for 60 no_workers
