@@ -23,6 +23,7 @@
 #include "base/sock.h"
 #include "dom0-backend/custody.h"
 #include "dom0-backend/disk.h"
+#include "dom0-backend/device.h"
 #include "dom0-backend/journal.h"
 #include "dom0-backend/spawn.h"
 #include "dom0-backend/vbd_setup.h"
@@ -187,6 +188,52 @@ static int numbers_vbd(struct backend *b, struct vbd_config *cfg, char *err,
 	return 0;
 }
 
+/*
+ * Keys backing-1, backing-2 and so on, as far as there are any, into @at, which
+ * has a place for one too many.
+ */
+static int read_backing(struct backend *b, char **at, unsigned int *n,
+			char *err, size_t errlen)
+{
+	int ret = 0;
+
+	for (*n = 0; *n <= IMAGE_MAX_BACKING; (*n)++) {
+		ret = store_read(b->all->store, &at[*n], "%s/backing-%u",
+				 b->path, *n + 1);
+		if (ret)
+			break;
+	}
+	if (ret == -ENOENT)
+		return 0;
+	if (ret)
+		snprintf(err, errlen, "%s/backing-%u: %s", b->path, *n + 1,
+			 strerror(-ret));
+	else
+		snprintf(err, errlen,
+			 "%s has more than %u backing files: merge some of "
+			 "them with qemu-img commit",
+			 b->path, IMAGE_MAX_BACKING);
+	return ret ? ret : -E2BIG;
+}
+
+/* What is left to be known of a disk. */
+static int open_vbd(struct backend *b, struct vbd_config *cfg, char *err,
+		    size_t errlen)
+{
+	char *backing[IMAGE_MAX_BACKING + 1] = { NULL };
+	int ret = numbers_vbd(b, cfg, err, errlen);
+
+	if (!ret)
+		ret = read_backing(b, backing, &cfg->nbacking, err, errlen);
+	for (unsigned int i = 0; i < IMAGE_MAX_BACKING; i++)
+		cfg->backing[i] = backing[i];
+	if (!ret)
+		ret = vbd_open(cfg, &b->end.disk, err, errlen);
+	for (unsigned int i = 0; i < ARRAY_SIZE(backing); i++)
+		free(backing[i]);
+	return ret;
+}
+
 static int prepare_vbd(struct backend *b, char *err, size_t errlen)
 {
 	char *params = key(b, "params"), *mode = key(b, "mode");
@@ -201,9 +248,7 @@ static int prepare_vbd(struct backend *b, char *err, size_t errlen)
 		cfg.params = params;
 		/* Whatever the mode, nobody writes to a CD-ROM. */
 		cfg.mode = strcmp(type, "cdrom") == 0 ? "r" : mode;
-		ret = numbers_vbd(b, &cfg, err, errlen);
-		if (!ret)
-			ret = vbd_open(&cfg, &b->end.disk, err, errlen);
+		ret = open_vbd(b, &cfg, err, errlen);
 	}
 	free(params);
 	free(mode);
@@ -213,22 +258,22 @@ static int prepare_vbd(struct backend *b, char *err, size_t errlen)
 
 static int tell_vbd(struct backend *b)
 {
-	const struct vbd_disk *d = &b->end.disk;
+	const struct vbd_file *f = &b->end.disk.image;
 	char dev[32];
 	int ret;
 
-	ret = store_write(b->all->store, d->path, "%s/physical-device-path",
+	ret = store_write(b->all->store, f->path, "%s/physical-device-path",
 			  b->path);
-	if (ret || !d->rdev)
+	if (ret || !f->rdev)
 		return ret;
-	snprintf(dev, sizeof(dev), "%x:%x", major(d->rdev), minor(d->rdev));
+	snprintf(dev, sizeof(dev), "%x:%x", major(f->rdev), minor(f->rdev));
 	return store_write(b->all->store, dev, "%s/physical-device", b->path);
 }
 
 static void args_vbd(struct backend *b, struct start *s)
 {
 	const struct vbd_disk *d = &b->end.disk;
-	int fd = d->source ? vbd_source_link(d->source) : d->fd;
+	int fd = d->source ? vbd_source_link(d->source) : d->image.fd;
 
 	add_arg(s, d->source ? "--disk-link" : "--disk-fd");
 	add_arg(s, "%d", fd);
@@ -999,6 +1044,23 @@ static uint64_t restart_ms(struct backend *b)
 	return b->fails <= QUICK ? 0 : spawn_delay_ms(b->fails - QUICK - 1);
 }
 
+/*
+ * The worker has said why it cannot serve the device.  While nobody was offered
+ * it, that is the toolstack's to know.
+ */
+static bool refused(struct backend *b, int status)
+{
+	char *state = key(b, "state"), *why = key(b, "error");
+	bool ret = WIFEXITED(status) && WEXITSTATUS(status) == DEVICE_REFUSED &&
+		   !b->adopted && state && !strcmp(state, "1") && why;
+
+	if (ret)
+		fail(b, why);
+	free(state);
+	free(why);
+	return ret;
+}
+
 static void ended(struct backend *b, int status)
 {
 	struct backends *all = b->all;
@@ -1023,6 +1085,8 @@ static void ended(struct backend *b, int status)
 		consider(all, type, domid, devid);
 		return;
 	}
+	if (refused(b, status))
+		return;
 	if (!b->reload)
 		report(b, status);
 	b->reload = false;

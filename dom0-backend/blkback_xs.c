@@ -86,15 +86,44 @@ static void changed(struct device *dev)
 static int init_remote(struct device *dev)
 {
 	struct blkback *b = dev->priv;
-	int ret = disk_nbd_init(&b->disk, b->disk_link);
+	char why[256];
+	int ret = disk_nbd_init(&b->disk, b->disk_link, why, sizeof(why));
 
 	b->disk_link = -1;
 	if (ret == -ETIMEDOUT && key_is(dev, "online", "0"))
 		ret = 0;
+	if (ret)
+		device_refuse(dev, why);
 	if (key_is(dev, "mode", "r"))
 		b->disk.readonly = true;
 	if (b->disk.readonly)
 		b->disk.discard = false;
+	return ret;
+}
+
+/* The parent has judged a file's already; what a server has, we know first. */
+static int set_sector(struct device *dev)
+{
+	struct blkback *b = dev->priv;
+	const struct disk *d = &b->disk;
+	char why[256];
+	int ret = disk_set_sector(&b->disk, b->logical, b->physical);
+
+	if (!ret)
+		return 0;
+	if (b->logical && b->logical < d->least)
+		snprintf(why, sizeof(why),
+			 "sector-size=%u: the disk's server takes only whole "
+			 "blocks of up to %u bytes: write sector-size=%u, or "
+			 "leave it out",
+			 b->logical, d->least, d->least);
+	else
+		snprintf(why, sizeof(why),
+			 "a disk of %llu bytes with sector-size=%u, "
+			 "physical-sector-size=%u: " DISK_SECTOR_RULE,
+			 (unsigned long long)disk_sectors(d) * DISK_SECTOR,
+			 b->logical, b->physical);
+	device_refuse(dev, why);
 	return ret;
 }
 
@@ -146,7 +175,7 @@ static int init(struct device *dev)
 	else
 		ret = init_remote(dev);
 	if (!ret)
-		ret = disk_set_sector(&b->disk, b->logical, b->physical);
+		ret = set_sector(dev);
 	if (!ret)
 		ret = map_journal(b);
 	if (!ret)

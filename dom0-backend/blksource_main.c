@@ -22,7 +22,8 @@
 /**
  * struct source - One disk, on a server of the configuration or of ours.
  * @ready:  To tell sv-backend how the start went: a line or, if well, none.
- * @image:  -1 for a remote disk; open till we end, for its lock.
+ * @image:  -1 for a remote disk; open till we end, for its lock, as are the
+ *          files below it.
  * @signal: Readable when we are to end, or the server has.
  * @kept:   Of a remote disk.
  * @served: A worker has had a connection to our server.
@@ -48,42 +49,75 @@ static unsigned int number(const char *name, const char *value)
 	return (unsigned int)v;
 }
 
+/* A file below those so far: FORMAT:PATH; its descriptor comes next. */
+static void add_backing(struct source *s, const char *value)
+{
+	struct image_file *f;
+
+	if (s->serve.nfiles > IMAGE_MAX_BACKING)
+		die("--backing %s: too many", value);
+	f = &s->serve.file[s->serve.nfiles++];
+	f->fd = -1;
+	f->format = image_format_find(value, strcspn(value, ":"));
+	f->name = value + strcspn(value, "/");
+}
+
+static void take_option(struct source *s, const char *name, const char *value)
+{
+	struct image_serve *i = &s->serve;
+
+	if (!strcmp(name, "device"))
+		snprintf(s->who, sizeof(s->who), "blksource %s", value);
+	else if (!strcmp(name, "link"))
+		s->link = (int)number(name, value);
+	else if (!strcmp(name, "ready"))
+		s->ready = (int)number(name, value);
+	else if (!strcmp(name, "parent"))
+		s->parent = (pid_t)number(name, value);
+	else if (!strcmp(name, "delay-ms"))
+		s->delay_ms = number(name, value);
+	else if (!strcmp(name, "image-fd"))
+		s->image = (int)number(name, value);
+	else if (!strcmp(name, "address"))
+		s->address = value;
+	else if (!strcmp(name, "format"))
+		i->file[0].format = image_format_find(value, strlen(value));
+	else if (!strcmp(name, "backing"))
+		add_backing(s, value);
+	else if (!strcmp(name, "backing-fd"))
+		i->file[i->nfiles - 1].fd = (int)number(name, value);
+	else
+		die("--%s %s: unknown option; see sv-backend(8)", name, value);
+}
+
+/* For no server that we start. */
+static bool keep_to_us(int fd)
+{
+	return fd < 0 || !fd_cloexec(fd, true);
+}
+
 static void parse(struct source *s, int argc, char **argv)
 {
+	struct image_serve *serve = &s->serve;
+	bool good;
+
+	serve->nfiles = 1;
 	for (int i = 1; i < argc; i += 2) {
 		const char *name = argv[i] + 2, *value = argv[i + 1];
 
 		if (strncmp(argv[i], "--", 2) != 0 || !value)
 			die("%s: options are --name value; see sv-backend(8)",
 			    argv[i]);
-		if (!strcmp(name, "device"))
-			snprintf(s->who, sizeof(s->who), "blksource %s", value);
-		else if (!strcmp(name, "link"))
-			s->link = (int)number(name, value);
-		else if (!strcmp(name, "ready"))
-			s->ready = (int)number(name, value);
-		else if (!strcmp(name, "parent"))
-			s->parent = (pid_t)number(name, value);
-		else if (!strcmp(name, "delay-ms"))
-			s->delay_ms = number(name, value);
-		else if (!strcmp(name, "image-fd"))
-			s->image = (int)number(name, value);
-		else if (!strcmp(name, "address"))
-			s->address = value;
-		else if (!strcmp(name, "format"))
-			s->serve.format =
-				image_format_find(value, strlen(value));
-		else
-			die("--%s %s: unknown option; see sv-backend(8)", name,
-			    value);
+		take_option(s, name, value);
 	}
 	if (s->link < 0 || !s->parent ||
-	    (s->image < 0 ? !s->address : !s->serve.format))
+	    (s->image < 0 ? !s->address : !serve->file[0].format))
 		die("run by sv-backend only");
-	/* For no server that we start. */
-	if (fd_cloexec(s->link, true) ||
-	    (s->ready >= 0 && fd_cloexec(s->ready, true)) ||
-	    (s->image >= 0 && fd_cloexec(s->image, true)))
+	serve->file[0].fd = s->image;
+	good = keep_to_us(s->link) && keep_to_us(s->ready);
+	for (unsigned int i = 0; i < serve->nfiles && good; i++)
+		good = keep_to_us(serve->file[i].fd);
+	if (!good)
 		die("a descriptor is not there: run by sv-backend only");
 }
 
@@ -258,7 +292,7 @@ static void serve_image(struct source *s)
 	s->serve.readonly = (flags & O_ACCMODE) == O_RDONLY;
 	s->serve.direct = flags & O_DIRECT;
 	watch_signals(s);
-	if (image_serve_enter(&s->serve, s->image, why, sizeof(why)))
+	if (image_serve_enter(&s->serve, why, sizeof(why)))
 		fail(s, why);
 	if (s->ready >= 0)
 		wait_for_server(s);

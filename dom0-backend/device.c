@@ -222,6 +222,13 @@ void device_domain_gone(struct device *dev)
 	stop(dev);
 }
 
+void device_refuse(struct device *dev, const char *why)
+{
+	log_err("%s", why);
+	complain(dev, why);
+	dev->status = DEVICE_REFUSED;
+}
+
 int device_bad_key(struct device *dev, const char *dir, const char *name,
 		   const char *want, int ret)
 {
@@ -534,5 +541,5 @@ int device_main(int argc, char **argv, const struct device_ops *ops, void *priv)
 	else
 		event_base_dispatch(dev.base);
 	tear_down(&dev);
-	return ret ? 1 : dev.status;
+	return ret && !dev.status ? 1 : dev.status;
 }

@@ -118,6 +118,18 @@ int device_main(int argc, char **argv, const struct device_ops *ops,
  */
 void device_fail(struct device *dev, const char *why);
 
+/* Exit status of a worker that cannot serve what the configuration asks for. */
+#define DEVICE_REFUSED 2
+
+/**
+ * device_refuse() - In @init, which fails then: why the device cannot be served.
+ * @why: One line, for the log and the error node.
+ *
+ * A device that no frontend was offered yet is refused for that reason; any other
+ * gets another worker.
+ */
+void device_refuse(struct device *dev, const char *why);
+
 /**
  * device_bad_key() - Tell, within limits, why a frontend's key cannot be used.
  * @want: What it must be.

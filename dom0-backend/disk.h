@@ -36,6 +36,7 @@ struct disk_ops;
  * @sectors:  Size in units of 512 bytes, at most DISK_MAX_SECTORS; may change
  *            under queues that are at work, which see it at once.
  * @logical:  Unit of requests, in bytes: 512 or 4096; 0 counts as 512.
+ * @least:    The smallest that @logical can be; 0 counts as 512.
  * @physical: The medium's own unit, in bytes: a multiple of @logical.
  * @unit:     Bytes of space that are given back together.
  * @align:    Where the first such unit begins, in bytes.
@@ -57,6 +58,7 @@ struct disk {
 	unsigned int queues;
 	_Atomic uint64_t sectors;
 	uint32_t logical;
+	uint32_t least;
 	uint32_t physical;
 	uint32_t unit;
 	uint32_t align;
@@ -78,13 +80,18 @@ struct disk {
  */
 int disk_init(struct disk *d, int fd) must_check;
 
+/* For a message about what disk_set_sector() refuses. */
+#define DISK_SECTOR_RULE                                                 \
+	"the first must be 512 or 4096 and divide the disk's size, the " \
+	"second a multiple of it, up to 65536"
+
 /**
  * disk_set_sector() - Show the guest other sector sizes than the disk's own.
- * @logical:  512 or 4096; 0 leaves it.
+ * @logical:  512 or 4096, at least the disk's @least; 0 leaves it.
  * @physical: A power of two from @logical to DISK_MAX_PHYSICAL; 0 leaves it, or
  *            makes it as large as @logical.
  *
- * Requests smaller than the medium's own unit go through the page cache.
+ * Requests smaller than a device's own unit go through the page cache.
  *
  * Return: 0; -EINVAL if they are none of that, or the disk's size is no multiple
  * of @logical.

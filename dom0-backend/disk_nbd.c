@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -445,36 +446,44 @@ static const struct disk_ops nbd_ops = {
 
 /* ---- the first connection ------------------------------------------------ */
 
-static int judge(const struct nbd_export *e)
+/* The unit of requests, in bytes, that fits a server's blocks. */
+static uint32_t sector_of(const struct nbd_export *e)
+{
+	return e->min > DISK_SECTOR ? DISK_MAX_LOGICAL : DISK_SECTOR;
+}
+
+static int judge(const struct nbd_export *e, char *why, size_t size)
 {
 	int ret = 0;
 
 	if (e->bytes == 0)
 		ret = -ENODATA;
-	else if (e->bytes % DISK_SECTOR || e->min > DISK_SECTOR)
+	else if (sector_of(e) % e->min || e->bytes % sector_of(e))
 		ret = -EINVAL;
 	else if (e->bytes / DISK_SECTOR > DISK_MAX_SECTORS)
 		ret = -EFBIG;
 	if (ret)
-		log_err("the server's disk has %llu bytes in blocks of %u: a "
-			"whole number of sectors of 512 bytes is needed",
-			(unsigned long long)e->bytes, e->min);
+		snprintf(why, size,
+			 "the server's disk has %llu bytes in blocks of %u: a "
+			 "whole number of sectors of 512 bytes, or 4096 for "
+			 "larger blocks, is needed",
+			 (unsigned long long)e->bytes, e->min);
 	return ret;
 }
 
 static void describe(struct disk *d, const struct nbd_export *e)
 {
-	d->fd = -1;
 	d->readonly = e->readonly;
 	d->noflush = !e->flush;
 	d->discard = e->trim && !e->readonly;
 	d->queues = e->multi ? 0 : 1;
 	d->sectors = e->bytes / DISK_SECTOR;
-	d->physical = MIN(MAX(e->unit, DISK_SECTOR), 4096u);
+	d->logical = d->least = sector_of(e);
+	d->physical = MIN(MAX(e->unit, d->logical), 4096u);
 	d->unit = d->physical;
 }
 
-static int first_connection(struct source *src)
+static int first_connection(struct source *src, char *why, size_t size)
 {
 	struct nbd_conn *c = &src->idle[0];
 	uint64_t start = util_clock_ns();
@@ -485,18 +494,19 @@ static int first_connection(struct source *src)
 	src->nidle = 1;
 	while (c->state != NBD_UP) {
 		if (passed(start, DISK_NBD_START_MS, &left)) {
-			log_err("cannot connect to the disk's server: %s",
-				c->why);
+			snprintf(why, size,
+				 "cannot connect to the disk's server: %s",
+				 c->why);
 			return -ETIMEDOUT;
 		}
 		nbd_conn_poll(c, -1, left);
 	}
 	src->export = c->export;
 	src->timeout = c->timeout;
-	return judge(&c->export);
+	return judge(&c->export, why, size);
 }
 
-int disk_nbd_init(struct disk *d, int link)
+int disk_nbd_init(struct disk *d, int link, char *why, size_t size)
 {
 	struct source *src = calloc(1, sizeof(*src));
 	int ret;
@@ -505,6 +515,7 @@ int disk_nbd_init(struct disk *d, int link)
 			    .logical = DISK_SECTOR,
 			    .physical = DISK_SECTOR };
 	if (!src) {
+		snprintf(why, size, "out of memory");
 		fd_close(&link);
 		return -ENOMEM;
 	}
@@ -512,11 +523,8 @@ int disk_nbd_init(struct disk *d, int link)
 	pthread_mutex_init(&src->lock, NULL);
 	d->ops = &nbd_ops;
 	d->priv = src;
-	ret = first_connection(src);
-	if (ret)
-		return ret;
-	describe(d, &src->export);
-	d->ops = &nbd_ops;
-	d->priv = src;
-	return 0;
+	ret = first_connection(src, why, size);
+	if (!ret)
+		describe(d, &src->export);
+	return ret;
 }

@@ -32,13 +32,15 @@
 /**
  * disk_nbd_init() - Connect to a server and learn what it has.
  * @link: To sv-blksource, see disk_link.h; *given*, non-blocking.
+ * @why:  On failure receives one line.
  *
- * End it by disk_fini(), also after a failure.
+ * A server that takes only whole blocks of more than 512 bytes has a disk with
+ * sectors of 4096.  End it by disk_fini(), also after a failure.
  *
  * Return: 0; -ETIMEDOUT if there is no server; -ENODATA if the disk is empty;
- * -EINVAL if its size is no multiple of 512 or its blocks are larger; -EFBIG;
- * -ENOMEM.  All but the last are told.
+ * -EINVAL if its size is no multiple of its sectors, or its blocks are larger than
+ * 4096 bytes; -EFBIG; -ENOMEM.
  */
-int disk_nbd_init(struct disk *d, int link) must_check;
+int disk_nbd_init(struct disk *d, int link, char *why, size_t size) must_check;
 
 #endif

@@ -169,8 +169,8 @@ int disk_set_sector(struct disk *d, uint32_t logical, uint32_t physical)
 		want.logical = logical;
 	want.physical = physical ? physical : MAX(d->physical, want.logical);
 	if ((want.logical != DISK_SECTOR && want.logical != DISK_MAX_LOGICAL) ||
-	    !is_power_of_two(want.physical) || want.physical < want.logical ||
-	    want.physical > DISK_MAX_PHYSICAL ||
+	    want.logical < d->least || !is_power_of_two(want.physical) ||
+	    want.physical < want.logical || want.physical > DISK_MAX_PHYSICAL ||
 	    disk_unaligned(&want, disk_sectors(&want)))
 		return -EINVAL;
 	want.unit = MAX(d->unit, want.logical);

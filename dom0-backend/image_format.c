@@ -13,7 +13,11 @@
 	"its own (qemu-img info tells it)"
 #define HAS_BACKING                                                         \
 	"the image builds upon another file (a backing file), which it is " \
-	"not its own to name: make one of them with qemu-img convert"
+	"not its own to name: name it with backing=FORMAT:PATH, or make "   \
+	"one of them with qemu-img convert"
+#define HAS_NO_BACKING                                                  \
+	"the image builds upon no other file: name none below it with " \
+	"backing=, or make it do so with qemu-img rebase"
 
 static uint32_t be32(const uint8_t *at)
 {
@@ -52,7 +56,7 @@ static void look(int fd, uint64_t off, uint8_t *buf, size_t len)
 }
 
 /* QEMU's docs/interop/qcow2.txt; version 1 has its name of a backing file there too. */
-static const char *check_qcow(int fd, uint32_t from, uint32_t to)
+static const char *check_qcow(int fd, uint32_t from, uint32_t to, bool *backed)
 {
 	uint8_t h[80];
 	uint32_t version;
@@ -61,8 +65,7 @@ static const char *check_qcow(int fd, uint32_t from, uint32_t to)
 	version = be32(h + 4);
 	if (memcmp(h, "QFI\xfb", 4) != 0 || version < from || version > to)
 		return NOT_OF_IT;
-	if (be64(h + 8))
-		return HAS_BACKING;
+	*backed = be64(h + 8) != 0;
 	/* Incompatible feature 2. */
 	if (version >= 3 && (be64(h + 72) & 4))
 		return "the image keeps its data in another file (data_file): "
@@ -70,18 +73,18 @@ static const char *check_qcow(int fd, uint32_t from, uint32_t to)
 	return NULL;
 }
 
-static const char *check_qcow1(int fd)
+static const char *check_qcow1(int fd, bool *backed)
 {
-	return check_qcow(fd, 1, 1);
+	return check_qcow(fd, 1, 1, backed);
 }
 
-static const char *check_qcow2(int fd)
+static const char *check_qcow2(int fd, bool *backed)
 {
-	return check_qcow(fd, 2, 3);
+	return check_qcow(fd, 2, 3, backed);
 }
 
 /* Microsoft's VHD specification: a footer of 512 bytes; dynamic ones have a copy. */
-static const char *check_vhd(int fd)
+static const char *check_vhd(int fd, bool *backed)
 {
 	uint8_t f[512];
 	struct stat st;
@@ -93,14 +96,16 @@ static const char *check_vhd(int fd)
 		look(fd, (uint64_t)st.st_size - sizeof(f), f, sizeof(f));
 	if (memcmp(f, "conectix", 8) != 0)
 		return NOT_OF_IT;
-	return be32(f + 60) == 4 ? HAS_BACKING : NULL; /* differencing */
+	*backed = be32(f + 60) == 4; /* differencing */
+	return NULL;
 }
 
 /* QEMU itself refuses those that have a parent. */
-static const char *check_vhdx(int fd)
+static const char *check_vhdx(int fd, bool *backed)
 {
 	uint8_t h[8];
 
+	*backed = false;
 	look(fd, 0, h, sizeof(h));
 	return memcmp(h, "vhdxfile", 8) != 0 ? NOT_OF_IT : NULL;
 }
@@ -112,7 +117,7 @@ static const char *check_vhdx(int fd)
  * VMware's Virtual Disk Format 5.0: a sparse extent with its descriptor inside.
  * Others are a text that names the files to open.
  */
-static const char *check_vmdk(int fd)
+static const char *check_vmdk(int fd, bool *backed)
 {
 	static const char key[] = "parentCID=", none[] = "ffffffff";
 	uint8_t h[512], text[VMDK_TEXT + 1];
@@ -129,15 +134,16 @@ static const char *check_vmdk(int fd)
 	look(fd, le64(h + 28) * sizeof(h), text, VMDK_TEXT);
 	text[VMDK_TEXT] = '\0';
 	at = strstr((const char *)text, key);
-	if (at && strncmp(at + strlen(key), none, strlen(none)) != 0)
-		return HAS_BACKING;
+	*backed = at && strncmp(at + strlen(key), none, strlen(none)) != 0;
 	return NULL;
 }
 
 static const struct image_format formats[] = {
-	{ "qcow2", "qcow2", check_qcow2 }, { "qcow", "qcow", check_qcow1 },
-	{ "vhd", "vpc", check_vhd },	   { "vhdx", "vhdx", check_vhdx },
-	{ "vmdk", "vmdk", check_vmdk },
+	{ "qcow2", "qcow2", true, check_qcow2 },
+	{ "qcow", "qcow", true, check_qcow1 },
+	{ "vhd", "vpc", false, check_vhd },
+	{ "vhdx", "vhdx", false, check_vhdx },
+	{ "vmdk", "vmdk", true, check_vmdk },
 };
 
 const struct image_format *image_format_find(const char *name, size_t len)
@@ -150,7 +156,13 @@ const struct image_format *image_format_find(const char *name, size_t len)
 	return NULL;
 }
 
-const char *image_format_check(const struct image_format *f, int fd)
+const char *image_format_check(const struct image_format *f, int fd,
+			       bool backed)
 {
-	return f->check(fd);
+	bool wants = false;
+	const char *why = f->check(fd, &wants);
+
+	if (why || wants == backed)
+		return why;
+	return wants ? HAS_BACKING : HAS_NO_BACKING;
 }

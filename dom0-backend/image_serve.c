@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// dom0-backend/image_serve.c - qemu-nbd, locked up with one image.
+// dom0-backend/image_serve.c - qemu-nbd, locked up with an image.
 #include "dom0-backend/image_serve.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -25,8 +26,15 @@
 #include "base/sock.h"
 
 #define PROGRAM "/usr/bin/qemu-nbd"
-#define IMAGE	"/disk"
 #define SOCKET	"/sock"
+#define MAX_URL 1536u /* bytes that tell qemu-nbd what to open */
+
+/* Where each file is in the root. */
+static const char *const places[] = {
+	"/disk",      "/backing-1", "/backing-2", "/backing-3", "/backing-4",
+	"/backing-5", "/backing-6", "/backing-7", "/backing-8",
+};
+static_assert(ARRAY_SIZE(places) == 1 + IMAGE_MAX_BACKING, "a file's place");
 
 /* Where systems of whatever kind keep programs and libraries. */
 static const char *const shared[] = { "usr", "bin", "sbin", "lib", "lib64" };
@@ -62,36 +70,55 @@ static int share(const char *name)
 	return restrict_at(name, MS_RDONLY | MS_NOSUID | MS_NODEV);
 }
 
-/* In the working directory, which is the root-to-be. */
-static int fill_root(int tree, bool readonly)
+/* Put a file, which @tree is, where @place is in the working directory. */
+static int put_file(int tree, const char *place, bool readonly)
 {
-	int ret = 0, fd;
+	int fd = open(place, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 
-	for (size_t i = 0; i < ARRAY_SIZE(shared) && !ret; i++)
-		ret = share(shared[i]);
-	if (ret)
-		return ret;
-	fd = open(&IMAGE[1], O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
 	fd_close(&fd);
-	if (move_mount(tree, "", AT_FDCWD, &IMAGE[1], MOVE_MOUNT_F_EMPTY_PATH) <
-	    0)
+	if (move_mount(tree, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return -errno;
-	return readonly ? restrict_at(&IMAGE[1], MS_RDONLY) : 0;
+	return readonly ? restrict_at(place, MS_RDONLY) : 0;
+}
+
+/* In the working directory, which is the root-to-be. */
+static int fill_root(const struct image_serve *s, const int *tree)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(shared) && !ret; i++)
+		ret = share(shared[i]);
+	for (unsigned int i = 0; i < s->nfiles && !ret; i++)
+		ret = put_file(tree[i], &places[i][1], i || s->readonly);
+	return ret;
+}
+
+/* By the open files, not their names, which may mean others by now. */
+static int clone_trees(const struct image_serve *s, int *tree)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < s->nfiles; i++) {
+		tree[i] = open_tree(s->file[i].fd, "",
+				    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+					    AT_EMPTY_PATH);
+		if (tree[i] < 0)
+			ret = -errno;
+	}
+	return ret;
 }
 
 /* Nothing of the host's is left below "/" but what was put there. */
-static int change_root(int image, bool readonly)
+static int change_root(const struct image_serve *s)
 {
 	const char *at = paths_run();
-	/* By the open file, not its name, which may mean another by now. */
-	int tree = open_tree(
-		image, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-	int ret;
+	int tree[ARRAY_SIZE(places)];
+	int ret = clone_trees(s, tree);
 
-	if (tree < 0)
-		return -errno;
+	if (ret)
+		return ret; /* the process ends, and its descriptors with it */
 	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) <
 		    0 ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
@@ -99,8 +126,9 @@ static int change_root(int image, bool readonly)
 		  "mode=755,size=1m") < 0 ||
 	    chdir(at) < 0)
 		return -errno;
-	ret = fill_root(tree, readonly);
-	fd_close(&tree);
+	ret = fill_root(s, tree);
+	for (unsigned int i = 0; i < s->nfiles; i++)
+		fd_close(&tree[i]);
 	if (ret)
 		return ret;
 	if (syscall(SYS_pivot_root, ".", ".") < 0 ||
@@ -109,13 +137,16 @@ static int change_root(int image, bool readonly)
 	return 0;
 }
 
-static int become_owner(struct image_serve *s, int image)
+static int become_owner(struct image_serve *s)
 {
 	struct stat st;
 
-	if (fstat(image, &st) < 0)
-		return -errno;
-	s->device = S_ISBLK(st.st_mode);
+	for (unsigned int i = s->nfiles; i-- > 0;) {
+		if (fstat(s->file[i].fd, &st) < 0)
+			return -errno;
+		s->file[i].device = S_ISBLK(st.st_mode);
+	}
+	/* The image's, which was the last. */
 	if (setgroups(0, NULL) < 0 ||
 	    setresgid(st.st_gid, st.st_gid, st.st_gid) < 0 ||
 	    setresuid(st.st_uid, st.st_uid, st.st_uid) < 0)
@@ -135,21 +166,26 @@ static int make_socket(void)
 	return fd;
 }
 
-static const char *judge(const struct image_serve *s)
+/* Return: what is wrong with a file, or NULL. */
+static const char *judge(const struct image_serve *s, unsigned int i)
 {
-	int fd = open(IMAGE, O_RDONLY | O_CLOEXEC);
-	const char *why;
+	const struct image_format *format = s->file[i].format;
+	int fd = open(places[i], O_RDONLY | O_CLOEXEC);
+	const char *why = NULL;
 
 	if (fd < 0)
-		return "its owner may not read it";
-	why = image_format_check(s->format, fd);
+		return i ? "the image's owner may not read it"
+			 : "its owner may not read it";
+	if (format)
+		why = image_format_check(format, fd, i + 1 < s->nfiles);
 	fd_close(&fd);
 	return why;
 }
 
-int image_serve_enter(struct image_serve *s, int fd, char *why, size_t size)
+int image_serve_enter(struct image_serve *s, char *why, size_t size)
 {
-	const char *wrong;
+	const char *wrong = NULL;
+	unsigned int i;
 	int ret;
 
 	s->listen = s->errors = -1;
@@ -158,10 +194,10 @@ int image_serve_enter(struct image_serve *s, int fd, char *why, size_t size)
 		snprintf(why, size, PROGRAM " is missing: install qemu-utils");
 		return -ENOENT;
 	}
-	ret = change_root(fd, s->readonly);
+	ret = change_root(s);
 	if (!ret) {
 		s->listen = make_socket();
-		ret = s->listen < 0 ? s->listen : become_owner(s, fd);
+		ret = s->listen < 0 ? s->listen : become_owner(s);
 	}
 	if (!ret)
 		ret = sandbox_enter();
@@ -170,27 +206,51 @@ int image_serve_enter(struct image_serve *s, int fd, char *why, size_t size)
 			 strerror(-ret));
 		return ret;
 	}
-	wrong = judge(s);
+	for (i = 0; i < s->nfiles && !wrong; i++)
+		wrong = judge(s, i);
 	if (!wrong)
 		return 0;
-	snprintf(why, size, "%s", wrong);
+	if (i == 1)
+		snprintf(why, size, "%s", wrong);
+	else
+		snprintf(why, size, "backing file %s: %s", s->file[i - 1].name,
+			 wrong);
 	return -EINVAL;
 }
 
-/* Nothing but the image's own file is opened, whatever is in it. */
-static void name_image(const struct image_serve *s, char *buf, size_t size)
+/*
+ * All that is opened, in QEMU's words: with a file's name and format given for
+ * "backing", or null, the name in the image is not looked at.  Our locks are on
+ * the files already.
+ */
+static void name_files(const struct image_serve *s, char url[MAX_URL])
 {
-	snprintf(buf, size,
-		 "json:{\"driver\":\"%s\",\"backing\":null,"
-		 "\"file\":{\"driver\":\"%s\",\"filename\":\"" IMAGE
-		 "\",\"locking\":\"off\"}}",
-		 s->format->driver, s->device ? "host_device" : "file");
+	size_t at = (size_t)snprintf(url, MAX_URL, "json:");
+
+	for (unsigned int i = 0; i < s->nfiles; i++) {
+		const struct image_file *f = &s->file[i];
+
+		at += (size_t)snprintf(
+			url + at, MAX_URL - at,
+			"%s{\"driver\":\"%s\",%s\"file\":{\"driver\":\"%s\","
+			"\"filename\":\"%s\",\"locking\":\"off\"}",
+			i ? ",\"backing\":" : "",
+			f->format ? f->format->driver : "raw",
+			i ? "\"read-only\":true," : "",
+			f->device ? "host_device" : "file", places[i]);
+	}
+	if (s->file[s->nfiles - 1].format)
+		at += (size_t)snprintf(url + at, MAX_URL - at,
+				       ",\"backing\":null");
+	for (unsigned int i = 0; i < s->nfiles; i++)
+		at += (size_t)snprintf(url + at, MAX_URL - at, "}");
+	assert(at < MAX_URL); /* nobody but us has a say in its length */
 }
 
 /* In the child: systemd's way to hand over a listening socket (sd_listen_fds). */
 static _Noreturn void become_server(const struct image_serve *s, int errors)
 {
-	char image[256], pid[16];
+	char image[MAX_URL], pid[16];
 	const char *argv[] = { "qemu-nbd",
 			       "--persistent",
 			       "--shared=0",
@@ -201,7 +261,7 @@ static _Noreturn void become_server(const struct image_serve *s, int errors)
 			       NULL };
 	sigset_t none;
 
-	name_image(s, image, sizeof(image));
+	name_files(s, image);
 	argv[s->readonly ? 6 : 5] = image;
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	sigemptyset(&none);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* dom0-backend/image_serve.h - qemu-nbd, locked up with one image. */
+/* dom0-backend/image_serve.h - qemu-nbd, locked up with an image. */
 #ifndef DOM0_BACKEND_IMAGE_SERVE_H
 #define DOM0_BACKEND_IMAGE_SERVE_H
 
@@ -13,37 +13,54 @@
  *
  * The image has a format that QEMU reads, and its makers have found many ways to
  * be wrong about images.  So the process moves, for good, into a root directory
- * that holds the programs of the host, read-only, and the one image; into a
- * network without interfaces; becomes the image's owner; and has no capability
- * left.  Then it starts qemu-nbd, which inherits all of that and a listening
- * socket that lies in that root, where nobody else can reach it.
+ * that holds the programs of the host, read-only, the one image, and, read-only,
+ * the files below it that the configuration names; into a network without
+ * interfaces; becomes the image's owner; and has no capability left.  Then it
+ * starts qemu-nbd, which inherits all of that and a listening socket that lies in
+ * that root, where nobody else can reach it.  qemu-nbd is told of each file what
+ * it is and what is below it, so names in images do not count.
  */
 
 /**
- * struct image_serve - A locked-up process and its server.
- * @format, @readonly, @direct: Of the image; set by the caller.
+ * struct image_file - An image, or a file that it builds upon.
+ * @format: NULL for plain bytes, which build upon nothing.
+ * @name:   For messages; *borrowed*.
+ * @fd:     *Borrowed*.
  * @device: It is a block device.
+ */
+struct image_file {
+	const struct image_format *format;
+	const char *name;
+	int fd;
+	bool device;
+};
+
+/**
+ * struct image_serve - A locked-up process and its server.
+ * @file:   The image and what it builds upon, nearest first; all but @device set
+ *          by the caller, as the next three.
+ * @nfiles: At least 1.
+ * @readonly, @direct: Of the image.
  * @listen: *Owned*.
  * @errors: What the server writes to standard error, non-blocking; *owned*.
  * @pid:    0 while it does not run.
  */
 struct image_serve {
-	const struct image_format *format;
-	bool readonly, direct, device;
+	struct image_file file[1 + IMAGE_MAX_BACKING];
+	unsigned int nfiles;
+	bool readonly, direct;
 	int listen;
 	int errors;
 	pid_t pid;
 };
 
 /**
- * image_serve_enter() - Lock this process up with an image and judge it.
- * @fd:  The image; *borrowed*.
+ * image_serve_enter() - Lock this process up with its files and judge them.
  * @why: On failure receives one line.
  *
  * Return: 0 or -errno.
  */
-int image_serve_enter(struct image_serve *s, int fd, char *why,
-		      size_t size) must_check;
+int image_serve_enter(struct image_serve *s, char *why, size_t size) must_check;
 
 /** image_serve_start() - Start the server, unless it runs; Return: 0 or -errno. */
 int image_serve_start(struct image_serve *s) must_check;

@@ -138,7 +138,8 @@ static const char *look_at_export(struct nbd_conn *c)
 		.trim = nbd_can_trim(c->h) > 0,
 		.multi = nbd_can_multi_conn(c->h) > 0,
 	};
-	e->max = MIN(e->max, MAX_COMMAND) / DISK_SECTOR * DISK_SECTOR;
+	e->max = MIN(e->max, MAX_COMMAND);
+	e->max -= e->max % MAX(e->min, DISK_SECTOR);
 	if (e->max == 0)
 		return "the server takes no whole sector at a time";
 	if (c->want.bytes &&

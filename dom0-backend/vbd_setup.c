@@ -17,7 +17,7 @@
 #include "dom0-backend/image_lock.h"
 #include "dom0-backend/nbd_uri.h"
 
-static LIST_HEAD(disk_list, vbd_disk) disks = LIST_HEAD_INITIALIZER(disks);
+static LIST_HEAD(file_list, vbd_file) files = LIST_HEAD_INITIALIZER(files);
 
 /* What to tell about a failure to open a path. */
 static const char *remedy(int err, bool write)
@@ -138,7 +138,7 @@ static int check_disk(const struct vbd_config *cfg, struct vbd_disk *out,
 		      const char *path, char *err, size_t errlen)
 {
 	struct disk d;
-	int ret = check_size(&d, path, out->fd, err, errlen);
+	int ret = check_size(&d, path, out->image.fd, err, errlen);
 
 	if (ret)
 		return ret;
@@ -146,15 +146,13 @@ static int check_disk(const struct vbd_config *cfg, struct vbd_disk *out,
 	if (ret) {
 		snprintf(err, errlen,
 			 "disk %s, %llu bytes: sector-size=%u, "
-			 "physical-sector-size=%u: the first must be 512 or "
-			 "4096 and divide the disk's size, the second a "
-			 "multiple of it, up to 65536",
+			 "physical-sector-size=%u: " DISK_SECTOR_RULE,
 			 path,
 			 (unsigned long long)disk_sectors(&d) * DISK_SECTOR,
 			 cfg->logical, cfg->physical);
 		return ret;
 	}
-	ret = set_direct(cfg, out->fd, d.logical);
+	ret = set_direct(cfg, out->image.fd, d.logical);
 	if (ret)
 		snprintf(err, errlen,
 			 "disk %s: direct-io=1: the file does not take "
@@ -169,46 +167,46 @@ static int check_disk(const struct vbd_config *cfg, struct vbd_disk *out,
 }
 
 /* One file, or one device by whatever node. */
-static bool same_disk(const struct vbd_disk *a, const struct vbd_disk *b)
+static bool same_file(const struct vbd_file *a, const struct vbd_file *b)
 {
 	return (a->dev == b->dev && a->ino == b->ino) ||
 	       (a->rdev && a->rdev == b->rdev);
 }
 
-/* Who of ours uses the image so that @disk cannot. */
-static const struct vbd_disk *find_user(const struct vbd_disk *disk)
+/* Who of ours uses the file so that @file cannot be had. */
+static const struct vbd_file *find_user(const struct vbd_file *file)
 {
-	const struct vbd_disk *d = NULL;
+	const struct vbd_file *f = NULL;
 
-	LIST_FOREACH (d, &disks, link) {
-		if (same_disk(d, disk) && !d->shared &&
-		    (d->write || disk->write))
-			return d;
+	LIST_FOREACH (f, &files, link) {
+		if (same_file(f, file) && !f->shared &&
+		    (f->write || file->write))
+			return f;
 	}
 	return NULL;
 }
 
 /* The lock keeps others away; a file system may have none, our list is sure. */
-static int lock_disk(const struct vbd_disk *disk, char *err, size_t errlen)
+static int lock_file(const struct vbd_file *file, char *err, size_t errlen)
 {
-	const struct vbd_disk *user = find_user(disk);
+	const struct vbd_file *user = find_user(file);
 	char who[96];
 
-	if (!user && !image_lock(disk->fd, disk->write))
+	if (!user && !image_lock(file->fd, file->write))
 		return 0;
 	if (user)
 		snprintf(who, sizeof(who), "domain %u", user->domid);
 	else
-		image_lock_holder(disk->fd, who, sizeof(who));
+		image_lock_holder(file->fd, who, sizeof(who));
 	snprintf(err, errlen,
 		 "disk %s is in use by %s%s: detach it there, or attach it "
 		 "read-only (r) in both",
-		 disk->path, who, disk->write ? "" : " for writing");
+		 file->path, who, file->write ? "" : " for writing");
 	return -EBUSY;
 }
 
 /**
- * struct target - What a disk's params name.
+ * struct target - What a disk's params, or the key of a backing file, names.
  * @path:   Of a file or device, or the address of a @remote disk.
  * @format: NULL for a raw image.
  */
@@ -216,6 +214,12 @@ struct target {
 	const char *path;
 	const struct image_format *format;
 	bool remote;
+};
+
+/* An image and what it builds upon, nearest first. */
+struct chain {
+	struct target at[1 + IMAGE_MAX_BACKING];
+	unsigned int n;
 };
 
 /* The part of params before the ':'; never what the image looks like. */
@@ -256,29 +260,66 @@ static int take_address(const char *params, struct target *t, char *err,
 	return ret;
 }
 
-static int check_config(const struct vbd_config *cfg, struct target *t,
-			char *err, size_t errlen)
+static int take_params(const char *params, struct target *t, char *err,
+		       size_t errlen)
 {
 	int ret;
 
 	*t = (struct target){ .path = NULL };
-	if (nbd_uri_is(cfg->params))
-		ret = take_address(cfg->params, t, err, errlen);
+	if (nbd_uri_is(params))
+		ret = take_address(params, t, err, errlen);
 	else
-		ret = take_format(cfg->params, t, err, errlen);
-	if (ret)
+		ret = take_format(params, t, err, errlen);
+	if (ret || t->remote || *t->path == '/')
 		return ret;
-	if (!t->remote && *t->path != '/') {
+	snprintf(err, errlen,
+		 "disk \"%s\" is not an absolute path: write it with "
+		 "its directory",
+		 t->path);
+	return -EINVAL;
+}
+
+/* The file below the last one. */
+static int take_backing(const char *key, struct chain *c, char *err,
+			size_t errlen)
+{
+	const struct target *above = &c->at[c->n - 1];
+	struct target *t = &c->at[c->n];
+	int ret;
+
+	if (above->remote || !above->format || !above->format->layers) {
 		snprintf(err, errlen,
-			 "disk \"%s\" is not an absolute path: write it with "
-			 "its directory",
-			 t->path);
+			 "disk %s cannot build upon %s: only qcow2, qcow and "
+			 "vmdk images have a backing file",
+			 above->path, key);
 		return -EINVAL;
 	}
+	ret = take_params(key, t, err, errlen);
+	if (!ret && (t->remote || t->path == key)) {
+		snprintf(err, errlen,
+			 "backing file %s of disk %s: its format is not named: "
+			 "write FORMAT:PATH",
+			 key, c->at[0].path);
+		return -EINVAL;
+	}
+	c->n += !ret;
+	return ret;
+}
+
+static int check_config(const struct vbd_config *cfg, struct chain *c,
+			char *err, size_t errlen)
+{
+	int ret = take_params(cfg->params, &c->at[0], err, errlen);
+
+	c->n = 1;
+	for (unsigned int i = 0; i < cfg->nbacking && !ret; i++)
+		ret = take_backing(cfg->backing[i], c, err, errlen);
+	if (ret)
+		return ret;
 	if (strcmp(cfg->mode, "r") != 0 && strcmp(cfg->mode, "w") != 0 &&
 	    strcmp(cfg->mode, "w!") != 0) {
 		snprintf(err, errlen, "disk %s: mode %s is none of r, w, w!",
-			 t->path, cfg->mode);
+			 c->at[0].path, cfg->mode);
 		return -EINVAL;
 	}
 	return 0;
@@ -293,7 +334,8 @@ static int start_source(const struct vbd_config *cfg, const struct target *t,
 		.device = device,
 		.address = t->remote ? t->path : NULL,
 		.format = t->format ? t->format->name : NULL,
-		.image = d->fd,
+		.image = d->image.fd,
+		.nbacking = d->nbacking,
 		.patient = cfg->patient,
 	};
 	int ret;
@@ -301,6 +343,10 @@ static int start_source(const struct vbd_config *cfg, const struct target *t,
 	if (!t->remote && !t->format)
 		return 0;
 	snprintf(device, sizeof(device), "dom%u/vbd%u", cfg->domid, cfg->devid);
+	for (unsigned int i = 0; i < d->nbacking; i++) {
+		sc.backing[i] = cfg->backing[i];
+		sc.backing_fd[i] = d->backing[i].fd;
+	}
 	ret = vbd_source_new(&d->source, &sc);
 	if (ret)
 		snprintf(err, errlen, "disk %s: cannot start sv-blksource: %s",
@@ -314,84 +360,150 @@ static int open_again(struct vbd_disk *d, char *err, size_t errlen)
 	char path[32];
 	int ret;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", d->fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", d->image.fd);
 	d->told = open(path, O_RDONLY | O_CLOEXEC);
 	if (d->told >= 0)
 		return 0;
 	ret = -errno;
 	snprintf(err, errlen, "disk %s: cannot open it a second time: %s",
-		 d->path, strerror(-ret));
+		 d->image.path, strerror(-ret));
 	return ret;
 }
 
-/* Open and lock a file or device; @d has its path. */
-static int open_local(const struct vbd_config *cfg, const struct target *t,
-		      struct vbd_disk *d, char *err, size_t errlen)
+/* Open a file or device, for what @f says. */
+static int open_file(const char *path, struct vbd_file *f, char *err,
+		     size_t errlen)
 {
 	struct stat st;
+
+	f->path = strdup(path);
+	f->fd = f->path ? open_disk(path, f->write, f->write && !f->shared)
+			: -ENOMEM;
+	if (f->fd < 0) {
+		snprintf(err, errlen, "disk %s: %s: %s", path,
+			 f->fd == -ENOTBLK
+				 ? "neither a regular file nor a block device"
+				 : strerror(-f->fd),
+			 remedy(-f->fd, f->write));
+		return f->fd;
+	}
+	if (fstat(f->fd, &st) < 0) {
+		int ret = -errno;
+
+		snprintf(err, errlen, "disk %s: %s", path, strerror(-ret));
+		return ret;
+	}
+	f->dev = st.st_dev;
+	f->ino = st.st_ino;
+	f->rdev = S_ISBLK(st.st_mode) ? st.st_rdev : 0;
+	return 0;
+}
+
+/* A reader of a file below the others; what is above it is open. */
+static int open_backing(struct vbd_disk *d, const struct target *t, char *err,
+			size_t errlen)
+{
+	struct vbd_file *f = &d->backing[d->nbacking];
+	const struct vbd_file *above = &d->image;
 	int ret;
 
-	d->fd = open_disk(d->path, d->write, d->write && !d->shared);
-	if (d->fd < 0) {
-		snprintf(err, errlen, "disk %s: %s: %s", d->path,
-			 d->fd == -ENOTBLK
-				 ? "neither a regular file nor a block device"
-				 : strerror(-d->fd),
-			 remedy(-d->fd, d->write));
-		return d->fd;
-	}
-	/* Sizes of a formatted image are the format's business. */
-	ret = t->format ? 0 : check_disk(cfg, d, d->path, err, errlen);
+	*f = (struct vbd_file){ .fd = -1, .domid = d->image.domid };
+	d->nbacking++;
+	ret = open_file(t->path, f, err, errlen);
 	if (ret)
 		return ret;
-	if (fstat(d->fd, &st) < 0) {
-		ret = -errno;
-		snprintf(err, errlen, "disk %s: %s", d->path, strerror(-ret));
-		return ret;
+	for (unsigned int i = 0; i < d->nbacking; i++) {
+		if (same_file(above, f)) {
+			snprintf(err, errlen,
+				 "disk %s: it would build upon itself, by way "
+				 "of %s: name each file of the chain once",
+				 d->image.path, t->path);
+			return -ELOOP;
+		}
+		above = &d->backing[i];
 	}
-	d->dev = st.st_dev;
-	d->ino = st.st_ino;
-	d->rdev = S_ISBLK(st.st_mode) ? st.st_rdev : 0;
-	if (!ret && d->write && !t->format)
+	return lock_file(f, err, errlen);
+}
+
+/* Open and lock the files of a disk. */
+static int open_local(const struct vbd_config *cfg, const struct chain *c,
+		      struct vbd_disk *d, char *err, size_t errlen)
+{
+	const struct target *t = &c->at[0];
+	int ret = open_file(t->path, &d->image, err, errlen);
+
+	/* Sizes of a formatted image are the format's business. */
+	if (!ret && !t->format)
+		ret = check_disk(cfg, d, t->path, err, errlen);
+	if (!ret && d->image.write && !t->format)
 		ret = open_again(d, err, errlen);
-	if (!ret && !d->shared)
-		ret = lock_disk(d, err, errlen);
+	if (!ret && !d->image.shared)
+		ret = lock_file(&d->image, err, errlen);
+	for (unsigned int i = 1; i < c->n && !ret; i++)
+		ret = open_backing(d, &c->at[i], err, errlen);
 	return ret;
+}
+
+/* An address, for open_local()'s files. */
+static int note_address(const char *address, struct vbd_file *f, char *err,
+			size_t errlen)
+{
+	f->path = strdup(address);
+	if (f->path)
+		return 0;
+	snprintf(err, errlen, "disk %s: out of memory", address);
+	return -ENOMEM;
+}
+
+/*
+ * The lock belongs to the open file, which the kernel keeps for a while as part
+ * of a dead worker's io_uring.  That worker's I/O has ended: the parent saw to it.
+ */
+static void close_file(struct vbd_file *f)
+{
+	if (f->fd >= 0 && !f->shared)
+		image_unlock(f->fd);
+	fd_close(&f->fd);
+	free(f->path);
+	f->path = NULL;
+}
+
+static void close_files(struct vbd_disk *d)
+{
+	for (unsigned int i = 0; i < d->nbacking; i++)
+		close_file(&d->backing[i]);
+	fd_close(&d->told);
+	close_file(&d->image);
 }
 
 int vbd_open(const struct vbd_config *cfg, struct vbd_disk *out, char *err,
 	     size_t errlen)
 {
-	struct vbd_disk d = { .fd = -1,
+	struct vbd_disk d = { .image = { .fd = -1,
+					 .domid = cfg->domid,
+					 .write = cfg->mode[0] == 'w' },
 			      .told = -1,
-			      .domid = cfg->domid,
 			      .logical = cfg->logical,
-			      .physical = cfg->physical,
-			      .write = cfg->mode[0] == 'w' };
-	struct target t;
-	int ret = check_config(cfg, &t, err, errlen);
+			      .physical = cfg->physical };
+	struct chain c;
+	int ret = check_config(cfg, &c, err, errlen);
 
 	if (ret)
 		return ret;
 	/* Who else uses a disk on a server is the server's to know. */
-	d.shared = t.remote || !strcmp(cfg->mode, "w!");
-	d.path = strdup(t.path);
-	if (!d.path) {
-		snprintf(err, errlen, "disk %s: out of memory", t.path);
-		return -ENOMEM;
-	}
-	if (!t.remote)
-		ret = open_local(cfg, &t, &d, err, errlen);
+	d.image.shared = c.at[0].remote || !strcmp(cfg->mode, "w!");
+	ret = c.at[0].remote ? note_address(c.at[0].path, &d.image, err, errlen)
+			     : open_local(cfg, &c, &d, err, errlen);
 	if (!ret)
-		ret = start_source(cfg, &t, &d, err, errlen);
+		ret = start_source(cfg, &c.at[0], &d, err, errlen);
 	if (ret) {
-		free(d.path);
-		fd_close(&d.told);
-		fd_close(&d.fd);
+		close_files(&d);
 		return ret;
 	}
 	*out = d;
-	LIST_INSERT_HEAD(&disks, out, link);
+	LIST_INSERT_HEAD(&files, &out->image, link);
+	for (unsigned int i = 0; i < out->nbacking; i++)
+		LIST_INSERT_HEAD(&files, &out->backing[i], link);
 	return 0;
 }
 
@@ -403,22 +515,15 @@ int vbd_ready(struct vbd_disk *disk, char *err, size_t errlen)
 			  : 0;
 
 	if (ret && ret != -EINPROGRESS)
-		snprintf(err, errlen, "disk %s: %s", disk->path, why);
+		snprintf(err, errlen, "disk %s: %s", disk->image.path, why);
 	return ret;
 }
 
-/*
- * The lock belongs to the open file, which the kernel keeps for a while as part
- * of a dead worker's io_uring.  That worker's I/O has ended: the parent saw to it.
- */
 void vbd_close(struct vbd_disk *disk)
 {
 	vbd_source_free(disk->source);
-	if (!disk->shared)
-		image_unlock(disk->fd);
-	LIST_REMOVE(disk, link);
-	fd_close(&disk->told);
-	fd_close(&disk->fd);
-	free(disk->path);
-	disk->path = NULL;
+	LIST_REMOVE(&disk->image, link);
+	for (unsigned int i = 0; i < disk->nbacking; i++)
+		LIST_REMOVE(&disk->backing[i], link);
+	close_files(disk);
 }

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "base/util.h"
+#include "dom0-backend/image_format.h"
 #include "dom0-backend/vbd_source.h"
 
 /*
@@ -18,7 +19,7 @@
  * descriptor: shared by readers, exclusive for a writer.  Where the file system
  * has no locks, only our own list of disks keeps this.  Mode
  * "w!" means that the guests know how to share: it takes no lock and excludes
- * nobody.
+ * nobody.  Files that an image builds upon are opened and locked as readers do.
  */
 
 /**
@@ -38,6 +39,9 @@ enum vbd_direct { VBD_DIRECT_AUTO, VBD_DIRECT_NO, VBD_DIRECT_YES };
  * @mode:   Key mode: "r", "w" or "w!".  *Borrowed*.
  * @logical, @physical: Keys sector-size and physical-sector-size; 0 if absent.
  * @direct: Key direct-io.
+ * @backing: Keys backing-1, backing-2 and so on, @nbacking of them: "FORMAT:PATH"
+ *          of the file that the image builds upon, of the one that this builds
+ *          upon, and so on; "raw:PATH" can only be the last.  *Borrowed*.
  * @patient: The disk is in use; what it is on may be away for now.
  */
 struct vbd_config {
@@ -45,33 +49,47 @@ struct vbd_config {
 	const char *params, *mode;
 	uint32_t logical, physical;
 	enum vbd_direct direct;
+	unsigned int nbacking;
+	const char *backing[IMAGE_MAX_BACKING];
 	bool patient;
 };
 
 /**
- * struct vbd_disk - An open image or device.
+ * struct vbd_file - An open image or device.
  * @fd:   *Owned*; -1 for a disk on a server; close-on-exec; with O_DIRECT as
  *        &struct vbd_config says.
- * @told: *Owned*: &struct disk's; -1 if nothing is written, or not by the worker.
- * @logical, @physical: The guest's sector sizes.
  * @path: What was opened.
  * @rdev: Of a block device, else 0.
- * @source: *Owned*: what serves it to the worker, unless that uses @fd itself.
  *
  * The rest is private.
  */
-struct vbd_disk {
-	int fd, told;
-	uint32_t logical, physical;
+struct vbd_file {
+	int fd;
 	char *path;
 	dev_t rdev;
-	struct vbd_source *source;
-	LIST_ENTRY(vbd_disk) link;
+	LIST_ENTRY(vbd_file) link;
 	unsigned int domid;
 	dev_t dev;
 	ino_t ino;
 	bool write;
 	bool shared;
+};
+
+/**
+ * struct vbd_disk - A disk and what it is made of.
+ * @image:   The image, the device, or the address.
+ * @backing: @nbacking files below it.
+ * @told: *Owned*: &struct disk's; -1 if nothing is written, or not by the worker.
+ * @logical, @physical: The guest's sector sizes.
+ * @source: *Owned*: what serves it to the worker, unless that uses @image itself.
+ */
+struct vbd_disk {
+	struct vbd_file image;
+	struct vbd_file backing[IMAGE_MAX_BACKING];
+	unsigned int nbacking;
+	int told;
+	uint32_t logical, physical;
+	struct vbd_source *source;
 };
 
 /**

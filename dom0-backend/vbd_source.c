@@ -34,15 +34,18 @@ struct vbd_source {
 	uint64_t started_ns;
 	char *device, *address, *format;
 	int image;
+	unsigned int nbacking;
+	char *backing[IMAGE_MAX_BACKING];
+	int backing_fd[IMAGE_MAX_BACKING];
 };
 
-/* Pairs of --name and value. */
+/* Pairs of --name and value: seven, and two for each backing file. */
 struct args {
-	char *argv[16];
+	char *argv[1 + 2 * (7 + 2 * IMAGE_MAX_BACKING) + 1];
 	unsigned int n;
-	char number[5][12];
+	char number[5 + IMAGE_MAX_BACKING][12];
 	unsigned int numbers;
-	int fd[3];
+	int fd[3 + IMAGE_MAX_BACKING];
 	size_t nfd;
 };
 
@@ -86,6 +89,10 @@ static int start(struct vbd_source *s, int ready)
 		add(&a, "--format", s->format);
 		add_fd(&a, "--image-fd", s->image);
 	}
+	for (unsigned int i = 0; i < s->nbacking; i++) {
+		add(&a, "--backing", s->backing[i]);
+		add_fd(&a, "--backing-fd", s->backing_fd[i]);
+	}
 	ret = spawn(&s->pid, PROGRAM, a.argv, a.fd, a.nfd);
 	if (ret)
 		s->pid = 0;
@@ -97,6 +104,20 @@ static int copy(char **to, const char *from)
 {
 	*to = from ? strdup(from) : NULL;
 	return from && !*to ? -ENOMEM : 0;
+}
+
+static int copy_strings(struct vbd_source *s,
+			const struct vbd_source_config *cfg)
+{
+	int ret = copy(&s->device, cfg->device);
+
+	if (!ret)
+		ret = copy(&s->address, cfg->address);
+	if (!ret)
+		ret = copy(&s->format, cfg->format);
+	for (unsigned int i = 0; i < cfg->nbacking && !ret; i++)
+		ret = copy(&s->backing[i], cfg->backing[i]);
+	return ret;
 }
 
 /* A worker must not wait when nobody takes its questions. */
@@ -117,11 +138,9 @@ int vbd_source_new(struct vbd_source **out, const struct vbd_source_config *cfg)
 		return -ENOMEM;
 	s->link[0] = s->link[1] = s->ready = -1;
 	s->image = cfg->image;
-	ret = copy(&s->device, cfg->device);
-	if (!ret)
-		ret = copy(&s->address, cfg->address);
-	if (!ret)
-		ret = copy(&s->format, cfg->format);
+	s->nbacking = cfg->nbacking;
+	memcpy(s->backing_fd, cfg->backing_fd, sizeof(s->backing_fd));
+	ret = copy_strings(s, cfg);
 	if (!ret)
 		ret = make_link(s);
 	if (!ret && !cfg->patient && pipe2(ready, O_CLOEXEC) < 0)
@@ -202,5 +221,7 @@ void vbd_source_free(struct vbd_source *s)
 	free(s->device);
 	free(s->address);
 	free(s->format);
+	for (unsigned int i = 0; i < s->nbacking; i++)
+		free(s->backing[i]);
 	free(s);
 }

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "base/util.h"
+#include "dom0-backend/image_format.h"
 
 /**
  * struct vbd_source_config - What sv-blksource is to serve.
@@ -15,6 +16,8 @@
  * @address: Of a disk on an NBD server, or NULL.
  * @format:  Of the image, or NULL.
  * @image:   Its file; *borrowed*; -1 if there is none.
+ * @backing: "FORMAT:PATH" of @nbacking files below it, nearest first.
+ * @backing_fd: Of each of them; *borrowed*.
  * @patient: The disk is in use: what holds it may come back later.
  *
  * The strings are copied.
@@ -22,6 +25,9 @@
 struct vbd_source_config {
 	const char *device, *address, *format;
 	int image;
+	unsigned int nbacking;
+	const char *backing[IMAGE_MAX_BACKING];
+	int backing_fd[IMAGE_MAX_BACKING];
 	bool patient;
 };
 

@@ -68,10 +68,15 @@ enum xl_disk_key {
 
 extern const char *const xl_disk_keys[XL_DISK_NKEYS];
 
+/* As dom0-backend/image_format.h has it. */
+#define XL_DISK_MAX_BACKING 8u
+
 /**
  * struct xl_disk - One entry of disk=.
  * @key: Values of our own items; those with @has were given.
  * @format: As given, "raw" if it was not; of a disk on an NBD server always so.
+ * @backing: "FORMAT:PATH" of @nbacking files below an image, nearest first; ours,
+ *           too.
  */
 struct xl_disk {
 	char *path; /* absolute, or nbd://... or nbd+unix://... */
@@ -84,6 +89,8 @@ struct xl_disk {
 	bool discard_given;
 	bool has[XL_DISK_NKEYS];
 	uint64_t key[XL_DISK_NKEYS];
+	unsigned int nbacking;
+	char *backing[XL_DISK_MAX_BACKING];
 };
 
 /** struct xl_vif - One entry of vif=; NULL or 0 is "not given". */

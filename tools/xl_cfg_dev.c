@@ -144,8 +144,6 @@ static int read_own(const char *text, size_t len, uint64_t max, uint64_t *out)
 {
 	char value[24];
 
-	while (len && (text[len - 1] == ' ' || text[len - 1] == '\t'))
-		len--;
 	if (len >= sizeof(value))
 		return -EINVAL;
 	memcpy(value, text, len);
@@ -153,16 +151,51 @@ static int read_own(const char *text, size_t len, uint64_t max, uint64_t *out)
 	return util_u64(value, max, out);
 }
 
+/* FORMAT:PATH, of @len bytes; its directory is added to PATH if it has none. */
+static int take_backing(struct xl_disk *d, const char *text, size_t len,
+			const char *where)
+{
+	const char *colon = memchr(text, ':', len);
+	char *path = NULL;
+	int ret;
+
+	if (!colon || colon == text ||
+	    memchr(text, '/', (size_t)(colon - text)) ||
+	    colon + 1 == text + len) {
+		log_err("%s: disk: 'backing=%.*s': it must be FORMAT:PATH, and each format be named (raw, qcow2, ...)",
+			where, (int)len, text);
+		return -EINVAL;
+	}
+	if (d->nbacking == XL_DISK_MAX_BACKING) {
+		log_err("%s: disk: 'backing=%.*s': at most %u files can be below an image (merge some with qemu-img commit)",
+			where, (int)len, text, XL_DISK_MAX_BACKING);
+		return -EINVAL;
+	}
+	path = strndup(colon + 1, (size_t)(text + len - colon - 1));
+	ret = path ? xl_path_absolute(&path) : -ENOMEM;
+	if (!ret && asprintf(&d->backing[d->nbacking], "%.*s:%s",
+			     (int)(colon - text), text, path) < 0)
+		ret = -ENOMEM;
+	d->nbacking += !ret;
+	free(path);
+	return ret ? ret : 1;
+}
+
 /*
  * One item of @len bytes.
  *
- * Return: 1 if it was ours, 0 if not, or -EINVAL.
+ * Return: 1 if it was ours, 0 if not, or -errno.
  */
 static int take_own(struct xl_disk *d, const char *item, size_t len,
 		    const char *where)
 {
-	size_t n;
+	static const char backing[] = "backing=";
+	size_t n = strlen(backing);
 
+	while (len && (item[len - 1] == ' ' || item[len - 1] == '\t'))
+		len--;
+	if (len >= n && !strncmp(item, backing, n))
+		return take_backing(d, item + n, len - n, where);
 	for (size_t i = 0; i < XL_DISK_NKEYS; i++) {
 		n = strlen(xl_disk_keys[i]);
 		if (len <= n || strncmp(item, xl_disk_keys[i], n) != 0 ||
@@ -325,6 +358,11 @@ static int take_disk(struct xl_disk *d, const libxl_device_disk *x,
 			where, spec);
 		return -EINVAL;
 	}
+	if (d->nbacking && !strcmp(d->format, "raw")) {
+		log_err("%s: disk '%s': plain bytes build upon no other file: leave backing= out, or name the image's format",
+			where, spec);
+		return -EINVAL;
+	}
 	d->cdrom = x->is_cdrom;
 	d->removable = x->removable;
 	d->writable = x->readwrite && !x->is_cdrom;
@@ -434,6 +472,8 @@ void xl_disk_free(struct xl_disk *d)
 	free(d->path);
 	free(d->vdev);
 	free(d->script);
+	for (unsigned int i = 0; i < d->nbacking; i++)
+		free(d->backing[i]);
 }
 
 /* ---- Network cards -------------------------------------------------------- */

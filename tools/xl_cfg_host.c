@@ -80,36 +80,47 @@ static int check_memory(const struct xl_cfg *c)
 	return -ENOMEM;
 }
 
-static int check_disk(const struct xl_disk *d)
+static int check_disk_file(const struct xl_disk *d, const char *path,
+			   bool write)
 {
-	int flags = d->writable ? O_RDWR : O_RDONLY;
+	int flags = write ? O_RDWR : O_RDONLY;
 	struct stat st = { 0 };
 	int fd, ret;
 
-	if (xl_disk_is_remote(d->path))
-		return 0; /* the backend finds out */
-	fd = open(d->path, flags | O_CLOEXEC | O_NONBLOCK);
+	fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
 	ret = fd < 0 ? -errno : 0;
 	if (!ret && fstat(fd, &st) < 0)
 		ret = -errno;
 	fd_close(&fd);
 	/* Root may write what was made read-only; it was for a reason. */
-	if (!ret && d->writable && S_ISREG(st.st_mode) && !(st.st_mode & 0222))
+	if (!ret && write && S_ISREG(st.st_mode) && !(st.st_mode & 0222))
 		ret = -EROFS;
 	if (ret == -EACCES || ret == -EROFS || ret == -EPERM)
 		log_err("disk %s '%s': cannot be opened for %s: %s (%s)",
-			d->vdev, d->path, d->writable ? "writing" : "reading",
+			d->vdev, path, write ? "writing" : "reading",
 			ret == -EROFS ? "it is read-only" : strerror(-ret),
-			d->writable ? "use access r, or make it writable"
-				    : "check its permissions");
+			write ? "use access r, or make it writable"
+			      : "check its permissions");
 	else if (ret)
 		log_err("disk %s '%s': %s (correct the path in disk =)",
-			d->vdev, d->path, strerror(-ret));
+			d->vdev, path, strerror(-ret));
 	else if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
 		log_err("disk %s '%s': neither a file nor a block device (correct the path in disk =)",
-			d->vdev, d->path);
+			d->vdev, path);
 		ret = -ENOTBLK;
 	}
+	return ret;
+}
+
+static int check_disk(const struct xl_disk *d)
+{
+	int ret;
+
+	if (xl_disk_is_remote(d->path))
+		return 0; /* the backend finds out */
+	ret = check_disk_file(d, d->path, d->writable);
+	for (unsigned int i = 0; i < d->nbacking && !ret; i++)
+		ret = check_disk_file(d, strchr(d->backing[i], ':') + 1, false);
 	return ret;
 }
 

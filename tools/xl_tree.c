@@ -217,6 +217,7 @@ void xl_tree_disk(struct xl_txn *x, unsigned int domid, const struct xl_disk *d)
 	const char *type = d->cdrom ? "cdrom" : "disk";
 	bool raw = !strcmp(d->format, "raw");
 	char id[16], dev[16], own[XL_DISK_NKEYS][24], params[PATH_MAX + 8];
+	char below[XL_DISK_MAX_BACKING][24];
 
 	snprintf(id, sizeof(id), "%u", domid);
 	snprintf(dev, sizeof(dev), "%u", d->devid);
@@ -246,6 +247,10 @@ void xl_tree_disk(struct xl_txn *x, unsigned int domid, const struct xl_disk *d)
 		snprintf(own[i], sizeof(own[i]), "%" PRIu64, d->key[i]);
 		if (d->has[i])
 			add(&back, xl_disk_keys[i], own[i]);
+	}
+	for (unsigned int i = 0; i < d->nbacking; i++) {
+		snprintf(below[i], sizeof(below[i]), "backing-%u", i + 1);
+		add(&back, below[i], d->backing[i]);
 	}
 	put_device(x, domid, "vbd", d->devid, &front, &back);
 }

@@ -20,7 +20,7 @@ listens() { (exec 3<>"/dev/tcp/$host/10809") 2>/dev/null; }
 serve() {
 	nbdkit -f -i $host "$@" 2>>"$work/nbdkit.log" &
 	server=$!
-	wait_for 10 listens
+	wait_for 60 listens
 }
 unserve() {
 	kill -9 "$server"
@@ -47,7 +47,7 @@ unserve
 
 nbdkit -f -U "$work/nbd.sock" memory 16M 2>>"$work/nbdkit.log" &
 server=$!
-check "a server at a Unix socket" wait_for 10 test -S "$work/nbd.sock"
+check "a server at a Unix socket" wait_for 60 test -S "$work/nbd.sock"
 own "$programs/block" nbd_unix \
 	"disk = ['vdev=xvda,access=rw,target=nbd+unix:///?socket=$work/nbd.sock']"
 unserve
@@ -86,7 +86,33 @@ check "a server that errs: the guest is made" xl create -q "$work/nbd_errs.cfg"
 check "it hears of the errors" wait_for 60 console_has nbd_errs '^FAILURE'
 grep -q 'disk: operation .*Input/output error' "$backend_log"
 ok $? "so does the log"
-wait_for 10 gone nbd_errs
+wait_for 60 gone nbd_errs
+unserve
+
+# A server that takes whole blocks only; what does not fit it is told at once.
+blocks=(--filter=blocksize-policy memory 16M blocksize-error-policy=error)
+serve "${blocks[@]}" blocksize-minimum=4096
+# disagrees OPTIONS WHY - a remote disk that must not be served.
+disagrees() {
+	sed "s/nbd_errs/no/; s#vdev#$1,vdev#" "$work/nbd_errs.cfg" \
+		>"$work/no.cfg"
+	! output=$(xl create -q "$work/no.cfg" 2>&1) && grep -q "$2" <<<"$output"
+	ok $? "refused with the reason: $2"
+}
+disagrees sector-size=512 "write sector-size=4096, or leave it out"
+disagrees physical-sector-size=512 "multiple of it"
+# The guest knows sectors of 512 bytes only, and ends soon.
+sed "s/nbd_errs/nbd_4k/; \$a on_poweroff = 'preserve'\\non_crash = 'preserve'" \
+	"$work/nbd_errs.cfg" >"$work/nbd_4k.cfg"
+check "blocks of 4096 bytes: a disk is made" xl create -q "$work/nbd_4k.cfg"
+has_4k() {
+	[ "$(xenstore-read "/local/domain/0/backend/vbd/$(xl domid nbd_4k)/51712/sector-size")" = 4096 ]
+}
+check "with sectors of 4096 bytes" wait_for 20 has_4k
+check "it is destroyed" xl destroy nbd_4k
+unserve
+serve "${blocks[@]}" blocksize-minimum=8192 blocksize-preferred=8192
+disagrees limit-iops=0 "blocks of 8192"
 unserve
 
 # Nobody there: told at once.  Gone for good: the guest can still be ended.
@@ -103,7 +129,7 @@ unserve
 sleep 0.5
 check "its server is gone; it is destroyed" timeout 20 xl destroy nbd_left
 no_workers() { [ -z "$(workers sv-blkback)$(workers sv-blksource)" ]; }
-check "nothing of its disk is left" wait_for 10 no_workers
+check "nothing of its disk is left" wait_for 60 no_workers
 
 # ---- images -----------------------------------------------------------------
 
@@ -134,6 +160,7 @@ another_nbd() { [ ! -e "/proc/$1" ] && our_nbd >/dev/null; }
 	for victim in nbd worker source nbd worker source; do
 		sleep 0.4
 		source=$(workers sv-blksource)
+		[ -n "$source" ] || break # the guest is done
 		nbd=$(our_nbd)
 		case $victim in
 		nbd) pkill -9 -P "$source" ;;
@@ -156,6 +183,23 @@ ok $? "both deaths are in the log"
 [ "$(wc -l <"$work/replaced")" = 2 ]
 ok $? "with each worker its qemu-nbd has ended"
 
+# The longest chain: the guest writes to the image only, and finds below it what
+# the configuration names, whatever the images do.
+head -c 16M /dev/urandom >"$work/base.img"
+below=$work/base.img
+form=raw
+chain=
+for i in 8 7 6 5 4 3 2 1; do
+	chain=backing=$form:$below,$chain
+	qemu-img create -q -u -f qcow2 -F raw -b /etc/passwd "$work/$i.qcow2" 16M
+	below=$work/$i.qcow2
+	form=qcow2
+done
+sums=$(cd "$work" && sha256sum base.img [2-8].qcow2)
+own "$programs/block" chain "disk = ['${chain}vdev=xvda,format=qcow2,access=rw,target=$work/1.qcow2']"
+output=$(cd "$work" && sha256sum -c <<<"$sums" 2>&1)
+ok $? "the files below the image are as they were"
+
 # refused IMAGE FORMAT WHY - a disk that must not be served.
 refused() {
 	{
@@ -166,7 +210,7 @@ refused() {
 		echo "disk = ['$1,$2,xvda,w']"
 	} >"$work/no.cfg"
 	! output=$(xl create -q "$work/no.cfg" 2>&1) && grep -q "$3" <<<"$output"
-	ok $? "refused: $(basename "$1") as $2: $3"
+	ok $? "refused: $(basename "$1") as ${2//$work\//}: ${3//$work\//}"
 }
 truncate -s 16M "$work/raw.img"
 refused "$work/raw.img" qcow2 "not of the format"
@@ -181,19 +225,34 @@ qemu-img create -q -f vmdk -o subformat=monolithicFlat "$work/flat.vmdk" 16M
 refused "$work/flat.vmdk" vmdk "other files"
 qemu-img create -q -f vmdk -F vmdk -b "$work/disk.vmdk" "$work/child.vmdk" 16M
 refused "$work/child.vmdk" vmdk "backing file"
+refused "$work/disk.qcow2" "qcow2,backing=raw:$work/base.img" "no other file"
+refused "$work/evil.qcow2" "qcow2,backing=vmdk:$work/disk.qcow2" \
+	"backing file $work/disk.qcow2: .*not of the format"
+refused "$work/evil.qcow2" "qcow2,backing=qcow2:$work/2.qcow2" \
+	"backing file $work/2.qcow2: .*(a backing file)"
+refused "$work/evil.qcow2" "qcow2,backing=raw:$work/none" "none.*No such file"
+refused "$work/evil.qcow2" "qcow2,backing=qcow2:$work/evil.qcow2" "upon itself"
+chmod 600 "$work/base.img"
+chmod 755 "$work"
+chown nobody "$work/evil.qcow2"
+refused "$work/evil.qcow2" "qcow2,backing=raw:$work/base.img" \
+	"base.img: the image's owner may not read it"
 cp "$work/disk.qcow2" "$work/broken.qcow2"
 printf '\xff' | dd of="$work/broken.qcow2" bs=1 seek=20 conv=notrunc status=none
 refused "$work/broken.qcow2" qcow2 "broken.qcow2"
 
 # What qemu-nbd may touch while it serves.
 cp "$programs/block" "$work/bin/"
-sed "s/'no'/'locked'/; s#^disk.*#disk = ['$work/disk.qcow2,qcow2,xvda,w']#; \
+sed "s/'no'/'locked'/; s#^disk.*#disk = ['$work/8.qcow2,qcow2,xvda,w,backing=raw:$work/base.img']#; \
 	\$a cmdline = 'ops=1000000'" "$work/no.cfg" >"$work/locked.cfg"
 check "a guest with a qcow2 disk" xl create -q "$work/locked.cfg"
 nbd=$(pgrep -P "$(workers sv-blksource)")
 output=$(ls "/proc/$nbd/root/")
-[ "$(grep -vxE 'usr|bin|sbin|lib|lib64' <<<"$output" | xargs)" = "disk sock" ]
-ok $? "qemu-nbd sees programs and the image, nothing else"
+[ "$(grep -vxE 'usr|bin|sbin|lib|lib64' <<<"$output" | xargs)" = "backing-1 disk sock" ]
+ok $? "qemu-nbd sees programs, the image and what is below it, nothing else"
+output=$(grep ' /backing-1 ' "/proc/$nbd/mountinfo")
+[[ $output == *" /backing-1 ro,"* ]]
+ok $? "what is below can only be read"
 output=$(grep -E '^(Cap(Eff|Prm|Bnd)|NoNewPrivs)' "/proc/$nbd/status")
 [ "$(grep -cE 'Cap...:.*[1-9a-f]' <<<"$output")" = 0 ] &&
 	grep -q 'NoNewPrivs:.*1' <<<"$output"
@@ -201,6 +260,5 @@ ok $? "it has no capability"
 output=$(tail -n +3 "/proc/$nbd/net/dev")
 [ "$(wc -l <<<"$output")" = 1 ]
 ok $? "it has no network"
-output=$(qemu-img check -f qcow2 "$work/disk.qcow2" 2>&1; xl block-list locked)
 check "it is destroyed" xl destroy locked
-check "and its qemu-nbd ended" wait_for 10 no_workers
+check "and its qemu-nbd ended" wait_for 60 no_workers

@@ -95,12 +95,13 @@ ParameterizedTest(struct lie *t, nbd_server, lies)
 	struct nbdbed bed;
 	struct disk disk;
 	struct disk_queue *q;
+	char why[256];
 	int kick = eventfd(0, EFD_CLOEXEC), ret;
 
 	nbdbed_init(&bed);
 	bed.uri.timeout = 1;
 	nbdbed_lie(&bed, &t->how);
-	ret = disk_nbd_init(&disk, bed.link);
+	ret = disk_nbd_init(&disk, bed.link, why, sizeof(why));
 	cr_assert_eq(ret, t->init, "%s: %d", t->how.name, ret);
 	if (!ret) {
 		cr_assert_eq(disk_queue_new(&q, &disk, kick, 4), 0);

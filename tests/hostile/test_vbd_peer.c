@@ -636,6 +636,65 @@ Test(vbd_peer, image_that_looks_like_another_format)
 	}
 }
 
+/* Do one request with a page whose bytes are all @mark; what they are then. */
+static int page_of(uint8_t op, uint64_t sector, int mark)
+{
+	struct blk_req req = one_page(op, sector);
+
+	memset(page, mark, SV_PAGE_SIZE);
+	cr_assert_eq(fakeblk_do(&vbd.q[0], &req), BLKIF_RSP_OKAY);
+	for (unsigned int i = 0; i < SV_PAGE_SIZE; i++)
+		cr_assert_eq(page[i], page[0], "%u", i);
+	return page[0];
+}
+
+/* NB-19: an image names files of the host's; the configuration's are used. */
+Test(vbd_peer, image_that_names_files_of_the_host)
+{
+	static const char *const names[] = {
+		"/etc/shadow",
+		"json:{\"driver\":\"file\",\"filename\":\"/etc/shadow\"}",
+		"nbd://localhost/",
+	};
+	char top[80], params[96], below[96], command[512];
+	char *why = NULL;
+
+	snprintf(top, sizeof(top), "%s-top", image);
+	snprintf(params, sizeof(params), "qcow2:%s", top);
+	snprintf(below, sizeof(below), "raw:%s", image);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		snprintf(command, sizeof(command),
+			 "qemu-img create -q -u -f qcow2 -F raw -b '%s' %s 1M",
+			 names[i], top);
+		unlink(top); /* what served the last one may not be gone */
+		cr_assert_eq(system(command), 0, "%s", command);
+		fakevbd_remove(&vbd);
+		cr_assert(stack_wait_workers(&s, 1));
+		fakevbd_attach(&vbd, params, "w");
+		cr_assert(stack_wait(&s, 10000, "error", "%s/hotplug-status",
+				     vbd.be));
+		cr_assert_eq(store_read(s.store, &why, "%s/hotplug-error",
+					vbd.be),
+			     0);
+		cr_expect(strstr(why, "backing="), "%s: %s", names[i], why);
+		free(why);
+		fakevbd_remove(&vbd);
+		stack_write(&s, below, "%s/backing-1", vbd.be);
+		cr_assert(fakevbd_bring_up(&vbd, dom, params, BLK_ABI_X86_64, 0,
+					   1));
+		cr_expect_eq(page_of(BLKIF_OP_READ, 0, 0), 0x77);
+		cr_expect_eq(page_of(BLKIF_OP_WRITE, 8, 0x11), 0x11);
+		cr_expect_eq(page_of(BLKIF_OP_READ, 8, 0), 0x11);
+		cr_expect_eq(page_of(BLKIF_OP_READ, 16, 0), 0x77);
+	}
+	/* What was below was only read. */
+	fakevbd_remove(&vbd);
+	cr_assert(stack_wait_workers(&s, 1));
+	bring_up();
+	cr_expect_eq(page_of(BLKIF_OP_READ, 8, 0), 0x77);
+	unlink(top);
+}
+
 /* ---- faults of the host --------------------------------------------------- */
 
 /* FM-26: no descriptors for a new device; those that are served stay so. */

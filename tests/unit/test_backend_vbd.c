@@ -1461,6 +1461,7 @@ Test(backend_vbd, broken_ring)
 Test(backend_vbd, bad_disks)
 {
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+	char *why = NULL;
 	unsigned int fds;
 
 	expect_refused(DOMID, "/nonexistent/disk.img", "w", "No such file");
@@ -1473,6 +1474,16 @@ Test(backend_vbd, bad_disks)
 	expect_refused(DOMID, "nbds://localhost/x", "w", "only nbd://");
 	expect_refused(DOMID, "nbd://localhost:1/x", "w", "refused");
 	expect_refused(DOMID, image, "rw", "mode");
+	stack_write(&s, "raw:/x", "%s/backing-1", vbd.be);
+	expect_refused(DOMID, image, "w", "cannot build upon raw:/x");
+	for (unsigned int i = 1; i <= 9; i++)
+		stack_write(&s, "raw:/x", "%s/backing-%u", vbd.be, i);
+	attach(DOMID, image, "w");
+	cr_expect(stack_wait(&s, 5000, "error", "%s/hotplug-status", vbd.be));
+	cr_assert_eq(store_read(s.store, &why, "%s/hotplug-error", vbd.be), 0);
+	cr_expect_not_null(strstr(why, "more than 8 backing"), "%s", why);
+	free(why);
+	fakevbd_remove(&vbd);
 	cr_assert_eq(truncate(image, 1000), 0);
 	expect_refused(DOMID, image, "w", "512");
 	cr_assert_eq(truncate(image, 4608), 0);

@@ -26,6 +26,7 @@ static struct disk disk;
 static struct disk_queue *q;
 static int kick = -1;
 static uint8_t shadow[BYTES];
+static char why[256];
 
 static void set_up(void)
 {
@@ -49,7 +50,7 @@ TestSuite(disk_nbd, .init = set_up, .fini = tear_down, .timeout = 60);
 /* Connect and make a queue. */
 static void open_disk(void)
 {
-	cr_assert_eq(disk_nbd_init(&disk, bed.link), 0);
+	cr_assert_eq(disk_nbd_init(&disk, bed.link, why, sizeof(why)), 0);
 	cr_assert_eq(disk_queue_new(&q, &disk, kick, DEPTH), 0);
 	cr_assert_eq(disk_queue_begin(q), 0);
 }
@@ -97,18 +98,19 @@ static struct work work[DEPTH];
 /* Somewhere in the slice of the disk that is this one's. */
 static void start(struct work *w, unsigned int i)
 {
-	uint64_t slice = BYTES / DEPTH;
+	uint64_t slice = BYTES / DEPTH, unit = disk.logical;
 	unsigned int n = 1 + (unsigned int)rand() % PARTS;
 	uint64_t at;
 
 	w->len = 0;
 	for (unsigned int p = 0; p < n; p++) {
-		size_t len = (1 + (size_t)rand() % 8) * DISK_SECTOR;
+		size_t len = (1 + (size_t)rand() % (4096 / unit)) * unit;
 
 		w->vec[p] = (struct iovec){ w->buf[p], len };
 		w->len += len;
 	}
-	w->off = i * slice + (uint64_t)rand() % ((slice - w->len) / 512) * 512;
+	w->off =
+		i * slice + (uint64_t)rand() % ((slice - w->len) / unit) * unit;
 	w->io = (struct disk_io){ .op = rand() % 2 ? DISK_READ : DISK_WRITE,
 				  .niov = n,
 				  .iov = w->vec,
@@ -232,16 +234,59 @@ Test(disk_nbd, largest_block)
 	run_many(500, NULL);
 }
 
+/* No request has a part of a block, whatever the server's largest command is. */
+Test(disk_nbd, whole_blocks)
+{
+	static uint8_t buf[4096];
+
+	nbdbed_start(&bed, BLOCKS "blocksize-minimum=4096 "
+				  "blocksize-preferred=8192 "
+				  "blocksize-maximum=8192");
+	open_disk();
+	cr_expect_eq(disk.logical, 4096);
+	cr_expect_eq(disk.physical, 4096);
+	cr_expect_eq(disk_set_sector(&disk, 512, 0), -EINVAL);
+	cr_expect_eq(disk_set_sector(&disk, 4096, 0), 0);
+	run_many(500, NULL);
+	cr_expect_eq(do_one(DISK_DISCARD, 4096, NULL, 8192), 0);
+	cr_expect_eq(do_one(DISK_FLUSH, 0, NULL, 0), 0);
+	/* The server means it. */
+	cr_expect_eq(do_one(DISK_READ, 512, buf, 4096), -EINVAL);
+	cr_expect_eq(do_one(DISK_READ, 0, buf, 512), -EINVAL);
+}
+
+/* Blocks that are not 512 or 4096 fit into the larger. */
+Test(disk_nbd, smaller_blocks)
+{
+	nbdbed_start(&bed, BLOCKS "blocksize-minimum=1024");
+	open_disk();
+	cr_expect_eq(disk.logical, 4096);
+	run_many(100, NULL);
+}
+
+static void refuse(const char *args, const char *word)
+{
+	nbdbed_start(&bed, args);
+	cr_expect_eq(disk_nbd_init(&disk, bed.link, why, sizeof(why)), -EINVAL);
+	cr_expect_not_null(strstr(why, word), "%s", why);
+}
+
 Test(disk_nbd, blocks_too_large)
 {
-	nbdbed_start(&bed, BLOCKS "blocksize-minimum=4096");
-	cr_expect_eq(disk_nbd_init(&disk, bed.link), -EINVAL);
+	refuse(BLOCKS "blocksize-minimum=8192 blocksize-preferred=8192",
+	       "blocks of 8192");
+}
+
+Test(disk_nbd, blocks_and_a_rest)
+{
+	refuse("--filter=blocksize-policy memory 8389120 "
+	       "blocksize-minimum=4096",
+	       "8389120 bytes in blocks of 4096");
 }
 
 Test(disk_nbd, odd_size)
 {
-	nbdbed_start(&bed, "memory 1000");
-	cr_expect_eq(disk_nbd_init(&disk, bed.link), -EINVAL);
+	refuse("memory 1000", "1000 bytes");
 }
 
 Test(disk_nbd, errors_are_the_servers)
@@ -500,5 +545,6 @@ Test(disk_nbd, late_write_of_a_dead_worker)
 
 Test(disk_nbd, nobody_there)
 {
-	cr_expect_eq(disk_nbd_init(&disk, bed.link), -ETIMEDOUT);
+	cr_expect_eq(disk_nbd_init(&disk, bed.link, why, sizeof(why)),
+		     -ETIMEDOUT);
 }

@@ -5,8 +5,11 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/lib/caplog.h"
 
@@ -106,6 +109,9 @@ Test(xl_cfg_dev, disk_forms)
 	cr_expect_eq(xl_disk_parse(&d, ",,xvdc,cdrom", "t"), -EINVAL);
 }
 
+#define FOUR  ",backing=qcow:/a,backing=qcow:/b,backing=qcow:/c,backing=qcow:/d"
+#define EIGHT FOUR FOUR
+
 /* What is ours is taken out; Xen's parser sees the rest as it was. */
 Test(xl_cfg_dev, disk_keys_of_ours)
 {
@@ -135,9 +141,45 @@ Test(xl_cfg_dev, disk_keys_of_ours)
 	xl_disk_free(&d);
 }
 
+/* What an image builds upon: in order, with the format of each. */
+Test(xl_cfg_dev, disk_backing)
+{
+	char cwd[PATH_MAX], want[PATH_MAX + 32];
+	struct xl_disk d;
+
+	parse_disk(&d, "/top,qcow2,xvda,w,backing=qcow2:/mid, "
+		       "backing=raw:base.img ,sector-size=512");
+	cr_expect_str_eq(d.path, "/top");
+	cr_assert_eq(d.nbacking, 2);
+	cr_expect_str_eq(d.backing[0], "qcow2:/mid");
+	snprintf(want, sizeof(want), "raw:%s/base.img",
+		 getcwd(cwd, sizeof(cwd)));
+	cr_expect_str_eq(d.backing[1], want);
+	cr_expect(d.has[XL_DISK_SECTOR]);
+	xl_disk_free(&d);
+	parse_disk(&d, "backing=vmdk:/b:c,vdev=xvda,format=vmdk,"
+		       "target=/a,backing=raw:/x");
+	cr_expect_str_eq(d.path, "/a,backing=raw:/x");
+	cr_assert_eq(d.nbacking, 1);
+	cr_expect_str_eq(d.backing[0], "vmdk:/b:c");
+	xl_disk_free(&d);
+	parse_disk(&d, "/8,qcow2,xvda,w" EIGHT);
+	cr_expect_eq(d.nbacking, 8);
+	xl_disk_free(&d);
+}
+
 ParameterizedTestParameters(xl_cfg_dev, bad_disk_keys)
 {
-	static char t[][64] = {
+	static char t[][176] = {
+		"/img,qcow2,xvda,w,backing=",
+		"/img,qcow2,xvda,w,backing=/base",
+		"/img,qcow2,xvda,w,backing=/base:1",
+		"/img,qcow2,xvda,w,backing=:/base",
+		"/img,qcow2,xvda,w,backing=raw:",
+		"/img,qcow2,xvda,w,backing",
+		"/img,qcow2,xvda,w" EIGHT ",backing=raw:/9",
+		"/img,raw,xvda,w,backing=raw:/base",
+		"vdev=xvda,access=w,backing=raw:/b,target=nbd://h/",
 		"/img,raw,xvda,w,sector-size=",
 		"/img,raw,xvda,w,sector-size=4097",
 		"/img,raw,xvda,w,sector-size=-1",
@@ -149,10 +191,10 @@ ParameterizedTestParameters(xl_cfg_dev, bad_disk_keys)
 		"/img,raw,xvda,w,sector-size=512 512",
 	};
 
-	return cr_make_param_array(char[64], t, ARRAY_SIZE(t));
+	return cr_make_param_array(char[176], t, ARRAY_SIZE(t));
 }
 
-ParameterizedTest(char (*spec)[64], xl_cfg_dev, bad_disk_keys)
+ParameterizedTest(char (*spec)[176], xl_cfg_dev, bad_disk_keys)
 {
 	struct xl_disk d = { 0 };
 
