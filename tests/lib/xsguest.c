@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "base/util.h"
+#include "tests/lib/patience.h"
 #include "tests/lib/proc.h"
 
-#define ANSWER_MS 10000
-#define HDR	  sizeof(struct xsd_sockmsg)
+#define HDR sizeof(struct xsd_sockmsg)
 
 #define CHECK(cond)                                                        \
 	do {                                                               \
@@ -155,7 +155,7 @@ static int error_number(const char *name)
 int xsguest_op(struct xsguest *g, uint32_t type, uint32_t tx, const void *data,
 	       size_t len)
 {
-	uint64_t end = util_clock_ns() + ANSWER_MS * 1000000ull;
+	uint64_t end = util_clock_ns() + PATIENCE_NS;
 	bool sent = xsguest_put(g, type, tx, data, len);
 	uint32_t id = g->last_id;
 
