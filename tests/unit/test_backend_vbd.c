@@ -1518,6 +1518,24 @@ Test(backend_vbd, disk_in_use)
 	fakedom_free(other);
 }
 
+/* What is wrong with one directory is not said of the next, however soon it is. */
+Test(backend_vbd, made_anew_while_it_fails)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+
+	for (int i = 0; i < 50; i++) {
+		attach(DOMID, "relative.img", "w");
+		usleep((useconds_t)rand() % 1000);
+		stack_rm(&s, vbd.be);
+		attach(DOMID, image, "w");
+		cr_assert(stack_wait(&s, 5000, "2", "%s/state", vbd.be),
+			  "turn %d", i);
+		fakevbd_remove(&vbd);
+		cr_assert(stack_wait_workers(&s, 0));
+	}
+	fakedom_free(dom);
+}
+
 /* A reboot: the successor comes while the old worker does not end. */
 Test(backend_vbd, disk_of_one_that_leaves)
 {
