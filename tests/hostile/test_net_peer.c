@@ -670,7 +670,7 @@ static void expect_both_ways(void)
 }
 
 /* FM-14: whatever is sent meanwhile, and then all is as it was before. */
-Test(net_peer, carrier_comes_and_goes, .timeout = 60)
+Test(net_peer, carrier_comes_and_goes, .timeout = 300)
 {
 	unsigned long long begin = 0;
 	unsigned int flaps = 0;

@@ -85,7 +85,7 @@ static void tear_down(void)
 	FINI_CHECK(stack_stop(&s));
 }
 
-TestSuite(vif_peer, .init = set_up, .fini = tear_down, .timeout = 120);
+TestSuite(vif_peer, .init = set_up, .fini = tear_down, .timeout = 300);
 
 /* ---- what must hold after each attack ------------------------------------- */
 

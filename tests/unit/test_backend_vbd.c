@@ -66,7 +66,7 @@ static void tear_down(void)
 	FINI_CHECK(stack_stop(&s));
 }
 
-TestSuite(backend_vbd, .init = set_up, .fini = tear_down, .timeout = 120);
+TestSuite(backend_vbd, .init = set_up, .fini = tear_down, .timeout = 300);
 
 /* ---- a frontend -------------------------------------------------------- */
 

@@ -50,7 +50,7 @@ static void tear_down(void)
 	link_close(nl);
 }
 
-TestSuite(backend_vif, .init = set_up, .fini = tear_down, .timeout = 120);
+TestSuite(backend_vif, .init = set_up, .fini = tear_down, .timeout = 300);
 
 static void attach(const char *key, const char *value)
 {

@@ -307,7 +307,7 @@ Test(console, no_such_domain)
 	fix_fini(&f);
 }
 
-Test(console, both_ways, .timeout = 60)
+Test(console, both_ways, .timeout = 300)
 {
 	char keys[16] = "";
 	bool wake = false;
@@ -336,7 +336,7 @@ Test(console, both_ways, .timeout = 60)
 }
 
 /* A guest that is resumed anew has another ring; the reader sees both. */
-Test(console, resumed_anew, .timeout = 60)
+Test(console, resumed_anew, .timeout = 300)
 {
 	struct screen s;
 	struct fix f;
@@ -369,7 +369,7 @@ Test(console, resumed_anew, .timeout = 60)
 }
 
 /* echo reboot >/dev/pts/7, when nobody reads. */
-Test(console, keys_of_one_who_left_at_once, .timeout = 60)
+Test(console, keys_of_one_who_left_at_once, .timeout = 300)
 {
 	char keys[16] = "";
 	bool wake = false;
@@ -386,7 +386,7 @@ Test(console, keys_of_one_who_left_at_once, .timeout = 60)
 	fix_fini(&f);
 }
 
-Test(console, keys_wait_for_a_busy_guest, .timeout = 60)
+Test(console, keys_wait_for_a_busy_guest, .timeout = 300)
 {
 	char key[26] = "abcdefghijklmnopqrstuvwxyz", got[4096];
 	size_t sent = 0, seen = 0;
@@ -421,7 +421,7 @@ Test(console, keys_wait_for_a_busy_guest, .timeout = 60)
 	fix_fini(&f);
 }
 
-Test(console, without_a_reader_the_guest_goes_on, .timeout = 60)
+Test(console, without_a_reader_the_guest_goes_on, .timeout = 300)
 {
 	struct screen s;
 	struct fix f;
@@ -441,7 +441,7 @@ Test(console, without_a_reader_the_guest_goes_on, .timeout = 60)
 	fix_fini(&f);
 }
 
-Test(console, readers_in_turn_see_everything_once, .timeout = 60)
+Test(console, readers_in_turn_see_everything_once, .timeout = 300)
 {
 	struct screen s;
 	struct fix f;
@@ -477,7 +477,7 @@ static bool is_raw(int fd)
 	return !(t.c_lflag & (ECHO | ICANON | ISIG)) && !(t.c_oflag & OPOST);
 }
 
-Test(console, the_terminal_is_raw_for_each_reader, .timeout = 60)
+Test(console, the_terminal_is_raw_for_each_reader, .timeout = 300)
 {
 	struct termios t;
 	struct screen s;
@@ -498,7 +498,7 @@ Test(console, the_terminal_is_raw_for_each_reader, .timeout = 60)
 }
 
 Test(console, a_reader_that_sleeps_misses_lines_but_holds_nobody_up,
-     .timeout = 60)
+     .timeout = 300)
 {
 	struct screen s;
 	struct fix f;
@@ -516,7 +516,7 @@ Test(console, a_reader_that_sleeps_misses_lines_but_holds_nobody_up,
 	fix_fini(&f);
 }
 
-Test(console, a_full_disk_is_the_logs_trouble, .timeout = 60)
+Test(console, a_full_disk_is_the_logs_trouble, .timeout = 300)
 {
 	struct rlimit lim, full;
 	struct screen s;
@@ -541,7 +541,7 @@ Test(console, a_full_disk_is_the_logs_trouble, .timeout = 60)
 	fix_fini(&f);
 }
 
-Test(console, last_words_reach_log_and_reader, .timeout = 60)
+Test(console, last_words_reach_log_and_reader, .timeout = 300)
 {
 	bool wake = false;
 	struct screen s;
@@ -570,7 +570,7 @@ Test(console, last_words_reach_log_and_reader, .timeout = 60)
 	fix_fini(&f);
 }
 
-Test(console, a_reader_that_sleeps_does_not_keep_the_dead, .timeout = 60)
+Test(console, a_reader_that_sleeps_does_not_keep_the_dead, .timeout = 300)
 {
 	struct screen s;
 	struct fix f;
@@ -591,7 +591,7 @@ Test(console, a_reader_that_sleeps_does_not_keep_the_dead, .timeout = 60)
 	fix_fini(&f);
 }
 
-Test(console, a_successor_loses_nothing, .timeout = 60)
+Test(console, a_successor_loses_nothing, .timeout = 300)
 {
 	struct fix f;
 
@@ -606,7 +606,7 @@ Test(console, a_successor_loses_nothing, .timeout = 60)
 	fix_fini(&f);
 }
 
-Test(console, a_liar_is_silenced_alone, .timeout = 60)
+Test(console, a_liar_is_silenced_alone, .timeout = 300)
 {
 	struct screen s, t;
 	struct fix f;
@@ -643,7 +643,7 @@ Test(console, a_liar_is_silenced_alone, .timeout = 60)
 	fix_fini(&f);
 }
 
-Test(console, a_liar_about_the_input_ring, .timeout = 60)
+Test(console, a_liar_about_the_input_ring, .timeout = 300)
 {
 	struct screen s;
 	struct fix f;
@@ -665,7 +665,7 @@ Test(console, a_liar_about_the_input_ring, .timeout = 60)
  * BE-03: all four indices change all the time. Whatever that does to the liar, the
  * neighbour's lines come, one by one.
  */
-Test(console, indices_flip, .timeout = 60)
+Test(console, indices_flip, .timeout = 300)
 {
 	unsigned long long begin = 0;
 	struct flipper *noise;
@@ -690,7 +690,7 @@ Test(console, indices_flip, .timeout = 60)
 }
 
 /* BE-31: bytes are passed on, not understood; nobody answers to them. */
-Test(console, escapes_mean_nothing, .timeout = 60)
+Test(console, escapes_mean_nothing, .timeout = 300)
 {
 	static const char bytes[] =
 		"\033[6n\033[c\033Z\005\033[>c\033]0;title\007\033P+q\033\\"
@@ -711,7 +711,7 @@ Test(console, escapes_mean_nothing, .timeout = 60)
 }
 
 /* A flood gets what the budget allows, and its neighbour does not notice. */
-Test(console, a_flood_is_bounded, .timeout = 60)
+Test(console, a_flood_is_bounded, .timeout = 300)
 {
 	static char big[2048];
 	uint64_t taken, start, limit;

@@ -68,7 +68,7 @@ static void teardown(void)
 	fakedom_run_dir_remove();
 }
 
-TestSuite(store_domain, .init = setup, .fini = teardown, .timeout = 30);
+TestSuite(store_domain, .init = setup, .fini = teardown, .timeout = 300);
 
 static int introduce(unsigned int port)
 {
