@@ -457,7 +457,7 @@ static void *lose(void *arg)
 {
 	const struct loss *l = arg;
 
-	if (stack_wait(&s, 1000, "1", "%s/state", FE))
+	if (l->after != nothing && stack_wait(&s, 1000, "1", "%s/state", FE))
 		l->after();
 	return NULL;
 }
