@@ -14,8 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LIMIT_BURST  10
-#define LIMIT_PERIOD 10000000000u /* ns */
+#define LIMIT_BURST 10
 
 static char log_prefix[64];
 static enum log_level log_max = LOG_LVL_INFO;
@@ -159,7 +158,7 @@ void log_limited(struct log_limit *limit, enum log_level level, const char *fmt,
 
 	if (level > log_max)
 		return;
-	if (now - limit->since >= LIMIT_PERIOD) {
+	if (now - limit->since >= LOG_LIMIT_NS) {
 		if (limit->lost)
 			log_msg(level, "%u similar messages left out",
 				limit->lost);

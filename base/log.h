@@ -54,6 +54,9 @@ void log_msg(enum log_level level, const char *fmt, ...) printf_like(2, 3);
 #define log_info(...)  log_msg(LOG_LVL_INFO, __VA_ARGS__)
 #define log_debug(...) log_msg(LOG_LVL_DEBUG, __VA_ARGS__)
 
+/* One burst, and from then on one line, in so many nanoseconds. */
+#define LOG_LIMIT_NS UINT64_C(10000000000)
+
 /**
  * struct log_limit - How much a guest may still cause to be logged.
  *

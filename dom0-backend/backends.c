@@ -422,11 +422,16 @@ static int write_error(struct store *s, void *arg)
 
 /* ---- one device's life ----------------------------------------------- */
 
-static void undo(struct backend *b)
+static void undo_end(struct backend *b)
 {
 	if (b->prepared)
 		b->type->undo(b);
 	b->prepared = false;
+}
+
+static void undo(struct backend *b)
+{
+	undo_end(b);
 	fd_close(&b->journal);
 	/* The next parent goes on where we stop. */
 	if (b->type->journal && !b->all->stopping)
@@ -441,15 +446,20 @@ static void forget(struct backend *b)
 	free(b);
 }
 
+static void give_up(struct backend *b, const char *err)
+{
+	undo(b);
+	b->phase = FAILED;
+	log_err("%s%u of domain %u: %s", b->type->name, b->devid, b->domid,
+		err);
+}
+
 static void fail(struct backend *b, const char *err)
 {
 	struct complaint c = { b, err };
 	int ret;
 
-	undo(b);
-	b->phase = FAILED;
-	log_err("%s%u of domain %u: %s", b->type->name, b->devid, b->domid,
-		err);
+	give_up(b, err);
 	ret = store_transact(b->all->store, write_error, &c);
 	if (ret && ret != -ENOENT)
 		log_warn("%s: cannot write hotplug-error: %s", b->path,
@@ -601,6 +611,62 @@ static void offer_stats(struct backend *b, struct dom *dom)
 	fd_close(&fd);
 }
 
+struct attempt {
+	struct backend *b;
+	int ret; /* of prepare() */
+	char err[512];
+};
+
+/* Whether to try once more, later. */
+static bool comes_free(const struct backend *b, int ret)
+{
+	return may_come_free(b, ret) && b->tries < FREE_TRIES;
+}
+
+static void wait_free(struct backend *b)
+{
+	wait_ms(b, 10u << ++b->tries);
+}
+
+/*
+ * What is read and what is told are one transaction: the directory may be removed
+ * meanwhile and made anew, and the new one has nothing of the old one's mistakes.
+ */
+static int try_prepare(struct store *s, void *arg)
+{
+	struct attempt *a = arg;
+	struct backend *b = a->b;
+	struct complaint c = { b, a->err };
+
+	undo_end(b); /* of a try that was overtaken */
+	if (!store_exists(s, "%s/frontend", b->path))
+		return -ENOENT;
+	a->ret = b->type->prepare(b, a->err, sizeof(a->err));
+	b->prepared = !a->ret;
+	return !a->ret || comes_free(b, a->ret) ? 0 : write_error(s, &c);
+}
+
+/* Return: whether the host's end is there; else @b waits, or has failed. */
+static bool prepare(struct backend *b)
+{
+	struct attempt a = { .b = b };
+	int ret = store_transact(b->all->store, try_prepare, &a);
+
+	if (!ret && !a.ret)
+		return true;
+	if (!ret && comes_free(b, a.ret)) {
+		wait_free(b);
+	} else if (!ret) {
+		give_up(b, a.err);
+	} else if (ret != -ENOENT) {
+		fail(b, strerror(-ret));
+	} else { /* removed, and nobody asks any more */
+		undo(b);
+		b->phase = FAILED;
+	}
+	return false;
+}
+
 /* Do what is still to be done before a worker runs, and start it. */
 static void advance(struct backend *b)
 {
@@ -612,17 +678,16 @@ static void advance(struct backend *b)
 	ret = claim(b, err, sizeof(err));
 	if (ret == -EAGAIN)
 		return;
-	if (!ret && !b->prepared)
-		ret = b->type->prepare(b, err, sizeof(err));
-	if (ret && may_come_free(b, ret) && b->tries++ < FREE_TRIES) {
-		wait_ms(b, 10u << b->tries);
+	if (ret && comes_free(b, ret)) {
+		wait_free(b);
 		return;
 	}
 	if (ret) {
 		fail(b, err);
 		return;
 	}
-	b->prepared = true;
+	if (!b->prepared && !prepare(b))
+		return;
 	ret = b->type->ready ? b->type->ready(b, err, sizeof(err)) : 0;
 	if (ret == -EINPROGRESS) {
 		wait_ms(b, READY_MS);

@@ -21,7 +21,8 @@
 #define ICR_STARTUP   UINT32_C(0x4600)
 
 #define STACK_PAGES 4u
-#define START_NS    UINT64_C(1000000000)
+#define START_NS    UINT64_C(10000000000)
+#define LOOK_NS	    UINT64_C(1000000)
 
 extern const uint8_t smp_trampoline[], smp_trampoline_end[];
 
@@ -82,7 +83,7 @@ int smp_start(unsigned int cpu, void (*fn)(unsigned int cpu))
 	while (!__atomic_load_n(&is_up, __ATOMIC_ACQUIRE)) {
 		if (events_now() >= until)
 			return -XEN_ETIME;
-		events_sleep(START_NS / 1000);
+		events_sleep(LOOK_NS);
 	}
 	nothers++;
 	return 0;
@@ -117,7 +118,7 @@ int smp_hold(void)
 			smp_release(false);
 			return -XEN_EBUSY;
 		}
-		events_sleep(START_NS / 1000);
+		events_sleep(LOOK_NS);
 	}
 	return 0;
 }

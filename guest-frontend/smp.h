@@ -23,7 +23,7 @@ void smp_init(void);
  * @cpu: From 1 to EVENTS_CPUS - 1; each at most once.
  * @fn:  What it runs; when that returns, it sleeps for good.
  *
- * Return: 0; -XEN_ENOMEM; -XEN_ETIME if it does not come within a second.
+ * Return: 0; -XEN_ENOMEM; -XEN_ETIME if it does not come within 10 s.
  */
 int smp_start(unsigned int cpu, void (*fn)(unsigned int cpu));
 
@@ -39,7 +39,7 @@ int smp_rest(void);
 /**
  * smp_hold() - For the first CPU: wait until all others rest.
  *
- * Return: 0; -XEN_EBUSY if one does not come to rest within a second.
+ * Return: 0; -XEN_EBUSY if one does not come to rest within 10 s.
  */
 int smp_hold(void);
 

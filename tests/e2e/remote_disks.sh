@@ -127,7 +127,7 @@ check "a guest works" xl create -q "$work/nbd_left.cfg"
 sleep 0.5
 unserve
 sleep 0.5
-check "its server is gone; it is destroyed" timeout 20 xl destroy nbd_left
+check "its server is gone; it is destroyed" timeout 60 xl destroy nbd_left
 no_workers() { [ -z "$(workers sv-blkback)$(workers sv-blksource)" ]; }
 check "nothing of its disk is left" wait_for 60 no_workers
 

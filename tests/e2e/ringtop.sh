@@ -186,14 +186,14 @@ output=$(TERM=vt100 script -qec "stty rows 40 cols 100; sv-ringtop -n 2 -d 0.3 3
 grep -qa 'DEVICE' <<<"$output" && grep -qa 'vbd/51712' <<<"$output" &&
 	grep -qa 'req_prod\|prod ' <<<"$output"
 ok $? "on a terminal it draws"
-output=$(echo q | TERM=vt100 timeout 20 script -qec "stty rows 40 cols 100; sv-ringtop -d 0.2 3" /dev/null)
+output=$(echo q | TERM=vt100 timeout 60 script -qec "stty rows 40 cols 100; sv-ringtop -d 0.2 3" /dev/null)
 ok $? "q leaves"
 output=$(TERM=none script -qec "sv-ringtop 3" /dev/null </dev/null)
 [ $? = 1 ] && grep -qa "terminal 'none': not known" <<<"$output"
 ok $? "a terminal that is not known is named"
 
 # ---- the end of a domain
-timeout 20 sv-ringtop -d 0.1 4 >/dev/null 2>gone.err &
+timeout 60 sv-ringtop -d 0.1 4 >/dev/null 2>gone.err &
 procs[watch]=$!
 sleep 0.3
 end 4

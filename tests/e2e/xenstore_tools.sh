@@ -34,7 +34,7 @@ ok() { # STATUS NAME [OUTPUT]
 is() {
 	local name=$1 want=$2 got
 	shift 2
-	got=$(timeout 20 "$@" 2>&1)$'\n'"rc $?"
+	got=$(timeout 60 "$@" 2>&1)$'\n'"rc $?"
 	[ "$got" = "$want" ]
 	ok $? "$name" "got:
 $got
@@ -48,7 +48,7 @@ start() {
 	mkfifo "$fifo"
 	"$daemon" --ready-fd 9 9>"$fifo" 2>"$work/log" &
 	pid=$!
-	timeout 10 head -c 1 "$fifo" >/dev/null
+	timeout 60 head -c 1 "$fifo" >/dev/null
 }
 
 start
@@ -130,22 +130,22 @@ rc 1" xenstore-read /a//b
 # Watches: the first event at once, then one for each change.
 xenstore-watch -n 4 /w >"$work/watch" 2>&1 &
 watcher=$!
-for _ in $(seq 100); do
+for _ in $(seq 1200); do
 	grep -q /w "$work/watch" && break
 	sleep 0.05
 done
 xenstore-write /w 1
-for _ in $(seq 100); do
+for _ in $(seq 1200); do
 	[ "$(wc -l <"$work/watch")" -ge 2 ] && break
 	sleep 0.05
 done
 xenstore-write /w/below 2
-for _ in $(seq 100); do
+for _ in $(seq 1200); do
 	[ "$(wc -l <"$work/watch")" -ge 3 ] && break
 	sleep 0.05
 done
 xenstore-rm /w
-timeout 10 tail --pid=$watcher -f /dev/null
+timeout 60 tail --pid=$watcher -f /dev/null
 is "watch -n" '/w
 /w
 /w/below
@@ -170,13 +170,13 @@ rc 0' xenstore-control print hi
 rc 0' xenstore-control check
 fi
 
-second=$(timeout 10 "$daemon" 2>&1)
+second=$(timeout 60 "$daemon" 2>&1)
 [ $? = 1 ] && grep -q 'another store serves there' <<<"$second"
 ok $? "a second store on the same socket says so" "$second"
-second=$(timeout 10 "$daemon" --nonsense 2>&1)
+second=$(timeout 60 "$daemon" --nonsense 2>&1)
 [ $? = 1 ]
 ok $? "unknown options are refused" "$second"
-second=$(timeout 10 "$daemon" --socket /proc/nowhere/socket 2>&1)
+second=$(timeout 60 "$daemon" --socket /proc/nowhere/socket 2>&1)
 [ $? = 1 ] && [ "$(wc -l <<<"$second")" = 1 ] && grep -q /proc/nowhere <<<"$second"
 ok $? "a socket that cannot be made: one line that names it" "$second"
 

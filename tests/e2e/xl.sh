@@ -406,10 +406,10 @@ is_clean "create -e"
 
 xl create -q bare.cfg
 kill -STOP "$(vmm_of bare)"
-output=$(timeout 20 xl list 2>&1) &&
+output=$(timeout 60 xl list 2>&1) &&
 	grep -q 'does not answer' <<<"$output" && grep -q '^bare ' <<<"$output"
 ok $? "a VMM that hangs does not hang the list"
-check "a VMM that hangs can be destroyed" timeout 40 xl destroy bare
+check "a VMM that hangs can be destroyed" timeout 60 xl destroy bare
 is_clean "a VMM that hangs"
 
 xl create -q -F bare.cfg &
@@ -511,10 +511,10 @@ is_clean "suspend"
 # ---- Console --------------------------------------------------------------------
 
 xl create -q bare.cfg
-output=$(printf '\035' | timeout 5 xl console bare 2>&1)
+output=$(printf '\035' | timeout 60 xl console bare 2>&1)
 ok $? "console: the escape character leaves it"
 # Its output and input are not a terminal here, and end at different times.
-timeout 10 xl console bare </dev/null >/dev/null 2>&1 &
+timeout 60 xl console bare </dev/null >/dev/null 2>&1 &
 pid=$!
 sleep 0.5
 kill -0 $pid
@@ -523,7 +523,7 @@ xl destroy bare
 wait $pid
 ok $? "console: ends with the domain"
 is_clean "console"
-output=$(printf '\035' | timeout 10 xl create -q -c bare.cfg 2>&1) &&
+output=$(printf '\035' | timeout 60 xl create -q -c bare.cfg 2>&1) &&
 	state_is bare ------
 ok $? "create -c: attaches, and lets the domain run"
 xl destroy bare
@@ -580,7 +580,7 @@ output=$(xl block-list g1; xl network-list g1)
 ! LC_ALL=C grep -q '[^ -~]' <<<"$output" && grep -q ' -1 *-1 ' <<<"$output"
 ok $? "numbers that are none, and no byte that steers a terminal"
 xenstore-write "/local/domain/$id/console/tty" /etc/shadow
-output=$(timeout 20 xl console g1 </dev/null 2>&1)
+output=$(timeout 60 xl console g1 </dev/null 2>&1)
 [ $? = 1 ] && grep -q "'/etc/shadow' cannot be opened: Invalid" <<<"$output"
 ok $? "a tty that is no pty is not opened"
 xl destroy g1
@@ -609,7 +609,7 @@ ok $? "dmesg -c clears"
 # ---- The store -------------------------------------------------------------------
 
 kill -STOP "$(pid_of sv-xenstored)"
-output=$(timeout 20 xl create -q bare.cfg 2>&1)
+output=$(timeout 60 xl create -q bare.cfg 2>&1)
 [ $? = 3 ] && grep -q "^store '.*': not answering" <<<"$output" &&
 	[ "$(wc -l <<<"$output")" = 1 ]
 ok $? "a store that does not answer: one line"

@@ -71,7 +71,7 @@ static void tear_down(void)
 	fakedom_run_dir_remove();
 }
 
-TestSuite(blk_backend, .init = set_up, .fini = tear_down, .timeout = 60);
+TestSuite(blk_backend, .init = set_up, .fini = tear_down, .timeout = 300);
 
 /* Put all requests; the backend takes them. */
 static void begin(struct blkif_request req[DEPTH])

@@ -14,6 +14,7 @@
 #include <xen/grant_table.h>
 
 #include "tests/lib/mortal.h"
+#include "tests/lib/patience.h"
 
 /*
  * How it works
@@ -165,7 +166,7 @@ static void mind_worker(struct run *r)
 /* As a guest does: look again only when there was an event. */
 static void sleep_for_event(struct run *r)
 {
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < PATIENCE_MS / 5; i++) {
 		mind_worker(r);
 		if (fakedom_wait(dom, fb.at.port, 5))
 			return;

@@ -72,7 +72,7 @@ static void tear_down(void)
 	fakeblk_host_fini(&host);
 }
 
-TestSuite(blk_peer, .init = set_up, .fini = tear_down, .timeout = 60);
+TestSuite(blk_peer, .init = set_up, .fini = tear_down, .timeout = 300);
 
 static struct blk_req good_read(void)
 {

@@ -30,7 +30,7 @@ static const char whole[] =
 	"on_crash = 'rename-restart'\non_reboot = \"restart\"\n"
 	"tsc_mode = 'native'\nmax_grant_frames = 64\ncpus = '0-3'\n";
 
-TestSuite(config_peer, .timeout = 120);
+TestSuite(config_peer, .timeout = 300);
 
 static unsigned int refused, accepted;
 

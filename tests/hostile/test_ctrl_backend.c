@@ -60,7 +60,7 @@ static void tear_down(void)
 	fakedom_run_dir_remove();
 }
 
-TestSuite(ctrl_backend, .init = set_up, .fini = tear_down, .timeout = 60);
+TestSuite(ctrl_backend, .init = set_up, .fini = tear_down, .timeout = 300);
 
 static void expect_all_back(void)
 {

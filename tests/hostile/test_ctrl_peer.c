@@ -38,7 +38,7 @@ static void tear_down(void)
 	fakedom_run_dir_remove();
 }
 
-TestSuite(ctrl_peer, .init = set_up, .fini = tear_down, .timeout = 60);
+TestSuite(ctrl_peer, .init = set_up, .fini = tear_down, .timeout = 300);
 
 /* Whatever was asked for, it can be used; and only the ring is pinned. */
 static void expect_sane(void)

@@ -205,7 +205,7 @@ static void tear_down(void)
 	fakeblk_host_fini(&host);
 }
 
-TestSuite(disk_faults, .init = set_up, .fini = tear_down, .timeout = 60);
+TestSuite(disk_faults, .init = set_up, .fini = tear_down, .timeout = 300);
 
 /* One request of @n whole pages; Return: its status. */
 static int transfer(uint8_t op, uint64_t sector, unsigned int n)

@@ -33,7 +33,7 @@ static void tear_down(void)
 	fakevm_free(f);
 }
 
-TestSuite(event_calls, .init = set_up, .fini = tear_down, .timeout = 60);
+TestSuite(event_calls, .init = set_up, .fini = tear_down, .timeout = 300);
 
 /* ---- nothing half done ------------------------------------------------------ */
 

@@ -28,6 +28,7 @@
 #include "guest-frontend/power.h"
 #include "guest-frontend/xenbus.h"
 #include "tests/lib/fini.h"
+#include "tests/lib/patience.h"
 #include "tests/lib/procdom.h"
 #include "tests/lib/stack.h"
 
@@ -38,7 +39,7 @@
 #define VIF_FE "/local/domain/3/device/vif/0"
 #define VIF_BE "/local/domain/0/backend/vif/3/0"
 #define SHORT  UINT64_C(300000000)
-#define MARGIN UINT64_C(5000000000)
+#define MARGIN PATIENCE_NS
 
 #define RING_HEADER 64 /* bytes before the first slot, xen/io/ring.h */
 
@@ -114,7 +115,7 @@ static void tear_down(void)
 	FINI_CHECK(stack_stop(&s));
 }
 
-TestSuite(front_backend, .init = set_up, .fini = tear_down, .timeout = 120);
+TestSuite(front_backend, .init = set_up, .fini = tear_down, .timeout = 300);
 
 /* What the backend does meanwhile, in a thread: an honest one at first. */
 static void *connect_when_asked(void *arg)
@@ -456,7 +457,7 @@ static void *lose(void *arg)
 {
 	const struct loss *l = arg;
 
-	if (stack_wait(&s, 1000, "1", "%s/state", FE))
+	if (l->after != nothing && stack_wait(&s, 1000, "1", "%s/state", FE))
 		l->after();
 	return NULL;
 }

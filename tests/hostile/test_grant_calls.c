@@ -39,7 +39,7 @@ static void tear_down(void)
 	fakevm_free(f);
 }
 
-TestSuite(grant_calls, .init = set_up, .fini = tear_down, .timeout = 60);
+TestSuite(grant_calls, .init = set_up, .fini = tear_down, .timeout = 300);
 
 static struct grant_entry_v1 *entry(uint32_t ref)
 {

@@ -123,7 +123,7 @@ static void tear_down(void)
 	fakevm_free(guest);
 }
 
-TestSuite(hypercalls, .init = set_up, .fini = tear_down, .timeout = 120);
+TestSuite(hypercalls, .init = set_up, .fini = tear_down, .timeout = 300);
 
 Test(hypercalls, anything_goes)
 {

@@ -82,7 +82,7 @@ static void tear_down(void)
 	fakedom_run_dir_remove();
 }
 
-TestSuite(net_backend, .init = set_up, .fini = tear_down, .timeout = 60);
+TestSuite(net_backend, .init = set_up, .fini = tear_down, .timeout = 300);
 
 /* The queue goes, and all that it took comes back. */
 static void expect_all_back(void)

@@ -402,7 +402,7 @@ static uint32_t use(const struct req *req)
 	return sum;
 }
 
-Test(peer, a_flipper_cannot_pass_the_check, .timeout = 30)
+Test(peer, a_flipper_cannot_pass_the_check, .timeout = 300)
 {
 	uint32_t *page = page_new();
 	struct flipper fl = { .page = (_Atomic uint32_t *)page };

@@ -72,7 +72,7 @@ static void tear_down(void)
 	FINI_CHECK(stack_stop(&s));
 }
 
-TestSuite(ringtop_peer, .init = set_up, .fini = tear_down, .timeout = 60);
+TestSuite(ringtop_peer, .init = set_up, .fini = tear_down, .timeout = 300);
 
 /* ---- honest ones ------------------------------------------------------------ */
 

@@ -37,7 +37,7 @@ static void teardown(void)
 	bed_fini();
 }
 
-TestSuite(store_peer, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(store_peer, .init = setup, .fini = teardown, .timeout = 300);
 
 /* ---- Framing and the ring ---------------------------------------------- */
 

@@ -60,7 +60,7 @@ static void teardown(void)
 	bed_fini();
 }
 
-TestSuite(store_watch, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(store_watch, .init = setup, .fini = teardown, .timeout = 300);
 
 static bool covers(int watch, int node)
 {

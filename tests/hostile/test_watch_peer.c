@@ -32,7 +32,7 @@ static void tear_down(void)
 	FINI_CHECK(stack_stop(&s));
 }
 
-TestSuite(watch_peer, .init = set_up, .fini = tear_down, .timeout = 60);
+TestSuite(watch_peer, .init = set_up, .fini = tear_down, .timeout = 300);
 
 static void on_change(void *arg, const char *path)
 {
@@ -46,6 +46,8 @@ static void turn(void)
 {
 	calls = roots = 0;
 	usleep(300000);
+	/* An answer comes after the events of before. */
+	cr_assert(store_exists(store, "/"));
 	event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 

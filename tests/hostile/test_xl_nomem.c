@@ -83,7 +83,7 @@ static void tear_down(void)
 	cr_expect(stack_stop(&s));
 }
 
-TestSuite(xl_nomem, .init = set_up, .fini = tear_down, .timeout = 120);
+TestSuite(xl_nomem, .init = set_up, .fini = tear_down, .timeout = 300);
 
 struct verb {
 	char name[16];

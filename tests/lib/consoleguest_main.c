@@ -35,6 +35,7 @@
 #include "ring/stream.h"
 #include "tests/lib/fakeblk.h"
 #include "tests/lib/fakedom.h"
+#include "tests/lib/patience.h"
 
 #define PAGES  256
 #define DISK   51712u
@@ -175,12 +176,9 @@ static void wait_connected(struct guest *g)
 
 	snprintf(path, sizeof(path), "/local/domain/0/backend/vbd/%u/%u/state",
 		 g->domid, DISK);
-	for (int i = 0; i < 1000 && (!state || strcmp(state, "4")); i++) {
-		usleep(10000);
-		free(state);
-		state = xs_read(g->xs, XBT_NULL, path, &len);
-	}
-	if (!state || strcmp(state, "4"))
+	if (!SOON((free(state),
+		   (state = xs_read(g->xs, XBT_NULL, path, &len)) &&
+			   !strcmp(state, "4"))))
 		die("%s is %s", path, state ? state : "absent");
 	free(state);
 }

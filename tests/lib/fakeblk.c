@@ -10,6 +10,8 @@
 
 #include <xen/io/blkif.h>
 
+#include "tests/lib/patience.h"
+
 static void must(bool ok, const char *what)
 {
 	if (ok)
@@ -137,7 +139,7 @@ int fakeblk_do(struct fakeblk *fb, const struct blk_req *req)
 
 	fakeblk_put(fb, req);
 	fakeblk_push(fb);
-	if (fakeblk_take(fb, 10000, &id, &op, &status) != 1)
+	if (fakeblk_take(fb, PATIENCE_MS, &id, &op, &status) != 1)
 		return 1;
 	must(id == req->id, "another request's response");
 	must(op == req->op, "operation");

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/patience.h"
+
 static void require(bool ok, const char *what)
 {
 	if (ok)
@@ -160,7 +162,9 @@ uint32_t fakenet_reap(struct fakenet *n)
 
 bool fakenet_reap_all(struct fakenet *n)
 {
-	for (int i = 0; i < 500; i++) {
+	uint64_t end = util_clock_ns() + PATIENCE_NS;
+
+	while (util_clock_ns() < end) {
 		fakenet_reap(n);
 		if (ring_front_free(&n->tx.ring) == FAKENET_PAGES)
 			return true;

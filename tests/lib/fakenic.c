@@ -18,6 +18,7 @@
 #include "dom0-backend/tap.h"
 #include "tests/lib/netns.h"
 #include "tests/lib/packet.h"
+#include "tests/lib/patience.h"
 
 #define DOMID 7
 
@@ -83,16 +84,13 @@ static void wait_for_carrier(bool on)
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct link_info info;
 	struct link_nl *nl = NULL;
-	bool now = !on;
+	bool seen;
 
-	for (int i = 0; i < 5000 && now != on; i++) {
-		usleep(1000);
-		require(!ioctl(fd, SIOCGIFFLAGS, &ifr), "flags of t0");
-		now = ifr.ifr_flags & IFF_RUNNING;
-	}
+	seen = SOON(!ioctl(fd, SIOCGIFFLAGS, &ifr) &&
+		    !(ifr.ifr_flags & IFF_RUNNING) == !on);
 	close(fd);
 	/* Waits for the lock under which the kernel does the rest. */
-	require(now == on && !link_open(&nl) && !link_get(nl, "t0", &info),
+	require(seen && !link_open(&nl) && !link_get(nl, "t0", &info),
 		"carrier of t0");
 	link_close(nl);
 }
@@ -164,7 +162,8 @@ const char *fakenic_failed(struct fakenic *n)
 {
 	struct pollfd p = { .fd = n->dev.fail_fd, .events = POLLIN };
 
-	return poll(&p, 1, 5000) > 0 ? atomic_load(&n->dev.failure) : NULL;
+	return poll(&p, 1, PATIENCE_MS) > 0 ? atomic_load(&n->dev.failure)
+					    : NULL;
 }
 
 unsigned int fakenic_pins(const struct fakenic *n)

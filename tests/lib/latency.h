@@ -34,8 +34,8 @@ uint64_t latency_us(const struct latency *l, unsigned int permille);
  * would fail for that alone.  So a percentile must be beyond both to count.
  */
 #define LATENCY_FACTOR	 10u
-#define LATENCY_FLOOR_50 20000u /* us */
-#define LATENCY_FLOOR_99 500000u
+#define LATENCY_FLOOR_50 20000u	  /* us */
+#define LATENCY_FLOOR_99 2000000u /* a disk may be slow for its own reasons */
 
 /**
  * latency_kept() - Whether an attack has left a neighbour its time.

@@ -17,6 +17,7 @@
 
 #include "base/fd.h"
 #include "base/sock.h"
+#include "tests/lib/patience.h"
 
 static void must(bool good, const char *what)
 {
@@ -102,13 +103,10 @@ void nbdbed_use_tcp(struct nbdbed *b)
 static void wait_listening(const struct nbdbed *b)
 {
 	char why[DISK_LINK_WHY];
-	int fd = -1;
+	int fd;
 
-	for (int i = 0; i < 500 && fd < 0; i++) {
-		usleep(10000);
-		fd = blksource_connect(&b->uri, why, sizeof(why));
-	}
-	must(fd >= 0, why);
+	must(SOON((fd = blksource_connect(&b->uri, why, sizeof(why))) >= 0),
+	     why);
 	fd_close(&fd);
 }
 

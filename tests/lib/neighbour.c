@@ -17,7 +17,7 @@
 
 #define DISK_PAGES 256u
 #define PAGE_SECTS 8u
-#define SLOWEST_NS 5000000000u
+#define SLOWEST_NS 20000000000u
 #define REST_US	   100
 #define MIN_ROUNDS 100u
 #define BASELINE   200u /* rounds of two requests */

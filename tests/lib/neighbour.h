@@ -23,7 +23,7 @@ struct neighbour *neighbour_new(struct stack *s);
  * neighbour_end() - Let it finish, and ask how it went.
  *
  * Return: true if it noticed nothing: no wrong answer, none that took longer than
- * 5 s, times as latency_kept() wants them, the same worker process from beginning to end, device connected and image
+ * 20 s, times as latency_kept() wants them, the same worker process from beginning to end, device connected and image
  * as written.  Otherwise what it noticed goes to standard error.
  */
 bool neighbour_end(struct neighbour *n);

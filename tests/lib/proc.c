@@ -25,6 +25,39 @@ unsigned long long proc_status(pid_t pid, const char *key, int base)
 	return v;
 }
 
+/* The state is the letter behind the name, which may hold anything. */
+static bool thread_stopped(pid_t pid, const char *tid)
+{
+	char path[64], line[512] = "";
+	const char *at = NULL;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/stat", (int)pid, tid);
+	file = fopen(path, "r");
+	if (file && fgets(line, sizeof(line), file))
+		at = strrchr(line, ')');
+	if (file)
+		fclose(file);
+	return at && at[1] == ' ' && at[2] == 'T';
+}
+
+bool proc_stopped(pid_t pid)
+{
+	const struct dirent *e;
+	bool stopped = true;
+	char path[64];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	while (dir && (e = readdir(dir)))
+		stopped &= e->d_name[0] == '.' ||
+			   thread_stopped(pid, e->d_name);
+	if (dir)
+		closedir(dir);
+	return dir && stopped;
+}
+
 unsigned long proc_cpu_ms(pid_t pid)
 {
 	unsigned long user = 0, sys = 0;

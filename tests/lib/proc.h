@@ -3,6 +3,7 @@
 #ifndef TESTS_LIB_PROC_H
 #define TESTS_LIB_PROC_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /**
@@ -13,6 +14,9 @@
  * Return: the number, ~0 if there is no such line or process.
  */
 unsigned long long proc_status(pid_t pid, const char *key, int base);
+
+/** proc_stopped() - Whether each of its threads has been stopped by a signal. */
+bool proc_stopped(pid_t pid);
 
 /** proc_cpu_ms() - Time on CPUs until now, system and user, in 10 ms steps. */
 unsigned long proc_cpu_ms(pid_t pid);

@@ -17,8 +17,10 @@
 #include <event2/event.h>
 #include <xenstore.h>
 
+#include "base/log.h"
 #include "base/paths.h"
 #include "tests/lib/fakedom.h"
+#include "tests/lib/patience.h"
 #include "tests/lib/proc.h"
 
 #define MUST(cond)                                                       \
@@ -77,6 +79,13 @@ unsigned int stack_logged(const char *what)
 	free(line);
 	fclose(file);
 	return n;
+}
+
+unsigned int stack_log_limit(const struct stack *s, unsigned int n)
+{
+	uint64_t ns = util_clock_ns() - s->began_ns;
+
+	return n * (1 + (unsigned int)(ns / LOG_LIMIT_NS));
 }
 
 /* Each kind of report has one of these in its first line. */
@@ -174,7 +183,8 @@ static void start_all(struct stack *s, bool backend, bool console)
 {
 	*s = (struct stack){ .xenstored = -1,
 			     .backend = -1,
-			     .console = console };
+			     .console = console,
+			     .began_ns = util_clock_ns() };
 	name_log(fakedom_run_dir());
 	s->xenstored = start("sv-xenstored", NULL);
 	if (backend)
@@ -264,6 +274,7 @@ void stack_rm(struct stack *s, const char *path)
 bool stack_wait(struct stack *s, int ms, const char *value, const char *fmt,
 		...)
 {
+	uint64_t end = util_clock_ns() + (ms ? PATIENCE_NS : 0);
 	char path[512], *now = NULL;
 	va_list ap;
 	bool met;
@@ -271,11 +282,11 @@ bool stack_wait(struct stack *s, int ms, const char *value, const char *fmt,
 	va_start(ap, fmt);
 	vsnprintf(path, sizeof(path), fmt, ap);
 	va_end(ap);
-	for (;; ms -= 2) {
+	for (;;) {
 		int ret = store_read(s->store, &now, "%s", path);
 
 		met = value ? !ret && !strcmp(now, value) : ret == -ENOENT;
-		if (met || ms <= 0)
+		if (met || util_clock_ns() >= end)
 			break;
 		free(now);
 		now = NULL;
@@ -374,17 +385,17 @@ pid_t stack_console(const struct stack *s)
 
 bool stack_wait_workers(const struct stack *s, unsigned int n)
 {
-	for (int i = 0; i < 2000; i++) {
-		if (stack_workers(s, NULL) == n)
-			return true;
-		usleep(5000);
-	}
-	return false;
+	return SOON(stack_workers(s, NULL) == n);
 }
 
 unsigned int stack_fds_of(pid_t pid)
 {
 	return proc_fds(pid);
+}
+
+bool stack_fds_end(pid_t pid, unsigned int n)
+{
+	return SOON(proc_fds(pid) <= n);
 }
 
 unsigned int stack_fds(const struct stack *s)

@@ -14,12 +14,14 @@
  * @store:   A connection of dom0, for the test.
  * @backend: Process id of sv-backend, -1 if it was not started.
  * @console: It starts sv-console.
+ * @began_ns: When they were started.
  */
 struct stack {
 	struct store *store;
 	pid_t xenstored, backend;
 	bool console;
 	struct event_base *base;
+	uint64_t began_ns;
 };
 
 /**
@@ -82,7 +84,7 @@ void stack_rm(struct stack *s, const char *path);
 
 /**
  * stack_wait() - Wait until a node has a value; NULL means until it is gone.
- * @ms: At most this long.
+ * @ms: 0: look once.  Else what it takes on a machine at rest: it gets PATIENCE_MS.
  *
  * Return: whether it has.
  */
@@ -104,7 +106,7 @@ pid_t stack_worker(const struct stack *s, const char *program,
 /** stack_console() - Process id of sv-backend's sv-console; -1 if there is none. */
 pid_t stack_console(const struct stack *s);
 
-/** stack_wait_workers() - Wait, for 10 s at most, until there are @n. */
+/** stack_wait_workers() - Wait until there are @n, or for too long. */
 bool stack_wait_workers(const struct stack *s, unsigned int n);
 
 /** stack_fds() - Open descriptors of sv-backend. */
@@ -114,11 +116,24 @@ unsigned int stack_fds(const struct stack *s);
 unsigned int stack_fds_of(pid_t pid);
 
 /**
+ * stack_fds_end() - Whether a process comes to have no more descriptors than @n.
+ *
+ * What it is about to close counts when that takes too long.
+ */
+bool stack_fds_end(pid_t pid, unsigned int n);
+
+/**
  * stack_logged() - How many lines of the daemons' log hold @what.
  *
  * What they and their workers write to standard error is kept in the run
  * directory, or in the file that SV_TEST_LOG names.
  */
 unsigned int stack_logged(const char *what);
+
+/**
+ * stack_log_limit() - How many lines there may be by now.
+ * @n: How many there may be in the first LOG_LIMIT_NS, and in each further one.
+ */
+unsigned int stack_log_limit(const struct stack *s, unsigned int n);
 
 #endif

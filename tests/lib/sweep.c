@@ -36,7 +36,7 @@
 #include "tests/lib/fakekvm.h"
 
 #define MAX_CALLS  100000u
-#define SETTLE_MS  3000
+#define SETTLE_MS  30000
 #define MAX_GOT	   65536u
 #define MAX_REPORT 10u
 
@@ -538,6 +538,20 @@ static bool settles(const struct state *want, struct state *now)
 	return false;
 }
 
+/* What there is when nothing has changed for a while. */
+static struct state at_rest(void)
+{
+	struct state was = look(), now;
+
+	for (int ms = 0, same = 0; ms < SETTLE_MS && same < 200; ms++) {
+		usleep(1000);
+		now = look();
+		same = memcmp(&now, &was, sizeof(now)) ? 0 : same + 1;
+		was = now;
+	}
+	return was;
+}
+
 /* One run with call @n failing; Return: whether it was met as it should. */
 static bool run_once(int (*run)(void), unsigned int n, const struct state *want,
 		     int *ret)
@@ -575,8 +589,7 @@ const char *sweep(int (*run)(void), unsigned int min)
 	/* Once for what is set up once and stays. */
 	ret = run();
 	sweep_off();
-	usleep(10000);
-	want = look();
+	want = at_rest();
 	if (ret || !run_once(run, 0, &want, &ret)) {
 		say("result %d without a failure\n", ret);
 		return said;

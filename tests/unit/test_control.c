@@ -27,7 +27,7 @@ static void teardown(void)
 	bed_fini();
 }
 
-TestSuite(control, .init = setup, .fini = teardown, .timeout = 20);
+TestSuite(control, .init = setup, .fini = teardown, .timeout = 300);
 
 #define ASK(...) bed_str(d0, XS_CONTROL, 0, __VA_ARGS__, NULL)
 

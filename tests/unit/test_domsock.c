@@ -30,7 +30,7 @@ static void teardown(void)
 	close(peer);
 }
 
-TestSuite(domsock, .init = setup, .fini = teardown, .timeout = 20);
+TestSuite(domsock, .init = setup, .fini = teardown, .timeout = 300);
 
 static void answer(uint32_t seq, uint32_t domid)
 {

@@ -589,7 +589,7 @@ Test(hypercall, watchdogs)
 		     -EINVAL);
 	vm_timers(vm, now);
 	cr_expect_not(vm->shutdown);
-	vm_timers(vm, now + UINT64_C(12000000000));
+	vm_timers(vm, util_clock_ns() + UINT64_C(12000000000));
 	cr_expect(vm->shutdown);
 	cr_expect_eq(vm->reason, SHUTDOWN_watchdog);
 }

@@ -47,7 +47,7 @@ static void teardown(void)
 	FINI_CHECK(system(command) == 0);
 }
 
-TestSuite(image_load, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(image_load, .init = setup, .fini = teardown, .timeout = 300);
 
 static void put_file(const char *path, const void *bytes, size_t len)
 {

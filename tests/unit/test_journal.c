@@ -128,7 +128,7 @@ static int stage(const struct journal_queue *log)
 }
 
 /* It goes from not taken to taken to answered, in one step each. */
-Test(journal, killed_at_any_instruction, .timeout = 60)
+Test(journal, killed_at_any_instruction, .timeout = 300)
 {
 	struct journal_queue *log = mmap(NULL, sizeof(*log),
 					 PROT_READ | PROT_WRITE,

@@ -29,7 +29,7 @@ static void tear_down(void)
 	unlink(old);
 }
 
-TestSuite(log, .init = set_up, .fini = tear_down, .timeout = 20);
+TestSuite(log, .init = set_up, .fini = tear_down, .timeout = 300);
 
 static off_t size_of(const char *name)
 {

@@ -42,7 +42,7 @@ static void tear_down(void)
 	fakedom_run_dir_remove();
 }
 
-TestSuite(net_ctrl, .init = set_up, .fini = tear_down, .timeout = 60);
+TestSuite(net_ctrl, .init = set_up, .fini = tear_down, .timeout = 300);
 
 /* What the queues see. */
 static struct net_hash seen(void)

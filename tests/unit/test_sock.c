@@ -15,7 +15,7 @@ static void set_up(void)
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
 }
 
-TestSuite(sock, .init = set_up, .timeout = 20);
+TestSuite(sock, .init = set_up, .timeout = 300);
 
 static int receive(size_t *nfds)
 {

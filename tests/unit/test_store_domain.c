@@ -11,6 +11,7 @@
 #include <xen/sched.h>
 
 #include "tests/lib/fakedom.h"
+#include "tests/lib/patience.h"
 #include "tests/lib/fini.h"
 #include "tests/lib/storebed.h"
 #include "xenstore-lite/domain.h"
@@ -67,7 +68,7 @@ static void teardown(void)
 	fakedom_run_dir_remove();
 }
 
-TestSuite(store_domain, .init = setup, .fini = teardown, .timeout = 30);
+TestSuite(store_domain, .init = setup, .fini = teardown, .timeout = 300);
 
 static int introduce(unsigned int port)
 {
@@ -78,17 +79,13 @@ static int introduce(unsigned int port)
 	return bed_str(d0, XS_INTRODUCE, 0, "5", gfn, evtchn, NULL);
 }
 
-/* Wait until the store has something for @w, at most two seconds. */
+/* Wait until the store has something for @w. */
 static const char *event_soon(void)
 {
-	for (int i = 0; i < 200; i++) {
-		const char *e = bed_event(w);
+	const char *e;
 
-		if (*e)
-			return e;
-		usleep(10000);
-	}
-	return "";
+	(void)SOON(*(e = bed_event(w)));
+	return e;
 }
 
 static const char *introduced(void)
@@ -110,16 +107,13 @@ static int ask(uint32_t type, const char *payload, size_t len, char *reply)
 	cr_assert_eq(stream_write(&guest.req, &h, sizeof(h), &notify), 16);
 	cr_assert_eq(stream_write(&guest.req, payload, len, &notify), (int)len);
 	fakedom_send(dom, FAKEDOM_STORE_PORT);
-	for (int i = 0; i < 200; i++) {
-		bed_pump();
-		got += stream_read(&guest.rsp, buf + got,
-				   sizeof(buf) - 1 - (size_t)got, &notify);
-		memcpy(&h, buf, sizeof(h));
-		if (got >= 16 && got >= 16 + (int)h.len)
-			break;
-		usleep(5000);
-	}
-	cr_assert_geq(got, 16, "no answer");
+	cr_assert(SOON((bed_pump(),
+			got += stream_read(&guest.rsp, buf + got,
+					   sizeof(buf) - 1 - (size_t)got,
+					   &notify),
+			memcpy(&h, buf, sizeof(h)), got >= 16) &&
+		       got >= 16 + (int)h.len),
+		  "no answer");
 	buf[got] = '\0';
 	snprintf(reply, 1024, "%s", buf + 16);
 	return (int)h.type;
@@ -140,7 +134,7 @@ Test(store_domain, life)
 
 	cr_expect_eq(ask(XS_READ, "name", 5, reply), XS_READ);
 	cr_expect_str_eq(reply, "five");
-	cr_expect(fakedom_wait(dom, FAKEDOM_STORE_PORT, 2000),
+	cr_expect(fakedom_wait(dom, FAKEDOM_STORE_PORT, PATIENCE_MS),
 		  "the guest was not signalled");
 	cr_expect_eq(ask(XS_WRITE, "data/x\0val", 10, reply), XS_WRITE);
 	cr_expect_str_eq(bed_read(d0, 0, "/local/domain/5/data/x"), "val");
@@ -172,8 +166,7 @@ Test(store_domain, shutdown_then_gone)
 	cr_expect_eq(bed_str(d0, XS_RELEASE, 0, "5", NULL), -ENOENT);
 	cr_expect_eq(bed_str(d0, XS_RESUME, 0, "5", NULL), -ENOENT);
 	cr_expect_str_eq(bed_event(w), "");
-	cr_expect(!fakedom_bound(dom, FAKEDOM_STORE_PORT) ||
-		  (usleep(200000), !fakedom_bound(dom, FAKEDOM_STORE_PORT)));
+	cr_expect(SOON(!fakedom_bound(dom, FAKEDOM_STORE_PORT)));
 }
 
 /* A suspended guest that goes on is as alive as before, and may end once more. */
@@ -238,11 +231,8 @@ Test(store_domain, bad_ring_then_gone)
 	attach_guest();
 	guest.page->req_prod = 5000;
 	fakedom_send(dom, FAKEDOM_STORE_PORT);
-	for (int i = 0; i < 200 && !guest.page->error; i++) {
-		bed_pump();
-		usleep(10000);
-	}
-	cr_expect_eq(guest.page->error, XENSTORE_ERROR_RINGIDX);
+	cr_expect(SOON(
+		(bed_pump(), guest.page->error == XENSTORE_ERROR_RINGIDX)));
 	cr_expect_str_eq(bed_event(w), "");
 	cr_expect_str_eq(introduced(), "T");
 	fakedom_free(dom);
@@ -261,11 +251,8 @@ Test(store_domain, introduced_again)
 	cr_expect_eq(ask(XS_WATCH, "data\0t", 7, reply), XS_WATCH);
 	guest.page->req_prod = guest.page->req_cons + 5000;
 	fakedom_send(dom, FAKEDOM_STORE_PORT);
-	for (int i = 0; i < 200 && !guest.page->error; i++) {
-		bed_pump();
-		usleep(10000);
-	}
-	cr_expect_eq(guest.page->error, XENSTORE_ERROR_RINGIDX);
+	cr_expect(SOON(
+		(bed_pump(), guest.page->error == XENSTORE_ERROR_RINGIDX)));
 	for (int i = 0; i < 50; i++) {
 		memset(guest.page, 0, 4096);
 		cr_assert_eq(introduce(FAKEDOM_STORE_PORT), 3);

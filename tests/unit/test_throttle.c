@@ -10,7 +10,7 @@
 static struct throttle t = THROTTLE_INIT;
 static uint64_t now = DAY;
 
-TestSuite(throttle, .timeout = 20);
+TestSuite(throttle, .timeout = 300);
 
 static void set(uint64_t iops, uint64_t iops_burst, uint64_t bps,
 		uint64_t bps_burst)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "dom0-backend/image_lock.h"
+#include "tests/lib/patience.h"
 #include "tests/lib/stack.h"
 
 static char image[] = "/tmp/sv-test-vbd-XXXXXX";
@@ -30,7 +31,7 @@ static void tear_down(void)
 	unlink(image);
 }
 
-TestSuite(vbd_setup, .init = set_up, .fini = tear_down, .timeout = 20);
+TestSuite(vbd_setup, .init = set_up, .fini = tear_down, .timeout = 300);
 
 static int attach(struct vbd_disk *d, unsigned int domid, const char *mode)
 {
@@ -249,11 +250,9 @@ static FILE *qemu(const char *option)
 		 option, image);
 	f = popen(command, "w");
 	cr_assert(f);
-	for (int i = 0; i < 1000 && !strstr(who, "qemu-io"); i++) {
-		usleep(10000);
-		image_lock_holder(fd, who, sizeof(who));
-	}
-	cr_assert(strstr(who, "qemu-io"), "%s", who);
+	cr_assert(SOON((image_lock_holder(fd, who, sizeof(who)),
+			strstr(who, "qemu-io"))),
+		  "%s", who);
 	close(fd);
 	return f;
 }

@@ -12,6 +12,7 @@
 
 #include "tests/lib/fakedom.h"
 #include "base/paths.h"
+#include "tests/lib/patience.h"
 
 static char pidfile[PATH_MAX], logfile[PATH_MAX];
 
@@ -34,8 +35,7 @@ static struct xl_proc start(const char *script, int *ready)
 
 	cr_assert_eq(xl_proc_start(&s, ready), 0);
 	/* The record is there before the program runs. */
-	for (int i = 0; i < 500 && xl_proc_load(&p, pidfile); i++)
-		usleep(10000);
+	cr_assert(SOON(!xl_proc_load(&p, pidfile)));
 	cr_assert_gt(p.pid, 1);
 	return p;
 }
@@ -45,12 +45,16 @@ static struct xl_proc start(const char *script, int *ready)
 Test(xl_proc, becomes_ready_and_ends_by_itself)
 {
 	int ready = -1;
-	struct xl_proc p = start(READY "exec sleep 0.2", &ready);
+	struct xl_proc p;
 
-	cr_expect_eq(xl_proc_wait_ready(&ready, 5000), 0);
+	setenv("LOG", logfile, 1);
+	p = start(READY "while [ -e \"$LOG\" ]; do sleep 0.01; done", &ready);
+
+	cr_expect_eq(xl_proc_wait_ready(&ready, PATIENCE_MS), 0);
 	cr_expect_eq(ready, -1);
 	cr_expect(xl_proc_alive(&p));
-	cr_expect_eq(xl_proc_end(&p, 5000), 0);
+	unlink(logfile);
+	cr_expect_eq(xl_proc_end(&p, PATIENCE_MS), 0);
 	cr_expect_not(xl_proc_alive(&p));
 }
 
@@ -60,7 +64,7 @@ Test(xl_proc, is_killed_when_it_does_not_end)
 	struct xl_proc p = start(
 		"trap '' TERM INT; " READY "while :; do sleep 1; done", &ready);
 
-	cr_expect_eq(xl_proc_wait_ready(&ready, 5000), 0);
+	cr_expect_eq(xl_proc_wait_ready(&ready, PATIENCE_MS), 0);
 	cr_expect_eq(xl_proc_end(&p, 50), 0);
 	cr_expect_not(xl_proc_alive(&p));
 	cr_expect_eq(xl_proc_end(&p, 50), 0); /* again does nothing */
@@ -71,10 +75,10 @@ Test(xl_proc, early_end_and_silence)
 	int ready = -1;
 	struct xl_proc p = start("exit 1", &ready);
 
-	cr_expect_eq(xl_proc_wait_ready(&ready, 5000), -EPIPE);
+	cr_expect_eq(xl_proc_wait_ready(&ready, PATIENCE_MS), -EPIPE);
 	cr_expect_eq(xl_proc_fatal(&p), 0);
 	p = start("kill -SEGV $$", &ready);
-	cr_expect_eq(xl_proc_wait_ready(&ready, 5000), -EPIPE);
+	cr_expect_eq(xl_proc_wait_ready(&ready, PATIENCE_MS), -EPIPE);
 	unlink(pidfile);
 	p = start("exec sleep 100", &ready);
 	cr_expect_eq(xl_proc_wait_ready(&ready, 100), -ETIMEDOUT);
@@ -86,7 +90,7 @@ Test(xl_proc, fatal_signal_is_told)
 	int ready = -1;
 	struct xl_proc p = start("kill -SEGV $$", &ready);
 
-	cr_expect_eq(xl_proc_wait_ready(&ready, 5000), -EPIPE);
+	cr_expect_eq(xl_proc_wait_ready(&ready, PATIENCE_MS), -EPIPE);
 	cr_expect_eq(xl_proc_fatal(&p), SIGSEGV);
 }
 
@@ -97,8 +101,8 @@ Test(xl_proc, output_goes_to_the_log)
 	struct xl_proc p = start("echo out; echo err >&2; " READY, &ready);
 	FILE *f;
 
-	cr_expect_eq(xl_proc_wait_ready(&ready, 5000), 0);
-	cr_expect_eq(xl_proc_end(&p, 5000), 0);
+	cr_expect_eq(xl_proc_wait_ready(&ready, PATIENCE_MS), 0);
+	cr_expect_eq(xl_proc_end(&p, PATIENCE_MS), 0);
 	f = fopen(logfile, "re");
 	cr_assert_not_null(f);
 	cr_expect_eq(fread(text, 1, sizeof(text) - 1, f), 8);
@@ -111,7 +115,7 @@ Test(xl_proc, another_process_of_that_number_is_left_alone)
 	int ready = -1;
 	struct xl_proc p = start(READY "exec sleep 100", &ready), other = p;
 
-	cr_expect_eq(xl_proc_wait_ready(&ready, 5000), 0);
+	cr_expect_eq(xl_proc_wait_ready(&ready, PATIENCE_MS), 0);
 	other.start++;
 	cr_expect_not(xl_proc_alive(&other));
 	cr_expect_eq(xl_proc_end(&other, 0), 0);
@@ -128,7 +132,7 @@ Test(xl_proc, a_program_that_is_not_there)
 	int ready = -1;
 
 	cr_assert_eq(xl_proc_start(&s, &ready), 0);
-	cr_expect_eq(xl_proc_wait_ready(&ready, 5000), -EPIPE);
+	cr_expect_eq(xl_proc_wait_ready(&ready, PATIENCE_MS), -EPIPE);
 }
 
 Test(xl_proc, records_that_are_nonsense)

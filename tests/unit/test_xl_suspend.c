@@ -44,7 +44,7 @@ static void teardown(void)
 	FINI_CHECK(stack_stop(&s));
 }
 
-TestSuite(xl_suspend, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(xl_suspend, .init = setup, .fini = teardown, .timeout = 300);
 
 /* What the guest does when it is asked. */
 struct guest {

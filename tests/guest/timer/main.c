@@ -13,6 +13,8 @@
 #define MS     (1000 * US)
 #define SECOND (1000 * MS)
 
+#define PATIENCE_NS (60 * SECOND)
+
 static unsigned int failed;
 
 static void check(bool good, const char *what)
@@ -79,21 +81,41 @@ static bool fires(uint64_t ns)
 	return false;
 }
 
+static bool is_replaced(void)
+{
+	return !set(events_now() + 20 * MS, 0) &&
+	       !set(events_now() + SECOND, 0) && !fires(200 * MS);
+}
+
+static bool is_stopped(void)
+{
+	return !set(events_now() + 50 * MS, 0) &&
+	       !hypercall_vcpu_op(VCPUOP_stop_singleshot_timer, 0, NULL) &&
+	       !fires(200 * MS);
+}
+
+/* A vCPU that is kept from running may see a deadline pass: it tries again. */
+static bool once_of_many(bool (*fn)(void))
+{
+	for (unsigned int i = 0; i < 20; i++) {
+		(void)events_take_timer();
+		if (fn())
+			return true;
+	}
+	return false;
+}
+
 static void one_shots(void)
 {
 	(void)events_take_timer();
-	check(!set(events_now() - SECOND, 0) && fires(SECOND),
+	check(!set(events_now() - SECOND, 0) && fires(PATIENCE_NS),
 	      "a deadline in the past fires at once");
-	check(!set(events_now() + 20 * MS, 0) &&
-		      !set(events_now() + SECOND, 0) && !fires(200 * MS),
+	check(once_of_many(is_replaced),
 	      "a later deadline takes the place of an earlier");
-	check(fires(3 * SECOND), "and fires");
-	check(!set(events_now() + 50 * MS, 0) &&
-		      !hypercall_vcpu_op(VCPUOP_stop_singleshot_timer, 0,
-					 NULL) &&
-		      !fires(200 * MS),
-	      "one that is stopped does not");
-	check(!set(events_now() + MS, 0) && fires(SECOND) && !fires(50 * MS),
+	check(fires(PATIENCE_NS), "and fires");
+	check(once_of_many(is_stopped), "one that is stopped does not");
+	check(!set(events_now() + MS, 0) && fires(PATIENCE_NS) &&
+		      !fires(50 * MS),
 	      "one fires once");
 }
 
