@@ -529,6 +529,25 @@ Test(blkback_stats, go_with_the_device)
 	cr_expect(told("rd_req", "2"));
 }
 
+/* A store that has lost all is no reason to end, nor to fill it with remains. */
+Test(blkback_stats, nothing_is_made_again)
+{
+	char path[64];
+
+	bring_up(1);
+	reads(1);
+	cr_expect(told("rd_req", "1"));
+	kill(s.backend, SIGKILL);
+	snprintf(path, sizeof(path), "/local/domain/%u", DOMID);
+	stack_rm(&s, path);
+	stack_rm(&s, vbd.be);
+	reads(4);
+	usleep(2500000); /* the worker tells once a second */
+	reads(1);
+	cr_expect(stack_wait(&s, 0, NULL, "%s", vbd.be), "made again");
+	stack_new_backend(&s);
+}
+
 /* Detached and attached anew in the same directory. */
 Test(blkback_stats, another_device_in_its_place)
 {
