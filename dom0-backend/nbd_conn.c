@@ -146,6 +146,10 @@ static const char *look_at_export(struct nbd_conn *c)
 	    (c->want.bytes != e->bytes || c->want.min != e->min ||
 	     (e->readonly && !c->want.readonly)))
 		return "the server has another disk there than before";
+	/* What the guest was promised: a flush is one for all queues. */
+	if (c->want.bytes &&
+	    ((c->want.flush && !e->flush) || (c->want.multi && !e->multi)))
+		return "the server's flushes do not do what they did before";
 	return NULL;
 }
 

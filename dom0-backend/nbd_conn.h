@@ -39,7 +39,8 @@ enum nbd_conn_state { NBD_AWAY, NBD_ASKED, NBD_SHAKING, NBD_UP };
 /**
  * struct nbd_conn - A connection; used by one thread at a time.
  * @first:   It is a worker's first: see &struct disk_link_ask.
- * @want:    If its size is not 0: other exports are refused.
+ * @want:    If its size is not 0: other exports are refused, and servers whose
+ *           flush does less, or for their own connection only.
  * @export:  What it is connected to; of use when up.
  * @timeout: As in &struct disk_link_answer, once there was an answer.
  * @fails:   Attempts in a row that led to no answer to a command.

@@ -115,6 +115,31 @@ serve "${blocks[@]}" blocksize-minimum=8192 blocksize-preferred=8192
 disagrees limit-iops=0 "blocks of 8192"
 unserve
 
+# An iSCSI target comes by the same door, with QEMU's driver for it.
+mount -t tmpfs none /run # for tgtd's own socket
+portal=127.0.0.1:3260
+target=iqn.2026-11.splitvisor.test:disk
+tgtd -f --iscsi portal=$portal 2>>"$work/tgtd.log" &
+tgtd=$!
+tgt() { tgtadm --lld iscsi --tid 1 "$@"; }
+check "an iSCSI target" wait_for 60 timeout 5 tgtadm --lld iscsi --mode target \
+	--op new --tid 1 --targetname $target
+truncate -s 16M "$work/iscsi.img"
+check "with a disk" tgt --mode logicalunit --op new --lun 1 \
+	--backing-store "$work/iscsi.img"
+check "for all" tgt --mode target --op bind --initiator-address ALL
+qemu-nbd --persistent --shared=0 --format=raw --cache=none \
+	-k "$work/iscsi.sock" "iscsi://$portal/$target/1" 2>>"$work/nbd.log" &
+server=$!
+check "its server" wait_for 60 test -S "$work/iscsi.sock"
+own "$programs/block" iscsi \
+	"disk = ['vdev=xvda,access=rw,target=nbd+unix:///?socket=$work/iscsi.sock']"
+unserve
+kill -9 $tgtd
+wait $tgtd 2>/dev/null
+! cmp -sn 65536 "$work/iscsi.img" /dev/zero
+ok $? "what the guest wrote is on the target's disk"
+
 # Nobody there: told at once.  Gone for good: the guest can still be ended.
 sed "s/nbd_errs/nbd_none/" "$work/nbd_errs.cfg" >"$work/nbd_none.cfg"
 ! output=$(xl create -q "$work/nbd_none.cfg" 2>&1) &&

@@ -409,6 +409,85 @@ Test(disk_nbd, another_disk_is_not_taken)
 	cr_expect_not_null(strstr(log, "away"), "%s", log);
 }
 
+#define ONE_AT_A_TIME "--filter=multi-conn memory 8M multi-conn-mode=disable"
+
+/* A server comes back that promises less than the guest was promised. */
+static void expect_not_taken(const char *lesser)
+{
+	uint64_t end = util_clock_ns() + 40000000000ull;
+	static uint8_t buf[512];
+
+	bed.uri.timeout = 2;
+	nbdbed_start(&bed, "memory 8M");
+	open_disk();
+	nbdbed_stop(&bed);
+	nbdbed_start(&bed, lesser);
+	cr_expect_eq(do_one(DISK_READ, 0, buf, sizeof(buf)), -EIO);
+	nbdbed_stop(&bed);
+	nbdbed_start(&bed, "memory 8M");
+	while (do_one(DISK_READ, 0, buf, sizeof(buf)))
+		cr_assert_lt(util_clock_ns(), end, "nor is the old one");
+}
+
+/* Several queues cannot go on where each flushes only its own writes. */
+Test(disk_nbd, flush_for_one_queue_is_not_taken)
+{
+	expect_not_taken(ONE_AT_A_TIME);
+}
+
+Test(disk_nbd, server_without_flush_is_not_taken)
+{
+	expect_not_taken(
+		"eval get_size='echo 8388608' can_write='exit 0' "
+		"can_multi_conn='exit 0' "
+		"pread='head -c $3 /dev/zero' pwrite='cat >/dev/null'");
+}
+
+Test(disk_nbd, one_queue_where_flushes_are_its_own)
+{
+	nbdbed_start(&bed, ONE_AT_A_TIME);
+	open_disk();
+	cr_expect_eq(disk.queues, 1);
+}
+
+/* A write answered on one connection, a flush on another: it is on the disk. */
+Test(disk_nbd, flush_is_for_all_queues)
+{
+	struct disk_queue *first;
+	uint8_t buf[4096], found[4096];
+	char path[48], args[160];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/image", bed.dir);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	cr_assert_eq(ftruncate(fd, BYTES), 0);
+	/* The server keeps what is written to itself till it must not. */
+	snprintf(args, sizeof(args), "--filter=cache file %s cache=writeback",
+		 path);
+	nbdbed_start(&bed, args);
+	open_disk();
+	cr_assert_eq(disk.queues, 0);
+	first = q;
+	cr_assert_eq(disk_queue_new(&q, &disk, kick, DEPTH), 0);
+	cr_assert_eq(disk_queue_begin(q), 0);
+	for (int round = 1; round <= 4; round++) {
+		struct disk_queue *other = first;
+
+		memset(buf, round, sizeof(buf));
+		cr_assert_eq(do_one(DISK_WRITE, 8192, buf, sizeof(buf)), 0);
+		cr_assert_eq(pread(fd, found, sizeof(found), 8192), 4096);
+		cr_expect_neq(found[0], round, "nothing was to be flushed");
+		first = q;
+		q = other;
+		cr_assert_eq(do_one(DISK_FLUSH, 0, NULL, 0), 0);
+		cr_assert_eq(pread(fd, found, sizeof(found), 8192), 4096);
+		cr_expect_arr_eq(found, buf, sizeof(buf), "round %d", round);
+	}
+	disk_queue_end(first);
+	disk_queue_free(first);
+	close(fd);
+}
+
 Test(disk_nbd, ends_without_its_server)
 {
 	static uint8_t buf[512];
