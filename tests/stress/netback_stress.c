@@ -29,7 +29,7 @@
  *	socket - g0 - relay - rings - netback - t0 - socket
  *
  * All of it goes over twice: then the guest wants queues by a hash, and changes
- * its mind all the time.
+ * its mind all the time: other keys, other tables, and sometimes no hash.
  */
 #define QUEUES	2u
 #define STREAMS 4u
@@ -142,8 +142,16 @@ static void *change_mind(void *arg)
 	for (uint32_t i = 0; !atomic_load(&stop); i++) {
 		for (uint32_t k = 0; k < 3; k++)
 			map[k] = (i >> k) % QUEUES;
-		fakectrl_hash(&ctrl, key, sizeof(key), map, 3);
-		usleep(20000);
+		fakectrl_hash(&ctrl, key, sizeof(key) - i % 8, map, 1 + i % 3);
+		usleep(10000);
+		if (i % 4)
+			continue;
+		/* For a while by no hash at all. */
+		require(!fakectrl_ask(
+				&ctrl, XEN_NETIF_CTRL_TYPE_SET_HASH_ALGORITHM,
+				XEN_NETIF_CTRL_HASH_ALGORITHM_NONE, 0, 0, NULL),
+			"no hash");
+		usleep(10000);
 	}
 	return arg;
 }

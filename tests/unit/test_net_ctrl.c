@@ -218,3 +218,12 @@ Test(net_ctrl, bad_rings)
 	net_ctrl_fini(&other);
 	cr_expect_eq(gnt_pins(gnt, c.page_ref), 0);
 }
+
+Test(net_ctrl, the_ring_is_let_go)
+{
+	cr_expect_eq(gnt_pins(gnt, c.ring_ref), 1);
+	net_ctrl_fini(&c.back);
+	cr_expect_eq(gnt_pins(gnt, c.ring_ref), 0);
+	net_ctrl_fini(&c.back);
+	cr_expect_eq(gnt_pins(gnt, c.ring_ref), 0, "once");
+}

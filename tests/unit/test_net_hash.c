@@ -257,6 +257,7 @@ Test(net_hash, algorithms_and_types)
 	cr_expect_eq(net_hash_get_types(&h, &types), SUCCESS);
 	cr_expect_eq(types, ALL);
 	cr_expect_eq(net_hash_set_types(&h, 16), INVALID);
+	cr_expect_eq(net_hash_set_types(&h, ALL | UINT32_C(1) << 31), INVALID);
 	cr_expect_eq(net_hash_set_types(&h, UINT32_MAX), INVALID);
 	cr_expect_eq(net_hash_set_types(&h, ALL), SUCCESS);
 	cr_expect(net_hash_active(&h));

@@ -13,11 +13,12 @@
  * How it works
  *
  * Two clients with a transaction each, of up to two operations on two nodes:
- * every pair of transactions is run in every order of its steps.  What was
+ * every pair of transactions is run in every order of its steps.  With three
+ * operations every pair is run in one order, drawn evenly from all.  What was
  * committed must then look, answers and all, as if one had come after the
  * other; the same is said by play(), which knows only letters in an array.
  */
-#define MAX_OPS 2
+#define MAX_OPS 3
 #define NNODES	2
 
 enum { OP_READ, OP_WRITE, OP_RM, OP_LIST };
@@ -192,9 +193,9 @@ static void judge(const struct nodes *begin, unsigned int order)
 		conflicts += p->status != 0;
 	}
 	cr_assert(explains(0, *begin, &end) || explains(1, *begin, &end),
-		  "%d %d | %d %d in order %x: no order explains it",
-		  progs[0].ops[0], progs[0].ops[progs[0].n - 1],
-		  progs[1].ops[0], progs[1].ops[progs[1].n - 1], order);
+		  "%d %d %d | %d %d %d in order %x: no order explains it",
+		  progs[0].ops[0], progs[0].ops[1], progs[0].ops[2],
+		  progs[1].ops[0], progs[1].ops[1], progs[1].ops[2], order);
 	cr_assert_eq(bed_nodes(1), n, "%u nodes counted, %u there",
 		     bed_nodes(1), n);
 	runs++;
@@ -226,26 +227,59 @@ static void run_all_orders(void)
 }
 
 /* The transaction of that number; Return: false behind the last. */
-static bool choose(struct prog *p, int number)
+static bool choose(struct prog *p, int number, int max)
 {
-	if (number < NOPS) {
-		p->n = 1;
-		p->ops[0] = number;
-		return true;
+	int of_length = NOPS;
+
+	for (p->n = 1; p->n < max && number >= of_length; p->n++) {
+		number -= of_length;
+		of_length *= NOPS;
 	}
-	number -= NOPS;
-	p->n = 2;
-	p->ops[0] = number / NOPS;
-	p->ops[1] = number % NOPS;
-	return number < NOPS * NOPS;
+	for (int i = p->n - 1; i >= 0; i--) {
+		p->ops[i] = number % NOPS;
+		number /= NOPS;
+	}
+	return number == 0;
+}
+
+static void expect_some_conflicts(void)
+{
+	cr_log_info("%lu runs, %lu conflicts", runs, conflicts);
+	cr_expect_gt(conflicts, 0);
+	cr_expect_lt(conflicts, runs);
 }
 
 Test(txn_orders, as_if_one_by_one)
 {
-	for (int i = 0; choose(&progs[0], i); i++)
-		for (int j = i; choose(&progs[1], j); j++)
+	for (int i = 0; choose(&progs[0], i, 2); i++)
+		for (int j = i; choose(&progs[1], j, 2); j++)
 			run_all_orders();
-	cr_log_info("%lu runs, %lu conflicts", runs, conflicts);
-	cr_expect_gt(conflicts, 0);
-	cr_expect_lt(conflicts, runs);
+	expect_some_conflicts();
+}
+
+static uint32_t seed = 20241;
+
+/* An order of all steps of both; each is as likely as the others. */
+static void run_any_order(void)
+{
+	unsigned int steps = (unsigned int)(progs[0].n + progs[1].n + 4);
+	unsigned int order;
+
+	do {
+		seed = seed * 1664525 + 1013904223;
+		order = seed >> (32 - steps);
+	} while (__builtin_popcount(order) != progs[1].n + 2);
+	run(order);
+}
+
+/* One of them has three operations, the other as many or fewer. */
+Test(txn_orders, three_operations)
+{
+	for (int i = 0; choose(&progs[0], i, 3); i++) {
+		for (int j = 0; progs[0].n == 3 && j <= i; j++) {
+			cr_assert(choose(&progs[1], j, 3));
+			run_any_order();
+		}
+	}
+	expect_some_conflicts();
 }
