@@ -286,7 +286,7 @@ $(nomems): override LDFLAGS += $(failalloc:%=-Wl,--wrap=%) \
 $(out)/tests/hostile/test_disk_faults: override LDFLAGS += \
 	-Wl,--wrap=io_uring_submit,--wrap=io_uring_submit_and_wait
 # They decide at which step a worker dies (tests/lib/mortal.h).
-death_steps := evtchn_fd_bind gnt_get gnt_put io_uring_submit \
+death_steps := evtchn_fd_bind evtchn_fd_notify gnt_get gnt_put io_uring_submit \
 	io_uring_submit_and_wait journal_recover ring_back_arm ring_back_push \
 	ring_back_put ring_back_take
 $(addprefix $(out)/tests/hostile/test_blk_,crash deaths): override LDFLAGS += \

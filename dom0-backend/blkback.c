@@ -578,8 +578,9 @@ static void *serve(void *arg)
 		}
 		finish_requests(q);
 		begin_barrier(q);
-		if (ring_back_push(&q->ring))
-			disk_queue_ring(q->dq, q->evtchn.call);
+		if (ring_back_push(&q->ring) &&
+		    !disk_queue_ring(q->dq, q->evtchn.call))
+			evtchn_fd_notify(&q->evtchn);
 		/* After finish_requests(), which may have eaten stop's kick. */
 		if (atomic_load(&q->stop))
 			taking = false;

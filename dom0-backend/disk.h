@@ -160,8 +160,9 @@ struct disk_ops {
 	void (*end)(struct disk_queue *q);
 	void (*add)(struct disk_queue *q, struct disk_io *io);
 	void (*run)(struct disk_queue *q, uint64_t ns);
+	/* Only where it costs no system call: */
 	void (*ring)(struct disk_queue *q, int fd);
-	bool (*pending)(struct disk_queue *q); /* NULL: no cheap way */
+	bool (*pending)(struct disk_queue *q);
 	struct disk_io *(*done)(struct disk_queue *q, int *result);
 	void (*hurry)(struct disk_queue *q);
 	void (*fini)(struct disk *d);
@@ -244,12 +245,16 @@ static inline void disk_queue_run(struct disk_queue *q, uint64_t ns)
 }
 
 /**
- * disk_queue_ring() - Write 1 to an eventfd, at the next run at the latest.
+ * disk_queue_ring() - Write 1 to an eventfd at the next run.
  * @fd: *Borrowed* till then; non-blocking.
+ *
+ * Return: whether it will do so; else it costs less to do it oneself.
  */
-static inline void disk_queue_ring(struct disk_queue *q, int fd)
+static inline bool must_check disk_queue_ring(struct disk_queue *q, int fd)
 {
-	q->ops->ring(q, fd);
+	if (q->ops->ring)
+		q->ops->ring(q, fd);
+	return q->ops->ring;
 }
 
 /** disk_queue_polls() - Whether disk_queue_pending() may be called. */

@@ -295,16 +295,6 @@ static void run(struct disk_queue *base, uint64_t ns)
 	follow(q, &left);
 }
 
-/* There are system calls enough for every request. */
-static void ring(struct disk_queue *base, int fd)
-{
-	const uint64_t one = 1;
-
-	(void)base;
-	if (write(fd, &one, sizeof(one)) < 0)
-		log_warn("cannot notify: %s", strerror(errno));
-}
-
 static struct disk_io *done(struct disk_queue *base, int *result)
 {
 	struct nbd_queue *q = get_queue(base);
@@ -438,7 +428,6 @@ static const struct disk_ops nbd_ops = {
 	.end = end,
 	.add = add,
 	.run = run,
-	.ring = ring,
 	.done = done,
 	.hurry = hurry,
 	.fini = fini,

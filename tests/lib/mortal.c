@@ -45,6 +45,7 @@ WRAP(void, gnt_put, (struct gnt_map * g, uint32_t ref, enum gnt_access access),
 WRAP(int, io_uring_submit, (struct io_uring * r), (r))
 WRAP(int, io_uring_submit_and_wait, (struct io_uring * r, unsigned int n),
      (r, n))
+WRAP(void, evtchn_fd_notify, (const struct evtchn_fd *e), (e))
 WRAP(int, evtchn_fd_bind, (struct evtchn_fd * e, struct dom *d, uint32_t port),
      (e, d, port))
 WRAP(int, journal_recover,
