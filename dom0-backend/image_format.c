@@ -163,6 +163,8 @@ const char *image_format_check(const struct image_format *f, int fd,
 	const char *why = f->check(fd, &wants);
 
 	if (why || wants == backed)
+		/* What a check returns is a constant text. */
+		/* cppcheck-suppress returnDanglingLifetime */
 		return why;
 	return wants ? HAS_BACKING : HAS_NO_BACKING;
 }
