@@ -141,13 +141,13 @@ static int become_owner(struct image_serve *s)
 {
 	struct stat st;
 
-	for (unsigned int i = s->nfiles; i-- > 0;) {
+	for (unsigned int i = 0; i < s->nfiles; i++) {
 		if (fstat(s->file[i].fd, &st) < 0)
 			return -errno;
 		s->file[i].device = S_ISBLK(st.st_mode);
 	}
-	/* The image's, which was the last. */
-	if (setgroups(0, NULL) < 0 ||
+	/* The image's owner. */
+	if (fstat(s->file[0].fd, &st) < 0 || setgroups(0, NULL) < 0 ||
 	    setresgid(st.st_gid, st.st_gid, st.st_gid) < 0 ||
 	    setresuid(st.st_uid, st.st_uid, st.st_uid) < 0)
 		return -errno;

@@ -485,14 +485,16 @@ int ringtop_find(struct ringtop_dom *d, struct xs_handle *xs,
 static void count_device(struct ringtop_dom *d, const char *device,
 			 const struct blkstat_file *f)
 {
-	unsigned int queue;
+	static const char part[] = "queue-";
+	uint64_t queue;
 
 	for (size_t i = 0; i < d->n; i++) {
 		struct ringtop_ring *r = &d->ring[i];
 
 		if (r->problem[0] || strcmp(r->device, device) != 0 ||
-		    sscanf(r->part, "queue-%u", &queue) != 1 ||
-		    queue >= BLKSTAT_QUEUES)
+		    strncmp(r->part, part, strlen(part)) != 0 ||
+		    util_u64(r->part + strlen(part), BLKSTAT_QUEUES - 1,
+			     &queue))
 			continue;
 		r->counted = true;
 		r->stat = f->queue[queue];
