@@ -371,6 +371,19 @@ static int remove_tree(const char *path)
 }
 
 /*
+ * A VMM that has just been started, and was not known when the others were ended.
+ * It writes its record before all else, so from now on none can come.
+ */
+static int end_late_vmm(const char *gone)
+{
+	char record[PATH_MAX + 16];
+	struct xl_proc hv;
+
+	snprintf(record, sizeof(record), "%s/hv.pid", gone);
+	return xl_proc_load(&hv, record) ? 0 : xl_proc_end(&hv, 0);
+}
+
+/*
  * Under another name at once: from then on nobody can doom it, and who was told
  * that he has is heard.
  */
@@ -387,6 +400,8 @@ int xl_run_remove(unsigned int domid)
 	if (!ret && rename(path, gone) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	doomed = !ret && access(mark, F_OK) == 0;
+	if (!ret)
+		ret = end_late_vmm(gone);
 	if (!ret)
 		ret = remove_tree(gone);
 	return ret ? ret : doomed;

@@ -458,6 +458,17 @@ static void *serve(void *arg)
 
 struct fakedom *fakedom_new(unsigned int domid, size_t ram_pages)
 {
+	char path[PATH_MAX];
+	struct fakedom *f;
+
+	CHECK(paths_mkdir(paths_dom(path, domid, "")) == 0);
+	f = fakedom_begin(domid, ram_pages);
+	CHECK(f);
+	return f;
+}
+
+struct fakedom *fakedom_begin(unsigned int domid, size_t ram_pages)
+{
 	struct fakedom *f = calloc(1, sizeof(*f));
 	char path[PATH_MAX];
 
@@ -477,11 +488,12 @@ struct fakedom *fakedom_new(unsigned int domid, size_t ram_pages)
 	make_first(f);
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->changed, NULL);
-	CHECK(paths_mkdir(paths_dom(path, domid, "")) == 0);
 	f->listen_fd =
 		sock_listen(paths_dom(path, domid, "hv.sock"), SOCK_SEQPACKET);
+	if (f->listen_fd < 0)
+		return NULL; /* what was made ends with the process */
 	f->quit_fd = eventfd(0, EFD_CLOEXEC);
-	CHECK(f->listen_fd >= 0 && f->quit_fd >= 0);
+	CHECK(f->quit_fd >= 0);
 	CHECK(pthread_create(&f->thread, NULL, serve, f) == 0);
 	return f;
 }

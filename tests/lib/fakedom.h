@@ -47,6 +47,13 @@ void fakedom_run_dir_remove(void);
 struct fakedom *fakedom_new(unsigned int domid, size_t ram_pages);
 
 /**
+ * fakedom_begin() - fakedom_new() as a VMM does it: the directory was made by others.
+ *
+ * Return: the domain; NULL if the directory has gone, and the process should too.
+ */
+struct fakedom *fakedom_begin(unsigned int domid, size_t ram_pages);
+
+/**
  * fakedom_present() - Let it look like a VMM that the toolstack has started.
  *
  * Sets what DOM_INFO says, and pauses it.

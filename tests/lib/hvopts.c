@@ -87,8 +87,10 @@ void hvopts_read(struct hvopts *o, int argc, char **argv)
 
 struct fakedom *hvopts_domain(const struct hvopts *o)
 {
-	struct fakedom *f = fakedom_new(o->domid, o->memory_kib / 4);
+	struct fakedom *f = fakedom_begin(o->domid, o->memory_kib / 4);
 
+	if (!f)
+		die("domain %u: its directory has gone", o->domid);
 	fakedom_present(f, o->name, o->uuid, o->vcpus, o->maxvcpus);
 	if (!freopen(o->log, "ae", stderr) || !freopen(o->log, "ae", stdout))
 		die("log '%s': %s", o->log, strerror(errno));

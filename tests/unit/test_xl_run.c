@@ -14,6 +14,8 @@
 #include "base/paths.h"
 #include "tests/lib/caplog.h"
 #include "tests/lib/fakedom.h"
+#include "tests/lib/patience.h"
+#include "tools/xl_proc.h"
 
 static void setup(void)
 {
@@ -181,6 +183,26 @@ Test(xl_run, removal_is_complete_and_repeatable)
 	cr_expect_eq(xl_run_remove(1), 0);
 	cr_expect_neq(access(paths_dom(path, 1, ""), F_OK), 0);
 	cr_expect_eq(xl_run_remove(1), 0);
+}
+
+/* A VMM that was started while others took the domain apart. */
+Test(xl_run, removal_ends_a_vmm_that_came_late)
+{
+	static const char *const argv[] = { "/bin/sh", "-c", "sleep 1000",
+					    NULL };
+	char log[PATH_MAX], record[PATH_MAX];
+	struct xl_start start = { argv, log, record, false };
+	struct xl_proc vmm;
+	int owner, ready;
+
+	reserve("a", &owner);
+	snprintf(log, sizeof(log), "%s/vmm.log", paths_run());
+	paths_dom(record, 1, "hv.pid");
+	cr_assert_eq(xl_proc_start(&start, &ready), 0);
+	cr_assert(SOON(!xl_proc_load(&vmm, record)));
+	cr_expect(xl_proc_alive(&vmm));
+	cr_expect_eq(xl_run_remove(1), 0);
+	cr_expect(!xl_proc_alive(&vmm));
 }
 
 /* What a directory of somebody else holds could be links to anywhere. */
