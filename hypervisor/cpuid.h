@@ -20,7 +20,7 @@ struct cpuid_config {
 	unsigned int xen_major; /* version of Xen that is shown */
 	unsigned int xen_minor;
 	uint32_t tsc_khz;   /* KVM_GET_TSC_KHZ */
-	bool upcall_vector; /* HVMOP_set_evtchn_upcall_vector is best */
+	bool upcall_vector; /* HVMOP_set_evtchn_upcall_vector is served */
 };
 
 /** struct cpuid - Leaves that KVM supports here, as a base for each vCPU's. */

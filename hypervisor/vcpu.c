@@ -68,29 +68,6 @@ void vcpu_signals(void)
 	sigaction(KICK, &sa, NULL);
 }
 
-/* Whether a parameter of a module is on. */
-static bool param_on(const char *path)
-{
-	FILE *f = fopen(path, "re");
-	int c;
-
-	if (!f)
-		return false;
-	c = fgetc(f);
-	fclose(f);
-	return c == 'Y' || c == '1';
-}
-
-/*
- * Whether the host's processors hand a vCPU's LAPIC interrupts to a running
- * guest and take their ends, both without an exit.
- */
-static bool lapic_is_virtual(void)
-{
-	return param_on("/sys/module/kvm_intel/parameters/enable_apicv") ||
-	       param_on("/sys/module/kvm_amd/parameters/avic");
-}
-
 static int set_cpuid(struct vcpu *v)
 {
 	int khz = ioctl(v->fd, KVM_GET_TSC_KHZ, 0);
@@ -100,8 +77,7 @@ static int set_cpuid(struct vcpu *v)
 		.xen_major = VERSION_MAJOR,
 		.xen_minor = VERSION_MINOR,
 		.tsc_khz = khz > 0 ? (uint32_t)khz : 0,
-		/* Else an upcall by the LAPIC costs an exit more, for its end. */
-		.upcall_vector = lapic_is_virtual(),
+		.upcall_vector = true,
 	};
 
 	return cpuid_set(v->vm->cpuid, &config, v->id, v->fd);
