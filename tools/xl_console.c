@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "tools/xl_daemons.h"
 #include "tools/xl_proc.h"
 #include "tools/xl_store.h"
 
@@ -64,7 +65,7 @@ int xl_console_open(unsigned int domid)
 	if (ret)
 		return ret;
 	snprintf(path, sizeof(path), "/local/domain/%u/console/tty", domid);
-	ret = xl_store_wait(h, path, TTY_TIMEOUT_MS, has_tty, &w);
+	ret = xl_daemons_wait(h, path, TTY_TIMEOUT_MS, has_tty, &w);
 	xs_close(h);
 	if (ret > 0)
 		ret = open_pty(w.tty);

@@ -19,6 +19,7 @@
 #include "tools/xl_store.h"
 
 #define READY_TIMEOUT_MS 15000
+#define LOOK_MS 1000
 
 /* sv-backend holds a lock on the run directory, whoever has started it. */
 static bool backend_runs(void)
@@ -136,4 +137,20 @@ int xl_daemons_ensure(void)
 		ret = start_daemon("sv-backend");
 	fd_close(&lock);
 	return ret;
+}
+
+int xl_daemons_wait(struct xs_handle *h, const char *path, int timeout_ms,
+		    int (*check)(struct xs_handle *h, void *arg), void *arg)
+{
+	int ret;
+
+	for (; timeout_ms > LOOK_MS; timeout_ms -= LOOK_MS) {
+		ret = xl_store_wait(h, path, LOOK_MS, check, arg);
+		if (ret != -ETIMEDOUT)
+			return ret;
+		ret = xl_daemons_ensure();
+		if (ret)
+			return ret;
+	}
+	return xl_store_wait(h, path, timeout_ms, check, arg);
 }

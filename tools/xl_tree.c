@@ -12,6 +12,7 @@
 #include <xen/io/xenbus.h>
 
 #include "base/log.h"
+#include "tools/xl_daemons.h"
 
 #define INIT_TIMEOUT_MS \
 	40000 /* as libxl for a hotplug script, which a backend replaces */
@@ -324,7 +325,7 @@ int xl_tree_wait_device(struct xs_handle *h, unsigned int domid,
 	int ret;
 
 	snprintf(path, sizeof(path), BACKEND, type, domid, devid);
-	ret = xl_store_wait(h, path, INIT_TIMEOUT_MS, is_offered, &d);
+	ret = xl_daemons_wait(h, path, INIT_TIMEOUT_MS, is_offered, &d);
 	if (ret == -EIO) {
 		why = xl_store_get(h, XBT_NULL, "%s/hotplug-error", path);
 		log_err("%s %u: %s", type, devid,

@@ -628,9 +628,13 @@ wait
 ok $? "two creates at once start one store"
 check "domains after a new start can be destroyed" sh -c 'xl destroy bare && xl destroy bare2'
 
+# For two seconds more its lock is held, as by one that is slow to die.
 kill -9 "$(pid_of sv-backend)"
+flock "$SPLITVISOR_RUN_DIR" sh -c 'touch held; exec sleep 2' &
+wait_for 10 test -e held
 xl create -q g1.cfg && xl destroy g1
 ok $? "a parent of backends that was killed is started again"
+wait $!
 consoles() { our_processes | xargs -I{} cat /proc/{}/comm | grep -c sv-console; }
 one_console() { [ "$(consoles)" = 1 ]; }
 check "its console has ended with it" wait_for 5 one_console
