@@ -100,8 +100,12 @@ struct blk_queue {
 	uint32_t nent; /* slots of the ring */
 	unsigned int inflight;
 	uint64_t held; /* ns till the limits allow another request */
-	uint64_t poll; /* ns for which looking for work has paid lately */
-	uint64_t now;  /* clock; read once for several requests */
+	/*
+	 * ns for which looking for work has paid lately: while the guest alone
+	 * can give us some, and while the disk can too.
+	 */
+	uint64_t poll[2];
+	uint64_t now; /* clock; read once for several requests */
 	struct blkstat *stat;
 	struct blkstat own_stat; /* if nobody will look */
 	struct blk_io *free;
@@ -505,13 +509,13 @@ static void finish_requests(struct blk_queue *q)
 	}
 }
 
-/* Look for work that comes soon after @began; whether there is some. */
-static bool poll_work(struct blk_queue *q, uint64_t began)
+/* Look for work for @ns after @began; whether there is some. */
+static bool poll_work(struct blk_queue *q, uint64_t began, uint64_t ns)
 {
-	if (!q->poll)
+	if (!ns)
 		return false;
 	disk_queue_run(q->dq, DISK_AWAKE);
-	while (util_clock_ns() - began < q->poll) {
+	while (util_clock_ns() - began < ns) {
 		if (ring_back_pending(&q->ring) || disk_queue_pending(q->dq))
 			return true;
 		__builtin_ia32_pause();
@@ -519,13 +523,12 @@ static bool poll_work(struct blk_queue *q, uint64_t began)
 	return false;
 }
 
-/* We slept, and after @ns there was work: would looking for it have paid? */
-static void adapt_poll(struct blk_queue *q, uint64_t ns)
+/* For how long to look next time, after @ns for which looking was in vain. */
+static uint64_t adapt_poll(uint64_t poll, uint64_t ns)
 {
-	if (ns > POLL_MAX_NS || !disk_queue_polls(q->dq))
-		q->poll = 0;
-	else
-		q->poll = MIN(MAX(2 * q->poll, POLL_MIN_NS), POLL_MAX_NS);
+	if (ns <= POLL_MAX_NS)
+		return MIN(MAX(2 * poll, POLL_MIN_NS), POLL_MAX_NS);
+	return poll < 2 * POLL_MIN_NS ? 0 : poll / 2;
 }
 
 /*
@@ -535,16 +538,18 @@ static void adapt_poll(struct blk_queue *q, uint64_t ns)
  */
 static void sleep_or_poll(struct blk_queue *q)
 {
+	uint64_t *poll = &q->poll[q->inflight != 0];
 	uint64_t began = util_clock_ns();
 
-	if (poll_work(q, began))
+	if (poll_work(q, began, *poll))
 		return;
 	if (ring_back_arm(&q->ring, 1)) {
 		disk_queue_run(q->dq, DISK_AWAKE);
 		return;
 	}
 	disk_queue_run(q->dq, DISK_FOREVER);
-	adapt_poll(q, util_clock_ns() - began);
+	if (disk_queue_polls(q->dq))
+		*poll = adapt_poll(*poll, util_clock_ns() - began);
 }
 
 /*

@@ -15,6 +15,9 @@
 #define PAGE_SECTORS (PAGE_BYTES / BLKFRONT_SECTOR)
 #define NO_SLOT	     UINT16_MAX
 
+#define POLL_MIN_NS UINT64_C(10000)
+#define POLL_MAX_NS UINT64_C(200000)
+
 /*
  * Where the members of a request lie.  i386 aligns 64-bit members to 4 bytes, so
  * there the id follows the first four bytes, and all else follows that.
@@ -68,6 +71,7 @@ struct blkfront_queue {
 	struct shadow *shadow;
 	uint32_t *grefs;
 	struct grants_page *owns; /* NULL: not persistent */
+	uint64_t poll; /* ns for which looking for an answer has paid lately */
 	uint32_t port;
 	blkif_vdev_t handle;
 	uint16_t free;
@@ -335,13 +339,45 @@ struct blkfront_io *blkfront_done(struct blkfront_queue *q)
 							   : -XEN_EIO);
 }
 
+static bool poll_answer(struct blkfront_queue *q, uint64_t began)
+{
+	while (events_now() - began < q->poll) {
+		if (ring_front_pending(&q->ring))
+			return true;
+		__builtin_ia32_pause();
+	}
+	return false;
+}
+
+/* For how long to look next time, after @ns for which looking was in vain. */
+static uint64_t adapt_poll(uint64_t poll, uint64_t ns)
+{
+	if (ns > POLL_MAX_NS)
+		return poll / 2;
+	if (poll < POLL_MIN_NS)
+		return POLL_MIN_NS;
+	return poll < POLL_MAX_NS / 2 ? 2 * poll : POLL_MAX_NS;
+}
+
+/*
+ * One request alone keeps its guest waiting: an answer that is seen in the ring
+ * saves the interrupt, and the way out of the processor's sleep.  With several,
+ * sleeping lets answers come together.
+ */
 bool blkfront_wait(struct blkfront_queue *q, uint64_t ns)
 {
+	bool alone = q->inflight == 1, told;
+	uint64_t began = events_now();
+
 	if (!q->inflight)
 		return false;
-	if (q->dead || ring_front_arm(&q->ring, 1))
+	if (q->dead || (alone && poll_answer(q, began)) ||
+	    ring_front_arm(&q->ring, 1))
 		return true;
-	return events_wait(q->port, ns);
+	told = events_wait(q->port, ns);
+	if (alone)
+		q->poll = adapt_poll(q->poll, events_now() - began);
+	return told;
 }
 
 unsigned int blkfront_inflight(const struct blkfront_queue *q)

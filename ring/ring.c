@@ -300,6 +300,12 @@ int ring_front_take(struct ring_front *r, void *rsp, size_t size)
 	return 1;
 }
 
+bool ring_front_pending(const struct ring_front *r)
+{
+	return !r->area.dead &&
+	       shm_acquire(&r->area.shm->rsp_prod) != r->rsp_cons;
+}
+
 bool ring_front_arm(struct ring_front *r, uint32_t after)
 {
 	uint32_t prod;

@@ -264,6 +264,12 @@ RING_CHECKED bool ring_front_push(struct ring_front *r);
 RING_CHECKED int ring_front_take(struct ring_front *r, void *rsp, size_t size);
 
 /**
+ * ring_front_pending() - Whether a response may be there; for polling.
+ * @r: Initialised frontend half.
+ */
+RING_CHECKED bool ring_front_pending(const struct ring_front *r);
+
+/**
  * ring_front_arm() - Ask to be notified, before going to sleep.
  * @r:     Initialised frontend half.
  * @after: How many responses are worth waking up for, at least 1; more than are

@@ -378,9 +378,12 @@ Test(ring, arm_sees_what_arrived)
 	cr_expect(!toy_back_arm(&p.b, 1));
 	cr_expect(!toy_front_arm(&p.f, 1));
 	toy_back_put(&p.b, &rsp);
+	cr_expect(!ring_front_pending(&p.f.ring), "it is not shown yet");
 	cr_expect(toy_back_push(&p.b));
+	cr_expect(ring_front_pending(&p.f.ring));
 	cr_expect(toy_front_arm(&p.f, 1));
 	cr_assert_eq(toy_front_take(&p.f, &rsp), 1);
+	cr_expect(!ring_front_pending(&p.f.ring));
 	cr_expect(!toy_front_arm(&p.f, 1));
 }
 
