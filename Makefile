@@ -106,8 +106,8 @@ front_src := guest-frontend/events.c guest-frontend/minilibc.c \
 # The same drivers for a process that plays the guest: libsvprocdom.a.
 procdom_src := tests/lib/procdom.c $(drivers_src)
 tools_src := tools/doctor.c tools/doctor_kvm.c tools/ringtop_find.c \
-	tools/ringtop_show.c tools/ringtop_track.c tools/xl_build.c \
-	tools/xl_cfg.c tools/xl_cfg_dev.c \
+	tools/ringtop_show.c tools/ringtop_track.c tools/xl_attach.c \
+	tools/xl_build.c tools/xl_cfg.c tools/xl_cfg_dev.c \
 	tools/xl_cfg_host.c tools/xl_cmd.c tools/xl_cmd_console.c \
 	tools/xl_cmd_create.c tools/xl_cmd_dev.c tools/xl_cmd_dmesg.c \
 	tools/xl_cmd_info.c tools/xl_cmd_list.c tools/xl_cmd_power.c \

@@ -188,15 +188,22 @@ static int hold_together(unsigned int domid)
 	return ret ? ret : lock;
 }
 
-/* Nodes of a domain that was destroyed meanwhile would stay for ever. */
+int xl_build_write(struct xs_handle *h, unsigned int domid,
+		   void (*fill)(struct xl_txn *, void *), void *arg)
+{
+	int lock = hold_together(domid);
+	int ret = lock < 0 ? lock : xl_txn_run(h, fill, arg);
+
+	fd_close(&lock);
+	return ret;
+}
+
 static int write_store(struct xs_handle *h, struct job *j,
 		       void (*fill)(struct xl_txn *, void *))
 {
-	int lock = hold_together(j->domid);
-	int ret = lock < 0 ? lock : xl_txn_run(h, fill, j);
+	int ret = xl_build_write(h, j->domid, fill, j);
 
-	fd_close(&lock);
-	if (lock == -ENOENT)
+	if (ret == -ENOENT)
 		log_err("domain '%s': destroyed while it was created",
 			j->c->name);
 	else if (ret)
@@ -252,19 +259,49 @@ static int add_devices(struct xs_handle *h, struct job *j)
 
 /* ---- Creation ------------------------------------------------------------- */
 
-static int keep_config(const struct xl_cfg *c, unsigned int domid,
-		       const char *text)
+/* Without its UUID, a configuration would mean another domain next time. */
+static char *with_uuid(const char *text, const uint8_t uuid[16])
 {
-	char *json;
-	int ret;
+	char buf[XL_UUID_LEN], line[64], *full;
+	size_t len, n = strlen(text);
 
-	ret = xl_json_config(c, true, &json);
-	if (ret)
-		return ret;
-	ret = xl_run_write(domid, "config.json", json);
+	snprintf(line, sizeof(line), "uuid = '%s'\n",
+		 xl_uuid_format(buf, uuid));
+	len = strlen(line);
+	if (n >= len && !strcmp(text + n - len, line))
+		line[0] = '\0';
+	return asprintf(&full, "%s%s", text, line) < 0 ? NULL : full;
+}
+
+int xl_build_keep(const struct xl_cfg *c, unsigned int domid, const char *text)
+{
+	char *json = NULL, *full = with_uuid(text, c->uuid);
+	int ret = full ? xl_json_config(c, true, &json) : -ENOMEM;
+
+	if (!ret && !xl_path_base())
+		ret = -ENOENT;
 	if (!ret)
-		ret = xl_run_write(domid, "xl.cfg", text);
+		ret = xl_run_write(domid, "cwd", xl_path_base());
+	if (!ret)
+		ret = xl_run_write(domid, "xl.cfg", full);
+	if (!ret)
+		ret = xl_run_write(domid, "config.json", json);
+	free(full);
 	free(json);
+	return ret;
+}
+
+int xl_build_kept(unsigned int domid, char **text, struct xl_cfg *c)
+{
+	char *cwd = xl_run_read(domid, "cwd");
+	int ret = -ENOENT;
+
+	*text = cwd ? xl_run_read(domid, "xl.cfg") : NULL;
+	if (*text) {
+		xl_path_set_base(cwd);
+		ret = xl_cfg_parse(c, "xl.cfg", *text, UINT_MAX);
+	}
+	free(cwd);
 	return ret;
 }
 
@@ -311,7 +348,7 @@ int xl_build(const struct xl_cfg *c, const char *text, struct xl_built *out)
 	ret = xl_run_reserve(c->name, &b.domid, &b.owner, xl_teardown);
 	if (ret)
 		return ret;
-	ret = keep_config(c, b.domid, text);
+	ret = xl_build_keep(c, b.domid, text);
 	if (ret)
 		log_err("domain '%s': its configuration cannot be kept in '%s': %s",
 			c->name, paths_run(), strerror(-ret));

@@ -5,6 +5,7 @@
 
 #include "base/domsock.h"
 #include "tools/xl_cfg.h"
+#include "tools/xl_store.h"
 
 /*
  * How it works
@@ -37,6 +38,33 @@ struct xl_built {
  */
 int xl_build(const struct xl_cfg *c, const char *text,
 	     struct xl_built *out) must_check;
+
+/**
+ * xl_build_keep() - Keep a domain's configuration in its directory.
+ *
+ * Return: 0 or -errno; not reported.
+ */
+int xl_build_keep(const struct xl_cfg *c, unsigned int domid,
+		  const char *text) must_check;
+
+/**
+ * xl_build_kept() - Read what was kept; xl_path_base() is the domain's then.
+ * @text: *Owned* by the caller, also on failure.
+ *
+ * Return: 0 or -errno; not reported.
+ */
+int xl_build_kept(unsigned int domid, char **text, struct xl_cfg *c) must_check;
+
+/**
+ * xl_build_write() - Write nodes of a domain to the store.
+ *
+ * Nodes of a domain that is destroyed meanwhile would stay for ever: one who
+ * does that waits.
+ *
+ * Return: 0, -ENOENT if it has been destroyed, or -errno; not reported.
+ */
+int xl_build_write(struct xs_handle *h, unsigned int domid,
+		   void (*fill)(struct xl_txn *, void *), void *arg) must_check;
 
 /** xl_built_close() - Close what a struct xl_built holds; the domain stays. */
 void xl_built_close(struct xl_built *b);

@@ -161,14 +161,27 @@ static int get_path(const struct parse *p, const char *key, char **out)
 	return xl_path_absolute(out);
 }
 
+static char base[PATH_MAX];
+
+void xl_path_set_base(const char *dir)
+{
+	snprintf(base, sizeof(base), "%s", dir);
+}
+
+const char *xl_path_base(void)
+{
+	if (!*base && !getcwd(base, sizeof(base)))
+		return NULL;
+	return base;
+}
+
 int xl_path_absolute(char **path)
 {
-	char cwd[PATH_MAX], *full;
+	char *full;
 
 	if (**path == '/')
 		return 0;
-	if (!getcwd(cwd, sizeof(cwd)) ||
-	    asprintf(&full, "%s/%s", cwd, *path) < 0)
+	if (!xl_path_base() || asprintf(&full, "%s/%s", base, *path) < 0)
 		return -ENOMEM;
 	free(*path);
 	*path = full;
@@ -712,5 +725,84 @@ int xl_cfg_load(const char *path, char *const *extra, size_t n, char **text,
 		free(buf);
 	else
 		*text = buf;
+	return ret;
+}
+
+/* ---- Changing ------------------------------------------------------------- */
+
+/* In quotes, as libxlutil reads it; its escapes with digits do not work. */
+static int put_quoted(FILE *f, const char *s)
+{
+	putc('\'', f);
+	for (; *s; s++) {
+		if ((unsigned char)*s < ' ')
+			return -EINVAL;
+		if (*s == '\'' || *s == '\\')
+			putc('\\', f);
+		putc(*s, f);
+	}
+	fputs("', ", f);
+	return 0;
+}
+
+static int put_entry(FILE *f, const char *spec, const unsigned int *devid)
+{
+	char *full;
+	int ret;
+
+	if (!devid || strstr(spec, "devid="))
+		return put_quoted(f, spec);
+	if (asprintf(&full, "%s%sdevid=%u", spec, *spec ? "," : "", *devid) < 0)
+		return -ENOMEM;
+	ret = put_quoted(f, full);
+	free(full);
+	return ret;
+}
+
+static int read_list(XLU_Config *x, const char *text, const char *name,
+		     XLU_ConfigList **list, int *n)
+{
+	int err;
+
+	if (xlu_cfg_readdata(x, text, (int)strlen(text)))
+		return -EINVAL;
+	err = xlu_cfg_get_list(x, name, list, n, 1);
+	if (err)
+		*n = 0;
+	return err && err != ESRCH ? -EINVAL : 0;
+}
+
+int xl_cfg_edit(const char *text, const char *name, const char *add,
+		size_t drop, const unsigned int *devids, char **out)
+{
+	XLU_Config *x = xlu_cfg_init(stderr, name);
+	XLU_ConfigList *list;
+	size_t size;
+	int n, ret;
+	FILE *f;
+
+	if (!x)
+		return -ENOMEM;
+	ret = read_list(x, text, name, &list, &n);
+	f = ret ? NULL : open_memstream(out, &size);
+	if (!ret && !f)
+		ret = -ENOMEM;
+	if (!f)
+		goto out;
+	fprintf(f, "%s\n%s = [ ", text, name);
+	for (int i = 0; i < n && !ret; i++) {
+		if ((size_t)i != drop)
+			ret = put_entry(f, xlu_cfg_get_listitem(list, i),
+					devids ? &devids[i] : NULL);
+	}
+	if (add && !ret)
+		ret = put_entry(f, add, devids ? &devids[n] : NULL);
+	fputs("]\n", f);
+	if (fclose(f) && !ret)
+		ret = -ENOMEM;
+	if (ret)
+		free(*out);
+out:
+	xlu_cfg_destroy(x);
 	return ret;
 }

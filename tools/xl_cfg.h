@@ -160,6 +160,34 @@ void xl_cfg_free(struct xl_cfg *c);
  */
 int xl_cfg_check_host(const struct xl_cfg *c) must_check;
 
+/** xl_disk_check_host(), xl_vif_check_host() - The same for one device. */
+int xl_disk_check_host(const struct xl_disk *d) must_check;
+int xl_vif_check_host(const struct xl_vif *v) must_check;
+
+/**
+ * xl_cfg_edit() - A configuration with another list of devices.
+ * @name:   "disk" or "vif".
+ * @add:    Another entry at the end, or NULL.
+ * @drop:   Leave this entry out; SIZE_MAX for none.
+ * @devids: Numbers to be written to entries that name none, @add's last; or NULL.
+ * @out:    *Owned* by the caller: @text, and the list once more, which counts.
+ *
+ * Return: 0, -EINVAL if an entry has control characters, or -ENOMEM.
+ */
+int xl_cfg_edit(const char *text, const char *name, const char *add,
+		size_t drop, const unsigned int *devids, char **out) must_check;
+
+/**
+ * xl_path_base() - What relative paths in a configuration are relative to: the
+ * directory that was current when it was first asked for, or was set.
+ *
+ * Return: NULL if there is none.
+ */
+const char *xl_path_base(void);
+
+/** xl_path_set_base() - For a configuration that comes from elsewhere. */
+void xl_path_set_base(const char *dir);
+
 /** xl_uuid_parse() - Read the usual form; Return: 0 or -EINVAL. */
 int xl_uuid_parse(const char *s, uint8_t uuid[16]) must_check;
 
@@ -207,7 +235,7 @@ void xl_disk_free(struct xl_disk *d);
 void xl_vif_free(struct xl_vif *v);
 
 /**
- * xl_path_absolute() - Put the current directory before a relative path.
+ * xl_path_absolute() - Put xl_path_base() before a relative path.
  * @path: Its string is replaced; *owned* by the caller as before.
  *
  * Return: 0 or -ENOMEM.

@@ -112,7 +112,7 @@ static int check_disk_file(const struct xl_disk *d, const char *path,
 	return ret;
 }
 
-static int check_disk(const struct xl_disk *d)
+int xl_disk_check_host(const struct xl_disk *d)
 {
 	int ret;
 
@@ -124,7 +124,7 @@ static int check_disk(const struct xl_disk *d)
 	return ret;
 }
 
-static int check_vif(const struct xl_vif *v)
+int xl_vif_check_host(const struct xl_vif *v)
 {
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 
@@ -153,8 +153,8 @@ int xl_cfg_check_host(const struct xl_cfg *c)
 	if (!ret)
 		ret = check_memory(c);
 	for (size_t i = 0; i < c->ndisks && !ret; i++)
-		ret = check_disk(&c->disks[i]);
+		ret = xl_disk_check_host(&c->disks[i]);
 	for (size_t i = 0; i < c->nvifs && !ret; i++)
-		ret = check_vif(&c->vifs[i]);
+		ret = xl_vif_check_host(&c->vifs[i]);
 	return ret;
 }

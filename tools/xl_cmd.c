@@ -72,10 +72,27 @@ const struct xl_cmd xl_cmds[] = {
 	{ "dmesg", xl_cmd_dmesg, false, false, "Read and/or clear dmesg buffer",
 	  "[-c]",
 	  "-c                        Clear dmesg buffer as well as printing it" },
+	{ "network-attach", xl_cmd_network_attach, true, false,
+	  "Create a new virtual network device",
+	  "<Domain> [mac=<mac>] [bridge=<bridge>] [net=nat|none] [ip=<ip>] "
+	  "[script=<script>] [vifname=<name>] [rate=<rate>] [mtu=<mtu>] "
+	  "[devid=<number>]",
+	  "" },
 	{ "network-list", xl_cmd_network_list, false, false,
 	  "List virtual network interfaces for a domain", "<Domain(s)>", "" },
+	{ "network-detach", xl_cmd_network_detach, false, false,
+	  "Destroy a domain's virtual network device",
+	  "[options] <Domain> <DevId|mac>",
+	  "-f, --force            Do not ask the guest." },
+	{ "block-attach", xl_cmd_block_attach, true, false,
+	  "Create a new virtual block device",
+	  "<Domain> <disk-spec-component(s)>...", "" },
 	{ "block-list", xl_cmd_block_list, false, false,
 	  "List virtual block devices for a domain", "<Domain(s)>", "" },
+	{ "block-detach", xl_cmd_block_detach, false, false,
+	  "Destroy a domain's virtual block device",
+	  "[options] <Domain> <DevId>",
+	  "-f, --force            Do not ask the guest." },
 };
 const size_t xl_ncmds = ARRAY_SIZE(xl_cmds);
 

@@ -86,5 +86,9 @@ int xl_cmd_info(int argc, char **argv);
 int xl_cmd_dmesg(int argc, char **argv);
 int xl_cmd_block_list(int argc, char **argv);
 int xl_cmd_network_list(int argc, char **argv);
+int xl_cmd_block_attach(int argc, char **argv);
+int xl_cmd_network_attach(int argc, char **argv);
+int xl_cmd_block_detach(int argc, char **argv);
+int xl_cmd_network_detach(int argc, char **argv);
 
 #endif

@@ -69,7 +69,7 @@ static int attend(const struct create_opts *o, unsigned int domid)
 	return status;
 }
 
-static int run_foreground(const struct xl_cfg *c, const char *text,
+static int run_foreground(struct xl_cfg *c, const char *text,
 			  const struct create_opts *o, struct xl_built *b)
 {
 	int status = o->paused ? 0 : let_run(b->domid);
@@ -81,7 +81,7 @@ static int run_foreground(const struct xl_cfg *c, const char *text,
 	return xl_monitor_run(c, text, b);
 }
 
-static int create(const struct xl_cfg *c, const char *text,
+static int create(struct xl_cfg *c, const char *text,
 		  const struct create_opts *o)
 {
 	unsigned int domid;

@@ -65,22 +65,6 @@ static bool fill_dom(struct xl_row *r, const struct xl_dom *d)
 
 /* ---- Long form ------------------------------------------------------------ */
 
-/* The whole of a domain's config.json; NULL if there is none. */
-static char *read_config(unsigned int domid)
-{
-	char path[PATH_MAX], *text = NULL;
-	size_t size = 0;
-	FILE *f = fopen(paths_dom(path, domid, "config.json"), "re");
-
-	if (f && getdelim(&text, &size, '\0', f) <= 0) {
-		free(text);
-		text = NULL;
-	}
-	if (f)
-		fclose(f);
-	return text;
-}
-
 static int list_long(const struct xl_dom *doms, size_t n, bool dom0)
 {
 	struct xl_json_dom *list = calloc(n + 1, sizeof(*list));
@@ -94,7 +78,7 @@ static int list_long(const struct xl_dom *doms, size_t n, bool dom0)
 	if (dom0 && !xl_json_dom0(host.total_kib, &texts[0]))
 		list[used++] = (struct xl_json_dom){ 0, texts[0] };
 	for (size_t i = 0; i < n; i++) {
-		texts[i + 1] = read_config(doms[i].domid);
+		texts[i + 1] = xl_run_read(doms[i].domid, "config.json");
 		if (texts[i + 1])
 			list[used++] = (struct xl_json_dom){ doms[i].domid,
 							     texts[i + 1] };

@@ -19,7 +19,7 @@
 #include "tools/xl_store.h"
 
 #define READY_TIMEOUT_MS 15000
-#define LOOK_MS 1000
+#define LOOK_MS		 1000
 
 /* sv-backend holds a lock on the run directory, whoever has started it. */
 static bool backend_runs(void)

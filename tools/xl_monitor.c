@@ -199,9 +199,32 @@ static int act(const struct xl_cfg *c, const char *text, struct xl_built *b,
 	return ret ? ret : 1;
 }
 
-/* One life of the domain; as act(). */
-static int live(const struct xl_cfg *c, const char *text, struct xl_built *b)
+/* A configuration, the monitor's own. */
+struct plan {
+	struct xl_cfg *c;
+	char *text;
+};
+
+/* Devices may have come and gone since; @p stays what it is if that fails. */
+static void learn(struct plan *p, unsigned int domid)
 {
+	struct xl_cfg c;
+	char *text;
+
+	if (xl_build_kept(domid, &text, &c)) {
+		free(text);
+		return;
+	}
+	xl_cfg_free(p->c);
+	free(p->text);
+	*p->c = c;
+	p->text = text;
+}
+
+/* One life of the domain; as act(). */
+static int live(struct plan *p, struct xl_built *b)
+{
+	struct xl_cfg *c = p->c;
 	uint64_t since = util_clock_ns();
 	enum xl_action action;
 	unsigned int reason = 0;
@@ -224,15 +247,18 @@ static int live(const struct xl_cfg *c, const char *text, struct xl_built *b)
 	/* A guest that reboots at once, for ever, must not use up the host. */
 	if (util_clock_ns() - since < MIN_LIFE_NS)
 		sleep(1);
-	return act(c, text, b, action);
+	learn(p, b->domid);
+	return act(c, p->text, b, action);
 }
 
-int xl_monitor_run(const struct xl_cfg *c, const char *text, struct xl_built *b)
+int xl_monitor_run(struct xl_cfg *c, const char *text, struct xl_built *b)
 {
-	int ret;
+	struct plan p = { .c = c, .text = strdup(text) };
+	int ret = p.text ? 1 : -ENOMEM;
 
-	while ((ret = live(c, text, b)) > 0)
-		;
+	while (ret > 0)
+		ret = live(&p, b);
+	free(p.text);
 	xl_built_close(b);
 	log_info("Done. Exiting now");
 	return ret ? 1 : 0;
@@ -253,7 +279,7 @@ static int open_log(const struct xl_cfg *c)
 	return fd < 0 ? -errno : fd;
 }
 
-static _Noreturn void run_daemon(const struct xl_cfg *c, const char *text,
+static _Noreturn void run_daemon(struct xl_cfg *c, const char *text,
 				 struct xl_built *b, int log)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -269,8 +295,8 @@ static _Noreturn void run_daemon(const struct xl_cfg *c, const char *text,
 	_exit(xl_monitor_run(c, text, b));
 }
 
-int xl_monitor_spawn(const struct xl_cfg *c, const char *text,
-		     struct xl_built *b, bool session, pid_t *pid)
+int xl_monitor_spawn(struct xl_cfg *c, const char *text, struct xl_built *b,
+		     bool session, pid_t *pid)
 {
 	int log = open_log(c);
 

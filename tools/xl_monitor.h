@@ -15,19 +15,19 @@
  * for a suspension, after which the domain may go on: it is waited out; end
  * of file means that the VMM is gone, by `xl destroy` or for another reason,
  * and everything that is left is removed.  A restart happens here, with the
- * configuration as it was parsed: same name and UUID, another domid.
+ * configuration that is kept by then: same name and UUID, another domid.
  */
 
 /**
  * xl_monitor_run() - Look after a domain until it has gone or is preserved.
- * @c:    Its configuration.
+ * @c:    Its configuration; another one after a restart, if devices have come and
+ *        gone.
  * @text: As given to xl_build().
  * @b:    The domain; closed when this returns.
  *
  * Return: 0, or 1 if a restart failed: for exit().
  */
-int xl_monitor_run(const struct xl_cfg *c, const char *text,
-		   struct xl_built *b);
+int xl_monitor_run(struct xl_cfg *c, const char *text, struct xl_built *b);
 
 /**
  * xl_monitor_spawn() - The same in a process of its own.
@@ -38,8 +38,8 @@ int xl_monitor_run(const struct xl_cfg *c, const char *text,
  *
  * Return: 0 or -errno; reported.
  */
-int xl_monitor_spawn(const struct xl_cfg *c, const char *text,
-		     struct xl_built *b, bool session, pid_t *pid) must_check;
+int xl_monitor_spawn(struct xl_cfg *c, const char *text, struct xl_built *b,
+		     bool session, pid_t *pid) must_check;
 
 /**
  * xl_monitor_action() - What to do for a guest's shutdown.

@@ -111,6 +111,21 @@ int xl_run_write(unsigned int domid, const char *file, const char *text)
 	return ret;
 }
 
+char *xl_run_read(unsigned int domid, const char *file)
+{
+	char path[PATH_MAX], *text = NULL;
+	size_t size = 0;
+	FILE *f = fopen(paths_dom(path, domid, file), "re");
+
+	if (f && getdelim(&text, &size, '\0', f) <= 0) {
+		free(text);
+		text = NULL;
+	}
+	if (f)
+		fclose(f);
+	return text;
+}
+
 int xl_run_name(unsigned int domid, char name[XL_NAME_SIZE])
 {
 	char path[PATH_MAX];

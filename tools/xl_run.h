@@ -90,6 +90,14 @@ int xl_run_rename(unsigned int domid, const char *name) must_check;
 int xl_run_write(unsigned int domid, const char *file,
 		 const char *text) must_check;
 
+/**
+ * xl_run_read() - Read a file of a domain.
+ *
+ * Return: *owned* by the caller, NUL-terminated; NULL if it cannot be read, or is
+ * empty.
+ */
+char *xl_run_read(unsigned int domid, const char *file);
+
 /** xl_run_dead() - Whether nobody owns the domain and its VMM is gone. */
 bool xl_run_dead(unsigned int domid);
 

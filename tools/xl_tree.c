@@ -362,17 +362,13 @@ unsigned int *xl_tree_devices(struct xs_handle *h, unsigned int domid,
 	return list;
 }
 
-/*
- * The frontend's nodes go first: a backend then knows that nobody will answer
- * and closes by itself, whatever the guest has written there.
- */
-static void fill_removal(struct xl_txn *x, void *arg)
+/* Ask a backend to close, and it its frontend. */
+static void fill_request(struct xl_txn *x, void *arg)
 {
 	const struct device *d = arg;
 	char *state = xl_store_get(x->h, x->t, BACKEND "/state", d->type,
 				   d->domid, d->devid);
 
-	xl_txn_rm(x, FRONTEND, d->domid, d->type, d->devid);
 	if (state) {
 		xl_txn_put(x, "0", BACKEND "/online", d->type, d->domid,
 			   d->devid);
@@ -380,6 +376,18 @@ static void fill_removal(struct xl_txn *x, void *arg)
 			   d->devid);
 	}
 	free(state);
+}
+
+/*
+ * The frontend's nodes go first: a backend then knows that nobody will answer
+ * and closes by itself, whatever the guest has written there.
+ */
+static void fill_removal(struct xl_txn *x, void *arg)
+{
+	const struct device *d = arg;
+
+	xl_txn_rm(x, FRONTEND, d->domid, d->type, d->devid);
+	fill_request(x, arg);
 }
 
 /*
@@ -407,6 +415,59 @@ static void wait_released(struct xs_handle *h, struct device *d, uint64_t end)
 			  is_released, d) < 0)
 		log_warn("domain %u: %s %u was not closed by its backend",
 			 d->domid, d->type, d->devid);
+}
+
+bool xl_tree_has(struct xs_handle *h, unsigned int domid, const char *type,
+		 unsigned int devid)
+{
+	char *be =
+		xl_store_get(h, XBT_NULL, LIBXL "/backend", domid, type, devid);
+	bool has = be != NULL;
+
+	free(be);
+	return has;
+}
+
+/* The backend has closed, or never could begin. */
+static int is_closed(struct xs_handle *h, void *arg)
+{
+	const struct device *d = arg;
+	long state = xl_store_number(h, XenbusStateClosed, BACKEND "/state",
+				     d->type, d->domid, d->devid);
+	char *status = xl_store_get(h, XBT_NULL, BACKEND "/hotplug-status",
+				    d->type, d->domid, d->devid);
+	bool held = status && !strcmp(status, "connected");
+	bool failed = status && !strcmp(status, "error");
+
+	free(status);
+	return failed || (state == XenbusStateClosed && !held);
+}
+
+static void fill_nothing(struct xl_txn *x, void *arg)
+{
+	const struct device *d = arg;
+
+	xl_txn_rm(x, FRONTEND, d->domid, d->type, d->devid);
+	xl_txn_rm(x, BACKEND, d->type, d->domid, d->devid);
+	xl_txn_rm(x, LIBXL, d->domid, d->type, d->devid);
+}
+
+int xl_tree_take(struct xs_handle *h, unsigned int domid, const char *type,
+		 unsigned int devid, bool force, int timeout_ms)
+{
+	struct device d = { domid, devid, type };
+	char path[128];
+	int ret, waited;
+
+	ret = xl_txn_run(h, force ? fill_removal : fill_request, &d);
+	if (ret)
+		return ret;
+	snprintf(path, sizeof(path), BACKEND, type, domid, devid);
+	waited = xl_daemons_wait(h, path, timeout_ms, is_closed, &d);
+	if (waited < 0 && !force)
+		return waited;
+	ret = xl_txn_run(h, fill_nothing, &d);
+	return ret ? ret : MIN(waited, 0);
 }
 
 static void detach_type(struct xs_handle *h, unsigned int domid,

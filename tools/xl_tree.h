@@ -71,6 +71,21 @@ void xl_tree_identity(struct xl_txn *x, unsigned int domid, const char *name,
 unsigned int *xl_tree_devices(struct xs_handle *h, unsigned int domid,
 			      const char *type, size_t *n);
 
+/** xl_tree_has() - Whether there is such a device, by the same. */
+bool xl_tree_has(struct xs_handle *h, unsigned int domid, const char *type,
+		 unsigned int devid);
+
+/**
+ * xl_tree_take() - Have one device closed, and remove its nodes.
+ * @force:      Whether the guest is not asked.
+ * @timeout_ms: For the guest and the backend.
+ *
+ * Return: 0; -ETIMEDOUT: asked for, but not closed; with @force its nodes are
+ * gone all the same; -EINTR or -errno.  Not reported.
+ */
+int xl_tree_take(struct xs_handle *h, unsigned int domid, const char *type,
+		 unsigned int devid, bool force, int timeout_ms) must_check;
+
 /**
  * xl_tree_detach() - Have the backends give up all devices, and wait for them.
  * @timeout_ms: After which the rest is given up.

@@ -301,6 +301,60 @@ Test(xl_cfg, files_that_cannot_be_read)
 	cannot_load("/dev/zero", "/dev/zero: not a text file");
 }
 
+/* ---- Changing ------------------------------------------------------------- */
+
+static void edit(const char *text, const char *list, const char *add,
+		 size_t drop, const unsigned int *devids, struct xl_cfg *c)
+{
+	char *out = NULL;
+
+	cr_assert_eq(xl_cfg_edit(text, list, add, drop, devids, &out), 0);
+	cr_assert_eq(parse(c, out), 0, "%s", out);
+	free(out);
+}
+
+#define GUEST "name = 'g'\nkernel = 'k'\n"
+
+Test(xl_cfg, entries_come_and_go)
+{
+	static const char disks[] = GUEST "disk = [ \"/it\x27s,raw,xvda,r\",\n"
+					  "\t'/b\\\\c,raw,xvdb,w' ]\n";
+	struct xl_cfg c;
+	char *out;
+
+	edit(disks, "disk", "format=raw,vdev=xvdc,access=rw,target=/d'\\e",
+	     SIZE_MAX, NULL, &c);
+	cr_assert_eq(c.ndisks, 3);
+	cr_expect_str_eq(c.disks[0].path, "/it's");
+	cr_expect_str_eq(c.disks[1].path, "/b\\c");
+	cr_expect_str_eq(c.disks[2].path, "/d'\\e");
+	xl_cfg_free(&c);
+	edit(disks, "disk", NULL, 0, NULL, &c);
+	cr_assert_eq(c.ndisks, 1);
+	cr_expect_str_eq(c.disks[0].vdev, "xvdb");
+	xl_cfg_free(&c);
+	edit(GUEST, "disk", "/d,raw,xvdd,w", SIZE_MAX, NULL, &c);
+	cr_assert_eq(c.ndisks, 1);
+	xl_cfg_free(&c);
+	cr_expect_eq(xl_cfg_edit(GUEST, "disk", "/d\n,raw,xvdd,w", SIZE_MAX,
+				 NULL, &out),
+		     -EINVAL);
+}
+
+Test(xl_cfg, cards_keep_their_numbers)
+{
+	static const unsigned int devids[] = { 0, 1, 5, 6 };
+	static const char cards[] = GUEST
+		"vif = [ '', 'bridge=b', 'devid=5,bridge=c' ]\n";
+	struct xl_cfg c;
+
+	edit(cards, "vif", "bridge=d", 0, devids, &c);
+	cr_assert_eq(c.nvifs, 3);
+	for (size_t i = 0; i < c.nvifs; i++)
+		cr_expect_eq(c.vifs[i].devid, devids[i + 1]);
+	xl_cfg_free(&c);
+}
+
 /* ---- The host ------------------------------------------------------------- */
 
 static void host_lacks(const char *text, const char *want)

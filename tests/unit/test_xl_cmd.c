@@ -25,7 +25,7 @@ Test(xl_cmd, prefixes)
 	cr_expect_str_eq(found("dom"), "(several)");
 	cr_expect_str_eq(found("domid"), "domid");
 	cr_expect_str_eq(found("dm"), "dmesg");
-	cr_expect_str_eq(found("netw"), "network-list");
+	cr_expect_str_eq(found("network-l"), "network-list");
 	cr_expect_str_eq(found("lists"), "(none)");
 	cr_expect_str_eq(found("frob"), "(none)");
 }

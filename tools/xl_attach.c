@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// tools/xl_attach.c - devices that come and go while a domain lives.
+#include "tools/xl_attach.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "tools/xl_build.h"
+#include "tools/xl_daemons.h"
+#include "tools/xl_json.h"
+#include "tools/xl_run.h"
+#include "tools/xl_tree.h"
+
+#define DETACH_TIMEOUT_MS 10000
+
+/* A domain's configuration, being changed. */
+struct change {
+	unsigned int domid, devid;
+	enum xl_kind kind;
+	char *text;
+	struct xl_cfg cfg;
+	int lock;
+};
+
+static const char *const kind_names[] = { "vbd", "vif" };
+static const char *const list_names[] = { "disk", "vif" };
+
+const char *xl_kind_name(enum xl_kind kind)
+{
+	return kind_names[kind];
+}
+
+static size_t count(const struct change *c)
+{
+	return c->kind == XL_DISK ? c->cfg.ndisks : c->cfg.nvifs;
+}
+
+static unsigned int devid_at(const struct change *c, size_t i)
+{
+	return c->kind == XL_DISK ? c->cfg.disks[i].devid
+				  : c->cfg.vifs[i].devid;
+}
+
+static void end(struct change *c)
+{
+	xl_cfg_free(&c->cfg);
+	free(c->text);
+	fd_close(&c->lock);
+}
+
+/* One change at a time: each begins with what the last one has kept. */
+static int begin(struct change *c)
+{
+	char name[32];
+	int ret;
+
+	snprintf(name, sizeof(name), "dom/%u/devices", c->domid);
+	c->lock = xl_run_lock(name);
+	ret = c->lock < 0 ? c->lock
+			  : xl_build_kept(c->domid, &c->text, &c->cfg);
+	if (ret) {
+		log_err("domain %u: its configuration cannot be read: %s",
+			c->domid, strerror(-ret));
+		end(c);
+	}
+	return ret;
+}
+
+/* The configuration with @add at the end of the list, or without entry @drop. */
+static int edit(struct change *c, const char *add, size_t drop)
+{
+	unsigned int *devids = NULL;
+	size_t n = count(c);
+	char *text;
+	int ret;
+
+	if (c->kind == XL_VIF) {
+		devids = calloc(n + 1, sizeof(*devids));
+		if (!devids)
+			return -ENOMEM;
+		for (size_t i = 0; i < n; i++)
+			devids[i] = devid_at(c, i);
+		devids[n] = c->devid;
+	}
+	ret = xl_cfg_edit(c->text, list_names[c->kind], add, drop, devids,
+			  &text);
+	free(devids);
+	if (ret) {
+		log_err("domain %u: its configuration cannot be changed: %s",
+			c->domid,
+			ret == -EINVAL ? "control characters in a description"
+				       : strerror(-ret));
+		return ret;
+	}
+	free(c->text);
+	c->text = text;
+	xl_cfg_free(&c->cfg);
+	return xl_cfg_parse(&c->cfg, list_names[c->kind], text, 0);
+}
+
+static void fill(struct xl_txn *x, void *arg)
+{
+	const struct change *c = arg;
+
+	if (c->kind == XL_DISK)
+		xl_tree_disk(x, c->domid, &c->cfg.disks[c->cfg.ndisks - 1]);
+	else
+		xl_tree_vif(x, c->domid, &c->cfg.vifs[c->cfg.nvifs - 1]);
+}
+
+static int offer(struct change *c, struct xs_handle *h)
+{
+	const char *type = xl_kind_name(c->kind);
+	int ret;
+
+	if (xl_tree_has(h, c->domid, type, c->devid)) {
+		log_err("domain %u: %s %u is there already (choose another name, or detach it first)",
+			c->domid, type, c->devid);
+		return -EEXIST;
+	}
+	ret = xl_build_write(h, c->domid, fill, c);
+	if (ret) {
+		log_err("domain %u: %s %u cannot be written to the store: %s",
+			c->domid, type, c->devid, strerror(-ret));
+		return ret;
+	}
+	ret = xl_tree_wait_device(h, c->domid, type, c->devid);
+	if (!ret)
+		ret = xl_build_keep(&c->cfg, c->domid, c->text);
+	if (ret &&
+	    xl_tree_take(h, c->domid, type, c->devid, true, DETACH_TIMEOUT_MS))
+		log_err("domain %u: %s %u was not closed by its backend",
+			c->domid, type, c->devid);
+	return ret;
+}
+
+static unsigned int free_vif(const struct change *c)
+{
+	unsigned int devid = 0;
+
+	for (size_t i = 0; i < c->cfg.nvifs; i++)
+		devid = MAX(devid, c->cfg.vifs[i].devid + 1);
+	return devid;
+}
+
+static int check_last(const struct xl_cfg *c, enum xl_kind kind)
+{
+	return kind == XL_DISK ? xl_disk_check_host(&c->disks[c->ndisks - 1])
+			       : xl_vif_check_host(&c->vifs[c->nvifs - 1]);
+}
+
+/* The user's directory is not the one where the domain's began. */
+static int check_paths(const struct xl_cfg *c, enum xl_kind kind,
+		       const char *spec)
+{
+	const struct xl_disk *d = c->disks + c->ndisks - 1;
+	bool given = true;
+
+	if (kind != XL_DISK || xl_disk_is_remote(d->path))
+		return 0;
+	for (unsigned int i = 0; i < d->nbacking; i++)
+		given = given && strstr(spec, d->backing[i]);
+	if (given && strstr(spec, d->path))
+		return 0;
+	log_err("disk '%s': relative paths are not possible here (begin them with /)",
+		spec);
+	return -EINVAL;
+}
+
+static int print(const struct change *c)
+{
+	char *json;
+	int ret = xl_json_config(&c->cfg, true, &json);
+
+	if (ret)
+		return ret;
+	fputs(json, stdout);
+	free(json);
+	return 0;
+}
+
+int xl_attach(unsigned int domid, enum xl_kind kind, const char *spec,
+	      bool dryrun)
+{
+	struct change c = { .domid = domid, .kind = kind, .lock = -1 };
+	struct xs_handle *h = NULL;
+	int ret;
+
+	ret = begin(&c);
+	if (ret)
+		return ret;
+	c.devid = free_vif(&c);
+	ret = edit(&c, spec, SIZE_MAX);
+	if (!ret)
+		ret = check_paths(&c.cfg, kind, spec);
+	if (!ret)
+		ret = check_last(&c.cfg, kind);
+	if (!ret && dryrun) {
+		ret = print(&c);
+	} else if (!ret) {
+		c.devid = devid_at(&c, count(&c) - 1);
+		ret = xl_daemons_ensure();
+		if (!ret)
+			ret = xl_store_open(&h);
+		if (!ret)
+			ret = offer(&c, h);
+		xs_close(h);
+	}
+	end(&c);
+	return ret;
+}
+
+/* It is gone from the store; now from what is kept. */
+static int forget(struct change *c)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < count(c) && !ret; i++) {
+		if (devid_at(c, i) != c->devid)
+			continue;
+		ret = edit(c, NULL, i);
+		if (!ret)
+			ret = xl_build_keep(&c->cfg, c->domid, c->text);
+		break;
+	}
+	if (ret)
+		log_err("domain %u: its configuration cannot be kept: %s",
+			c->domid, strerror(-ret));
+	return ret;
+}
+
+int xl_detach(unsigned int domid, enum xl_kind kind, unsigned int devid,
+	      bool force)
+{
+	struct change c = { .domid = domid, .devid = devid, .kind = kind };
+	const char *type = xl_kind_name(kind);
+	struct xs_handle *h;
+	int ret;
+
+	ret = xl_store_open(&h);
+	if (ret)
+		return ret;
+	ret = begin(&c);
+	if (ret)
+		goto close;
+	ret = -ENOENT;
+	if (!xl_tree_has(h, domid, type, devid))
+		goto end;
+	ret = xl_tree_take(h, domid, type, devid, force, DETACH_TIMEOUT_MS);
+	if (ret == -ETIMEDOUT)
+		log_err("domain %u: %s %u was not given back within %d s (is it in use in the guest? --force takes it away)",
+			domid, type, devid, DETACH_TIMEOUT_MS / 1000);
+	else if (ret && ret != -EINTR)
+		log_err("domain %u: %s %u cannot be detached: %s", domid, type,
+			devid, strerror(-ret));
+	if (!ret)
+		ret = forget(&c);
+end:
+	end(&c);
+close:
+	xs_close(h);
+	return ret;
+}
