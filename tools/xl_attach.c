@@ -171,14 +171,17 @@ static int check_paths(const struct xl_cfg *c, enum xl_kind kind,
 	return -EINVAL;
 }
 
-static int print(const struct change *c)
+/* As xl does for -N. */
+static int print_last(const struct xl_cfg *c, enum xl_kind kind)
 {
 	char *json;
-	int ret = xl_json_config(&c->cfg, true, &json);
+	int ret = kind == XL_DISK
+			  ? xl_json_disk(&c->disks[c->ndisks - 1], &json)
+			  : xl_json_vif(&c->vifs[c->nvifs - 1], &json);
 
 	if (ret)
 		return ret;
-	fputs(json, stdout);
+	printf("%s: %s\n", list_names[kind], json);
 	free(json);
 	return 0;
 }
@@ -200,7 +203,7 @@ int xl_attach(unsigned int domid, enum xl_kind kind, const char *spec,
 	if (!ret)
 		ret = check_last(&c.cfg, kind);
 	if (!ret && dryrun) {
-		ret = print(&c);
+		ret = print_last(&c.cfg, kind);
 	} else if (!ret) {
 		c.devid = devid_at(&c, count(&c) - 1);
 		ret = xl_daemons_ensure();

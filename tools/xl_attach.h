@@ -24,7 +24,7 @@ const char *xl_kind_name(enum xl_kind kind);
 /**
  * xl_attach() - Give a domain a device more.
  * @spec:   As an entry of disk= or vif=; a path in it must be absolute.
- * @dryrun: Check only, and print what the domain would be as JSON.
+ * @dryrun: Check only, and print the device as JSON.
  *
  * Return: 0, -EEXIST if there is one of that name, or -errno; reported, and
  * nothing is left behind.

@@ -272,6 +272,26 @@ int xl_json_config(const struct xl_cfg *c, bool live, char **text)
 	return finish(g, text);
 }
 
+int xl_json_disk(const struct xl_disk *d, char **text)
+{
+	yajl_gen g = start();
+
+	if (!g)
+		return -ENOMEM;
+	put_disk(g, d, false);
+	return finish(g, text);
+}
+
+int xl_json_vif(const struct xl_vif *v, char **text)
+{
+	yajl_gen g = start();
+
+	if (!g)
+		return -ENOMEM;
+	put_vif(g, v, false);
+	return finish(g, text);
+}
+
 int xl_json_dom0(uint64_t memory_kib, char **text)
 {
 	yajl_gen g = start();

@@ -19,6 +19,10 @@
  */
 int xl_json_config(const struct xl_cfg *c, bool live, char **text) must_check;
 
+/** xl_json_disk(), xl_json_vif() - One device, likewise. */
+int xl_json_disk(const struct xl_disk *d, char **text) must_check;
+int xl_json_vif(const struct xl_vif *v, char **text) must_check;
+
 /**
  * xl_json_dom0() - The same for domain 0.
  */

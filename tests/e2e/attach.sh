@@ -45,8 +45,7 @@ before=$(xenstore-ls -fp | grep -v 'backend/.*/statistics')
 
 # ---- Disks ------------------------------------------------------------------------
 
-output=$(xl block-attach g "$work/b.img,raw,xvdb,w" 2>&1)
-[ $? = 0 ] && [ -z "$output" ]
+output=$(xl block-attach g "$work/b.img,raw,xvdb,w" 2>&1) && [ -z "$output" ]
 ok $? "a disk is attached, and nothing said"
 [ "$(disks)" = "51712 51728 " ]
 ok $? "block-list shows it"
@@ -78,8 +77,8 @@ ok $? "a disk must be named"
 [ "$(disks)" = "51712 51728 51744 " ] && [ "$(kept)" = "xvda xvdb xvdc" ]
 ok $? "what was refused has left nothing"
 output=$(xl -N block-attach g "$work/b.img,raw,xvde,w" 2>&1)
-[ "$(vdevs <<<"$output")" = "xvda xvdb xvdc xvde" ] &&
-	[ "$(kept)" = "xvda xvdb xvdc" ]
+[ "$(head -n 1 <<<"$output")" = "disk: {" ] &&
+	[ "$(vdevs <<<"$output")" = xvde ] && [ "$(kept)" = "xvda xvdb xvdc" ]
 ok $? "-N prints what would be, and does nothing"
 
 # The guest's answer, by hand: nobody else gives one here.
@@ -106,8 +105,8 @@ done
 
 # ---- Cards ------------------------------------------------------------------------
 
-output=$(xl network-attach g bridge=xenbr0 vifname=hot1 2>&1)
-[ $? = 0 ] && [ -z "$output" ] && [ "$(cards)" = "0 1 " ] &&
+output=$(xl network-attach g bridge=xenbr0 vifname=hot1 2>&1) &&
+	[ -z "$output" ] && [ "$(cards)" = "0 1 " ] &&
 	ip -o link show hot1 | grep -q 'master xenbr0'
 ok $? "a card is attached, on the bridge"
 check "another" xl network-attach g mac=00:16:3e:00:00:77 bridge=xenbr0 vifname=hot2
@@ -133,10 +132,9 @@ output=$(diff <(echo "$before") <(xenstore-ls -fp | grep -v 'backend/.*/statisti
 ok $? "the store is as it was before"
 
 # All at once.
-failures=0
-for i in $(seq 0 7); do
+for i in e f g h i j k l; do
 	truncate -s 1M "hot$i.img"
-	xl block-attach g "$work/hot$i.img,raw,xvd$(printf "\\$(printf %o $((101 + i)))"),w" &
+	xl block-attach g "$work/hot$i.img,raw,xvd$i,w" &
 done
 wait
 [ "$(disks | wc -w)" = 9 ] && [ "$(kept | wc -w)" = 9 ]
