@@ -273,8 +273,8 @@ static int fetch_segs(struct blk_queue *q, const struct blk_req *req)
 	return 0;
 }
 
-static int start_rw(struct blk_queue *q, const struct blk_req *req,
-		    struct blk_io *io)
+static int prepare_rw(struct blk_queue *q, const struct blk_req *req,
+		      struct blk_io *io)
 {
 	const struct blk_seg *seg = req->indirect ? q->seg : req->seg;
 	int n, ret = req->indirect ? fetch_segs(q, req) : 0;
@@ -304,9 +304,9 @@ static void pay(struct blk_queue *q, const struct blk_io *io)
 			      util_clock_ns());
 }
 
-/* Judge one request and hand it to the disk; on error it has left no trace. */
-static int start(struct blk_queue *q, const struct blk_req *req,
-		 struct blk_io *io)
+/* Judge one request and pin its grants; on error it has left no trace. */
+static int prepare(struct blk_queue *q, const struct blk_req *req,
+		   struct blk_io *io)
 {
 	int ret = blkback_check(q->disk, req);
 
@@ -325,10 +325,19 @@ static int start(struct blk_queue *q, const struct blk_req *req,
 		io->d.op = DISK_DISCARD;
 		io->d.left = io->bytes = req->nsectors * DISK_SECTOR;
 	} else if (req->nseg) {
-		ret = start_rw(q, req, io);
+		ret = prepare_rw(q, req, io);
 	} else {
 		io->d.op = DISK_FLUSH;
 	}
+	return ret;
+}
+
+/* Hand one request to the disk, or refuse it. */
+static int start(struct blk_queue *q, const struct blk_req *req,
+		 struct blk_io *io)
+{
+	int ret = prepare(q, req, io);
+
 	if (ret)
 		return ret;
 	pay(q, io);
@@ -632,12 +641,6 @@ static int attach(struct blk_queue *q, const struct blk_ring *ring)
 	struct ring_pos at = { .req_cons = 0 };
 	int ret;
 
-	q->nent = ring_slots(q->npages, q->layout->slot);
-	q->log = ring->log;
-	if (!q->log)
-		q->log = q->own_log = calloc(1, sizeof(*q->own_log));
-	if (!q->log)
-		return -ENOMEM;
 	if (ring->resume) {
 		ret = journal_recover(q->log, q->nent, &at);
 		if (ret)
@@ -682,21 +685,39 @@ static void free_queue(struct blk_queue *q)
 	free(q);
 }
 
+/* Without pages, pool and thread; NULL: no memory. */
+static struct blk_queue *new_queue(struct device *dev, const struct disk *disk,
+				   const struct blk_ring *ring)
+{
+	struct blk_queue *q = calloc(1, sizeof(*q));
+
+	if (!q)
+		return NULL;
+	q->dev = dev;
+	q->disk = disk;
+	q->layout = &blk_layouts[ring->abi];
+	q->nent = ring_slots(ring->npages, q->layout->slot);
+	q->stat = ring->stat ? ring->stat : &q->own_stat;
+	q->evtchn = (struct evtchn_fd)EVTCHN_FD_INIT;
+	q->log = ring->log;
+	if (!q->log)
+		q->log = q->own_log = calloc(1, sizeof(*q->own_log));
+	if (q->log)
+		return q;
+	free_queue(q);
+	return NULL;
+}
+
 int blkback_start(struct blk_queue **out, struct device *dev,
 		  const struct disk *disk, const struct blk_ring *ring,
 		  struct log_limit *limit)
 {
-	struct blk_queue *q = calloc(1, sizeof(*q));
+	struct blk_queue *q = new_queue(dev, disk, ring);
 	int ret;
 
 	if (!q)
 		return -ENOMEM;
-	q->dev = dev;
-	q->disk = disk;
 	q->limit = limit;
-	q->layout = &blk_layouts[ring->abi];
-	q->stat = ring->stat ? ring->stat : &q->own_stat;
-	q->evtchn = (struct evtchn_fd)EVTCHN_FD_INIT;
 	ret = map_ring(q, ring);
 	if (!ret)
 		ret = attach(q, ring);
@@ -716,16 +737,57 @@ int blkback_start(struct blk_queue **out, struct device *dev,
 	return 0;
 }
 
-void blkback_stop(struct blk_queue *q)
+static void end_thread(struct blk_queue *q)
 {
 	uint64_t one = 1;
 
-	if (!q)
-		return;
 	atomic_store(&q->stop, true);
 	/* Wakes the thread as a kick of the guest would; cannot fail. */
 	if (write(q->evtchn.kick, &one, sizeof(one)) < 0)
 		log_warn("cannot wake a queue: %s", strerror(errno));
 	pthread_join(q->thread, NULL);
+}
+
+void blkback_stop(struct blk_queue *q)
+{
+	if (!q)
+		return;
+	end_thread(q);
+	free_queue(q);
+}
+
+void blkback_suspend(struct blk_queue *q)
+{
+	end_thread(q);
+	q->npages = 0; /* in use all the same: see blkback_in_use() */
+	free_queue(q);
+}
+
+bool blkback_in_use(struct device *dev, const struct blk_ring *ring)
+{
+	for (unsigned int i = 0; i < ring->npages; i++) {
+		if (!gnt_marked(dev->gnt, ring->gref[i]))
+			return false;
+	}
+	return true;
+}
+
+void blkback_release(struct device *dev, const struct disk *disk,
+		     const struct blk_ring *ring)
+{
+	struct blk_queue *q = new_queue(dev, disk, ring);
+	struct blk_req req;
+
+	if (!q)
+		return;
+	if (!map_ring(q, ring) && !make_pool(q)) {
+		for (uint32_t i = 0; i <= q->nent; i++) {
+			if (!journal_inflight(q->pool[i].entry))
+				continue;
+			blkback_decode(&req, q->layout, q->pool[i].entry->slot);
+			if (!prepare(q, &req, &q->pool[i]))
+				unmap(q, &q->pool[i]);
+		}
+	}
 	free_queue(q);
 }

@@ -161,6 +161,28 @@ int blkback_start(struct blk_queue **out, struct device *dev,
 /** blkback_stop() - Finish what is under way, end the thread; NULL is fine. */
 void blkback_stop(struct blk_queue *q);
 
+/**
+ * blkback_suspend() - As blkback_stop(), for a successor that resumes.
+ *
+ * The ring's grants stay marked: its connection goes on.
+ */
+void blkback_suspend(struct blk_queue *q);
+
+/**
+ * blkback_in_use() - Whether the ring that a predecessor served is still there.
+ *
+ * Its grants bear our marks from connecting on.  Only we clear them, and who makes
+ * a grant anew writes one without: the same numbers are another ring then.
+ */
+bool blkback_in_use(struct device *dev, const struct blk_ring *ring);
+
+/**
+ * blkback_release() - Clear the marks that a predecessor has left, do nothing else.
+ * @ring: With its journal: the requests that nobody waits for.
+ */
+void blkback_release(struct device *dev, const struct disk *disk,
+		     const struct blk_ring *ring);
+
 /* blkback_stats.c */
 
 /**
@@ -198,6 +220,7 @@ void blkback_tell_stats(struct device *dev, struct blkback_told *told,
  * @info:    VDISK_* bits of xen/io/blkif.h.
  * @stats:   For blkback_tell_stats().
  * @abi:     Of this connection.
+ * @ring:    The @nrings that the frontend's keys name, as last read.
  * @limit:   Of each queue, through all connections.
  */
 struct blkback {
@@ -212,6 +235,8 @@ struct blkback {
 	enum blk_abi abi;
 	unsigned int max_queues;
 	unsigned int nqueues;
+	unsigned int nrings;
+	struct blk_ring ring[BLK_MAX_QUEUES];
 	struct blkback_told stats;
 	struct blk_queue *queue[BLK_MAX_QUEUES];
 	struct log_limit limit[BLK_MAX_QUEUES];

@@ -349,12 +349,29 @@ static int read_ring(struct device *dev, const char *dir, struct blk_ring *ring)
 	return device_read_u32(dev, dir, "event-channel", &ring->port);
 }
 
-static void suspend(struct device *dev)
+static int read_queue(struct device *dev, const char *dir)
 {
 	struct blkback *b = dev->priv;
+	struct blk_ring *ring = &b->ring[b->nrings];
+	int ret;
 
-	while (b->nqueues)
-		blkback_stop(b->queue[--b->nqueues]);
+	*ring = (struct blk_ring){ .abi = b->abi };
+	ret = read_ring(dev, dir, ring);
+	b->nrings += !ret;
+	return ret;
+}
+
+/* All that the frontend says of its rings, which are @max at most. */
+static int read_rings(struct device *dev, unsigned int max)
+{
+	struct blkback *b = dev->priv;
+	unsigned int n;
+	int ret = read_protocol(dev, &b->abi);
+
+	b->nrings = 0;
+	if (!ret)
+		ret = device_nqueues(dev, max, &n);
+	return ret ? ret : device_start_queues(dev, n, read_queue);
 }
 
 static void disconnect(struct device *dev)
@@ -362,8 +379,17 @@ static void disconnect(struct device *dev)
 	struct blkback *b = dev->priv;
 
 	/* Whoever dies in between leaves marks that a successor must clear. */
-	suspend(dev);
+	while (b->nqueues)
+		blkback_stop(b->queue[--b->nqueues]);
 	journal_valid(b->journal, 0);
+}
+
+static void suspend(struct device *dev)
+{
+	struct blkback *b = dev->priv;
+
+	while (b->nqueues)
+		blkback_suspend(b->queue[--b->nqueues]);
 }
 
 /* Start the next queue. */
@@ -383,22 +409,11 @@ static int begin_queue(struct device *dev, struct blk_ring *ring)
 				    &b->limit[i]);
 	if (!ret)
 		b->nqueues++;
-	return ret;
-}
-
-static int start_queue(struct device *dev, const char *dir)
-{
-	struct blkback *b = dev->priv;
-	struct blk_ring ring = { .abi = b->abi };
-	int ret = read_ring(dev, dir, &ring);
-
-	if (ret)
-		return ret;
-	ret = begin_queue(dev, &ring);
-	if (ret)
+	else
 		log_limited(&dev->limit, LOG_LVL_WARN,
-			    "%s: %u ring pages from grant %u, port %u: %s", dir,
-			    ring.npages, ring.gref[0], ring.port,
+			    "queue %u: %u ring pages from grant %u, port %u: "
+			    "%s",
+			    i, ring->npages, ring->gref[0], ring->port,
 			    strerror(-ret));
 	return ret;
 }
@@ -406,14 +421,12 @@ static int start_queue(struct device *dev, const char *dir)
 static int connect(struct device *dev)
 {
 	struct blkback *b = dev->priv;
-	unsigned int n;
-	int ret = read_protocol(dev, &b->abi);
+	int ret = read_rings(dev, b->max_queues);
 
-	if (!ret)
-		ret = device_nqueues(dev, b->max_queues, &n);
-	if (ret)
-		return ret;
-	ret = device_start_queues(dev, n, start_queue);
+	/* A predecessor's, of a connection that is over. */
+	journal_valid(b->journal, 0);
+	for (unsigned int i = 0; i < b->nrings && !ret; i++)
+		ret = begin_queue(dev, &b->ring[i]);
 	if (ret) {
 		disconnect(dev);
 		return ret;
@@ -428,7 +441,7 @@ static int connect(struct device *dev)
 }
 
 /* UNTRUSTED: what the journal says of a ring; copied, then judged. */
-static int read_journal(const struct journal_queue *log, struct blk_ring *ring)
+static int read_journal(struct journal_queue *log, struct blk_ring *ring)
 {
 	const struct journal_ring r = log->ring;
 
@@ -438,32 +451,85 @@ static int read_journal(const struct journal_queue *log, struct blk_ring *ring)
 	*ring = (struct blk_ring){ .abi = (enum blk_abi)r.abi,
 				   .npages = r.npages,
 				   .port = r.port,
+				   .log = log,
 				   .resume = true };
 	memcpy(ring->gref, r.gref, sizeof(ring->gref));
 	return 0;
 }
 
-static int resume(struct device *dev)
+static bool same_ring(const struct blk_ring *x, const struct blk_ring *y)
+{
+	return x->abi == y->abi && x->npages == y->npages &&
+	       x->port == y->port &&
+	       !memcmp(x->gref, y->gref, x->npages * sizeof(x->gref[0]));
+}
+
+/*
+ * What a predecessor was serving, as far as it is what the frontend's keys say.
+ *
+ * Return: how many rings, in @ring; -ENOENT if it served none; -ESTALE if the
+ * frontend has others now; -EAGAIN if the store failed; -EPROTO.
+ */
+static int find_rings(struct device *dev, struct blk_ring *ring)
 {
 	struct blkback *b = dev->priv;
 	unsigned int n = journal_nqueues(b->journal);
-	struct blk_ring ring;
-	uint64_t told;
 	int ret = n ? 0 : -ENOENT;
 
+	for (unsigned int i = 0; i < n && !ret; i++)
+		ret = read_journal(&b->journal->queue[i], &ring[i]);
+	if (ret)
+		return ret;
+	ret = read_rings(dev, BLK_MAX_QUEUES);
+	if (ret && !device_no_value(ret))
+		return -EAGAIN;
+	if (ret || b->nrings != n)
+		return -ESTALE;
+	for (unsigned int i = 0; i < n; i++) {
+		if (!same_ring(&ring[i], &b->ring[i]))
+			return -ESTALE;
+	}
+	return (int)n;
+}
+
+static int resume(struct device *dev)
+{
+	struct blkback *b = dev->priv;
+	struct blk_ring ring[BLK_MAX_QUEUES];
+	int n = find_rings(dev, ring), ret = n < 0 ? n : 0;
+	uint64_t told;
+
+	for (int i = 0; i < n && !ret; i++) {
+		if (!blkback_in_use(dev, &ring[i]))
+			ret = -ESTALE;
+	}
+	if (ret)
+		return ret;
 	/* The disk may have grown since the frontend was told. */
 	if (!store_read_u64(dev->store, UINT64_MAX, &told, "%s/sectors",
 			    dev->be))
 		b->told = told;
 	b->disk.inherited = true;
-	for (unsigned int i = 0; i < n && !ret; i++) {
-		ret = read_journal(&b->journal->queue[i], &ring);
-		if (!ret)
-			ret = begin_queue(dev, &ring);
-	}
-	if (!ret)
-		log_info("serving on for a predecessor, %u queue(s)", n);
+	for (int i = 0; i < n && !ret; i++)
+		ret = begin_queue(dev, &ring[i]);
+	if (ret)
+		suspend(dev);
+	else
+		log_info("serving on for a predecessor, %d queue(s)", n);
 	return ret;
+}
+
+/* A ring that is not in use has been released before, or is another's. */
+static void release(struct device *dev)
+{
+	struct blkback *b = dev->priv;
+	struct blk_ring ring[BLK_MAX_QUEUES];
+	int n = find_rings(dev, ring);
+
+	for (int i = 0; i < n; i++) {
+		if (blkback_in_use(dev, &ring[i]))
+			blkback_release(dev, &b->disk, &ring[i]);
+	}
 }
 
 const struct device_ops blkback_ops = {
@@ -478,5 +544,6 @@ const struct device_ops blkback_ops = {
 	.connect = connect,
 	.disconnect = disconnect,
 	.resume = resume,
+	.release = release,
 	.suspend = suspend,
 };

@@ -237,6 +237,11 @@ int device_bad_key(struct device *dev, const char *dir, const char *name,
 	return ret;
 }
 
+bool device_no_value(int ret)
+{
+	return ret == -ENOENT || ret == -EINVAL || ret == -ERANGE;
+}
+
 int device_read_u32(struct device *dev, const char *dir, const char *name,
 		    uint32_t *out)
 {
@@ -436,33 +441,71 @@ static void set_up(struct device *dev)
 }
 
 /*
- * Whether to go on with what a predecessor was serving.  A frontend that is about
- * to join, or closes, may have requests under way; one that has closed wants its
- * pages back, as leaving will do it.  One that begins anew has another kernel.
+ * Take over what a predecessor was serving.  A frontend that is about to join, or
+ * closes, may have requests under way.  One that has closed waits for no answers,
+ * only for its pages; one that begins anew has another kernel.
+ *
+ * Return: 0; -ESTALE if the frontend wants what it offers now to be served; -EAGAIN
+ * if the store does not say; or another -errno: nothing is served.
  */
-static bool resume(struct device *dev, enum xb_state was)
+static int resume(struct device *dev, enum xb_state was)
+{
+	uint64_t peer;
+	int ret;
+
+	if (was != XB_INIT_WAIT && was != XB_CONNECTED && was != XB_CLOSING)
+		return -ENOENT;
+	ret = store_read_u64(dev->store, XB_NSTATES - 1, &peer, "%s/state",
+			     dev->fe);
+	if (ret)
+		return device_no_value(ret) ? -ENOENT : -EAGAIN;
+	ret = -ENOENT;
+	if (peer == XB_CLOSED)
+		dev->ops->release(dev);
+	else if (peer == XB_INITIALISED || peer == XB_CONNECTED ||
+		 peer == XB_CLOSING)
+		ret = dev->ops->resume(dev);
+	if (ret != -ESTALE)
+		return ret;
+	log_info("the frontend has begun anew while nobody served it");
+	return was == XB_CONNECTED && peer != XB_CLOSING ? -ESTALE : -ENOENT;
+}
+
+/*
+ * Begin where the state node, which says @was, and a predecessor have left off.
+ *
+ * Return: 0, or -EAGAIN: the next one may know.
+ */
+static int begin(struct device *dev, enum xb_state was)
 {
 	char why[128];
-	uint64_t peer;
-	int ret = -ENOENT;
+	int ret = dev->ops->resume ? resume(dev, was) : -ENOENT;
 
-	if (!dev->ops->resume)
-		return false;
-	if ((was == XB_CONNECTED || was == XB_CLOSING) &&
-	    !store_read_u64(dev->store, XB_NSTATES - 1, &peer, "%s/state",
-			    dev->fe) &&
-	    (peer == XB_INITIALISED || peer == XB_CONNECTED ||
-	     peer == XB_CLOSING || peer == XB_CLOSED))
-		ret = dev->ops->resume(dev);
-	if (!ret)
-		return true;
-	dev->ops->disconnect(dev);
+	switch (ret) {
+	case -EAGAIN:
+		return ret;
+	case 0:
+		xb_resume(&dev->xb, &xb_ops, dev, was);
+		return 0;
+	case -ESTALE:
+		/*
+		 * No Closing: who has offered rings would end at that.  What
+		 * is to be forgotten is, once that is told: see connect().
+		 */
+		xb_init(&dev->xb, &xb_ops, dev, XB_INITIALISING);
+		return 0;
+	default:
+		break;
+	}
+	if (dev->ops->resume)
+		dev->ops->disconnect(dev);
 	if (ret != -ENOENT) {
 		snprintf(why, sizeof(why), "cannot resume: %s", strerror(-ret));
 		log_err("%s", why);
 		complain(dev, why);
 	}
-	return false;
+	xb_init(&dev->xb, &xb_ops, dev, was);
+	return 0;
 }
 
 /*
@@ -483,10 +526,9 @@ static int follow(struct device *dev)
 	dev->term_ev = add_event(dev, SIGTERM, EV_SIGNAL, on_signal);
 	if (dev->ops->tick)
 		dev->tick_ev = add_event(dev, -1, 0, on_tick);
-	if (resume(dev, (enum xb_state)was))
-		xb_resume(&dev->xb, &xb_ops, dev, (enum xb_state)was);
-	else
-		xb_init(&dev->xb, &xb_ops, dev, (enum xb_state)was);
+	ret = begin(dev, (enum xb_state)was);
+	if (ret)
+		return ret;
 	ret = store_watch(dev->store, dev->be, on_backend, dev, &dev->be_watch);
 	if (ret)
 		return ret;

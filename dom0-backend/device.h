@@ -17,7 +17,7 @@ struct device;
 
 /**
  * struct device_ops - One type of device.  @option, @tick and @changed may be
- * missing, and @resume and @suspend together.
+ * missing, and @resume, @release and @suspend together.
  * @type:       As in the store: "vbd".
  * @program:    For messages: "blkback".
  * @option:     An option of the command line beyond the common ones (see
@@ -33,8 +33,12 @@ struct device;
  * @connect:    As struct xb_ops.  Log why before failing.
  * @disconnect: As struct xb_ops; also if nothing is connected.
  * @resume:     Go on with the connection that a predecessor was serving; the states
- *              of both sides allow it.  Return: 0, or -errno: there is none, or
- *              it cannot be gone on with; @disconnect follows.
+ *              of both sides allow it.  Return: 0; -ESTALE if the frontend has
+ *              begun another since, of which nothing was touched; -EAGAIN if the
+ *              store failed; or -errno: there is none, or it cannot be gone
+ *              on with, and @disconnect follows.  Serves nothing unless 0.
+ * @release:    The frontend has closed: give back the pages that a predecessor
+ *              had in use, and do nothing else.  @disconnect follows.
  * @suspend:    Finish what is under way and stop serving; a successor will resume.
  *
  * A worker with @resume does not end when its parent does.
@@ -51,6 +55,7 @@ struct device_ops {
 	int (*connect)(struct device *dev);
 	void (*disconnect)(struct device *dev);
 	int (*resume)(struct device *dev);
+	void (*release)(struct device *dev);
 	void (*suspend)(struct device *dev);
 };
 
@@ -139,6 +144,13 @@ void device_refuse(struct device *dev, const char *why);
  */
 int device_bad_key(struct device *dev, const char *dir, const char *name,
 		   const char *want, int ret);
+
+/**
+ * device_no_value() - Whether a key is missing or wrong, if reading it failed so.
+ *
+ * Otherwise it is the store that failed.
+ */
+bool device_no_value(int ret);
 
 /**
  * device_read_u32() - Read a frontend's key that must be a 32-bit number.

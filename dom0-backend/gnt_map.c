@@ -283,6 +283,17 @@ void gnt_put(struct gnt_map *g, uint32_t ref, enum gnt_access access)
 	pin_unlock(&g->pin[ref], v);
 }
 
+bool gnt_marked(struct gnt_map *g, uint32_t ref)
+{
+	struct entry SHM *e = find(g, ref);
+
+	if (!e)
+		return false;
+	shm_race(e, sizeof(*e));
+	return atomic_load_explicit(&e->head, memory_order_relaxed) &
+	       GTF_writing;
+}
+
 unsigned int gnt_pins(const struct gnt_map *g, uint32_t ref)
 {
 	uint32_t v;

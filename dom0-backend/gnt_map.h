@@ -79,6 +79,14 @@ int gnt_get(struct gnt_map *g, uint32_t ref, enum gnt_access access,
 /** gnt_put() - Give back one gnt_get(); any thread. */
 void gnt_put(struct gnt_map *g, uint32_t ref, enum gnt_access access);
 
+/**
+ * gnt_marked() - Whether an entry says that a backend may write the page.
+ *
+ * If nobody of this process does, one that died has left it so, or one that is to
+ * be succeeded; and the guest has not made the grant anew since.
+ */
+bool gnt_marked(struct gnt_map *g, uint32_t ref);
+
 /** gnt_pins() - Uses now held on @ref, for tests. */
 unsigned int gnt_pins(const struct gnt_map *g, uint32_t ref);
 

@@ -43,6 +43,12 @@
  *	published, not	The successor binds the event channel, and that raises
  *	notified	an event at the guest, always.
  *
+ * All this is for the frontend that asked.  One that has begun anew while nobody
+ * served it has other rings: in its keys, or, if the numbers are the same by chance,
+ * by the grants, which bear no mark (blkback_in_use()).  Then nothing is done again.
+ * Which rings a journal is of stays in it until the state says that it is over, so
+ * that whoever dies on the way is followed by one who sees the same.
+ *
  * Requests in flight together have no order, so none is kept when they are done
  * again: a flush covers writes that were answered before it was made; those are on
  * the disk or in the kernel's page cache, which outlives workers.  To do a write

@@ -125,6 +125,9 @@ void xb_resume(struct xb *xb, const struct xb_ops *ops, void *arg,
 	*xb = (struct xb){
 		.ops = ops, .arg = arg, .state = was, .attached = true
 	};
+	/* It has died before it could tell. */
+	if (was == XB_INIT_WAIT)
+		enter(xb, XB_CONNECTED);
 }
 
 int xb_peer_is(struct xb *xb, unsigned int peer)

@@ -68,8 +68,9 @@ void xb_init(struct xb *xb, const struct xb_ops *ops, void *arg,
 	     enum xb_state was);
 
 /**
- * xb_resume() - Begin as a predecessor left it: attached, nothing is published.
- * @was: Its state, XB_CONNECTED or XB_CLOSING.
+ * xb_resume() - Begin as a predecessor left it: attached.
+ * @was: Its state, XB_CONNECTED or XB_CLOSING, of which nothing is published; or
+ *       XB_INIT_WAIT: it had connected, and not said so.
  */
 void xb_resume(struct xb *xb, const struct xb_ops *ops, void *arg,
 	       enum xb_state was);

@@ -767,3 +767,255 @@ ParameterizedTest(int *sig, vbd_peer, signalled_worker)
 	kill(worker, *sig);
 	expect_answers();
 }
+
+/* ---- a frontend that begins anew while nobody serves it --------------------- */
+
+#define THERE 512 /* sector of the old write; nobody else writes it */
+
+/* The old kernel's pages, which are another's from now on. */
+static struct {
+	uint64_t gfn;
+	uint32_t gref[2];
+} old;
+
+/* A read and a write that the worker has taken when it stops for good. */
+static void leave_requests(struct journal *j)
+{
+	struct journal_queue *log = &j->queue[0];
+	uint8_t *slot = (uint8_t *)fakedom_page(dom, vbd.q[0].gfn) + 64;
+	struct blk_req req;
+
+	stop_worker();
+	old.gfn = fakedom_alloc(dom, 2);
+	for (unsigned int i = 0; i < 2; i++, slot += JOURNAL_SLOT) {
+		old.gref[i] = fakedom_grant(dom, old.gfn + i, 0);
+		req = one_page(i ? BLKIF_OP_WRITE : BLKIF_OP_READ, THERE);
+		req.id = i;
+		req.seg[0].gref = old.gref[i];
+		fakeblk_put(&vbd.q[0], &req);
+		memcpy(log->entry[i].slot, slot, JOURNAL_SLOT);
+		fakedom_entry(dom, old.gref[i])->flags |= GTF_reading |
+							  (i ? 0 : GTF_writing);
+		journal_take(log, &log->entry[i]);
+	}
+	fakeblk_push(&vbd.q[0]);
+	memset(fakedom_page(dom, old.gfn), 0x22, 2 * SV_PAGE_SIZE);
+}
+
+static void say(const char *state)
+{
+	stack_write(&s, state, "%s/state", vbd.fe);
+}
+
+static void offer_others(void)
+{
+	fakevbd_offer(&vbd, dom, BLK_ABI_X86_64, 0, 1);
+}
+
+static void go_round(void)
+{
+	say("5");
+	say("6");
+	say("1");
+	offer_others();
+}
+
+static void join_others(void)
+{
+	offer_others();
+	say("4");
+}
+
+/* A kernel that boots as the last one did has the same numbers. */
+static void offer_same_numbers(void)
+{
+	fakeblk_restart(&vbd.q[0]);
+	fakedom_entry(dom, vbd.q[0].at.gref[0])->flags = GTF_permit_access;
+	say("3");
+}
+
+static void join_same_numbers(void)
+{
+	offer_same_numbers();
+	say("4");
+}
+
+/* From here on one thing differs, and the grants are as they were. */
+static void another_port(void)
+{
+	fakeblk_restart(&vbd.q[0]);
+	vbd.q[0].at.port = fakedom_port(dom);
+	fakevbd_write_ring(&vbd, &vbd.q[0], vbd.fe);
+	say("3");
+}
+
+static void another_page(void)
+{
+	fakeblk_restart(&vbd.q[0]);
+	vbd.q[0].at.gref[0] = fakedom_grant(dom, vbd.q[0].gfn, 0);
+	fakevbd_write_ring(&vbd, &vbd.q[0], vbd.fe);
+	say("3");
+}
+
+static void another_protocol(void)
+{
+	vbd.q[0].layout = &blk_layouts[BLK_ABI_X86_32];
+	fakeblk_restart(&vbd.q[0]);
+	stack_write(&s, "x86_32-abi", "%s/protocol", vbd.fe);
+	say("3");
+}
+
+static void more_queues(void)
+{
+	char dir[160];
+
+	fakeblk_restart(&vbd.q[0]);
+	fakeblk_init(&vbd.q[1], dom, BLK_ABI_X86_64, 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		snprintf(dir, sizeof(dir), "%s/queue-%u", vbd.fe, i);
+		fakevbd_write_ring(&vbd, &vbd.q[i], dir);
+	}
+	stack_write(&s, "2", "%s/multi-queue-num-queues", vbd.fe);
+	say("3");
+}
+
+static void offer_and_close(void)
+{
+	offer_others();
+	say("5");
+}
+
+static void offer_and_be_closed(void)
+{
+	offer_others();
+	say("6");
+}
+
+static void be_closed(void)
+{
+	say("6");
+}
+
+static void offer_nothing(void)
+{
+	offer_others();
+	stack_write(&s, "none", "%s/event-channel", vbd.fe);
+}
+
+/* @state: The backend's, then; 4: it serves what is offered. */
+static const struct {
+	const char *name, *state;
+	void (*go)(void);
+} ways[] = {
+	{ "round by all states", "4", go_round },
+	{ "straight to Initialised", "4", offer_others },
+	{ "straight to Connected", "4", join_others },
+	{ "the same numbers", "4", offer_same_numbers },
+	{ "the same numbers, Connected", "4", join_same_numbers },
+	{ "another port", "4", another_port },
+	{ "another page", "4", another_page },
+	{ "another protocol", "4", another_protocol },
+	{ "more queues", "4", more_queues },
+	{ "Closing after others", "5", offer_and_close },
+	{ "Closed after others", "6", offer_and_be_closed },
+	{ "Closed", "6", be_closed },
+	{ "keys that are none", "5", offer_nothing },
+};
+
+ParameterizedTestParameters(vbd_peer, anew_while_no_worker_lives)
+{
+	static unsigned int way[ARRAY_SIZE(ways)];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(ways); i++)
+		way[i] = i;
+	return cr_make_param_array(unsigned int, way, ARRAY_SIZE(ways));
+}
+
+/*
+ * FM-15, FM-01: what a dead worker had taken of a connection that is over is not
+ * done again, neither in the guest's memory nor on the disk; its ring is left alone;
+ * and who has offered another ring is served.
+ */
+ParameterizedTest(unsigned int *way, vbd_peer, anew_while_no_worker_lives)
+{
+	struct journal *j = map_journal();
+	uint8_t *ring = fakedom_page(dom, vbd.q[0].gfn), was[SV_PAGE_SIZE];
+	uint64_t gfn = vbd.q[0].gfn;
+	const char *name = ways[*way].name, *state = ways[*way].state;
+	bool reused;
+
+	leave_requests(j);
+	memset(ring, 0x33, SV_PAGE_SIZE);
+	ways[*way].go();
+	reused = vbd.q[0].gfn == gfn && *state == '4';
+	memcpy(was, ring, sizeof(was));
+	kill(worker, SIGKILL);
+	expect_successor();
+	cr_assert(stack_wait(&s, 5000, state, "%s/state", vbd.be), "%s", name);
+	if (*state == '4')
+		say("4");
+	else
+		cr_assert(fakevbd_reconnect(&vbd));
+	expect_service();
+	for (unsigned int i = 0; i < 2 * SV_PAGE_SIZE; i++)
+		cr_assert_eq(((uint8_t *)fakedom_page(dom, old.gfn))[i], 0x22,
+			     "%s: byte %u is the old read's", name, i);
+	cr_expect_eq(page_of(BLKIF_OP_READ, THERE, 0), 0x77,
+		     "%s: the old write was done", name);
+	cr_expect(reused || !memcmp(ring, was, sizeof(was)),
+		  "%s: the old ring has changed", name);
+	cr_expect_eq(stack_logged("serving on"), 0);
+	munmap(j, sizeof(*j));
+}
+
+ParameterizedTestParameters(vbd_peer, same_while_no_worker_lives)
+{
+	static char state[][2] = { "4", "2", "5" };
+
+	return cr_make_param_array(char[2], state, ARRAY_SIZE(state));
+}
+
+/*
+ * FM-01: the same requests, of a frontend that has stayed; also when the worker had
+ * connected and not said so, and when the device is being detached.
+ */
+ParameterizedTest(char (*state)[2], vbd_peer, same_while_no_worker_lives)
+{
+	struct journal *j = map_journal();
+	int16_t status;
+	uint64_t id;
+	uint8_t op;
+
+	leave_requests(j);
+	stack_write(&s, *state, "%s/state", vbd.be);
+	kill(worker, SIGKILL);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(fakeblk_take(&vbd.q[0], PATIENCE_MS, &id, &op,
+					  &status),
+			     1);
+		cr_expect_eq(status, BLKIF_RSP_OKAY);
+	}
+	cr_expect_eq(*(uint8_t *)fakedom_page(dom, old.gfn), 0x77);
+	cr_expect_eq(page_of(BLKIF_OP_READ, THERE, 0), 0x22);
+	cr_expect_eq(stack_logged("serving on"), 1);
+	cr_expect(stack_wait(&s, 5000, **state == '5' ? "5" : "4", "%s/state",
+			     vbd.be));
+	munmap(j, sizeof(*j));
+}
+
+/* GT-07: one that has closed gets its pages back, whatever became of its requests. */
+Test(vbd_peer, pages_come_back_from_the_dead)
+{
+	struct journal *j = map_journal();
+	uint32_t ref = vbd.q[0].at.gref[0];
+
+	leave_requests(j);
+	say("6");
+	kill(worker, SIGKILL);
+	cr_assert(stack_wait(&s, 5000, "6", "%s/state", vbd.be));
+	for (int i = 0; i < 2; i++)
+		cr_expect_eq(fakedom_entry(dom, old.gref[i])->flags,
+			     GTF_permit_access);
+	cr_expect_eq(fakedom_entry(dom, ref)->flags, GTF_permit_access);
+	munmap(j, sizeof(*j));
+}

@@ -1118,6 +1118,8 @@ Test(backend_vbd, parent_stops_and_starts)
 	random_io(5);
 	kill(s.backend, SIGTERM);
 	cr_assert(stack_wait_workers(&s, 0));
+	cr_expect(fakedom_entry(dom, vbd.q[0].at.gref[0])->flags & GTF_writing,
+		  "the ring is not in use any more");
 	fakeblk_put(&vbd.q[0], &flush);
 	fakeblk_push(&vbd.q[0]);
 	cr_expect_eq(fakeblk_take(&vbd.q[0], 200, &id, &op, &status), 0);

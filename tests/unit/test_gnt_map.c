@@ -79,6 +79,26 @@ Test(gnt_map, bits_tell_the_guest)
 	cr_expect_eq(gnt_pins(g, ref), 0);
 }
 
+/* What the last owner of a table has left can be seen; a grant made anew has none. */
+Test(gnt_map, marks_outlive_their_owner)
+{
+	uint32_t ref = fakedom_grant(f, 3, 0);
+	void *page;
+
+	cr_expect(!gnt_marked(g, ref));
+	cr_assert_eq(gnt_get(g, ref, GNT_READ, &page), 0);
+	cr_expect(!gnt_marked(g, ref), "not for writing");
+	cr_assert_eq(gnt_get(g, ref, GNT_WRITE, &page), 0);
+	cr_expect(gnt_marked(g, ref));
+	fakedom_entry(f, ref)->flags = GTF_permit_access;
+	cr_expect(!gnt_marked(g, ref));
+	gnt_put(g, ref, GNT_WRITE);
+	gnt_put(g, ref, GNT_READ);
+	fakedom_entry(f, ref)->flags |= GTF_writing;
+	cr_expect(gnt_marked(g, ref));
+	cr_expect(!gnt_marked(g, UINT32_MAX));
+}
+
 struct lie {
 	char name[32];
 	uint16_t flags, domid;

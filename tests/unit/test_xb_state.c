@@ -268,3 +268,16 @@ Test(xb_state, successor_that_resumes)
 		cr_expect_eq(d.shown, XB_CLOSED);
 	}
 }
+
+/* A predecessor has connected, and died before it could say so: it is said now. */
+Test(xb_state, resumes_and_tells)
+{
+	struct dev d = { .shown = XB_INIT_WAIT, .attached = 1 };
+
+	xb_resume(&d.xb, &ops, &d, XB_INIT_WAIT);
+	cr_expect_eq(d.publishes, 1);
+	cr_expect_eq(d.shown, XB_CONNECTED);
+	cr_assert_eq(xb_peer_is(&d.xb, XB_CONNECTED), 0);
+	cr_expect_eq(d.connects, 0);
+	cr_expect(d.attached);
+}
