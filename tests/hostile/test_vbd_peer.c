@@ -879,6 +879,13 @@ static void more_queues(void)
 	say("3");
 }
 
+/* Another worker has told that it begins anew, and died before it had. */
+static void offer_and_be_told(void)
+{
+	offer_others();
+	stack_write(&s, "2", "%s/state", vbd.be);
+}
+
 static void offer_and_close(void)
 {
 	offer_others();
@@ -916,6 +923,7 @@ static const struct {
 	{ "another page", "4", another_page },
 	{ "another protocol", "4", another_protocol },
 	{ "more queues", "4", more_queues },
+	{ "told, and died once more", "4", offer_and_be_told },
 	{ "Closing after others", "5", offer_and_close },
 	{ "Closed after others", "6", offer_and_be_closed },
 	{ "Closed", "6", be_closed },
