@@ -168,6 +168,7 @@ test_sys := $(shell pkg-config --libs $(pkgs) 2>/dev/null) -l:libxlutil.a
 
 unit_src := $(wildcard tests/unit/test_*.c tests/hostile/test_*.c)
 stress_src := $(wildcard tests/stress/*_stress.c)
+bench_src := tests/bench/recovery.c tests/bench/syscalls.c
 
 # ---- Rules ----------------------------------------------------------------
 
@@ -180,6 +181,7 @@ stress_src := $(wildcard tests/stress/*_stress.c)
 bins := $(programs:%=$(out)/bin/%)
 units := $(unit_src:%.c=$(out)/%)
 stresses := $(stress_src:%.c=$(out)/%)
+benches := $(bench_src:%.c=$(out)/%)
 fuzzers := $(patsubst %.c,$(out)/%,$(wildcard tests/fuzz/*_fuzz.c))
 replays := $(fuzzers:%_fuzz=%_replay)
 
@@ -262,7 +264,7 @@ $(units): %: %.o $(test_archives)
 	@echo "  LD    $@"
 	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $< -Wl,--start-group $(test_archives) \
 		-Wl,--end-group $(test_sys) -lcriterion
-$(stresses): %: %.o $(test_archives)
+$(stresses) $(benches): %: %.o $(test_archives)
 	@echo "  LD    $@"
 	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $< -Wl,--start-group $(test_archives) \
 		-Wl,--end-group $(test_sys)
@@ -322,7 +324,7 @@ $(replays): %_replay: %_fuzz.o $(out)/tests/fuzz/replay.o $(test_archives)
 # ---- Tests, demo, lint -----------------------------------------------------
 
 # Everything the native tests of one variant run.
-test-programs: all $(units) $(stresses)
+test-programs: all $(units) $(stresses) $(benches)
 
 # Unit and hostile tests of this variant (CC, SAN).
 check: test-programs
@@ -378,7 +380,7 @@ demo: all
 	@packaging/deps.sh test
 	$(q)tests/demo/demo
 
-bench: all
+bench: all $(benches)
 	@packaging/deps.sh test bench
 	$(q)tests/bench/bench
 

@@ -297,3 +297,10 @@ bool crashguest_check(struct crashguest *g, const struct forgetful *f,
 	begin_anew(g, &e, lives);
 	return true;
 }
+
+unsigned int crashguest_option(const char *name, unsigned int otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? (unsigned int)atoi(text) : otherwise;
+}

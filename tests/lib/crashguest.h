@@ -112,4 +112,7 @@ bool crashguest_idle(const struct crashguest *g);
 bool crashguest_check(struct crashguest *g, const struct forgetful *f,
 		      bool lives);
 
+/** crashguest_option() - A number of the environment, or @otherwise. */
+unsigned int crashguest_option(const char *name, unsigned int otherwise);
+
 #endif

@@ -45,6 +45,11 @@ struct forgetful *forgetful_new(size_t sectors, unsigned int seed)
 	return f;
 }
 
+void forgetful_seed(struct forgetful *f, unsigned int seed)
+{
+	f->seed = seed;
+}
+
 void forgetful_free(struct forgetful *f)
 {
 	munmap(f, f->size);

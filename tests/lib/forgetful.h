@@ -27,6 +27,9 @@ struct forgetful;
 /** forgetful_new() - Make one; its sectors are zero.  Aborts without memory. */
 struct forgetful *forgetful_new(size_t sectors, unsigned int seed);
 
+/** forgetful_seed() - Chance begins anew. */
+void forgetful_seed(struct forgetful *f, unsigned int seed);
+
 void forgetful_free(struct forgetful *f);
 
 /** forgetful_now() - When something is asked for; in any process. */

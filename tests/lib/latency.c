@@ -43,7 +43,7 @@ uint64_t latency_us(const struct latency *l, unsigned int permille)
 	for (unsigned int i = 0; i < LATENCY_BUCKETS && want; i++) {
 		sum += l->bucket[i];
 		if (sum >= want)
-			return end_of(i);
+			return MIN(end_of(i), l->worst_us);
 	}
 	return 0;
 }

@@ -24,7 +24,8 @@ void latency_add(struct latency *l, uint64_t ns);
  * latency_us() - The time within which a share of all requests was done.
  * @permille: 990 for the 99th percentile.
  *
- * Return: microseconds, rounded up to the end of its bucket; 0 if there is none.
+ * Return: microseconds, rounded up to the end of its bucket, but no more than the
+ * longest; 0 if there is none.
  */
 uint64_t latency_us(const struct latency *l, unsigned int permille);
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -27,6 +28,17 @@ struct request {
 	uint8_t body[MAX_WRITE + 4096];
 };
 
+/**
+ * struct waiting - A write or flush that is done when the test says so.
+ * @asked: forgetful_now().
+ * @r:     As far as it goes.
+ */
+struct waiting {
+	struct waiting *next;
+	uint64_t asked;
+	struct request r;
+};
+
 struct slowfile {
 	char dir[32], path[48];
 	int fd;
@@ -38,6 +50,10 @@ struct slowfile {
 	atomic_bool fail;
 	bool cached;
 	struct request late, now;
+	struct forgetful *medium; /* lock: lock */
+	struct waiting *waiting;  /* lock: lock */
+	pthread_mutex_t lock;
+	int bell;
 };
 
 static void must(bool ok, const char *what)
@@ -90,6 +106,11 @@ static void do_read(struct slowfile *f, const struct request *r)
 	const struct fuse_read_in *in = (const void *)r->body;
 	size_t at = MIN((size_t)in->offset, f->size);
 
+	if (f->medium) {
+		pthread_mutex_lock(&f->lock);
+		forgetful_read(f->medium, 0, f->bytes, f->size / DISK_SECTOR);
+		pthread_mutex_unlock(&f->lock);
+	}
 	answer(f, r, 0, f->bytes + at, MIN(in->size, f->size - at));
 }
 
@@ -148,8 +169,108 @@ static void handle(struct slowfile *f, const struct request *r)
 	}
 }
 
+/* ---- above a disk that forgets ------------------------------------------------ */
+
+static void keep(struct slowfile *f)
+{
+	size_t n = f->now.head.len;
+	struct waiting *w = malloc(offsetof(struct waiting, r) + n);
+
+	must(w != NULL, "memory");
+	memcpy(&w->r, &f->now, n);
+	pthread_mutex_lock(&f->lock);
+	w->asked = forgetful_now(f->medium);
+	w->next = f->waiting;
+	f->waiting = w;
+	pthread_mutex_unlock(&f->lock);
+	must(!eventfd_write(f->bell, 1), "bell");
+}
+
+/* Take the @n-th out; NULL if there are not so many. */
+static struct waiting *pick(struct slowfile *f, unsigned int n)
+{
+	struct waiting **at = &f->waiting, *w;
+
+	while (*at && n--)
+		at = &(*at)->next;
+	w = *at;
+	if (w)
+		*at = w->next;
+	return w;
+}
+
+/* Do a write, or any part of it. */
+static void settle_write(struct slowfile *f, const struct waiting *w,
+			 bool whole)
+{
+	const struct fuse_write_in *in = (const void *)w->r.body;
+	struct fuse_write_out out = { .size = in->size };
+	uint64_t sector = in->offset / DISK_SECTOR;
+	size_t n = in->size / DISK_SECTOR;
+
+	if (whole)
+		forgetful_write(f->medium, sector, in + 1, n);
+	else
+		forgetful_tear(f->medium, sector, in + 1, n);
+	answer(f, &w->r, whole ? 0 : EIO, &out, whole ? sizeof(out) : 0);
+}
+
+/* Do it, or let it end if nobody asks any more. */
+static void settle(struct slowfile *f, struct waiting *w, bool whole)
+{
+	if (w->r.head.opcode == FUSE_WRITE) {
+		settle_write(f, w, whole);
+	} else {
+		if (whole)
+			forgetful_flush(f->medium, w->asked);
+		answer(f, &w->r, whole ? 0 : EIO, NULL, 0);
+	}
+	free(w);
+}
+
+bool slowfile_do_one(struct slowfile *f)
+{
+	struct waiting *w;
+	unsigned int n = 0;
+
+	pthread_mutex_lock(&f->lock);
+	for (w = f->waiting; w; w = w->next)
+		n++;
+	/* Half of the times a newer one: those of the dead come late. */
+	if (n && rand() % 2)
+		n = 1 + (unsigned int)rand() % n;
+	w = n ? pick(f, (unsigned int)rand() % n) : NULL;
+	if (w)
+		settle(f, w, true);
+	pthread_mutex_unlock(&f->lock);
+	return w;
+}
+
+void slowfile_end_all(struct slowfile *f)
+{
+	struct waiting *w;
+
+	pthread_mutex_lock(&f->lock);
+	while ((w = pick(f, 0)))
+		settle(f, w, false);
+	pthread_mutex_unlock(&f->lock);
+}
+
+int slowfile_bell(const struct slowfile *f)
+{
+	return f->bell;
+}
+
+/* ---- the thread --------------------------------------------------------------- */
+
 static void take(struct slowfile *f)
 {
+	uint32_t op = f->now.head.opcode;
+
+	if (f->medium && (op == FUSE_WRITE || op == FUSE_FSYNC)) {
+		keep(f);
+		return;
+	}
 	if (atomic_load(&f->hold) && !atomic_load(&f->held) &&
 	    f->now.head.opcode == FUSE_WRITE) {
 		f->late = f->now;
@@ -183,7 +304,7 @@ static void *serve(void *arg)
 	}
 }
 
-struct slowfile *slowfile_new(size_t size, bool cached)
+static struct slowfile *make(size_t size, bool cached, struct forgetful *medium)
 {
 	struct slowfile *f = calloc(1, sizeof(*f));
 	char options[96];
@@ -191,6 +312,7 @@ struct slowfile *slowfile_new(size_t size, bool cached)
 	must(f && (f->bytes = calloc(1, size)), "memory");
 	f->size = size;
 	f->cached = cached;
+	f->medium = medium;
 	f->fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (f->fd < 0 || unshare(CLONE_NEWNS) < 0) {
 		if (f->fd >= 0)
@@ -199,6 +321,8 @@ struct slowfile *slowfile_new(size_t size, bool cached)
 		free(f);
 		return NULL;
 	}
+	f->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	must(f->bell >= 0 && !pthread_mutex_init(&f->lock, NULL), "bell");
 	snprintf(f->dir, sizeof(f->dir), "/tmp/sv-test-slow-XXXXXX");
 	must(mkdtemp(f->dir) != NULL, "mkdtemp");
 	snprintf(f->path, sizeof(f->path), "%s/disk", f->dir);
@@ -212,11 +336,22 @@ struct slowfile *slowfile_new(size_t size, bool cached)
 	return f;
 }
 
+struct slowfile *slowfile_new(size_t size, bool cached)
+{
+	return make(size, cached, NULL);
+}
+
+struct slowfile *slowfile_above(struct forgetful *medium, size_t sectors)
+{
+	return make(sectors * DISK_SECTOR, false, medium);
+}
+
 void slowfile_free(struct slowfile *f)
 {
 	umount2(f->dir, MNT_DETACH);
 	pthread_join(f->thread, NULL);
 	close(f->fd);
+	close(f->bell);
 	rmdir(f->dir);
 	free(f->bytes);
 	free(f);

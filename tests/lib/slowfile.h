@@ -7,12 +7,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tests/lib/forgetful.h"
+
 /*
  * How it works
  *
  * A FUSE file system with one file, served by a thread of the test.  Writes past
  * the page cache are on their way in the kernel until that thread answers, whatever
  * becomes of the process that made them, as on a slow disk.
+ *
+ * Above a disk that forgets (slowfile_above()), every write and every flush is on its
+ * way until the test says which one is done next.
  */
 struct slowfile;
 
@@ -26,6 +31,26 @@ struct slowfile;
  * Return: NULL where the host has no FUSE for us.
  */
 struct slowfile *slowfile_new(size_t size, bool cached);
+
+/**
+ * slowfile_above() - The same, with what @medium holds; past the page cache.
+ * @medium:  *Borrowed*.  Nobody else may use it while something may be under way.
+ * @sectors: Its size.
+ */
+struct slowfile *slowfile_above(struct forgetful *medium, size_t sectors);
+
+/** slowfile_do_one() - Do any write or flush; Return: whether there was one. */
+bool slowfile_do_one(struct slowfile *f);
+
+/**
+ * slowfile_end_all() - Those who asked are dead.
+ *
+ * Of the writes that wait any sectors are written, and nothing is flushed.
+ */
+void slowfile_end_all(struct slowfile *f);
+
+/** slowfile_bell() - An eventfd that is readable when there is more; *borrowed*. */
+int slowfile_bell(const struct slowfile *f);
 
 /** slowfile_free() - Unmount; nobody may use the file any more. */
 void slowfile_free(struct slowfile *f);

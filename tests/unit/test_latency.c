@@ -46,6 +46,8 @@ Test(latency, ends)
 	cr_expect_eq(latency_us(&none, 990), 0);
 	latency_add(&l, 0);
 	cr_expect_eq(latency_us(&l, 1000), 0);
+	latency_add(&l, 100 * 1000);
+	cr_expect_eq(latency_us(&l, 1000), 100, "longer than the longest");
 	latency_add(&l, UINT64_MAX);
 	cr_expect_geq(latency_us(&l, 1000), UINT64_MAX / 1000);
 }
