@@ -317,17 +317,20 @@ static void undo_vbd(struct backend *b)
 
 static int prepare_vif(struct backend *b, char *err, size_t errlen)
 {
-	static const char *const names[] = { "vifname", "bridge", "net", "mac",
-					     "ip" };
+	static const char *const names[] = { "vifname", "bridge", "net",
+					     "mac",	"ip",	  "antispoof" };
 	struct vif_config cfg = { .domid = b->domid, .devid = b->devid };
-	const char **field[] = { &cfg.vifname, &cfg.bridge, &cfg.net, &cfg.mac,
-				 &cfg.ip };
+	const char **field[] = { &cfg.vifname, &cfg.bridge, &cfg.net,
+				 &cfg.mac,     &cfg.ip,	    &cfg.guard };
 	char *text[ARRAY_SIZE(names)];
 	uint64_t mtu;
 	int ret;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		*field[i] = text[i] = key(b, names[i]);
+	/* What ip= was, before we may have written to it: see tell_vif(). */
+	if (!store_exists(b->all->store, "%s/antispoof", b->path))
+		cfg.guard = cfg.ip;
 	ret = number(b, "mtu", 65535, 0, &mtu, err, errlen);
 	if (!ret) {
 		cfg.mtu = (unsigned int)mtu;
@@ -345,6 +348,9 @@ static int tell_vif(struct backend *b)
 
 	if (!ret && l->ip[0])
 		ret = store_write(b->all->store, l->ip, "%s/ip", b->path);
+	if (!ret && (l->ip[0] || l->guard[0]))
+		ret = store_write(b->all->store, l->guard, "%s/antispoof",
+				  b->path);
 	if (!ret && l->lease[0])
 		ret = store_write(b->all->store, l->lease, "%s/lease", b->path);
 	return ret;

@@ -147,9 +147,7 @@ enum net_want net_chain_add(struct net_chain *c, const union net_tx_slot *slot)
 	return c->want;
 }
 
-/* Skip IPv6 extension headers from *@at on; *@proto follows, if it is known. */
-static void skip_ip6_ext(const uint8_t *h, size_t len, size_t *at,
-			 uint8_t *proto)
+void net_ip6_skip(const uint8_t *h, size_t len, size_t *at, uint8_t *proto)
 {
 	while (*proto == IPPROTO_HOPOPTS || *proto == IPPROTO_ROUTING ||
 	       *proto == IPPROTO_DSTOPTS || *proto == IPPROTO_AH) {
@@ -184,7 +182,7 @@ static int parse_ip(const uint8_t *h, size_t len, uint16_t type,
 			return -EPROTO;
 		*proto = ip[6];
 		at += IP6_HDR;
-		skip_ip6_ext(h, len, &at, proto);
+		net_ip6_skip(h, len, &at, proto);
 	} else {
 		return -EPROTO;
 	}
@@ -192,23 +190,37 @@ static int parse_ip(const uint8_t *h, size_t len, uint16_t type,
 	return 0;
 }
 
-int net_ip_parse(const uint8_t *h, size_t len, struct net_hdr *out,
-		 uint8_t *proto)
+int net_eth_parse(const uint8_t *h, size_t len, size_t *at, uint16_t *type)
 {
-	struct net_hdr o = { .ip = ETH_HDR };
-	uint16_t type;
+	size_t end = ETH_HDR;
+	uint16_t t;
 
 	if (len < ETH_HDR)
 		return -EPROTO;
-	type = be16(h + ETH_TYPE_AT);
+	t = be16(h + ETH_TYPE_AT);
 	for (int i = 0; i < VLAN_TAGS_MAX; i++) {
-		if (type != ETH_P_8021Q && type != ETH_P_8021AD)
+		if (t != ETH_P_8021Q && t != ETH_P_8021AD)
 			break;
-		if (o.ip + VLAN_HDR > len)
+		if (end + VLAN_HDR > len)
 			return -EPROTO;
-		type = be16(h + o.ip + 2);
-		o.ip = (uint16_t)(o.ip + VLAN_HDR);
+		t = be16(h + end + 2);
+		end += VLAN_HDR;
 	}
+	*at = end;
+	*type = t;
+	return 0;
+}
+
+int net_ip_parse(const uint8_t *h, size_t len, struct net_hdr *out,
+		 uint8_t *proto)
+{
+	struct net_hdr o = { 0 };
+	uint16_t type;
+	size_t at;
+
+	if (net_eth_parse(h, len, &at, &type))
+		return -EPROTO;
+	o.ip = (uint16_t)at;
 	if (parse_ip(h, len, type, &o, proto))
 		return -EPROTO;
 	*out = o;

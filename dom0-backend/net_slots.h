@@ -135,6 +135,30 @@ struct net_hdr {
 };
 
 /**
+ * net_eth_parse() - Find what a frame's Ethernet header and VLAN tags lead to.
+ * @h:    Its first bytes; private.
+ * @len:  Bytes at @h.
+ * @at:   Where it begins, at most @len; written only on success, as @type.
+ * @type: ETH_P_*: that of a tag if there are more than two.
+ *
+ * Return: 0, or -EPROTO if the header or a tag does not lie within @len.
+ */
+int net_eth_parse(const uint8_t *h, size_t len, size_t *at,
+		  uint16_t *type) must_check;
+
+/**
+ * net_ip6_skip() - Skip IPv6 extension headers.
+ * @h:     The packet's first bytes; private.
+ * @len:   Bytes at @h.
+ * @at:    Where the next header begins; moved behind the last one, perhaps beyond
+ *         @len.
+ * @proto: What the next header is; set to what follows the last one:
+ *         IPPROTO_FRAGMENT is not skipped, and IPPROTO_NONE says that it does not
+ *         lie within @len.
+ */
+void net_ip6_skip(const uint8_t *h, size_t len, size_t *at, uint8_t *proto);
+
+/**
  * net_ip_parse() - Find the IP header of a packet.
  * @h:     Its first bytes; private.
  * @len:   Bytes at @h.

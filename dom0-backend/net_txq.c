@@ -16,19 +16,17 @@
 #define PERIODS_MAX (NET_LEN_MAX + 1) /* of a byte or more: see has_credit() */
 
 int txq_init(struct txq *q, struct gnt_map *gnt, struct rxq *rx,
-	     const struct dhcp_lease *lease, const struct txq_rate *rate,
-	     int tap, uint32_t gref)
+	     const struct txq_conf *conf, int tap, uint32_t gref)
 {
 	int ret;
 
 	*q = (struct txq){
 		.gnt = gnt,
 		.rx = rx,
-		.lease = lease,
+		.conf = *conf,
 		.tap = tap,
 		.gref = gref,
-		.rate = *rate,
-		.credit = (int64_t)rate->bytes,
+		.credit = (int64_t)conf->rate.bytes,
 		.since = util_clock_ns(),
 	};
 	ret = gnt_get(gnt, gref, GNT_WRITE, &q->page);
@@ -48,13 +46,13 @@ void txq_fini(struct txq *q)
 
 static bool limited(const struct txq *q)
 {
-	return q->rate.bytes && q->rate.usec;
+	return q->conf.rate.bytes && q->conf.rate.usec;
 }
 
 /* Whether a packet may be sent now; credit comes steadily, up to one period's. */
 static bool has_credit(struct txq *q)
 {
-	uint64_t period = q->rate.usec * NS_PER_USEC, now, periods;
+	uint64_t period = q->conf.rate.usec * NS_PER_USEC, now, periods;
 
 	if (!limited(q))
 		return true;
@@ -62,8 +60,8 @@ static bool has_credit(struct txq *q)
 	if (now - q->since >= period) {
 		/* So many make good any debt; more could overflow. */
 		periods = MIN((now - q->since) / period, PERIODS_MAX);
-		q->credit += (int64_t)(periods * q->rate.bytes);
-		q->credit = MIN(q->credit, (int64_t)q->rate.bytes);
+		q->credit += (int64_t)(periods * q->conf.rate.bytes);
+		q->credit = MIN(q->credit, (int64_t)q->conf.rate.bytes);
 		q->since = now - (now - q->since) % period;
 	}
 	return q->credit > 0;
@@ -71,7 +69,7 @@ static bool has_credit(struct txq *q)
 
 static int wait_for_credit(const struct txq *q)
 {
-	uint64_t ms = q->rate.usec / 1000 + 1;
+	uint64_t ms = q->conf.rate.usec / 1000 + 1;
 
 	return ms < WAIT_MAX_MS ? (int)ms : WAIT_MAX_MS;
 }
@@ -177,10 +175,10 @@ static bool answered_dhcp(struct txq *q, const struct net_tx *p,
 	uint8_t in[DHCP_MAX], out[DHCP_REPLY_MAX];
 	size_t len;
 
-	if (!q->lease || p->len > sizeof(in) || !dhcp_may_be(q->hdr, hlen))
+	if (!q->conf.lease || p->len > sizeof(in) || !dhcp_may_be(q->hdr, hlen))
 		return false;
 	copy_head(p, page, in, p->len);
-	len = dhcp_reply(in, p->len, q->lease, out);
+	len = dhcp_reply(in, p->len, q->conf.lease, out);
 	if (len)
 		rxq_inject(q->rx, out, len); /* no room? it will ask again */
 	return len;
@@ -194,6 +192,13 @@ static int16_t refuse(struct txq *q, const char *why)
 	return NETIF_RSP_ERROR;
 }
 
+static int16_t refuse_spoofed(struct txq *q, const char *why)
+{
+	q->spoofed++;
+	refuse(q, why);
+	return NETIF_RSP_DROPPED;
+}
+
 /* Send a packet whose pages are pinned; returns its status. */
 static int16_t send_pinned(struct txq *q, const struct net_tx *p,
 			   uint8_t SHM *const *page)
@@ -205,6 +210,11 @@ static int16_t send_pinned(struct txq *q, const struct net_tx *p,
 	int n;
 
 	copy_head(p, page, q->hdr, hlen);
+	if (q->conf.guard) {
+		fault = net_guard_fault(q->conf.guard, q->hdr, hlen);
+		if (fault)
+			return refuse_spoofed(q, fault);
+	}
 	if (answered_dhcp(q, p, page, hlen))
 		return NETIF_RSP_OKAY;
 	fault = net_tx_vnet(p, q->hdr, hlen, &vnet);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "dom0-backend/dhcp.h"
 #include "dom0-backend/gnt_map.h"
+#include "dom0-backend/net_guard.h"
 #include "dom0-backend/net_slots.h"
 #include "ring/ring.h"
 
@@ -34,26 +35,36 @@ struct txq_rate {
 };
 
 /**
+ * struct txq_conf - What is done with a guest's packets.
+ * @lease: What to answer to DHCP, or NULL.
+ * @guard: What it may call itself, or NULL: anything.
+ */
+struct txq_conf {
+	const struct dhcp_lease *lease;
+	const struct net_guard *guard;
+	struct txq_rate rate;
+};
+
+/**
  * struct txq - One tx ring. Members are private to net_txq.c.
  * @rx:     Of the same queue: DHCP answers go there; its limit for the log is
  *          for both.
- * @lease:  What to answer to DHCP, or NULL.
  * @credit: Bytes that may be sent; falls below 0 by one packet at most.
  * @since:  When @credit was right, CLOCK_MONOTONIC ns.
+ * @spoofed: Those of @drops that @conf.guard did not let pass.
  * @slot:   Those of the packet being read: @n.
  */
 struct txq {
 	struct gnt_map *gnt;
 	struct rxq *rx;
-	const struct dhcp_lease *lease;
+	struct txq_conf conf;
 	int tap;
 	uint32_t gref; /* of the ring */
 	void SHM *page;
 	struct txq_ring_back ring;
-	struct txq_rate rate;
 	int64_t credit;
 	uint64_t since;
-	uint64_t packets, drops;
+	uint64_t packets, drops, spoofed;
 	uint32_t n;
 	struct {
 		uint16_t id;
@@ -66,15 +77,14 @@ struct txq {
 /**
  * txq_init() - Begin to serve a ring.
  * @q:     Filled in; on failure only txq_fini() may follow.
- * @gnt:   *Borrowed*, as @rx and @lease, until txq_fini().
+ * @gnt:   *Borrowed*, as @rx and what @conf points to, until txq_fini().
  * @tap:   TAP queue, non-blocking; *borrowed*.
  * @gref:  UNTRUSTED: of the ring's page.
  *
  * Return: 0 or -errno.
  */
 int txq_init(struct txq *q, struct gnt_map *gnt, struct rxq *rx,
-	     const struct dhcp_lease *lease, const struct txq_rate *rate,
-	     int tap, uint32_t gref) must_check;
+	     const struct txq_conf *conf, int tap, uint32_t gref) must_check;
 
 /** txq_fini() - Unpin the ring; harmless after a failed or no txq_init(). */
 void txq_fini(struct txq *q);

@@ -175,8 +175,8 @@ int netback_start(struct net_queue **out, struct device *dev,
 	q->tx_evtchn = q->rx_evtchn = (struct evtchn_fd)EVTCHN_FD_INIT;
 	ret = rxq_init(&q->rx, dev->gnt, &conf->caps, limit, tap, keys->rx_ref);
 	if (!ret)
-		ret = txq_init(&q->tx, dev->gnt, &q->rx, conf->lease,
-			       &conf->rate, tap, keys->tx_ref);
+		ret = txq_init(&q->tx, dev->gnt, &q->rx, &conf->tx, tap,
+			       keys->tx_ref);
 	if (!ret && conf->steer)
 		rxq_steer(&q->rx, conf->steer, keys->index);
 	if (!ret)
@@ -203,6 +203,7 @@ void netback_stop(struct net_queue *q, struct net_stats *sum)
 	pthread_join(q->thread, NULL);
 	sum->tx_packets += q->tx.packets;
 	sum->tx_drops += q->tx.drops;
+	sum->tx_spoofed += q->tx.spoofed;
 	sum->rx_packets += q->rx.packets;
 	sum->rx_drops += q->rx.drops;
 	free_queue(q);

@@ -32,14 +32,12 @@
  * struct net_conf - What all queues of a connection share. Constant while any
  * runs.
  * @caps:  What the guest can take.
- * @lease: What to answer to DHCP, or NULL.
- * @rate:  Limit of each queue for packets from the guest.
+ * @tx:    Of each queue.
  * @steer: How packets for the guest find their queue, or NULL: the host's way.
  */
 struct net_conf {
 	struct net_caps caps;
-	const struct dhcp_lease *lease;
-	struct txq_rate rate;
+	struct txq_conf tx;
 	struct net_steer *steer;
 };
 
@@ -72,9 +70,12 @@ int netback_start(struct net_queue **out, struct device *dev,
 		  const struct net_keys *keys,
 		  struct log_limit *limit) must_check;
 
-/** struct net_stats - Packets, and those dropped, by direction. */
+/**
+ * struct net_stats - Packets, and those dropped, by direction.
+ * @tx_spoofed: Those of @tx_drops that came in another's name.
+ */
 struct net_stats {
-	uint64_t tx_packets, tx_drops, rx_packets, rx_drops;
+	uint64_t tx_packets, tx_drops, tx_spoofed, rx_packets, rx_drops;
 };
 
 /**
@@ -86,7 +87,7 @@ void netback_stop(struct net_queue *q, struct net_stats *sum);
 /**
  * struct netback - A card; the private data of its struct device.
  * @tap:      TAP queues, @ntap of them: from --tap-fds.
- * @lease:    Valid if @has_lease.
+ * @lease:    Valid if @has_lease; likewise @guard.
  * @queue:    Served now: @nqueues.
  * @limit:    Of each queue, through all connections.
  * @has_ctrl: There is a control ring: @ctrl changes @steer, when told by
@@ -95,8 +96,9 @@ void netback_stop(struct net_queue *q, struct net_stats *sum);
 struct netback {
 	int tap[VIF_MAX_QUEUES];
 	unsigned int ntap;
-	bool has_lease;
+	bool has_lease, has_guard;
 	struct dhcp_lease lease;
+	struct net_guard guard;
 	struct txq_rate rate; /* of the whole card */
 	struct net_conf conf;
 	struct net_queue *queue[VIF_MAX_QUEUES];

@@ -52,6 +52,28 @@ static int read_lease(struct device *dev, struct netback *n)
 	return ret;
 }
 
+/* What sv-backend has taken over from the vif's ip=. */
+static int read_guard(struct device *dev, struct netback *n)
+{
+	char *mac = NULL, *list;
+	int ret = store_read(dev->store, &list, "%s/antispoof", dev->be);
+
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	n->has_guard = *list;
+	if (*list)
+		ret = store_read(dev->store, &mac, "%s/mac", dev->be);
+	if (mac)
+		ret = net_guard_parse(mac, list, &n->guard);
+	if (ret)
+		log_err("%s/mac and %s/antispoof are not an address and a list "
+			"of addresses; remove the device and add it again",
+			dev->be, dev->be);
+	free(mac);
+	free(list);
+	return ret;
+}
+
 /* "bytes,usec" */
 static int parse_rate(char *text, struct txq_rate *rate)
 {
@@ -94,6 +116,8 @@ static int init(struct device *dev)
 		return -EINVAL;
 	}
 	ret = read_lease(dev, n);
+	if (!ret)
+		ret = read_guard(dev, n);
 	return ret ? ret : read_rate(dev, n);
 }
 
@@ -259,10 +283,11 @@ static void disconnect(struct device *dev)
 		net_steer_fini(&n->steer);
 	n->conf.steer = NULL;
 	log_limited(&dev->limit, LOG_LVL_INFO,
-		    "packets from the guest: %llu, dropped %llu; to the guest: "
-		    "%llu, dropped %llu",
+		    "packets from the guest: %llu, dropped %llu, %llu of them "
+		    "in another's name; to the guest: %llu, dropped %llu",
 		    (unsigned long long)sum.tx_packets,
 		    (unsigned long long)sum.tx_drops,
+		    (unsigned long long)sum.tx_spoofed,
 		    (unsigned long long)sum.rx_packets,
 		    (unsigned long long)sum.rx_drops);
 }
@@ -318,14 +343,19 @@ static int connect(struct device *dev)
 	unsigned int nqueues;
 	int ret;
 
-	n->conf = (struct net_conf){ .lease = n->has_lease ? &n->lease : NULL };
+	n->conf = (struct net_conf){ .tx = {
+					     .lease = n->has_lease ? &n->lease
+								   : NULL,
+					     .guard = n->has_guard ? &n->guard
+								   : NULL,
+					     .rate = n->rate,
+				     } };
 	ret = read_caps(dev, &n->conf.caps);
 	if (!ret)
 		ret = device_nqueues(dev, n->ntap, &nqueues);
 	if (ret)
 		return ret;
-	n->conf.rate = n->rate;
-	n->conf.rate.bytes = (n->rate.bytes + nqueues - 1) / nqueues;
+	n->conf.tx.rate.bytes = (n->rate.bytes + nqueues - 1) / nqueues;
 	ret = prepare_taps(n, nqueues);
 	if (!ret)
 		ret = prepare_ctrl(dev, nqueues);

@@ -121,6 +121,34 @@ static int find_bridge(struct setup *s)
 	return 0;
 }
 
+/* What the worker will judge packets by is checked while the user can be told. */
+static int settle_guard(struct setup *s)
+{
+	const struct vif_config *cfg = s->cfg;
+	struct net_guard guard;
+	uint8_t mac[6];
+	char shown[64];
+	int ret;
+
+	if (!is_set(cfg->guard))
+		return 0;
+	if (!cfg->mac || dhcp_mac_parse(cfg->mac, mac))
+		return fail(s, -EINVAL,
+			    "ip= limits what the guest may send, which needs "
+			    "its address: give mac=, such as "
+			    "mac=00:16:3e:01:02:03");
+	ret = net_guard_parse(cfg->mac, cfg->guard, &guard);
+	if (ret)
+		return fail(s, ret,
+			    "ip '%s' is not a list of 1 to %u IPv4 or IPv6 "
+			    "addresses or networks, such as 10.0.0.2 fd00::/64",
+			    util_escape(shown, sizeof(shown), cfg->guard,
+					strlen(cfg->guard)),
+			    NET_GUARD_MAX);
+	memcpy(s->link->guard, cfg->guard, strlen(cfg->guard) + 1);
+	return 0;
+}
+
 /* The settings of net=nat: keys, environment, defaults. */
 static int parse_nat(struct setup *s, const char *addr)
 {
@@ -343,6 +371,8 @@ int vif_open(const struct vif_config *cfg, struct vif_link *out, char *err,
 
 	memset(link.fd, -1, sizeof(link.fd));
 	ret = settle_name(&s);
+	if (!ret)
+		ret = settle_guard(&s);
 	if (ret)
 		return ret;
 	if (cfg->mtu && (cfg->mtu < MTU_MIN || cfg->mtu > MTU_MAX))

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/util.h"
+#include "dom0-backend/net_guard.h"
 
 /*
  * How it works
@@ -47,12 +48,13 @@
  * @mac:     Key mac: the guest's address; the host's end is always
  *           fe:ff:ff:ff:ff:ff.
  * @ip:      Key ip: IPv4 address wanted for the guest under net=nat.
+ * @guard:   Addresses that the guest may send from (net_guard.h); any if absent.
  */
 struct vif_config {
 	unsigned int domid, devid;
 	unsigned int queues;
 	unsigned int mtu;
-	const char *vifname, *bridge, *net, *mac, *ip;
+	const char *vifname, *bridge, *net, *mac, *ip, *guard;
 };
 
 /**
@@ -62,6 +64,8 @@ struct vif_config {
  *           when nothing was allocated.
  * @lease:   To be written to the backend's `lease` key before the worker starts,
  *           if not "": what the worker answers to DHCP (see dhcp_lease_parse()).
+ * @guard:   To be written to the backend's `antispoof` key likewise, if not "" or
+ *           if @ip is not: who starts anew finds in `ip` what we have written.
  * @nat:     NAT bridge that it is a port of, or "".
  * @nqueues: Entries of @fd.
  * @fd:      *Owned*: one descriptor per queue, close-on-exec, non-blocking; pass
@@ -72,6 +76,7 @@ struct vif_link {
 	char name[VIF_NAME_MAX];
 	char ip[64];
 	char lease[192];
+	char guard[NET_GUARD_TEXT];
 	char nat[VIF_NAME_MAX];
 	unsigned int nqueues;
 	int fd[VIF_MAX_QUEUES];

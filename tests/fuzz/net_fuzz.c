@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "dom0-backend/dhcp.h"
+#include "dom0-backend/net_guard.h"
 #include "dom0-backend/net_slots.h"
 #include "tests/lib/fuzz.h"
 
@@ -140,11 +141,37 @@ static void dhcp(const uint8_t *data, size_t size)
 	free(p);
 }
 
+/*
+ * A list of addresses up to its NUL, then a frame. One that passes has the card's
+ * MAC address, carries what can be judged, and passes no more with any other.
+ */
+static void spoofed(const uint8_t *data, size_t size)
+{
+	static const char mac[] = "02:00:00:00:00:01";
+	const uint8_t *end = memchr(data, 0, size);
+	struct net_guard g;
+	size_t at, len;
+	uint16_t type;
+	uint8_t *h;
+
+	if (!end || net_guard_parse(mac, (const char *)data, &g))
+		return;
+	len = MIN((size_t)(data + size - (end + 1)), NET_HDR_MAX);
+	h = fuzz_tight(end + 1, len);
+	if (!net_guard_fault(&g, h, len)) {
+		assert(!net_eth_parse(h, len, &at, &type) && at < len);
+		assert(type == 0x0800 || type == 0x0806 || type == 0x86dd);
+		h[11] ^= 1;
+		assert(net_guard_fault(&g, h, len));
+	}
+	free(h);
+}
+
 /* The first byte chooses which of them the rest is for. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const part[])(const uint8_t *, size_t) = {
-		chain, headers, to_guest, checksum, dhcp,
+		chain, headers, to_guest, checksum, dhcp, spoofed,
 	};
 
 	if (size >= 2)

@@ -7,6 +7,7 @@
 // comes out is, byte by byte, what one chain of slots says.  To the guest: each
 // packet arrives whole in pages that were posted, and no other page changes.
 // With a racing guest memory and answers are judged, and the packets' number.
+// Where a guest may use its own addresses only, no packet has others, raced or not.
 //
 // By the control ring: any requests leave tables that can be used, and what was
 // refused changes nothing; packets with hashes arrive whole and in order.
@@ -20,6 +21,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "dom0-backend/net_guard.h"
 #include "dom0-backend/net_rxq.h"
 #include "dom0-backend/net_txq.h"
 #include "tests/lib/fakectrl.h"
@@ -44,6 +46,9 @@ static const struct net_caps all_caps = { true, true, true, true, true };
 static struct net_caps caps;
 static uint8_t frame[NET_RX_LEN_MAX + VNET], got[NET_RX_LEN_MAX + VNET];
 
+/* Who the headers in the pages are from, and nobody else. */
+static struct net_guard guard;
+
 static void set_up(void)
 {
 	int pair[2], size = 4 << 20;
@@ -55,6 +60,7 @@ static void set_up(void)
 	assert(!dom_connect(&conn, DOMID, DOM_ROLE_BACKEND, "vif/0", false));
 	assert(!gnt_new(&gnt, conn));
 	fakectrl_init(&ctrl, dom, gnt, 1);
+	assert(!net_guard_parse("02:00:00:00:00:02", "10.0.0.1", &guard));
 	/* A TAP device, as far as reads and writes go: packets. */
 	assert(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair));
 	tap = pair[0];
@@ -78,9 +84,9 @@ static void restore_grants(void)
 	memcpy(fakedom_entry(dom, 0), first, sizeof(first));
 }
 
-static void begin(void)
+static void begin(bool guarded)
 {
-	static const struct txq_rate no_limit;
+	struct txq_conf conf = { .guard = guarded ? &guard : NULL };
 
 	restore_grants();
 
@@ -91,8 +97,7 @@ static void begin(void)
 	assert(!txq_ring_front_init(&net->tx, &net->tx_ring, 1));
 	assert(!rxq_ring_front_init(&net->rx, &net->rx_ring, 1));
 	assert(!rxq_init(&rx, gnt, &caps, &limit, tap, net->keys.rx_ref));
-	assert(!txq_init(&tx, gnt, &rx, NULL, &no_limit, tap,
-			 net->keys.tx_ref));
+	assert(!txq_init(&tx, gnt, &rx, &conf, tap, net->keys.tx_ref));
 	for (uint32_t i = 0; i < FAKENET_PAGES; i++) {
 		memset(net->tx_page[i].mem, 'a' + (int)i % 26, SV_PAGE_SIZE);
 		/* Headers that are some, so that offloads can be asked for. */
@@ -208,12 +213,21 @@ static uint64_t hash_of(const uint8_t *p, size_t n)
 	return h;
 }
 
+/* Why a packet must not come out, for whom it is from. */
+static const char *fault_of(const uint8_t *p, size_t n)
+{
+	return tx.conf.guard
+		       ? net_guard_fault(tx.conf.guard, p, MIN(n, NET_HDR_MAX))
+		       : NULL;
+}
+
 static void collect(void)
 {
 	ssize_t n;
 
 	while ((n = recv(host, got, sizeof(got), 0)) > 0) {
 		assert(n >= (ssize_t)(VNET + NET_LEN_MIN) && nout < PACKETS);
+		assert(!fault_of(got + VNET, (size_t)n - VNET));
 		out[nout].len = (int)(n - (ssize_t)VNET);
 		out[nout].hash = hash_of(got + VNET, (size_t)out[nout].len);
 		nout++;
@@ -231,6 +245,8 @@ static void check_packets(bool dead)
 		if (status[first] == NETIF_RSP_OKAY)
 			assert(i < nout && want == out[i].len &&
 			       hash_of(frame, (size_t)want) == out[i++].hash);
+		else if (status[first] == NETIF_RSP_DROPPED && tx.conf.guard)
+			assert(want && fault_of(frame, (size_t)want));
 		else
 			assert(!want || !plain);
 		first = at;
@@ -645,7 +661,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!dom)
 		set_up();
 	caps = all_caps;
-	begin();
+	begin(part & 8);
 	switch (part % 8) {
 	case 0:
 	case 1:

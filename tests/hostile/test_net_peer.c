@@ -598,6 +598,133 @@ Test(net_peer, headers_change_while_they_are_judged)
 	expect_service();
 }
 
+/* ---- another's name --------------------------------------------------------- */
+
+static struct net_guard guard;
+
+/* From now on the guest is who sends frame_udp(), and no other. */
+static void restart_guarded(void)
+{
+	cr_assert_eq(net_guard_parse("02:16:3e:01:02:03", "10.0.0.1 fd00::1",
+				     &guard),
+		     0);
+	fakenic_stop(&nic);
+	fakenet_restart(f);
+	nic.conf.tx.guard = &guard;
+	fakenic_start(&nic);
+}
+
+enum honest { UDP4, TCP6, TAGGED, ARP };
+
+#define HONEST_LEN 90
+
+static void put_honest(enum honest what)
+{
+	if (what == TCP6)
+		(void)frame_tcp(out, HONEST_LEN, true, 0);
+	else
+		(void)frame_udp(out, HONEST_LEN);
+	if (what == TAGGED) {
+		memmove(out + 16, out + 12, HONEST_LEN - 16);
+		memcpy(out + 12, "\x81\0\0\7", 4);
+	}
+	if (what == ARP) {
+		memcpy(out + 12, "\x08\x06\0\1\x08\0\6\4\0\1", 10);
+		memcpy(out + 22, out + 6, 6);
+		memcpy(out + 28, "\x0a\0\0\1", 4);
+	}
+}
+
+/* Send @out in pieces of @chunk bytes; returns what was answered. */
+static int send_cut(size_t chunk)
+{
+	cr_assert(fakenet_send(f, &plain, out, HONEST_LEN, chunk));
+	fakenet_push(f);
+	cr_assert(fakenet_reap_all(f));
+	return f->status;
+}
+
+struct spoof {
+	char name[24];
+	enum honest frame;
+	unsigned int at; /* the byte that is another's */
+};
+
+ParameterizedTestParameters(net_peer, in_the_name_of_others)
+{
+	static struct spoof t[] = {
+		{ "MAC", UDP4, 11 },
+		{ "MAC, first byte", UDP4, 6 },
+		{ "IPv4", UDP4, 29 },
+		{ "type", UDP4, 12 },
+		{ "MAC, tagged", TAGGED, 6 },
+		{ "IPv4, tagged", TAGGED, 33 },
+		{ "type, tagged", TAGGED, 17 },
+		{ "IPv6", TCP6, 37 },
+		{ "IPv6, first byte", TCP6, 22 },
+		{ "ARP", ARP, 11 },
+		{ "ARP, sender's MAC", ARP, 27 },
+		{ "ARP, sender", ARP, 31 },
+	};
+	return cr_make_param_array(struct spoof, t, ARRAY_SIZE(t));
+}
+
+/* However it is cut into slots: nothing of it gets out, and it is counted. */
+ParameterizedTest(struct spoof *t, net_peer, in_the_name_of_others)
+{
+	static const size_t chunks[] = { 4096, 60, 32, 26, 13, 12, 7, 5 };
+	size_t tag = t->frame == TAGGED ? 4 : 0, len; /* the kernel keeps it */
+	struct virtio_net_hdr v;
+	struct net_stats sum;
+
+	restart_guarded();
+	for (size_t i = 0; i < ARRAY_SIZE(chunks); i++) {
+		put_honest(t->frame);
+		cr_expect_eq(send_cut(chunks[i]), NETIF_RSP_OKAY);
+		len = fakenic_from_guest(&nic, &v, in, MS);
+		cr_expect_eq(len, HONEST_LEN - tag);
+		cr_expect_arr_eq(in, out, 12);
+		cr_expect_arr_eq(in + 12, out + 12 + tag, len - 12);
+		out[t->at] ^= 1;
+		cr_expect_eq(send_cut(chunks[i]), NETIF_RSP_DROPPED, "%s, %zu",
+			     t->name, chunks[i]);
+		expect_service();
+	}
+	sum = fakenic_stop(&nic);
+	cr_expect_eq(sum.tx_spoofed, ARRAY_SIZE(chunks));
+	cr_expect_eq(sum.tx_drops, ARRAY_SIZE(chunks));
+	cr_expect_eq(fakenic_pins(&nic), 0);
+}
+
+/* A frame of one page, many times. */
+static void send_page_0(void)
+{
+	union net_tx_slot slot = { .req = { .gref = f->tx_page[0].gref,
+					    .size = HONEST_LEN } };
+	struct virtio_net_hdr v;
+
+	for (int i = 0; i < 50; i++)
+		fakenet_put(f, &slot);
+	fakenet_push(f);
+	cr_assert(fakenet_reap_all(f));
+	while (fakenic_from_guest(&nic, &v, in, 0))
+		cr_assert_null(net_guard_fault(&guard, in, HONEST_LEN));
+}
+
+/* BE-01: what is judged is what is sent. */
+Test(net_peer, names_change_while_they_are_judged)
+{
+	static const unsigned int at[] = { 11, 29 };
+
+	restart_guarded();
+	for (size_t i = 0; i < ARRAY_SIZE(at); i++) {
+		put_honest(UDP4);
+		memcpy(f->tx_page[0].mem, out, HONEST_LEN);
+		flip_while(f->tx_page[0].mem + at[i], 1, send_page_0);
+	}
+	expect_service();
+}
+
 /* Noise in all slots: each is answered, or the device gives up; both are fine. */
 static void send_noise(void)
 {

@@ -19,10 +19,11 @@
  * BROKEN: sent dom0-backend/net_txq.c s/while (i--)/while (i-- > 1)/
  * BROKEN: sent dom0-backend/net_txq.c s/^\tunpin(q, p);//
  * BROKEN: sent dom0-backend/net_txq.c s/iov_len = p->frag\[i\].len - cut/iov_len = p->frag[i].len/
+ * BROKEN: sent dom0-backend/net_txq.c s/return refuse_spoofed(q, fault)/refuse_spoofed(q, fault)/
  * BROKEN: polled dom0-backend/net_txq.c s/i < q->n; i++/i + 1 < q->n; i++/
  * BROKEN: polled dom0-backend/net_txq.c s/return !ret \&\& q->n ? -EBADMSG : ret/return ret/
  * BROKEN: credited dom0-backend/net_txq.c s/= MIN((now - q->since) . period, PERIODS_MAX)/= (now - q->since) \/ period/
- * BROKEN: credited dom0-backend/net_txq.c s/MIN(q->credit, (int64_t)q->rate.bytes)/q->credit/
+ * BROKEN: credited dom0-backend/net_txq.c s/MIN(q->credit, (int64_t)q->conf.rate.bytes)/q->credit/
  */
 
 /* ---- the world ------------------------------------------------------------ */
@@ -66,6 +67,17 @@ char *strerror(int err)
 {
 	(void)err;
 	return "";
+}
+
+static bool denied;
+
+const char *net_guard_fault(const struct net_guard *g, const uint8_t *h,
+			    size_t len)
+{
+	PROVE(__CPROVER_r_ok(g, sizeof(*g)), "the addresses");
+	PROVE(len <= NET_HDR_MAX && __CPROVER_r_ok(h, len), "the headers");
+	denied = any_bool();
+	return denied ? "a fault" : NULL;
 }
 
 bool dhcp_may_be(const uint8_t *h, size_t len)
@@ -143,12 +155,14 @@ static void any_packet(struct net_tx *p)
 void sent(void)
 {
 	static struct dhcp_lease lease;
+	static struct net_guard guard;
 	static struct rxq rx;
 	static struct txq q;
 	int16_t status;
 
 	q.rx = &rx;
-	q.lease = any_bool() ? &lease : NULL;
+	q.conf.lease = any_bool() ? &lease : NULL;
+	q.conf.guard = any_bool() ? &guard : NULL;
 	any_packet(&q.chain.pkt);
 	q.chain.fault = any_bool() ? "a fault" : NULL;
 	status = send_packet(&q);
@@ -157,6 +171,9 @@ void sent(void)
 	      "its results");
 	PROVE(!q.chain.fault || status == NETIF_RSP_ERROR, "refused");
 	PROVE(pinned == 0, "nothing stays pinned");
+	PROVE(!denied || (status == NETIF_RSP_DROPPED && !given),
+	      "in another's name: the host gets nothing");
+	PROVE(q.spoofed == denied, "counted apart");
 	PROVE((status == NETIF_RSP_OKAY) == (q.drops == 0) &&
 		      q.drops + q.packets <= 1,
 	      "counted");
@@ -257,16 +274,17 @@ void credited(void)
 	static struct txq q;
 	int64_t old;
 
-	q.rate.bytes = any_u32();
-	q.rate.usec = 50000; /* as xl does */
+	q.conf.rate.bytes = any_u32();
+	q.conf.rate.usec = 50000; /* as xl does */
 	q.credit = old = (int64_t)any_u64();
 	q.since = any_u64();
 	now = any_u64();
 	ASSUME(q.since <= now);
 	ASSUME(limited(&q));
-	ASSUME(old <= (int64_t)q.rate.bytes && old >= -(int64_t)NET_LEN_MAX);
+	ASSUME(old <= (int64_t)q.conf.rate.bytes &&
+	       old >= -(int64_t)NET_LEN_MAX);
 	(void)has_credit(&q);
-	PROVE(q.credit >= old && q.credit <= (int64_t)q.rate.bytes,
+	PROVE(q.credit >= old && q.credit <= (int64_t)q.conf.rate.bytes,
 	      "grows, up to one period's");
 	PROVE(q.since <= now, "not ahead of time");
 }

@@ -19,6 +19,7 @@
 #include "tests/lib/fakevif.h"
 #include "tests/lib/fini.h"
 #include "tests/lib/netns.h"
+#include "tests/lib/packet.h"
 #include "tests/lib/patience.h"
 
 #define DOMID 3u
@@ -106,6 +107,7 @@ static void put_dhcp(uint8_t type)
 	memset(out, 0xff, 6);
 	memcpy(out + 6, mac, 6);
 	memset(out + FRAME_UDP4, 0, 300);
+	memset(out + 26, 0, 4);
 	memset(out + 30, 0xff, 4);
 	memcpy(out + 34, "\0\x44\0\x43", 4);
 	memcpy(out + FRAME_UDP4, "\1\1\6", 3);
@@ -219,6 +221,95 @@ ParameterizedTest(unsigned int *queues, backend_vif, nat)
 	fakedom_free(dom);
 }
 
+/* Send a datagram from address @from; returns what was answered. */
+static int send_as(struct fakenet *q, const char *from)
+{
+	struct in_addr a;
+
+	cr_assert_eq(inet_pton(AF_INET, from, &a), 1);
+	frame_udp_to(out, 100, mac, mac, a.s_addr, a.s_addr);
+	cr_assert(fakenet_send(q, &plain, out, 100, 20));
+	fakenet_push(q);
+	cr_assert(fakenet_reap_all(q));
+	return q->status;
+}
+
+/* ip= is what the guest may call itself; the rest is counted and told. */
+Test(backend_vif, addresses_that_are_its_own)
+{
+	struct fakedom *dom = fakedom_new(DOMID, FAKENET_RAM);
+	struct fakenet *q = fakenet_new(dom, true);
+	struct virtio_net_hdr v;
+	int host;
+
+	fakenic_silence();
+	stack_write(&s, "10.0.0.2 10.1.0.0/16 fd00::2", "%s/ip", vif.be);
+	attach("net", "none");
+	cr_assert(connect_card(&q, 1));
+	cr_expect(stack_wait(&s, 0, "10.0.0.2 10.1.0.0/16 fd00::2",
+			     "%s/antispoof", vif.be));
+	host = packet_open("vif3.0");
+	cr_expect_eq(send_as(q, "10.0.0.3"), NETIF_RSP_DROPPED);
+	cr_expect_eq(send_as(q, "10.2.0.1"), NETIF_RSP_DROPPED);
+	/* The host may be late to see the cable: till one comes. */
+	for (int i = 0; i < MS / 20; i++) {
+		cr_expect_eq(send_as(q, "10.1.2.3"), NETIF_RSP_OKAY);
+		if (packet_recv(host, &v, in, 20))
+			break;
+	}
+	cr_expect_arr_eq(in, out, 100, "the first that came");
+	cr_expect_eq(send_as(q, "10.0.0.2"), NETIF_RSP_OKAY);
+	close(host);
+	detach();
+	cr_expect_eq(stack_logged("source address is not in ip="), 2);
+	cr_expect_eq(stack_logged("2 of them in another's name"), 1);
+	fakenet_free(q);
+	fakedom_free(dom);
+}
+
+static void close_card(struct fakenet *q)
+{
+	cr_assert(fakevif_step(&vif, "6", "6"));
+	fakenet_free(q);
+	stack_write(&s, "1", "%s/state", vif.fe);
+}
+
+/*
+ * An address that the NAT chose binds nobody: not when it is found in the store
+ * by the next sv-backend either. One that was asked for does, then too.
+ */
+Test(backend_vif, nat_with_and_without_an_address)
+{
+	static const char *const asked[] = { "", "192.168.231.77" };
+
+	for (int i = 0; i < 2; i++) {
+		struct fakedom *dom = fakedom_new(DOMID, 2 * FAKENET_RAM);
+		struct fakenet *q = fakenet_new(dom, true);
+		int other = i ? NETIF_RSP_DROPPED : NETIF_RSP_OKAY;
+		char ip[INET_ADDRSTRLEN], again[INET_ADDRSTRLEN];
+
+		stack_write(&s, asked[i], "%s/ip", vif.be);
+		attach("net", "nat");
+		cr_assert(connect_card(&q, 1));
+		dhcp(&q, 1, ip);
+		cr_expect(stack_wait(&s, 0, asked[i], "%s/antispoof", vif.be));
+		cr_expect_eq(send_as(q, ip), NETIF_RSP_OKAY);
+		cr_expect_eq(send_as(q, "192.168.231.78"), other);
+		stack_new_backend(&s);
+		cr_assert(stack_wait(&s, MS, "5", "%s/state", vif.be));
+		close_card(q);
+		q = fakenet_new(dom, true);
+		cr_assert(connect_card(&q, 1));
+		dhcp(&q, 1, again);
+		cr_expect_str_eq(ip, again);
+		cr_expect_eq(send_as(q, ip), NETIF_RSP_OKAY);
+		cr_expect_eq(send_as(q, "192.168.231.78"), other);
+		detach();
+		fakenet_free(q);
+		fakedom_free(dom);
+	}
+}
+
 static void expect_refused(const char *key, const char *value, const char *word)
 {
 	char *err = NULL;
@@ -239,6 +330,7 @@ Test(backend_vif, refused_by_the_host)
 	expect_refused("bridge", "br9", "bridge br9 does not exist");
 	expect_refused("net", "wan", "net='wan' is not known");
 	expect_refused("vifname", "a b", "'a b'");
+	expect_refused("ip", "10.0.0.2 host", "ip '10.0.0.2 host'");
 	fakedom_free(dom);
 }
 

@@ -646,7 +646,7 @@ Test(netback, dhcp_is_answered_on_the_spot)
 	struct virtio_net_hdr v = { 0 }, got;
 
 	fakenic_init(&nic, 1, true, 1500);
-	nic.conf.lease = &lease;
+	nic.conf.tx.lease = &lease;
 	fakenic_start(&nic);
 	fakenet_post(nic.front[0], 3);
 	frame_udp(out, 300);
@@ -682,7 +682,7 @@ Test(netback, rate_is_kept)
 	uint64_t begin;
 
 	fakenic_init(&nic, 1, true, 1500);
-	nic.conf.rate = (struct txq_rate){ 5000, 50000 };
+	nic.conf.tx.rate = (struct txq_rate){ 5000, 50000 };
 	fakenic_start(&nic);
 	frame_udp(out, 1000);
 	begin = util_clock_ns();

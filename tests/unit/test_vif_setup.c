@@ -210,12 +210,22 @@ Test(vif_setup, refusals_name_the_object_and_a_remedy)
 	cfg.mtu = 67;
 	expect_refused(&cfg, "mtu 67", "68");
 	cfg.mtu = 0;
+	cfg.mac = NULL;
+	cfg.guard = "10.0.0.2";
+	expect_refused(&cfg, "needs its address", "give mac=");
+	cfg.mac = "16:3e";
+	expect_refused(&cfg, "needs its address", "give mac=");
+	cfg.mac = MAC_A;
+	cfg.guard = "10.0.0.2\n";
+	expect_refused(&cfg, "ip '10.0.0.2\\x0a'", "such as");
+	cfg.guard = "10.0.0.2 fd00::/64";
 	cfg.vifname = "sixteen-letters.";
 	expect_refused(&cfg, "'sixteen-letters.'", "1 to 15");
 	cfg.vifname = "lo";
 	expect_refused(&cfg, "interface lo exists", "another vifname");
 	cfg.vifname = "t0";
 	cr_assert_eq(open_vif(&cfg, &other), 0);
+	cr_expect_str_eq(other.guard, cfg.guard);
 	expect_refused(&cfg, "interface t0 exists", "another vifname");
 	vif_close(&other);
 
