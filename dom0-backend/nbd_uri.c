@@ -131,6 +131,9 @@ static const char *parse(struct nbd_uri *u, const char *uri)
 	const char *s, *why = NULL;
 	size_t len;
 
+	if (begins(uri, "nbds"))
+		return "TLS is not served: let nbdkit on this host speak it, "
+		       "and name its socket with nbd+unix:///?socket=PATH";
 	if (!local && !begins(uri, TCP))
 		return "only nbd://HOST... and nbd+unix:///...?socket=PATH are "
 		       "served";

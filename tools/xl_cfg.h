@@ -227,7 +227,11 @@ int xl_disk_parse(struct xl_disk *d, const char *spec,
 int xl_vif_parse(struct xl_vif *v, const char *spec, unsigned int devid,
 		 const uint8_t uuid[16], const char *where) must_check;
 
-/** xl_disk_is_remote() - Whether @path is the address of an NBD server's disk. */
+/**
+ * xl_disk_is_remote() - Whether @path is the address of an NBD server's disk.
+ *
+ * Of any scheme that begins with nbd: or nbds:, or these and a transport (nbd+unix:).
+ */
 bool xl_disk_is_remote(const char *path);
 
 /** xl_disk_free(), xl_vif_free() - Free what they hold. */

@@ -258,9 +258,16 @@ static const char *backend_name(libxl_disk_backend backend)
 	}
 }
 
+/* With TLS and other transports too: sv-backend says which of them it serves. */
 bool xl_disk_is_remote(const char *path)
 {
-	return !strncmp(path, "nbd://", 6) || !strncmp(path, "nbd+unix://", 11);
+	if (strncmp(path, "nbd", 3) != 0)
+		return false;
+	path += 3;
+	path += *path == 's';
+	if (*path == '+')
+		path += 1 + strspn(path + 1, "abcdefghijklmnopqrstuvwxyz");
+	return !strncmp(path, "://", 3);
 }
 
 /* Formats that libxlutil does not know: to it they are raw. */

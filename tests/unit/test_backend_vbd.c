@@ -1480,7 +1480,8 @@ Test(backend_vbd, bad_disks)
 	expect_refused(DOMID, "relative.img", "w", "absolute");
 	expect_refused(DOMID, "", "w", "absolute");
 	expect_refused(DOMID, "vdi:/tmp/x.vdi", "w", "raw");
-	expect_refused(DOMID, "nbds://localhost/x", "w", "only nbd://");
+	expect_refused(DOMID, "nbds://localhost/x", "w", "nbdkit");
+	expect_refused(DOMID, "nbd+vsock://2/x", "w", "only nbd://");
 	expect_refused(DOMID, "nbd://localhost:1/x", "w", "refused");
 	expect_refused(DOMID, image, "rw", "mode");
 	stack_write(&s, "raw:/x", "%s/backing-1", vbd.be);

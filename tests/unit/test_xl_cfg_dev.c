@@ -180,6 +180,7 @@ ParameterizedTestParameters(xl_cfg_dev, bad_disk_keys)
 		"/img,qcow2,xvda,w" EIGHT ",backing=raw:/9",
 		"/img,raw,xvda,w,backing=raw:/base",
 		"vdev=xvda,access=w,backing=raw:/b,target=nbd://h/",
+		"vdev=xvda,access=w,format=qcow2,target=nbds://h/",
 		"/img,raw,xvda,w,sector-size=",
 		"/img,raw,xvda,w,sector-size=4097",
 		"/img,raw,xvda,w,sector-size=-1",
@@ -222,6 +223,10 @@ Test(xl_cfg_dev, disk_formats)
 		  "nbd://h:1/n?timeout=3" },
 		{ "vdev=xvda,target=nbd+unix:///?socket=/s", "raw",
 		  "nbd+unix:///?socket=/s" },
+		{ "vdev=xvda,target=nbds://h/n", "raw", "nbds://h/n" },
+		{ "vdev=xvda,target=nbds+unix:///?socket=/s", "raw",
+		  "nbds+unix:///?socket=/s" },
+		{ "vdev=xvda,target=nbd+vsock://2/", "raw", "nbd+vsock://2/" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
@@ -232,6 +237,18 @@ Test(xl_cfg_dev, disk_formats)
 		cr_expect_str_eq(d.path, t[i].path, "%s", t[i].spec);
 		xl_disk_free(&d);
 	}
+}
+
+/* Files whose names begin like an address. */
+Test(xl_cfg_dev, disks_that_are_files)
+{
+	static const char *const t[] = { "nbd",		"nbds",
+					 "nbd:x",	"nbd:/x",
+					 "nbdx://h/",	"nbdss://h/",
+					 "nbd+unix:/x", "./nbd://h/" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++)
+		cr_expect_not(xl_disk_is_remote(t[i]), "%s", t[i]);
 }
 
 Test(xl_cfg_dev, read_only_stays_read_only)
