@@ -139,11 +139,11 @@ static const char *check_vmdk(int fd, bool *backed)
 }
 
 static const struct image_format formats[] = {
-	{ "qcow2", "qcow2", true, check_qcow2 },
-	{ "qcow", "qcow", true, check_qcow1 },
-	{ "vhd", "vpc", false, check_vhd },
-	{ "vhdx", "vhdx", false, check_vhdx },
-	{ "vmdk", "vmdk", true, check_vmdk },
+	{ "qcow2", "qcow2", true, false, check_qcow2 },
+	{ "qcow", "qcow", true, false, check_qcow1 },
+	{ "vhd", "vpc", false, false, check_vhd },
+	{ "vhdx", "vhdx", false, false, check_vhdx },
+	{ "vmdk", "vmdk", true, true, check_vmdk },
 };
 
 const struct image_format *image_format_find(const char *name, size_t len)

@@ -16,11 +16,12 @@
  * @name:   As in a disk's params, before the ':'.
  * @driver: QEMU's name for it.
  * @layers: An image of it can build upon another file, its backing file.
+ * @own:    That must be of the same format; QEMU opens others and fails later.
  * @check:  Private.
  */
 struct image_format {
 	char name[8], driver[8];
-	bool layers;
+	bool layers, own;
 	const char *(*check)(int fd, bool *backed);
 };
 

@@ -302,6 +302,14 @@ static int take_backing(const char *key, struct chain *c, char *err,
 			 key, c->at[0].path);
 		return -EINVAL;
 	}
+	if (!ret && above->format->own && t->format != above->format) {
+		snprintf(err, errlen,
+			 "disk %s cannot build upon %s: a %s image builds upon "
+			 "its own format only: make one of them with "
+			 "qemu-img convert",
+			 above->path, key, above->format->name);
+		return -EINVAL;
+	}
 	c->n += !ret;
 	return ret;
 }

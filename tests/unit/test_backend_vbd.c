@@ -1467,6 +1467,51 @@ Test(backend_vbd, broken_ring)
 
 /* ---- disks that cannot be ---------------------------------------------- */
 
+/* The files need not be there: such a chain cannot be, whatever they hold. */
+static void refuse_chain(const char *params, const char *words)
+{
+	char *err = NULL;
+
+	attach(DOMID, params, "w");
+	cr_expect(stack_wait(&s, 5000, "error", "%s/hotplug-status", vbd.be),
+		  "%s", params);
+	cr_assert_eq(store_read(s.store, &err, "%s/hotplug-error", vbd.be), 0);
+	cr_expect_not_null(strstr(err, words), "%s: %s", params, err);
+	free(err);
+	fakevbd_remove(&vbd);
+}
+
+Test(backend_vbd, impossible_chains)
+{
+	/* The image, what is below it, what is said of it. */
+	static const char *const chains[][4] = {
+		{ "vmdk:/a", "raw:/b", NULL,
+		  "disk /a cannot build upon raw:/b: a vmdk image" },
+		{ "vmdk:/a", "qcow2:/b", NULL,
+		  "disk /a cannot build upon qcow2:/b: a vmdk image" },
+		{ "qcow2:/a", "vmdk:/b", "raw:/c",
+		  "disk /b cannot build upon raw:/c: a vmdk image" },
+		{ "vmdk:/a", "vmdk:/b", "vmdk:/c", "disk /a: No such file" },
+		{ "qcow:/a", "vmdk:/b", NULL, "disk /a: No such file" },
+		{ "vhd:/a", "vhd:/b", NULL,
+		  "disk /a cannot build upon vhd:/b: only qcow2" },
+		{ "vhdx:/a", "raw:/b", NULL,
+		  "disk /a cannot build upon raw:/b: only qcow2" },
+		{ "qcow2:/a", "vhd:/b", "vhd:/c",
+		  "disk /b cannot build upon vhd:/c: only qcow2" },
+	};
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+
+	fakevbd_init(&vbd, &s, DOMID);
+	for (size_t i = 0; i < ARRAY_SIZE(chains); i++) {
+		for (unsigned int k = 0; k < 2 && chains[i][1 + k]; k++)
+			stack_write(&s, chains[i][1 + k], "%s/backing-%u",
+				    vbd.be, k + 1);
+		refuse_chain(chains[i][0], chains[i][3]);
+	}
+	fakedom_free(dom);
+}
+
 Test(backend_vbd, bad_disks)
 {
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);
