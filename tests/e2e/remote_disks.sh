@@ -140,6 +140,23 @@ wait $tgtd 2>/dev/null
 ! cmp -sn 65536 "$work/iscsi.img" /dev/zero
 ok $? "what the guest wrote is on the target's disk"
 
+# It goes for good, and the address says how long to wait for it.
+serve memory 16M
+sed "s/nbd_errs/nbd_late/; s#nbd://$host/#&?timeout=3#; \
+	\$a cmdline = 'ops=1000000'" "$work/nbd_errs.cfg" >"$work/nbd_late.cfg"
+check "timeout=3: a guest works" xl create -q "$work/nbd_late.cfg"
+check "it is connected" wait_for 60 console_has nbd_late 'connects ok'
+errors='disk: operation .*Input/output error'
+before=$(logged "$errors")
+began=${EPOCHREALTIME/./}
+unserve
+more_errors() { [ "$(logged "$errors")" -gt "$before" ]; }
+check "its server is gone: requests fail" wait_for 60 more_errors
+[ $((${EPOCHREALTIME/./} - began)) -ge 3000000 ]
+ok $? "not before that time"
+check "the guest hears of it" wait_for 60 console_has nbd_late '^FAILURE'
+check "and ends" wait_for 60 gone nbd_late
+
 # Nobody there: told at once.  Gone for good: the guest can still be ended.
 sed "s/nbd_errs/nbd_none/" "$work/nbd_errs.cfg" >"$work/nbd_none.cfg"
 ! output=$(xl create -q "$work/nbd_none.cfg" 2>&1) &&
