@@ -42,26 +42,6 @@ loop=$(losetup -f --show "$work/file.img")
 guest device-6.12 6.12-cloud 2 "$loop"
 losetup -d "$loop"
 
-# A second disk comes and goes while it is read; the last times by force.
-name=hot-6.12
-truncate -s 64M "$work/hot.img"
-at_work() { facts "$name" | grep -q "BLKCHECK $1 is at work"; }
-ended() { facts "$name" | grep -q "BLKCHECK turn $1 ok"; }
-check "$name: is created" xl create -q "$(config "$name" 6.12-cloud \
-	6.12-cloud-none run:/block:hot "memory = 256" "vcpus = 2" \
-	"disk = ['$work/file.img,raw,xvda,w']")"
-for turn in 1 2 3 4; do
-	force=
-	[ $turn -le 2 ] || force=--force
-	check "$name: a disk is attached" \
-		xl block-attach "$name" "$work/hot.img,raw,xvdb,w"
-	check "$name: it works" wait_for 120 at_work $turn
-	check "$name: it is detached ${force:-orderly}" \
-		wait_for 60 xl block-detach $force "$name" xvdb
-	check "$name: the guest goes on without" wait_for 120 ended $turn
-done
-check "$name: powers off" wait_for 120 gone "$name"
-
 # Workers are killed all the time, and at times their parent: the guest, which has
 # an unmodified frontend, sees nothing of it.
 killer() {
