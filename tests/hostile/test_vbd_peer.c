@@ -987,7 +987,7 @@ ParameterizedTestParameters(vbd_peer, same_while_no_worker_lives)
  * FM-01: the same requests, of a frontend that has stayed; also when the worker had
  * connected and not said so, and when the device is being detached.
  */
-ParameterizedTest(char (*state)[2], vbd_peer, same_while_no_worker_lives)
+ParameterizedTest(char *state, vbd_peer, same_while_no_worker_lives)
 {
 	struct journal *j = map_journal();
 	int16_t status;
@@ -995,7 +995,7 @@ ParameterizedTest(char (*state)[2], vbd_peer, same_while_no_worker_lives)
 	uint8_t op;
 
 	leave_requests(j);
-	stack_write(&s, *state, "%s/state", vbd.be);
+	stack_write(&s, state, "%s/state", vbd.be);
 	kill(worker, SIGKILL);
 	for (int i = 0; i < 2; i++) {
 		cr_assert_eq(fakeblk_take(&vbd.q[0], PATIENCE_MS, &id, &op,
@@ -1006,7 +1006,7 @@ ParameterizedTest(char (*state)[2], vbd_peer, same_while_no_worker_lives)
 	cr_expect_eq(*(uint8_t *)fakedom_page(dom, old.gfn), 0x77);
 	cr_expect_eq(page_of(BLKIF_OP_READ, THERE, 0), 0x22);
 	cr_expect_eq(stack_logged("serving on"), 1);
-	cr_expect(stack_wait(&s, 5000, **state == '5' ? "5" : "4", "%s/state",
+	cr_expect(stack_wait(&s, 5000, *state == '5' ? "5" : "4", "%s/state",
 			     vbd.be));
 	munmap(j, sizeof(*j));
 }
