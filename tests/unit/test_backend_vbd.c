@@ -437,10 +437,18 @@ static bool loop_device(char *path, size_t size, const char *options)
 	return pclose(out) == 0 && path[0];
 }
 
+/*
+ * What was written by the device's page cache is in the file then: the kernel may
+ * keep the device open for a while, for the sake of an io_uring that has ended.
+ */
 static void loop_end(const char *path)
 {
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char command[128];
 
+	cr_expect_geq(fd, 0);
+	cr_expect_eq(fsync(fd), 0);
+	close(fd);
 	snprintf(command, sizeof(command), "losetup -d %s", path);
 	cr_expect_eq(system(command), 0);
 }
