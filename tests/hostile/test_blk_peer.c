@@ -859,7 +859,9 @@ Test(blk_peer, memory_given_back_under_io)
 	wr.op = back.op = BLKIF_OP_WRITE;
 	wr.sector = back.sector = SECTORS / 2;
 	cr_assert_eq(pthread_create(&giver, NULL, give_back, NULL), 0);
-	for (; flipper_time(&begin); n++) {
+	/* Some pages must have gone in time, and some not. */
+	for (; flipper_time(&begin) || !in[0] || !in[1] || !out[0] || !out[1];
+	     n++) {
 		mem = fakedom_page(f, given + n % GIVEN);
 		rd.seg[0].gref = wr.seg[0].gref = ref[n % GIVEN];
 		cr_assert_eq(fakeblk_do(&fb, &rd), BLKIF_RSP_OKAY);
@@ -874,7 +876,6 @@ Test(blk_peer, memory_given_back_under_io)
 	}
 	done_giving = true;
 	pthread_join(giver, NULL);
-	cr_expect(in[0] && in[1] && out[0] && out[1], "no page went in time");
 	for (unsigned int i = 0; i < GIVEN; i++)
 		cr_expect_eq(gnt_pins(host.dev.gnt, ref[i]), 0);
 	memcpy(page, image + SECTORS / 2 * DISK_SECTOR, SV_PAGE_SIZE);
