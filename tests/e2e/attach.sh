@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tests/e2e/attach.sh - disks and cards that come and go while a domain lives: the
-# toolstack and the backends, without a guest.
+# toolstack and the backends, without a guest (for one see lab_block.sh).
 #
 # Interfaces and bridges are made in a network namespace of the test's own.
 [ -n "${ATTACH_TEST_NETNS:-}" ] ||

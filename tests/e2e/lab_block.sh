@@ -42,6 +42,34 @@ loop=$(losetup -f --show "$work/file.img")
 guest device-6.12 6.12-cloud 2 "$loop"
 losetup -d "$loop"
 
+# Another disk comes and goes, and is taken by force while it is read.
+hot=hot-6.12
+truncate -s 64M "$work/hot.img"
+at_work() { facts "$hot" | grep -q "BLKCHECK $1 is at work"; }
+ended() { facts "$hot" | grep -q "BLKCHECK turn $1 ok"; }
+come() { # TURN
+	check "$hot: a disk is attached, turn $1" \
+		xl block-attach "$hot" "$work/hot.img,raw,xvdb,w"
+	check "$hot: it works" wait_for 120 at_work "$1"
+}
+check "$hot: is created" xl create -q "$(config "$hot" 6.12-cloud \
+	6.12-cloud-none run:/block:hot "memory = 256" "vcpus = 2" \
+	"disk = ['$work/file.img,raw,xvda,w']")"
+for turn in 1 2; do
+	come $turn
+	check "$hot: it is detached" wait_for 60 xl block-detach "$hot" xvdb
+	check "$hot: the guest has seen it go" wait_for 120 ended $turn
+done
+come 3
+check "$hot: it is taken by force" xl block-detach --force "$hot" xvdb
+[ "$(xl block-list "$hot" | wc -l)" = 2 ]
+ok $? "$hot: it is no longer listed"
+check "$hot: another domain can have its image" \
+	xl create -q "$(config heir 6.12-cloud 6.12-cloud-none idle \
+		"memory = 256" "disk = ['$work/hot.img,raw,xvda,w']")"
+check "$hot: is destroyed" xl destroy "$hot"
+check "$hot: so is the other" xl destroy heir
+
 # Workers are killed all the time, and at times their parent: the guest, which has
 # an unmodified frontend, sees nothing of it.
 killer() {
