@@ -362,19 +362,19 @@ unsigned int *xl_tree_devices(struct xs_handle *h, unsigned int domid,
 	return list;
 }
 
-/* Ask a backend to close, and it its frontend. */
+/* Ask a backend to close, and it its frontend; one that has done so is left alone. */
 static void fill_request(struct xl_txn *x, void *arg)
 {
 	const struct device *d = arg;
 	char *state = xl_store_get(x->h, x->t, BACKEND "/state", d->type,
 				   d->domid, d->devid);
 
-	if (state) {
+	if (state)
 		xl_txn_put(x, "0", BACKEND "/online", d->type, d->domid,
 			   d->devid);
+	if (state && strcmp(state, "6") != 0)
 		xl_txn_put(x, "5", BACKEND "/state", d->type, d->domid,
 			   d->devid);
-	}
 	free(state);
 }
 

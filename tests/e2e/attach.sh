@@ -98,6 +98,16 @@ check "one whose guest does not answer is taken by force" \
 	xl block-detach --force g 51744
 [ "$(disks)" = "51712 51728 " ] && [ "$(kept)" = "xvda xvdb" ]
 ok $? "it is gone everywhere, too"
+check "its image is free" xl block-attach g "$work/c.img,raw,xvdc,w"
+xenstore-write "$(fe vbd 51744)/state" 4
+fails "not given back within 10 s" xl block-detach g xvdc
+ok $? "one whose guest does not answer is not taken without"
+[ "$(disks)" = "51712 51728 51744 " ]
+ok $? "it is still there"
+xenstore-write "$(fe vbd 51744)/state" 6
+wait_for 20 sh -c "[ \"\$(xenstore-read $(be vbd 51744)/state)\" = 6 ]"
+check "when the guest has answered after all, it can be had" \
+	timeout 5 xl block-detach g xvdc
 for name in xvdx nonsense 51744; do
 	fails "Device $name not connected" xl block-detach g $name
 	ok $? "block-detach $name: not connected"

@@ -43,7 +43,7 @@ guest device-6.12 6.12-cloud 2 "$loop"
 losetup -d "$loop"
 
 # Another disk comes and goes, and is taken by force while it is read.
-hot=hot-6.12
+hot="hot-6.12"
 truncate -s 64M "$work/hot.img"
 at_work() { facts "$hot" | grep -q "BLKCHECK $1 is at work"; }
 ended() { facts "$hot" | grep -q "BLKCHECK turn $1 ok"; }
