@@ -245,7 +245,7 @@ ok $? "the store holds Xen's nodes, values and permissions"
 output=$(xl domid g1; xl domname 1)
 [ "$output" = $'1\ng1' ]
 ok $? "domid and domname"
-check "unambiguous beginnings of verbs" sh -c 'xl unp g1 && xl l g1 && xl blo g1'
+check "unambiguous beginnings of verbs" sh -c 'xl unp g1 && xl l g1 && xl block-l g1'
 check "unpause" state_is g1 ------
 output=$(xl list -l g1)
 grep -qx '    {' <<<"$output" && grep -qx '        "domid": 1,' <<<"$output" &&
