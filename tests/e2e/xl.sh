@@ -296,9 +296,10 @@ output=$(xl create -q bare.cfg "kernel='$work/kernel-refuse'" 2>&1)
 [ $? = 3 ] && [ "$output" = "kernel '$work/kernel-refuse': not a kernel (a test says so)" ]
 ok $? "what the VMM says of a bad kernel is the one line that the user sees"
 is_clean "a refused kernel"
+vmm_there() { kill -0 "$(vmm_of bare)"; }
 xl create -q bare.cfg "kernel='$work/kernel-hang'" 2>interrupted &
 pid=$!
-sleep 0.5
+wait_for 10 vmm_there
 kill -INT $pid
 wait $pid
 [ $? = 3 ] && grep -q 'interrupted, not created' interrupted
@@ -306,7 +307,7 @@ ok $? "an interrupted create says so"
 is_clean "an interrupted create"
 xl create -q bare.cfg "kernel='$work/kernel-hang'" 2>killed &
 pid=$!
-sleep 0.5
+wait_for 10 vmm_there
 kill -9 "$(vmm_of bare)"
 wait $pid
 [ $? = 3 ] && grep -q 'ended by signal 9' killed
@@ -314,7 +315,7 @@ ok $? "a VMM that dies while starting"
 is_clean "a VMM that dies while starting"
 xl create -q bare.cfg "kernel='$work/kernel-hang'" 2>/dev/null &
 pid=$!
-sleep 0.5
+wait_for 10 vmm_there
 stale=$(vmm_of bare)
 kill -9 $pid "$stale"
 wait $pid
