@@ -121,12 +121,13 @@ testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
 testlib_src += tests/lib/storebed.c tests/lib/proc.c tests/lib/xsguest.c
 testlib_src += tests/lib/fakevbd.c tests/lib/fakevif.c tests/lib/flipper.c \
 	tests/lib/latency.c \
-	tests/lib/neighbour.c tests/lib/slowfile.c tests/lib/stack.c \
-	tests/lib/storm.c
+	tests/lib/neighbour.c tests/lib/slowfile.c tests/lib/stack.c
 testlib_src += tests/lib/fakectrl.c tests/lib/fakenet.c tests/lib/fakenic.c tests/lib/packet.c
 testlib_src += tests/lib/nbdbed.c
 testlib_src += tests/lib/crashguest.c tests/lib/forgetful.c tests/lib/mortal.c
 testlib_src += tests/lib/fuzz.c tests/lib/storemodel.c
+# What needs Criterion: only tests do, so that programs build without it.
+checks_src := tests/lib/storm.c
 
 # Program: its main file; libraries it uses, in link order; system libraries.
 programs :=
@@ -164,7 +165,7 @@ $(eval $(call program,sv-netecho,tests/lib/netecho_main.c,testlib base,))
 $(eval $(call program,sv-unpack,hypervisor/unpack_main.c,hypervisor base,-larchive))
 
 # Tests link against every library; archives give only what is used.
-test_libs := procdom testlib backend store hypervisor tools ring base
+test_libs := procdom checks testlib backend store hypervisor tools ring base
 test_sys := $(shell pkg-config --libs $(pkgs) 2>/dev/null) -l:libxlutil.a
 
 unit_src := $(wildcard tests/unit/test_*.c tests/hostile/test_*.c)
