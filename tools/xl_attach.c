@@ -12,6 +12,7 @@
 #include "tools/xl_build.h"
 #include "tools/xl_daemons.h"
 #include "tools/xl_json.h"
+#include "tools/xl_proc.h"
 #include "tools/xl_run.h"
 #include "tools/xl_tree.h"
 
@@ -28,11 +29,6 @@ struct change {
 
 static const char *const kind_names[] = { "vbd", "vif" };
 static const char *const list_names[] = { "disk", "vif" };
-
-const char *xl_kind_name(enum xl_kind kind)
-{
-	return kind_names[kind];
-}
 
 static size_t count(const struct change *c)
 {
@@ -114,7 +110,8 @@ static void fill(struct xl_txn *x, void *arg)
 
 static int offer(struct change *c, struct xs_handle *h)
 {
-	const char *type = xl_kind_name(c->kind);
+	const char *type = kind_names[c->kind];
+	bool was;
 	int ret;
 
 	if (xl_tree_has(h, c->domid, type, c->devid)) {
@@ -131,10 +128,15 @@ static int offer(struct change *c, struct xs_handle *h)
 	ret = xl_tree_wait_device(h, c->domid, type, c->devid);
 	if (!ret)
 		ret = xl_build_keep(&c->cfg, c->domid, c->text);
+	if (ret == -EINTR)
+		log_err("domain %u: interrupted, %s %u is not attached",
+			c->domid, type, c->devid);
+	was = xl_shield(true);
 	if (ret &&
 	    xl_tree_take(h, c->domid, type, c->devid, true, DETACH_TIMEOUT_MS))
 		log_err("domain %u: %s %u was not closed by its backend",
 			c->domid, type, c->devid);
+	xl_shield(was);
 	return ret;
 }
 
@@ -193,6 +195,7 @@ int xl_attach(unsigned int domid, enum xl_kind kind, const char *spec,
 	struct xs_handle *h = NULL;
 	int ret;
 
+	xl_catch_interrupts();
 	ret = begin(&c);
 	if (ret)
 		return ret;
@@ -236,11 +239,30 @@ static int forget(struct change *c)
 	return ret;
 }
 
+static int take(const struct change *c, struct xs_handle *h, bool force)
+{
+	const char *type = kind_names[c->kind];
+	int ret = xl_tree_take(h, c->domid, type, c->devid, force,
+			       DETACH_TIMEOUT_MS);
+
+	if (ret == -ETIMEDOUT && force) {
+		log_err("domain %u: %s %u is taken away, but its backend has not closed it",
+			c->domid, type, c->devid);
+		return 0;
+	}
+	if (ret == -ETIMEDOUT)
+		log_err("domain %u: %s %u was not given back within %d s (is it in use in the guest? --force takes it away)",
+			c->domid, type, c->devid, DETACH_TIMEOUT_MS / 1000);
+	else if (ret)
+		log_err("domain %u: %s %u cannot be detached: %s", c->domid,
+			type, c->devid, strerror(-ret));
+	return ret;
+}
+
 int xl_detach(unsigned int domid, enum xl_kind kind, unsigned int devid,
 	      bool force)
 {
 	struct change c = { .domid = domid, .devid = devid, .kind = kind };
-	const char *type = xl_kind_name(kind);
 	struct xs_handle *h;
 	int ret;
 
@@ -250,16 +272,10 @@ int xl_detach(unsigned int domid, enum xl_kind kind, unsigned int devid,
 	ret = begin(&c);
 	if (ret)
 		goto close;
-	ret = -ENOENT;
-	if (!xl_tree_has(h, domid, type, devid))
+	ret = -ENODEV;
+	if (!xl_tree_has(h, domid, kind_names[kind], devid))
 		goto end;
-	ret = xl_tree_take(h, domid, type, devid, force, DETACH_TIMEOUT_MS);
-	if (ret == -ETIMEDOUT)
-		log_err("domain %u: %s %u was not given back within %d s (is it in use in the guest? --force takes it away)",
-			domid, type, devid, DETACH_TIMEOUT_MS / 1000);
-	else if (ret && ret != -EINTR)
-		log_err("domain %u: %s %u cannot be detached: %s", domid, type,
-			devid, strerror(-ret));
+	ret = take(&c, h, force);
 	if (!ret)
 		ret = forget(&c);
 end:

@@ -18,9 +18,6 @@
 /** enum xl_kind - Which devices can come and go. */
 enum xl_kind { XL_DISK, XL_VIF };
 
-/** xl_kind_name() - As in the store: "vbd" or "vif". */
-const char *xl_kind_name(enum xl_kind kind);
-
 /**
  * xl_attach() - Give a domain a device more.
  * @spec:   As an entry of disk= or vif=; a path in it must be absolute.
@@ -36,10 +33,11 @@ int xl_attach(unsigned int domid, enum xl_kind kind, const char *spec,
  * xl_detach() - Take a device away.
  * @force: Do not ask the guest; what it had in flight fails.
  *
- * Without @force the guest has 10 s to give it back.
+ * Without @force the guest has 10 s to give it back.  With it the device is gone
+ * after 10 s even if its backend does not answer.
  *
- * Return: 0, -ENOENT if there is none, -ETIMEDOUT if the guest keeps it, or
- * -errno; reported, but -ENOENT.
+ * Return: 0, -ENODEV if there is none, -ETIMEDOUT if the guest keeps it, or
+ * -errno; reported, but -ENODEV.
  */
 int xl_detach(unsigned int domid, enum xl_kind kind, unsigned int devid,
 	      bool force) must_check;

@@ -263,14 +263,13 @@ static int add_devices(struct xs_handle *h, struct job *j)
 static char *with_uuid(const char *text, const uint8_t uuid[16])
 {
 	char buf[XL_UUID_LEN], line[64], *full;
-	size_t len, n = strlen(text);
+	const char *there;
 
-	snprintf(line, sizeof(line), "uuid = '%s'\n",
+	snprintf(line, sizeof(line), "\nuuid = '%s'\n",
 		 xl_uuid_format(buf, uuid));
-	len = strlen(line);
-	if (n >= len && !strcmp(text + n - len, line))
-		line[0] = '\0';
-	return asprintf(&full, "%s%s", text, line) < 0 ? NULL : full;
+	there = strstr(text, line);
+	return asprintf(&full, "%s%s", text, there ? "" : line) < 0 ? NULL
+								    : full;
 }
 
 int xl_build_keep(const struct xl_cfg *c, unsigned int domid, const char *text)

@@ -730,6 +730,9 @@ int xl_cfg_load(const char *path, char *const *extra, size_t n, char **text,
 
 /* ---- Changing ------------------------------------------------------------- */
 
+/* How a line ends that was put there by a change. */
+#define CHANGED "] # as changed since"
+
 /* In quotes, as libxlutil reads it; its escapes with digits do not work. */
 static int put_quoted(FILE *f, const char *s)
 {
@@ -772,6 +775,22 @@ static int read_list(XLU_Config *x, const char *text, const char *name,
 	return err && err != ESRCH ? -EINVAL : 0;
 }
 
+/* Without the list that an earlier change has put there. */
+static void put_text(FILE *f, const char *text, const char *name)
+{
+	size_t n = strlen(name), mark = strlen(CHANGED);
+
+	for (const char *end, *p = text; *p; p = end) {
+		size_t len = strcspn(p, "\n");
+
+		end = p + len + (p[len] == '\n');
+		if (len > n + mark && !strncmp(p, name, n) && p[n] == ' ' &&
+		    !memcmp(p + len - mark, CHANGED, mark))
+			continue;
+		fprintf(f, "%.*s\n", (int)len, p);
+	}
+}
+
 int xl_cfg_edit(const char *text, const char *name, const char *add,
 		size_t drop, const unsigned int *devids, char **out)
 {
@@ -789,7 +808,8 @@ int xl_cfg_edit(const char *text, const char *name, const char *add,
 		ret = -ENOMEM;
 	if (!f)
 		goto out;
-	fprintf(f, "%s\n%s = [ ", text, name);
+	put_text(f, text, name);
+	fprintf(f, "%s = [ ", name);
 	for (int i = 0; i < n && !ret; i++) {
 		if ((size_t)i != drop)
 			ret = put_entry(f, xlu_cfg_get_listitem(list, i),
@@ -797,7 +817,7 @@ int xl_cfg_edit(const char *text, const char *name, const char *add,
 	}
 	if (add && !ret)
 		ret = put_entry(f, add, devids ? &devids[n] : NULL);
-	fputs("]\n", f);
+	fputs(CHANGED "\n", f);
 	if (fclose(f) && !ret)
 		ret = -ENOMEM;
 	if (ret)

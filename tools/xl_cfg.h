@@ -170,7 +170,8 @@ int xl_vif_check_host(const struct xl_vif *v) must_check;
  * @add:    Another entry at the end, or NULL.
  * @drop:   Leave this entry out; SIZE_MAX for none.
  * @devids: Numbers to be written to entries that name none, @add's last; or NULL.
- * @out:    *Owned* by the caller: @text, and the list once more, which counts.
+ * @out:    *Owned* by the caller: @text, and the list once more, which counts;
+ *          one from an earlier change is left out.
  *
  * Return: 0, -EINVAL if an entry has control characters, or -ENOMEM.
  */

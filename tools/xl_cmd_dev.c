@@ -173,11 +173,11 @@ static int find_mac(unsigned int domid, const char *mac, unsigned int *devid)
 {
 	unsigned int *devids;
 	struct xs_handle *h;
-	int ret = -ENOENT;
+	int ret = -ENODEV;
 	size_t n;
 
 	if (xl_store_open(&h))
-		return -ENOENT;
+		return -EIO;
 	devids = xl_tree_devices(h, domid, "vif", &n);
 	for (size_t i = 0; i < n && ret; i++) {
 		char *its = xl_store_get(h, XBT_NULL,
@@ -201,11 +201,11 @@ static int find_device(unsigned int domid, enum xl_kind kind, const char *name,
 	uint64_t n;
 
 	if (kind == XL_DISK)
-		return xl_vdev_number(name, devid);
+		return xl_vdev_number(name, devid) ? -ENODEV : 0;
 	if (strchr(name, ':'))
 		return find_mac(domid, name, devid);
 	if (util_u64(name, UINT32_MAX, &n))
-		return -EINVAL;
+		return -ENODEV;
 	*devid = (unsigned int)n;
 	return 0;
 }
@@ -229,7 +229,7 @@ static int detach(int argc, char **argv, enum xl_kind kind)
 	ret = find_device(domid, kind, argv[optind + 1], &devid);
 	if (!ret)
 		ret = xl_detach(domid, kind, devid, force);
-	if (ret == -ENOENT || ret == -EINVAL)
+	if (ret == -ENODEV)
 		fprintf(stderr,
 			"Error: Device %s not connected to domain %s (see `xl %s-list %s`).\n",
 			argv[optind + 1], argv[optind],

@@ -443,7 +443,7 @@ static int is_closed(struct xs_handle *h, void *arg)
 	return failed || (state == XenbusStateClosed && !held);
 }
 
-static void fill_nothing(struct xl_txn *x, void *arg)
+static void fill_gone(struct xl_txn *x, void *arg)
 {
 	const struct device *d = arg;
 
@@ -466,7 +466,7 @@ int xl_tree_take(struct xs_handle *h, unsigned int domid, const char *type,
 	waited = xl_daemons_wait(h, path, timeout_ms, is_closed, &d);
 	if (waited < 0 && !force)
 		return waited;
-	ret = xl_txn_run(h, fill_nothing, &d);
+	ret = xl_txn_run(h, fill_gone, &d);
 	return ret ? ret : MIN(waited, 0);
 }
 

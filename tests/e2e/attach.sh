@@ -108,6 +108,14 @@ xenstore-write "$(fe vbd 51744)/state" 6
 wait_for 20 sh -c "[ \"\$(xenstore-read $(be vbd 51744)/state)\" = 6 ]"
 check "when the guest has answered after all, it can be had" \
 	timeout 5 xl block-detach g xvdc
+check "and attached again" xl block-attach g "$work/c.img,raw,xvdc,w"
+kill -STOP "$(pid_of sv-backend)"
+output=$(xl block-detach --force g xvdc 2>&1) &&
+	[[ $output == *"vbd 51744 is taken away, but its backend has not closed it" ]]
+ok $? "force ends also when the backend does not answer, and says so"
+kill -CONT "$(pid_of sv-backend)"
+[ "$(disks)" = "51712 51728 " ] && [ "$(kept)" = "xvda xvdb" ]
+ok $? "and it is not kept"
 for name in xvdx nonsense 51744; do
 	fails "Device $name not connected" xl block-detach g $name
 	ok $? "block-detach $name: not connected"

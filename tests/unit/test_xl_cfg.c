@@ -341,6 +341,34 @@ Test(xl_cfg, entries_come_and_go)
 		     -EINVAL);
 }
 
+Test(xl_cfg, many_changes_do_not_add_up)
+{
+	static const char disks[] = GUEST "disk = [ '/a,raw,xvda,w' ]\n"
+					  "vif = [ '' ]";
+	size_t first = 0;
+	char *text, *next;
+
+	text = strdup(disks);
+	for (int i = 0; i < 10; i++) {
+		cr_assert_eq(xl_cfg_edit(text, "disk", "/b,raw,xvdb,w",
+					 SIZE_MAX, NULL, &next),
+			     0);
+		free(text);
+		cr_assert_eq(xl_cfg_edit(next, "vif", NULL, SIZE_MAX, NULL,
+					 &text),
+			     0);
+		free(next);
+		cr_assert_eq(xl_cfg_edit(text, "disk", NULL, 1, NULL, &next),
+			     0);
+		free(text);
+		text = next;
+		first = first ? first : strlen(text);
+		cr_assert_eq(strlen(text), first, "%s", text);
+	}
+	cr_expect_eq(strncmp(text, disks, strlen(disks)), 0, "%s", text);
+	free(text);
+}
+
 Test(xl_cfg, cards_keep_their_numbers)
 {
 	static const unsigned int devids[] = { 0, 1, 5, 6 };
