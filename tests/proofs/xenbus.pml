@@ -213,7 +213,7 @@ proctype worker(byte d)
 end:	do
 	/* The parent starts it, and again if it was killed. */
 	:: atomic { !DEV.alive && !DEV.ended && DEV.dir && !dead ->
-		/* MODELS: dom0-backend/device.c xb_init(&dev->xb, &xb_ops, dev, (enum xb_state)was); */
+		/* MODELS: dom0-backend/device.c xb_init(&dev->xb, &xb_ops, dev, was); */
 		peer = DEV.be;
 		XB(xb_init(&xb, &ops, NULL, now.peer));
 		peer = 0;
