@@ -183,6 +183,7 @@ bench_src := tests/bench/recovery.c tests/bench/syscalls.c
 bins := $(programs:%=$(out)/bin/%)
 units := $(unit_src:%.c=$(out)/%)
 stresses := $(stress_src:%.c=$(out)/%)
+oracles := $(out)/tests/oracle/play $(out)/tests/oracle/xenlibs.so
 benches := $(bench_src:%.c=$(out)/%)
 fuzzers := $(patsubst %.c,$(out)/%,$(wildcard tests/fuzz/*_fuzz.c))
 replays := $(fuzzers:%_fuzz=%_replay)
@@ -266,10 +267,18 @@ $(units): %: %.o $(test_archives)
 	@echo "  LD    $@"
 	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $< -Wl,--start-group $(test_archives) \
 		-Wl,--end-group $(test_sys) -lcriterion
-$(stresses) $(benches): %: %.o $(test_archives)
+$(stresses) $(benches) $(out)/tests/oracle/play: %: %.o $(test_archives)
 	@echo "  LD    $@"
 	$(q)$(CC) $(ldflags) $(LDFLAGS) -o $@ $< -Wl,--start-group $(test_archives) \
 		-Wl,--end-group $(test_sys)
+
+# What Debian's C xenstored takes for Xen's libraries.
+xenlibs_src := tests/oracle/xenlibs.c base/domsock.c base/fd.c base/log.c \
+	base/paths.c base/sock.c base/util.c
+$(out)/tests/oracle/xenlibs.so: $(xenlibs_src)
+	@echo "  LD    $@"
+	@mkdir -p $(@D)
+	$(q)$(CC) $(cppflags) $(CPPFLAGS) $(cflags) $(CFLAGS) -fPIC -shared -o $@ $^
 
 # A fuzzer of the whole system, which needs no libFuzzer.
 system := $(out)/tests/fuzz/system
@@ -326,7 +335,7 @@ $(replays): %_replay: %_fuzz.o $(out)/tests/fuzz/replay.o $(test_archives)
 # ---- Tests, demo, lint -----------------------------------------------------
 
 # Everything the native tests of one variant run.
-test-programs: all $(units) $(stresses) $(benches)
+test-programs: all $(units) $(stresses) $(oracles) $(benches)
 
 # Unit and hostile tests of this variant (CC, SAN).
 check: test-programs

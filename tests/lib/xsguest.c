@@ -24,11 +24,12 @@
 
 /* ---- Life --------------------------------------------------------------- */
 
-static void attach(struct xsguest *g)
+void xsguest_begin(struct xsguest *g)
 {
 	struct stream_map req = STREAM_MAP(g->page, req);
 	struct stream_map rsp = STREAM_MAP(g->page, rsp);
 
+	memset(g->page, 0, SV_PAGE_SIZE);
 	CHECK(!stream_writer_attach(&g->req, &req, STREAM_WAKE_ALWAYS));
 	CHECK(!stream_reader_attach(&g->rsp, &rsp, STREAM_WAKE_ALWAYS));
 	g->in_len = 0;
@@ -36,8 +37,7 @@ static void attach(struct xsguest *g)
 
 bool xsguest_introduce(struct xs_handle *h, struct xsguest *g)
 {
-	memset(g->page, 0, SV_PAGE_SIZE);
-	attach(g);
+	xsguest_begin(g);
 	return xs_introduce_domain(h, g->domid, FAKEDOM_STORE_GFN,
 				   FAKEDOM_STORE_PORT);
 }
@@ -57,7 +57,7 @@ static void make_home(struct xs_handle *h, unsigned int domid)
 	CHECK(xs_set_permissions(h, XBT_NULL, path, &owns, 1));
 }
 
-struct xsguest *xsguest_new(struct xs_handle *h, unsigned int domid)
+struct xsguest *xsguest_create(unsigned int domid)
 {
 	struct xsguest *g = calloc(1, sizeof(*g));
 
@@ -65,6 +65,13 @@ struct xsguest *xsguest_new(struct xs_handle *h, unsigned int domid)
 	g->domid = domid;
 	g->dom = fakedom_new(domid, 2);
 	g->page = fakedom_store_page(g->dom);
+	return g;
+}
+
+struct xsguest *xsguest_new(struct xs_handle *h, unsigned int domid)
+{
+	struct xsguest *g = xsguest_create(domid);
+
 	make_home(h, domid);
 	CHECK(xsguest_introduce(h, g));
 	return g;
@@ -134,6 +141,8 @@ unsigned int xsguest_take(struct xsguest *g)
 		g->in_len = 0;
 		if (h.type == XS_WATCH_EVENT) {
 			g->events++;
+			if (g->event)
+				g->event(g, g->in + HDR, h.len);
 			continue;
 		}
 		g->head = h;

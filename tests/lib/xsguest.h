@@ -31,6 +31,7 @@
  * struct xsguest - One guest.
  * @reply:  The last answer, NUL-terminated.
  * @events: Watch events that came.
+ * @event:  Called for each of them, if set: path and token, each with its NUL.
  */
 struct xsguest {
 	unsigned int domid;
@@ -44,6 +45,7 @@ struct xsguest {
 	struct xsd_sockmsg head; /* of the last answer */
 	char reply[XENSTORE_PAYLOAD_MAX + 1];
 	unsigned int events;
+	void (*event)(const struct xsguest *g, const char *body, size_t len);
 };
 
 /**
@@ -53,6 +55,14 @@ struct xsguest {
  * The guest may read /local/domain/N and owns /local/domain/N/data.
  */
 struct xsguest *xsguest_new(struct xs_handle *h, unsigned int domid);
+
+/**
+ * xsguest_create() - A domain that nobody knows yet; its ring is not attached.
+ *
+ * xsguest_begin() empties the ring, and attaches to it.
+ */
+struct xsguest *xsguest_create(unsigned int domid);
+void xsguest_begin(struct xsguest *g);
 
 /** xsguest_introduce() - INTRODUCE, also once more; a ring begins anew. */
 bool xsguest_introduce(struct xs_handle *h, struct xsguest *g);

@@ -1,0 +1,502 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// tests/oracle/play.c - one sequence of requests to a store, and all it says to them.
+//
+// usage: play SEED STEPS
+//
+// The store is at XENSTORED_PATH, and serves the domains of SPLITVISOR_RUN_DIR.
+// Two clients of dom0 and three guests do in turn what SEED says, and each answer
+// and event is printed as it comes, so that the transcripts of two stores can be
+// compared.  Nothing in them may depend on time: after each request every client
+// makes one without effect, so that all events of the former have come before.
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/paths.h"
+#include "base/sock.h"
+#include "base/util.h"
+#include "tests/lib/patience.h"
+#include "tests/lib/xsguest.h"
+
+#define HDR	   sizeof(struct xsd_sockmsg)
+#define NDOM0	   2u
+#define NGUESTS	   3u
+#define NCLIENTS   (NDOM0 + NGUESTS)
+#define FIRST_DOM  1u
+#define SHOWN	   96u /* bytes of an answer */
+#define PATIENCE_S 10
+
+/** struct client - Of dom0, by a socket, or a guest. */
+struct client {
+	char name[8];
+	int fd;
+	unsigned int domid;
+	struct xsguest *g; /* NULL while there is no such domain */
+	bool introduced;
+	uint32_t tx; /* open transaction */
+	struct xsd_sockmsg head;
+	char reply[XENSTORE_PAYLOAD_MAX + 1];
+};
+
+/** struct text - A request's payload in the making. */
+struct text {
+	char data[XENSTORE_PAYLOAD_MAX];
+	size_t len;
+};
+
+static struct client clients[NCLIENTS];
+static uint64_t seed;
+
+static void die(const char *what)
+{
+	printf("!! %s\n", what);
+	fflush(stdout);
+	exit(1);
+}
+
+/* ---- Chance ------------------------------------------------------------- */
+
+static uint32_t chance(uint32_t n)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (uint32_t)(seed >> 16) % n;
+}
+
+#define one_of(list) ((list)[chance(ARRAY_SIZE(list))])
+
+/* ---- The transcript ----------------------------------------------------- */
+
+static FILE *events; /* until the answer is shown, which may come in between */
+static char *events_text;
+static size_t events_len;
+
+static void show(FILE *f, const char *data, size_t len)
+{
+	char text[4 * SHOWN + 1];
+
+	fprintf(f, " '%s'",
+		util_escape(text, sizeof(text), data, MIN(len, SHOWN)));
+	if (len > SHOWN)
+		fprintf(f, "+%zu", len - SHOWN);
+}
+
+static void show_event(const char *name, const char *body, size_t len)
+{
+	fprintf(events, "    %s event", name);
+	show(events, body, len);
+	putc('\n', events);
+}
+
+static void show_events(void)
+{
+	fflush(events);
+	fwrite(events_text, 1, events_len, stdout);
+	rewind(events);
+}
+
+static void guest_event(const struct xsguest *g, const char *body, size_t len)
+{
+	char name[8];
+
+	snprintf(name, sizeof(name), "dom%u", g->domid);
+	show_event(name, body, len);
+}
+
+/* ---- Requests ----------------------------------------------------------- */
+
+static void get(int fd, void *buf, size_t len)
+{
+	for (char *at = buf; len;) {
+		ssize_t n = read(fd, at, len);
+
+		if (n <= 0)
+			die("the store has closed the connection, or is silent");
+		at += n;
+		len -= (size_t)n;
+	}
+}
+
+static void ask_socket(struct client *c, struct xsd_sockmsg h, const void *data)
+{
+	char body[XENSTORE_PAYLOAD_MAX + 1];
+
+	if (write(c->fd, &h, HDR) != (ssize_t)HDR ||
+	    (h.len && write(c->fd, data, h.len) != (ssize_t)h.len))
+		die("the store takes no request");
+	for (;;) {
+		get(c->fd, &c->head, HDR);
+		if (c->head.len > XENSTORE_PAYLOAD_MAX)
+			die("an answer of impossible length");
+		get(c->fd, body, c->head.len);
+		if (c->head.type != XS_WATCH_EVENT)
+			break;
+		show_event(c->name, body, c->head.len);
+	}
+	memcpy(c->reply, body, c->head.len);
+	c->reply[c->head.len] = '\0';
+}
+
+static void ask(struct client *c, uint32_t type, uint32_t tx, const void *data,
+		size_t len)
+{
+	const struct xsd_sockmsg h = { .type = type,
+				       .tx_id = tx,
+				       .len = (uint32_t)len };
+
+	if (!c->g) {
+		ask_socket(c, h, data);
+		return;
+	}
+	if (xsguest_op(c->g, type, tx, data, len) == -ETIMEDOUT)
+		die("the store does not answer a guest");
+	c->head = c->g->head;
+	memcpy(c->reply, c->g->reply, c->head.len + 1);
+}
+
+static bool alive(const struct client *c)
+{
+	return c->fd >= 0 || c->introduced;
+}
+
+/* All that was said before has come. */
+static void settle(void)
+{
+	for (unsigned int i = 0; i < NCLIENTS; i++) {
+		if (alive(&clients[i]))
+			ask(&clients[i], XS_GET_DOMAIN_PATH, 0, "0", 2);
+	}
+}
+
+static void add(struct text *t, const char *s)
+{
+	size_t n = strlen(s) + 1;
+
+	if (t->len + n > sizeof(t->data))
+		return;
+	memcpy(t->data + t->len, s, n);
+	t->len += n;
+}
+
+static void addf(struct text *t, const char *fmt, ...)
+{
+	char buf[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(buf, sizeof(buf), fmt, ap);
+	va_end(ap);
+	add(t, buf);
+}
+
+/* As dom0 or guest would: a wrong end now and then. */
+static bool spoil(struct text *t)
+{
+	if (chance(40) || !t->len)
+		return false;
+	if (chance(2))
+		t->len--;
+	else
+		add(t, "more");
+	return true;
+}
+
+/* ---- What is asked ------------------------------------------------------ */
+
+static const char *path(const struct client *c)
+{
+	static const char *const absolute[] = {
+		"/x",	  "/x/a",   "/x/a/b", "/x/a/b/c",
+		"/x/b",	  "/x/b/a", "/y",     "/y/a",
+		"/x/a/d", "/",	    "/local", "/local/domain",
+	};
+	static const char *const relative[] = {
+		"data",	    "data/a",	"data/a/b", "data/b",
+		"data/b/a", "data/a/c", ".",	    "",
+	};
+	static const char *const odd[] = {
+		"/x/",	 "//x",		   "/x//a",	     "x y",
+		"/x\x01", "@introduceDomain", "@releaseDomain", "@x",
+		"/x/a/", "/x/\xc3\xa9",	   "/x/.",	     "/x/a+b",
+	};
+	static char buf[64];
+
+	if (!chance(25))
+		return one_of(odd);
+	if (!chance(3) || c->fd >= 0) {
+		if (chance(2))
+			return one_of(absolute);
+		snprintf(buf, sizeof(buf), "/local/domain/%u/%s",
+			 FIRST_DOM + chance(NGUESTS), one_of(relative));
+		return buf;
+	}
+	return one_of(relative);
+}
+
+/* A guest's request has to fit into its ring. */
+static void add_value(struct text *t, bool guest)
+{
+	size_t len = chance(20) ? chance(8) : guest ? 800 : 2040 + chance(16);
+
+	for (; len; len--)
+		t->data[t->len++] = (char)('a' + chance(26));
+}
+
+static void add_perms(struct text *t)
+{
+	static const char kinds[] = "nrwb";
+
+	if (!chance(30)) {
+		add(t, one_of(((const char *const[]){ "", "x1", "r", "n-1",
+						       "r1 ", "nn" })));
+		return;
+	}
+	for (unsigned int n = 1 + chance(3); n; n--)
+		addf(t, "%c%u", kinds[chance(4)], chance(FIRST_DOM + NGUESTS));
+}
+
+static uint32_t make(const struct client *c, struct text *t)
+{
+	static const uint32_t types[] = {
+		XS_WRITE,     XS_WRITE,	 XS_WRITE,     XS_WRITE,
+		XS_MKDIR,     XS_RM,	 XS_READ,      XS_READ,
+		XS_DIRECTORY, XS_WATCH,	 XS_UNWATCH,   XS_SET_PERMS,
+		XS_GET_PERMS, XS_DIRECTORY_PART,       XS_GET_DOMAIN_PATH,
+		XS_IS_DOMAIN_INTRODUCED, XS_RESUME,
+	};
+	uint32_t type = chance(80) ? one_of(types) : XS_RESET_WATCHES;
+
+	switch (type) {
+	case XS_GET_DOMAIN_PATH:
+	case XS_IS_DOMAIN_INTRODUCED:
+	case XS_RESUME:
+		addf(t, "%u", chance(FIRST_DOM + NGUESTS + 1));
+		return type;
+	case XS_RESET_WATCHES:
+		return type;
+	default:
+		add(t, path(c));
+	}
+	if (type == XS_WRITE)
+		add_value(t, c->g);
+	else if (type == XS_SET_PERMS)
+		add_perms(t);
+	else if (type == XS_WATCH || type == XS_UNWATCH)
+		addf(t, "t%u", chance(3));
+	else if (type == XS_DIRECTORY_PART)
+		addf(t, "%u", chance(4) ? 0 : chance(20));
+	return type;
+}
+
+/*
+ * Of DIRECTORY_PART the generation is the store's own affair, and so is which error
+ * it is if a request makes no sense.
+ */
+static void show_answer(const struct client *c, bool sense)
+{
+	const char *at = c->reply;
+	size_t len = c->head.len;
+
+	if (c->head.type == XS_ERROR) {
+		printf(" -> %s\n", sense ? c->reply : "an error");
+		return;
+	}
+	if (c->head.type == XS_DIRECTORY_PART) {
+		at += strlen(at) + 1;
+		len -= (size_t)(at - c->reply);
+	}
+	printf(" ->");
+	show(stdout, at, len);
+	putchar('\n');
+}
+
+static void request(struct client *c)
+{
+	struct text t = { .len = 0 };
+	uint32_t type = make(c, &t);
+	bool spoilt;
+
+	spoilt = spoil(&t);
+	printf("%s %u%s", c->name, type, c->tx ? " in transaction" : "");
+	show(stdout, t.data, t.len);
+	ask(c, type, c->tx, t.data, t.len);
+	show_answer(c, !spoilt && type != XS_UNWATCH);
+}
+
+/* ---- Transactions ------------------------------------------------------- */
+
+static struct client *busy; /* who has one: they are not to meet */
+
+static void begin(struct client *c)
+{
+	ask(c, XS_TRANSACTION_START, 0, "", 1);
+	printf("%s begins: %s\n", c->name,
+	       c->head.type == XS_ERROR ? c->reply : "fine");
+	if (c->head.type == XS_ERROR)
+		return;
+	c->tx = (uint32_t)strtoul(c->reply, NULL, 10);
+	busy = c;
+}
+
+static void end(struct client *c)
+{
+	const char *how = chance(4) ? "T" : "F";
+
+	printf("%s ends %s", c->name, how);
+	ask(c, XS_TRANSACTION_END, c->tx, how, 2);
+	show_answer(c, true);
+	c->tx = 0;
+	busy = NULL;
+}
+
+/* ---- Domains ------------------------------------------------------------ */
+
+static void tell(struct client *c, uint32_t type, unsigned int domid)
+{
+	struct text t = { .len = 0 };
+
+	addf(&t, "%u", domid);
+	if (type == XS_INTRODUCE) {
+		addf(&t, "%u", FAKEDOM_STORE_GFN);
+		addf(&t, "%u", FAKEDOM_STORE_PORT);
+	}
+	ask(c, type, 0, t.data, t.len);
+	show_answer(c, true);
+}
+
+/* What the toolstack makes for it. */
+static void make_home(struct client *dom0, unsigned int domid)
+{
+	struct text t = { .len = 0 };
+
+	addf(&t, "/local/domain/%u", domid);
+	ask(dom0, XS_MKDIR, 0, t.data, t.len);
+	add(&t, "n0");
+	addf(&t, "r%u", domid);
+	ask(dom0, XS_SET_PERMS, 0, t.data, t.len);
+	t.len = 0;
+	addf(&t, "/local/domain/%u/data", domid);
+	ask(dom0, XS_MKDIR, 0, t.data, t.len);
+	addf(&t, "n%u", domid);
+	ask(dom0, XS_SET_PERMS, 0, t.data, t.len);
+}
+
+static void introduce(struct client *dom0, struct client *guest)
+{
+	if (!guest->g) {
+		guest->g = xsguest_create(guest->domid);
+		guest->g->event = guest_event;
+		make_home(dom0, guest->domid);
+	}
+	xsguest_begin(guest->g);
+	printf("%s introduces %s", dom0->name, guest->name);
+	tell(dom0, XS_INTRODUCE, guest->domid);
+	guest->introduced = true;
+}
+
+static void release(struct client *dom0, struct client *guest)
+{
+	printf("%s releases %s", dom0->name, guest->name);
+	tell(dom0, XS_RELEASE, guest->domid);
+}
+
+/* Its VMM ends; the store is told by the domain's socket, at some time. */
+static void kill_guest(struct client *dom0, struct client *guest)
+{
+	uint64_t until = util_clock_ns() + PATIENCE_NS;
+	char id[16];
+	size_t len = (size_t)snprintf(id, sizeof(id), "%u", guest->domid) + 1;
+
+	printf("%s dies\n", guest->name);
+	xsguest_free(guest->g);
+	guest->g = NULL;
+	guest->introduced = false;
+	do {
+		if (util_clock_ns() > until)
+			die("the store does not notice that a domain has ended");
+		ask(dom0, XS_IS_DOMAIN_INTRODUCED, 0, id, len);
+	} while (strcmp(dom0->reply, "F") != 0);
+}
+
+static void life(void)
+{
+	struct client *dom0 = &clients[chance(NDOM0)];
+	struct client *guest = &clients[NDOM0 + chance(NGUESTS)];
+
+	if (!guest->introduced) {
+		introduce(dom0, guest);
+		return;
+	}
+	if (chance(2))
+		release(dom0, guest);
+	kill_guest(dom0, guest);
+}
+
+/* ---- The play ----------------------------------------------------------- */
+
+static void step(void)
+{
+	struct client *c = busy ? busy : &clients[chance(NCLIENTS)];
+
+	if (!alive(c) || (!busy && !chance(100)))
+		life();
+	else if (busy && !chance(6))
+		end(c);
+	else if (!busy && !chance(12))
+		begin(c);
+	else
+		request(c);
+	settle();
+	show_events();
+}
+
+static void open_clients(void)
+{
+	for (unsigned int i = 0; i < NDOM0; i++) {
+		struct timeval tv = { .tv_sec = PATIENCE_S };
+
+		snprintf(clients[i].name, sizeof(clients[i].name), "dom0.%u",
+			 i);
+		clients[i].fd = sock_connect(paths_store(), SOCK_STREAM);
+		if (clients[i].fd < 0 ||
+		    setsockopt(clients[i].fd, SOL_SOCKET, SO_RCVTIMEO, &tv,
+			       sizeof(tv)))
+			die("the store cannot be reached");
+	}
+	for (unsigned int i = 0; i < NGUESTS; i++) {
+		struct client *c = &clients[NDOM0 + i];
+
+		c->fd = -1;
+		c->domid = FIRST_DOM + i;
+		snprintf(c->name, sizeof(c->name), "dom%u", c->domid);
+		introduce(&clients[0], c);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t steps;
+
+	if (argc != 3 || util_u64(argv[1], UINT32_MAX, &seed) ||
+	    util_u64(argv[2], UINT32_MAX, &steps)) {
+		fprintf(stderr, "usage: play SEED STEPS\n");
+		return 2;
+	}
+	seed = (seed + 1) * UINT64_C(88172645463325252);
+	paths_init();
+	events = open_memstream(&events_text, &events_len);
+	open_clients();
+	for (uint64_t i = 0; i < steps; i++)
+		step();
+	for (unsigned int i = 0; i < NGUESTS; i++) {
+		if (clients[NDOM0 + i].g)
+			xsguest_free(clients[NDOM0 + i].g);
+	}
+	return 0;
+}
