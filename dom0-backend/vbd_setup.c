@@ -337,9 +337,9 @@ static int check_config(const struct vbd_config *cfg, struct chain *c,
 static int start_source(const struct vbd_config *cfg, const struct target *t,
 			struct vbd_disk *d, char *err, size_t errlen)
 {
-	char device[32];
 	struct vbd_source_config sc = {
-		.device = device,
+		.domid = cfg->domid,
+		.devid = cfg->devid,
 		.address = t->remote ? t->path : NULL,
 		.format = t->format ? t->format->name : NULL,
 		.image = d->image.fd,
@@ -350,7 +350,6 @@ static int start_source(const struct vbd_config *cfg, const struct target *t,
 
 	if (!t->remote && !t->format)
 		return 0;
-	snprintf(device, sizeof(device), "dom%u/vbd%u", cfg->domid, cfg->devid);
 	for (unsigned int i = 0; i < d->nbacking; i++) {
 		sc.backing[i] = cfg->backing[i];
 		sc.backing_fd[i] = d->backing[i].fd;
@@ -466,22 +465,23 @@ static int note_address(const char *address, struct vbd_file *f, char *err,
 /*
  * The lock belongs to the open file, which the kernel keeps for a while as part
  * of a dead worker's io_uring.  That worker's I/O has ended: the parent saw to it.
+ * A server that has not ended has the open file, too, and @keeps the lock.
  */
-static void close_file(struct vbd_file *f)
+static void close_file(struct vbd_file *f, bool keeps)
 {
-	if (f->fd >= 0 && !f->shared)
+	if (f->fd >= 0 && !f->shared && !keeps)
 		image_unlock(f->fd);
 	fd_close(&f->fd);
 	free(f->path);
 	f->path = NULL;
 }
 
-static void close_files(struct vbd_disk *d)
+static void close_files(struct vbd_disk *d, bool keeps)
 {
 	for (unsigned int i = 0; i < d->nbacking; i++)
-		close_file(&d->backing[i]);
+		close_file(&d->backing[i], keeps);
 	fd_close(&d->told);
-	close_file(&d->image);
+	close_file(&d->image, keeps);
 }
 
 int vbd_open(const struct vbd_config *cfg, struct vbd_disk *out, char *err,
@@ -505,7 +505,7 @@ int vbd_open(const struct vbd_config *cfg, struct vbd_disk *out, char *err,
 	if (!ret)
 		ret = start_source(cfg, &c.at[0], &d, err, errlen);
 	if (ret) {
-		close_files(&d);
+		close_files(&d, false);
 		return ret;
 	}
 	*out = d;
@@ -529,9 +529,15 @@ int vbd_ready(struct vbd_disk *disk, char *err, size_t errlen)
 
 void vbd_close(struct vbd_disk *disk)
 {
+	bool served = false;
+
+	if (disk->source) {
+		(void)vbd_source_quit(disk->source);
+		served = !vbd_source_over(disk->source);
+	}
 	vbd_source_free(disk->source);
 	LIST_REMOVE(&disk->image, link);
 	for (unsigned int i = 0; i < disk->nbacking; i++)
 		LIST_REMOVE(&disk->backing[i], link);
-	close_files(disk);
+	close_files(disk, served);
 }

@@ -39,6 +39,19 @@ workers() {
 	done
 }
 
+# servers - process ids of each qemu-nbd of ours.
+servers() {
+	local p
+
+	for p in $(pgrep -x qemu-nbd); do
+		grep -qsaF "SPLITVISOR_RUN_DIR=$SPLITVISOR_RUN_DIR" \
+			"/proc/$p/environ" && echo "$p"
+	done
+}
+
+# One that a failure leaves stopped, too.
+trap 'kill -9 $(servers) 2>/dev/null; finish' EXIT
+
 # ---- servers ----------------------------------------------------------------
 
 serve memory 16M
@@ -170,7 +183,7 @@ sleep 0.5
 unserve
 sleep 0.5
 check "its server is gone; it is destroyed" timeout 60 xl destroy nbd_left
-no_workers() { [ -z "$(workers sv-blkback)$(workers sv-blksource)" ]; }
+no_workers() { [ -z "$(workers sv-blkback)$(workers sv-blksource)$(servers)" ]; }
 check "nothing of its disk is left" wait_for 60 no_workers
 
 # ---- images -----------------------------------------------------------------
@@ -292,4 +305,49 @@ check "its worker is killed" kill -9 "$(workers sv-blkback)"
 check "another qemu-nbd takes over" wait_for 30 another_nbd
 output=$(qemu-img check -f qcow2 "$work/disk.qcow2" 2>&1; xl block-list locked)
 check "it is destroyed" xl destroy locked
+check "and its qemu-nbd ended" wait_for 60 no_workers
+
+# One server at a time: two would spoil an image.  The one that is there is
+# stopped, as if its disk were slow, and what started it is killed.
+single=$work/single.qcow2
+qemu-img create -q -f qcow2 -o preallocation=metadata "$single" 16M
+sed "s/'locked'/'single'/; s#^disk.*#disk = ['$single,qcow2,xvda,w']#" \
+	"$work/locked.cfg" >"$work/single.cfg"
+check "a guest with a qcow2 disk of its own" xl create -q "$work/single.cfg"
+check "it is at work" wait_for 60 console_has single 'every size and place ok'
+statistics=/local/domain/0/backend/vbd/$(xl domid single)/51712/statistics
+requests() { xenstore-read "$statistics/wr_req"; }
+works_on() { [ "$(requests)" -gt "$1" ]; }
+no_others() { [ -z "$(workers sv-blkback)$(workers sv-blksource)" ]; }
+another_server() { [ -n "$(servers)" ] && [ "$(servers)" != "$nbd" ]; }
+another_source() { [ -n "$(workers sv-blksource)" ] && [ "$(workers sv-blksource)" != "$starter" ]; }
+at_work_again() { wait_for 60 another_server && wait_for 60 works_on "$(requests)"; }
+nbd=$(servers)
+starter=$(workers sv-blksource)
+kill -STOP "$nbd"
+kill -9 "$starter" "$(workers sv-blkback)"
+check "sv-blksource is killed: another follows" wait_for 60 another_source
+sleep 1
+output=$(servers)
+[ "$output" = "$nbd" ]
+ok $? "there is no other qemu-nbd while the last one lives"
+kill -CONT "$nbd"
+check "it ends: another serves, and the guest goes on" at_work_again
+nbd=$(servers)
+starter=$(workers sv-blksource)
+kill -STOP "$nbd"
+# Neither can start anything meanwhile.
+kill -STOP "$(pid_of sv-backend)" "$starter"
+kill -9 "$(pid_of sv-backend)" "$starter" "$(workers sv-blkback)"
+check "all but qemu-nbd have died" wait_for 60 no_others
+output=$(qemu-img info "$single" 2>&1)
+grep -q 'Failed to .*lock' <<<"$output"
+ok $? "the image is locked as long as it lives"
+sv-backend >>"$work/parents.log" 2>&1 &
+killed() { grep -q 'what served its disk does not end: killed' "$work/parents.log"; }
+check "one that does not end in half a minute is killed" wait_for 90 killed
+check "another serves, and the guest goes on" at_work_again
+! console_has single failed
+ok $? "it has noticed nothing"
+check "it is destroyed" xl destroy single
 check "and its qemu-nbd ended" wait_for 60 no_workers
