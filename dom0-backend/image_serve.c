@@ -265,18 +265,19 @@ static _Noreturn void become_server(const struct image_serve *s, int errors,
 				    pid_t parent)
 {
 	char image[MAX_URL], pid[16];
+	/* Its native operations end with the process, those of an io_uring may not. */
 	const char *argv[] = { "qemu-nbd",
 			       "--persistent",
 			       "--shared=0",
 			       "--discard=unmap",
 			       s->direct ? "--cache=none" : "--cache=writeback",
+			       s->direct ? "--aio=native" : "--aio=threads",
+			       image,
 			       s->readonly ? "--read-only" : NULL,
-			       NULL,
 			       NULL };
 	sigset_t none;
 
 	name_files(s, image);
-	argv[s->readonly ? 6 : 5] = image;
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	sigemptyset(&none);
 	if (sandbox_end_with(parent) == 0 && keep_locks(s) == 0 &&

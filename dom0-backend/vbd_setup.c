@@ -43,30 +43,61 @@ static const char *remedy(int err, bool write)
 }
 
 /*
- * Whether the file, used with O_DIRECT, takes transfers of one sector to
- * memory aligned to one: guests' requests are no better.
+ * Whether the file, used with O_DIRECT, takes transfers of @size bytes at
+ * multiples of it, to memory aligned so: guests' requests are no better.
  */
-static bool takes_sectors(int fd, uint32_t size)
+static bool takes_units(int fd, uint32_t size)
 {
 	static alignas(4096) char buf[2 * DISK_MAX_LOGICAL];
 
-	return pread(fd, buf + size, size, 0) == (ssize_t)size &&
+	return pread(fd, buf + size, size, 0) >= 0 &&
 	       pread(fd, buf, size, size) >= 0;
 }
 
-/* Bypass the page cache if that is wanted and possible. */
-static int set_direct(const struct vbd_config *cfg, int fd, uint32_t logical)
+/* Bypass the page cache; Return: whether that is possible. */
+static bool bypass(int fd, uint32_t unit)
 {
 	int flags = fcntl(fd, F_GETFL);
 
-	if (cfg->direct == VBD_DIRECT_NO)
+	if (fcntl(fd, F_SETFL, flags | O_DIRECT) < 0)
+		return false;
+	if (takes_units(fd, unit))
+		return true;
+	fcntl(fd, F_SETFL, flags);
+	return false;
+}
+
+/* Bypass it if that is wanted and possible. */
+static int set_direct(const struct vbd_config *cfg, int fd, uint32_t unit)
+{
+	if (cfg->direct == VBD_DIRECT_NO || bypass(fd, unit))
 		return 0;
-	if (fcntl(fd, F_SETFL, flags | O_DIRECT) == 0) {
-		if (takes_sectors(fd, logical))
-			return 0;
-		fcntl(fd, F_SETFL, flags);
-	}
 	return cfg->direct == VBD_DIRECT_YES ? -EOPNOTSUPP : 0;
+}
+
+/*
+ * The same for an image and what it builds upon: all of them, or none.  QEMU makes
+ * whole units for guests' requests of less.
+ */
+static int set_chain_direct(const struct vbd_config *cfg, struct vbd_disk *d,
+			    char *err, size_t errlen)
+{
+	const struct vbd_file *f;
+	bool possible = cfg->direct != VBD_DIRECT_NO;
+
+	/* The image comes last: sv-blksource looks at its flag. */
+	for (unsigned int i = d->nbacking + 1; i-- > 0 && possible;) {
+		f = i ? &d->backing[i - 1] : &d->image;
+		possible = bypass(f->fd, DISK_MAX_LOGICAL);
+		if (!possible && cfg->direct == VBD_DIRECT_YES) {
+			snprintf(err, errlen,
+				 "disk %s: direct-io=1: %s cannot be used past "
+				 "the page cache: leave direct-io out",
+				 d->image.path, f->path);
+			return -EOPNOTSUPP;
+		}
+	}
+	return 0;
 }
 
 /*
@@ -448,6 +479,8 @@ static int open_local(const struct vbd_config *cfg, const struct chain *c,
 		ret = lock_file(&d->image, err, errlen);
 	for (unsigned int i = 1; i < c->n && !ret; i++)
 		ret = open_backing(d, &c->at[i], err, errlen);
+	if (!ret && t->format)
+		ret = set_chain_direct(cfg, d, err, errlen);
 	return ret;
 }
 

@@ -203,8 +203,7 @@ check "the image is in order after all that" qemu-img check -q -f qcow2 \
 	wait_for 20 console_has qcow2_dies 'connects ok'
 	for victim in nbd source nbd source; do
 		sleep 0.4
-		source=$(workers sv-blksource)
-		[ -n "$source" ] || break # the guest is done
+		source=$(pid_of sv-blksource) || break # the guest is done
 		case $victim in
 		nbd) pkill -9 -P "$source" ;;
 		source) kill -9 "$source" ;;
@@ -283,6 +282,19 @@ sed "s/'no'/'locked'/; s#^disk.*#disk = ['$work/8.qcow2,qcow2,xvda,w,backing=raw
 	\$a cmdline = 'ops=1000000'" "$work/no.cfg" >"$work/locked.cfg"
 check "a guest with a qcow2 disk" xl create -q "$work/locked.cfg"
 nbd=$(pgrep -P "$(workers sv-blksource)")
+# past_cache - whether the image is open there past the page cache.
+past_cache() {
+	local fd flags
+
+	for fd in "/proc/$nbd/fd/"*; do
+		[ "$(readlink "$fd")" = /disk ] || continue
+		flags=$(awk '/^flags/ { print $2 }' "/proc/$nbd/fdinfo/${fd##*/}")
+		echo $(((8#$flags & 8#40000) != 0))
+	done | sort -u
+}
+output=$(past_cache)
+[ "$output" = 1 ]
+ok $? "the page cache does not stand between"
 output=$(ls "/proc/$nbd/root/")
 [ "$(grep -vxE 'usr|bin|sbin|lib|lib64' <<<"$output" | xargs)" = "backing-1 disk sock" ]
 ok $? "qemu-nbd sees programs, the image and what is below it, nothing else"
@@ -306,6 +318,30 @@ check "another qemu-nbd takes over" wait_for 30 another_nbd
 output=$(qemu-img check -f qcow2 "$work/disk.qcow2" 2>&1; xl block-list locked)
 check "it is destroyed" xl destroy locked
 check "and its qemu-nbd ended" wait_for 60 no_workers
+
+# Through the page cache if that is asked for, or needed by any file of the chain.
+cached() { # NAME DISK
+	sed "s/'locked'/'$1'/; s#^disk.*#disk = ['$2']#" "$work/locked.cfg" \
+		>"$work/cached.cfg"
+	check "$1: a guest is made" xl create -q "$work/cached.cfg"
+	nbd=$(servers)
+	output=$(past_cache)
+	[ "$output" = 0 ]
+	ok $? "$1: its disk is in the page cache"
+	check "$1: it is destroyed" xl destroy "$1"
+	check "$1: its qemu-nbd has ended" wait_for 60 no_workers
+}
+mkdir "$work/ram"
+mount -t ramfs none "$work/ram"
+truncate -s 16M "$work/ram/base.img"
+chain="backing=raw:$work/ram/base.img,vdev=xvda,format=qcow2,access=rw,target=$work/8.qcow2"
+cached direct-io-0 "direct-io=0,vdev=xvda,format=qcow2,access=rw,target=$work/disk.qcow2"
+cached ramfs "$chain"
+sed "s#^disk.*#disk = ['direct-io=1,$chain']#" "$work/locked.cfg" >"$work/no.cfg"
+! output=$(xl create -q "$work/no.cfg" 2>&1) &&
+	grep -q 'ram/base.img cannot be used past the page cache' <<<"$output"
+ok $? "direct-io=1: refused with the file that cannot"
+umount "$work/ram"
 
 # One server at a time: two would spoil an image.  The one that is there is
 # stopped, as if its disk were slow, and what started it is killed.
