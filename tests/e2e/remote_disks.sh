@@ -235,6 +235,18 @@ own "$programs/block" chain "disk = ['${chain}vdev=xvda,format=qcow2,access=rw,t
 output=$(cd "$work" && sha256sum -c <<<"$sums" 2>&1)
 ok $? "the files below the image are as they were"
 
+# The other formats that can build upon a file.
+qemu-img create -q -u -f qcow -b "$work/base.img" -F raw "$work/child.qcow" 16M
+qemu-img create -q -f vmdk -F vmdk -b "$work/disk.vmdk" "$work/child.vmdk" 16M
+sums=$(cd "$work" && sha256sum base.img disk.vmdk)
+for f in "qcow:raw:$work/base.img" "vmdk:vmdk:$work/disk.vmdk"; do
+	format=${f%%:*}
+	own "$programs/block" "child_$format" \
+		"disk = ['$work/child.$format,$format,xvda,w,backing=${f#*:}']"
+done
+output=$(cd "$work" && sha256sum -c <<<"$sums" 2>&1)
+ok $? "what is below them is as it was"
+
 # refused IMAGE FORMAT WHY - a disk that must not be served.
 refused() {
 	{
@@ -258,8 +270,10 @@ qemu-img create -q -f qcow2 -o data_file="$work/data" "$work/data.qcow2" 16M
 refused "$work/data.qcow2" qcow2 "data_file"
 qemu-img create -q -f vmdk -o subformat=monolithicFlat "$work/flat.vmdk" 16M
 refused "$work/flat.vmdk" vmdk "other files"
-qemu-img create -q -f vmdk -F vmdk -b "$work/disk.vmdk" "$work/child.vmdk" 16M
 refused "$work/child.vmdk" vmdk "backing file"
+refused "$work/child.qcow" qcow "backing file"
+refused "$work/disk.vhd" "vhd,backing=raw:$work/base.img" "cannot build upon"
+refused "$work/disk.vhdx" "vhdx,backing=raw:$work/base.img" "cannot build upon"
 refused "$work/disk.qcow2" "qcow2,backing=raw:$work/base.img" "no other file"
 refused "$work/evil.qcow2" "qcow2,backing=vmdk:$work/disk.qcow2" \
 	"backing file $work/disk.qcow2: .*not of the format"
