@@ -241,7 +241,7 @@ qemu-img create -q -f vmdk -F vmdk -b "$work/disk.vmdk" "$work/child.vmdk" 16M
 sums=$(cd "$work" && sha256sum base.img disk.vmdk)
 for f in "qcow:raw:$work/base.img" "vmdk:vmdk:$work/disk.vmdk"; do
 	format=${f%%:*}
-	own "$programs/block" "child_$format" \
+	own "$programs/block" "child_$format" "cmdline = 'ops=50'" \
 		"disk = ['$work/child.$format,$format,xvda,w,backing=${f#*:}']"
 done
 output=$(cd "$work" && sha256sum -c <<<"$sums" 2>&1)
