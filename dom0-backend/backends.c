@@ -44,8 +44,10 @@
 #define CLAIM_MS   2u	 /* between looks whether another worker has ended */
 #define CLAIMS	   250u	 /* looks, till it is killed; then they become rare */
 #define RARE_MS	   100u
-#define READY_MS   20u	/* from one look at the host's end to the next */
-#define RELOAD_MS  200u /* that a new worker must live before the next */
+#define SERVED	   (CLAIMS + 300u) /* looks, till a server is killed: 30 s */
+#define SERVED_MS  35000u /* that sv-blksource has to end, with its server */
+#define READY_MS   20u	  /* from one look at the host's end to the next */
+#define RELOAD_MS  200u	  /* that a new worker must live before the next */
 
 /* What a worker is started with. */
 struct start {
@@ -66,12 +68,13 @@ struct backend;
  *           known.  On failure as @prepare.
  * @reaped:  If set: whether @pid was a process of the host's end.
  * @quit:    If set: begin to end that process; its id, or 0 if there is none.
+ * @served:  If set: the custody of what that process has started.
  * @undo:    Unmake it.
  * @journal: Bytes of what its workers leave to their successors; 0: nothing.
  * @stats:   Where in it they count.
  */
 struct type {
-	const char *name, *program;
+	const char *name, *program, *served;
 	size_t journal, stats;
 	int (*prepare)(struct backend *b, char *err, size_t errlen);
 	int (*tell)(struct backend *b);
@@ -377,11 +380,11 @@ static void undo_vif(struct backend *b)
 }
 
 static const struct type types[] = {
-	{ "vbd", "sv-blkback", sizeof(struct journal),
+	{ "vbd", "sv-blkback", CUSTODY_SERVED, sizeof(struct journal),
 	  offsetof(struct journal, stat), prepare_vbd, tell_vbd, args_vbd,
 	  ready_vbd, reaped_vbd, quit_vbd, undo_vbd },
-	{ "vif", "sv-netback", 0, 0, prepare_vif, tell_vif, args_vif, NULL,
-	  NULL, NULL, undo_vif },
+	{ "vif", "sv-netback", NULL, 0, 0, prepare_vif, tell_vif, args_vif,
+	  NULL, NULL, NULL, undo_vif },
 };
 
 /* ---- telling the toolstack ------------------------------------------- */
@@ -440,8 +443,12 @@ static void undo(struct backend *b)
 	undo_end(b);
 	fd_close(&b->journal);
 	/* The next parent goes on where we stop. */
-	if (b->type->journal && !b->all->stopping)
+	if (b->all->stopping)
+		return;
+	if (b->type->journal)
 		custody_drop(b->type->name, b->domid, b->devid);
+	if (b->type->served)
+		custody_drop(b->type->served, b->domid, b->devid);
 }
 
 static void forget(struct backend *b)
@@ -588,13 +595,35 @@ static int claim(struct backend *b, char *err, size_t errlen)
 			 "cannot make a journal in %s/journal: %s: free some "
 			 "space there",
 			 paths_run(), strerror(-ret));
-	if (ret != -EAGAIN)
+	if (ret != -EAGAIN) {
+		b->claims = 0;
 		return ret;
+	}
 	if (b->claims % CLAIMS == 0)
 		custody_signal(t->name, b->domid, b->devid,
 			       b->claims ? SIGKILL : SIGTERM);
 	wait_for_end(b);
 	return ret;
+}
+
+/*
+ * Whether nothing is left of what served the disk.  It was told to end; after many
+ * looks it is killed.
+ */
+static bool served_out(struct backend *b)
+{
+	const struct type *t = b->type;
+
+	if (!t->served || custody_free(t->served, b->domid, b->devid))
+		return true;
+	if (b->claims >= SERVED && (b->claims - SERVED) % CLAIMS == 0) {
+		log_warn(
+			"%s%u of domain %u: what served its disk does not end: "
+			"killed",
+			t->name, b->devid, b->domid);
+		custody_signal(t->served, b->domid, b->devid, SIGKILL);
+	}
+	return false;
 }
 
 /*
@@ -692,6 +721,10 @@ static void advance(struct backend *b)
 		fail(b, err);
 		return;
 	}
+	if (!b->prepared && !served_out(b)) {
+		wait_for_end(b);
+		return;
+	}
 	if (!b->prepared && !prepare(b))
 		return;
 	ret = b->type->ready ? b->type->ready(b, err, sizeof(err)) : 0;
@@ -735,8 +768,11 @@ static bool leave(struct backend *b)
 	const struct type *type = b->type;
 
 	fd_close(&b->journal);
-	if (type->journal && !b->all->stopping &&
-	    !custody_free(type->name, b->domid, b->devid)) {
+	if (b->prepared && type->quit)
+		(void)type->quit(b);
+	if (!b->all->stopping &&
+	    ((type->journal && !custody_free(type->name, b->domid, b->devid)) ||
+	     !served_out(b))) {
 		b->phase = LEAVING;
 		wait_for_end(b);
 		return false;
@@ -759,6 +795,14 @@ static void leave_and_look(struct backend *b)
 		consider(all, type, domid, devid);
 }
 
+/* A worker, or at the end what served the disk. */
+static void kill_both(struct backend *b)
+{
+	if (b->ending && b->type->served)
+		custody_signal(b->type->served, b->domid, b->devid, SIGKILL);
+	kill(b->pid, SIGKILL);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct backend *b = arg;
@@ -770,7 +814,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	else if (b->phase == LEAVING && !b->pid)
 		leave_and_look(b);
 	else if (b->phase == LEAVING || b->ending)
-		kill(b->pid, SIGKILL);
+		kill_both(b);
 	else if (b->phase == RUNNING)
 		consider(b->all, b->type, b->domid, b->devid);
 }
@@ -1101,7 +1145,7 @@ static bool end_of_host(struct backend *b, bool fine)
 	b->pid = b->type->quit(b);
 	b->ending = b->pid;
 	if (b->ending)
-		wait_ms(b, KILL_MS);
+		wait_ms(b, SERVED_MS);
 	return b->ending;
 }
 

@@ -131,7 +131,7 @@ static int map_journal(struct blkback *b)
 {
 	int anon = b->journal_fd < 0 ? MAP_ANONYMOUS : 0;
 	void *p;
-	int ret = anon ? 0 : custody_sign(b->journal_fd);
+	int ret = anon ? 0 : custody_sign(b->journal_fd, CUSTODY_WORKER);
 
 	if (ret)
 		return ret;

@@ -15,9 +15,11 @@
 #include "base/paths.h"
 #include "base/sandbox.h"
 #include "dom0-backend/blksource.h"
+#include "dom0-backend/custody.h"
 #include "dom0-backend/image_serve.h"
 
 #define START_MS 10000 /* for a server of ours to show up */
+#define LOOK_US	 5000  /* from one look for another server's end to the next */
 
 /**
  * struct source - One disk, on a server of the configuration or of ours.
@@ -78,6 +80,8 @@ static void take_option(struct source *s, const char *name, const char *value)
 		s->delay_ms = number(name, value);
 	else if (!strcmp(name, "image-fd"))
 		s->image = (int)number(name, value);
+	else if (!strcmp(name, "custody-fd"))
+		i->custody = (int)number(name, value);
 	else if (!strcmp(name, "address"))
 		s->address = value;
 	else if (!strcmp(name, "format"))
@@ -90,10 +94,10 @@ static void take_option(struct source *s, const char *name, const char *value)
 		die("--%s %s: unknown option; see sv-backend(8)", name, value);
 }
 
-/* For no server that we start. */
+/* For no program that we start, and where no server wants its socket. */
 static bool keep_to_us(int fd)
 {
-	return fd < 0 || !fd_cloexec(fd, true);
+	return fd < 0 || (fd > 3 && !fd_cloexec(fd, true));
 }
 
 static void parse(struct source *s, int argc, char **argv)
@@ -102,6 +106,7 @@ static void parse(struct source *s, int argc, char **argv)
 	bool good;
 
 	serve->nfiles = 1;
+	serve->custody = -1;
 	for (int i = 1; i < argc; i += 2) {
 		const char *name = argv[i] + 2, *value = argv[i + 1];
 
@@ -111,10 +116,12 @@ static void parse(struct source *s, int argc, char **argv)
 		take_option(s, name, value);
 	}
 	if (s->link < 0 || !s->parent ||
-	    (s->image < 0 ? !s->address : !serve->file[0].format))
+	    (s->image < 0 ? !s->address
+			  : !serve->file[0].format || serve->custody < 0))
 		die("run by sv-backend only");
 	serve->file[0].fd = s->image;
-	good = keep_to_us(s->link) && keep_to_us(s->ready);
+	good = keep_to_us(s->link) && keep_to_us(s->ready) &&
+	       keep_to_us(serve->custody);
 	for (unsigned int i = 0; i < serve->nfiles && good; i++)
 		good = keep_to_us(serve->file[i].fd);
 	if (!good)
@@ -280,6 +287,31 @@ static void watch_signals(struct source *s)
 		die("cannot watch for signals: %s", strerror(errno));
 }
 
+/*
+ * If another sv-blksource was killed, its server may still be about to end. It has
+ * been told to, and has as long as one of ours.
+ */
+static void wait_for_another(int custody)
+{
+	uint64_t end = util_clock_ns() + IMAGE_SERVE_STOP_MS * 1000000ull;
+	int ret = custody_sign(custody, CUSTODY_WORKER);
+
+	while (!ret && (ret = custody_lock(custody)) == -EAGAIN) {
+		if (util_clock_ns() > end) {
+			log_warn("the last qemu-nbd does not end in %u s: "
+				 "killed",
+				 IMAGE_SERVE_STOP_MS / 1000);
+			custody_signal_others(custody, SIGKILL);
+			end = UINT64_MAX;
+		}
+		usleep(LOOK_US);
+		ret = 0;
+	}
+	if (ret)
+		die("cannot tell whether a qemu-nbd lives: %s", strerror(-ret));
+	custody_unlock(custody);
+}
+
 static void serve_image(struct source *s)
 {
 	static const struct blksource_ops ops = { connect_worker,
@@ -291,6 +323,7 @@ static void serve_image(struct source *s)
 
 	s->serve.readonly = (flags & O_ACCMODE) == O_RDONLY;
 	s->serve.direct = flags & O_DIRECT;
+	wait_for_another(s->serve.custody);
 	watch_signals(s);
 	if (image_serve_enter(&s->serve, why, sizeof(why)))
 		fail(s, why);

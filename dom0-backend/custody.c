@@ -32,11 +32,24 @@ static int open_journal(const char *type, unsigned int domid,
 	return fd < 0 ? -errno : fd;
 }
 
-static int lock(int fd)
+int custody_lock(int fd)
 {
 	if (!flock(fd, LOCK_EX | LOCK_NB))
 		return 0;
 	return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+}
+
+void custody_unlock(int fd)
+{
+	(void)!flock(fd, LOCK_UN);
+}
+
+int custody_open(const char *type, unsigned int domid, unsigned int devid)
+{
+	char dir[PATH_MAX];
+	int ret = paths_mkdir(directory(dir));
+
+	return ret ? ret : open_journal(type, domid, devid, O_RDONLY | O_CREAT);
 }
 
 int custody_take(const char *type, unsigned int domid, unsigned int devid,
@@ -48,7 +61,7 @@ int custody_take(const char *type, unsigned int domid, unsigned int devid,
 
 	if (fd < 0)
 		return fd;
-	ret = lock(fd);
+	ret = custody_lock(fd);
 	/* It may have been any size: what is mapped must be there. */
 	if (!ret &&
 	    ((fresh && ftruncate(fd, 0) < 0) || ftruncate(fd, (off_t)size) < 0))
@@ -68,33 +81,55 @@ int custody_view(const char *type, unsigned int domid, unsigned int devid)
 bool custody_free(const char *type, unsigned int domid, unsigned int devid)
 {
 	int fd = open_journal(type, domid, devid, O_RDWR);
-	bool ret = fd < 0 || !lock(fd);
+	bool ret = fd < 0 || !custody_lock(fd);
 
 	fd_close(&fd);
 	return ret;
 }
 
-/* The process that has signed, or 0. */
-static pid_t signer(int fd)
+/* Each role has a byte; who only reads the file may share a lock of it. */
+static struct flock record(short type, unsigned int role)
 {
-	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	return (struct flock){ .l_type = type,
+			       .l_whence = SEEK_SET,
+			       .l_start = (off_t)role,
+			       .l_len = 1 };
+}
+
+/* The process that has signed, or 0. */
+static pid_t signer(int fd, unsigned int role)
+{
+	struct flock fl = record(F_WRLCK, role);
 
 	if (fcntl(fd, F_GETLK, &fl) < 0 || fl.l_type == F_UNLCK)
 		return 0;
 	return fl.l_pid;
 }
 
+static void signal_role(int fd, unsigned int role, int sig)
+{
+	pid_t pid = signer(fd, role);
+	int pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
+
+	/* Asked again: else the number might be another process's by now. */
+	if (pidfd >= 0 && signer(fd, role) == pid)
+		pidfd_send_signal(pidfd, sig, NULL, 0);
+	fd_close(&pidfd);
+}
+
+void custody_signal_others(int fd, int sig)
+{
+	for (unsigned int role = 0; role < CUSTODY_NROLES; role++)
+		signal_role(fd, role, sig);
+}
+
 void custody_signal(const char *type, unsigned int domid, unsigned int devid,
 		    int sig)
 {
 	int fd = open_journal(type, domid, devid, O_RDWR);
-	pid_t pid = fd < 0 ? 0 : signer(fd);
-	int pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
 
-	/* Asked again: else the number might be another process's by now. */
-	if (pidfd >= 0 && signer(fd) == pid)
-		pidfd_send_signal(pidfd, sig, NULL, 0);
-	fd_close(&pidfd);
+	if (fd >= 0)
+		custody_signal_others(fd, sig);
 	fd_close(&fd);
 }
 
@@ -129,9 +164,9 @@ void custody_sweep(bool (*lives)(unsigned int domid))
 		closedir(dir);
 }
 
-int custody_sign(int fd)
+int custody_sign(int fd, enum custody_role role)
 {
-	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct flock fl = record(F_RDLCK, role);
 
 	return fcntl(fd, F_SETLK, &fl) < 0 ? -errno : 0;
 }

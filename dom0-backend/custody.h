@@ -23,7 +23,16 @@
  * remember nothing.  One that finds a worker of its predecessor tells it to end:
  * the kernel says who that is, for workers also hold a record lock (fcntl(2)) that
  * belongs to their process.
+ *
+ * The server of a formatted image (image_serve.h) has a file of its own for this,
+ * empty, of the type CUSTODY_SERVED.  sv-blksource locks it while there is a server,
+ * which inherits the open file; so it is locked as long as either lives.  Both have
+ * signed, each in its role.
  */
+#define CUSTODY_SERVED "served"
+
+/** enum custody_role - As what a process signs: a worker, or its server. */
+enum custody_role { CUSTODY_WORKER, CUSTODY_SERVER, CUSTODY_NROLES };
 
 /**
  * custody_take() - Lock a device's journal for a worker to be started.
@@ -47,12 +56,35 @@ int custody_take(const char *type, unsigned int domid, unsigned int devid,
 int custody_view(const char *type, unsigned int domid,
 		 unsigned int devid) must_check;
 
+/**
+ * custody_open() - Open a file for a process that will lock it by itself.
+ *
+ * Made if it is not there; nothing can be written to it by this descriptor.
+ *
+ * Return: a descriptor, close-on-exec, or -errno.
+ */
+int custody_open(const char *type, unsigned int domid,
+		 unsigned int devid) must_check;
+
+/**
+ * custody_lock() - Lock what custody_open() gave.
+ *
+ * Return: 0; -EAGAIN while another open file of it is locked; or -errno.
+ */
+int custody_lock(int fd) must_check;
+
+/** custody_unlock() - The reverse, for all who have inherited @fd. */
+void custody_unlock(int fd);
+
 /** custody_free() - Whether nothing is left of a device's workers. */
 bool custody_free(const char *type, unsigned int domid, unsigned int devid);
 
-/** custody_signal() - Send a signal to the worker that has the journal, if any. */
+/** custody_signal() - Send a signal to those who have signed, if any. */
 void custody_signal(const char *type, unsigned int domid, unsigned int devid,
 		    int sig);
+
+/** custody_signal_others() - The same, but for the caller itself. */
+void custody_signal_others(int fd, int sig);
 
 /** custody_drop() - Remove a journal; not while something of a worker is left. */
 void custody_drop(const char *type, unsigned int domid, unsigned int devid);
@@ -64,10 +96,12 @@ void custody_drop(const char *type, unsigned int domid, unsigned int devid);
 void custody_sweep(bool (*lives)(unsigned int domid));
 
 /**
- * custody_sign() - For a worker: be known as the one that has the journal @fd.
+ * custody_sign() - Be known as the one that has @fd, in a role.
+ *
+ * Till the end of the process, also when it becomes another program.
  *
  * Return: 0 or -errno.
  */
-int custody_sign(int fd) must_check;
+int custody_sign(int fd, enum custody_role role) must_check;
 
 #endif

@@ -6,13 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -21,9 +22,11 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/paths.h"
 #include "base/sandbox.h"
 #include "base/sock.h"
+#include "dom0-backend/custody.h"
 
 #define PROGRAM "/usr/bin/qemu-nbd"
 #define SOCKET	"/sock"
@@ -247,25 +250,37 @@ static void name_files(const struct image_serve *s, char url[MAX_URL])
 	assert(at < MAX_URL); /* nobody but us has a say in its length */
 }
 
+/* In the child: what tells, as long as it lives, that it does. */
+static int keep_locks(const struct image_serve *s)
+{
+	int ret = fd_cloexec(s->custody, false);
+
+	for (unsigned int i = 0; i < s->nfiles && !ret; i++)
+		ret = fd_cloexec(s->file[i].fd, false);
+	return ret ? ret : custody_sign(s->custody, CUSTODY_SERVER);
+}
+
 /* In the child: systemd's way to hand over a listening socket (sd_listen_fds). */
-static _Noreturn void become_server(const struct image_serve *s, int errors)
+static _Noreturn void become_server(const struct image_serve *s, int errors,
+				    pid_t parent)
 {
 	char image[MAX_URL], pid[16];
+	/* Its native operations end with the process, those of an io_uring may not. */
 	const char *argv[] = { "qemu-nbd",
 			       "--persistent",
 			       "--shared=0",
 			       "--discard=unmap",
 			       s->direct ? "--cache=none" : "--cache=writeback",
+			       s->direct ? "--aio=native" : "--aio=threads",
+			       image,
 			       s->readonly ? "--read-only" : NULL,
-			       NULL,
 			       NULL };
 	sigset_t none;
 
 	name_files(s, image);
-	argv[s->readonly ? 6 : 5] = image;
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	sigemptyset(&none);
-	if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 &&
+	if (sandbox_end_with(parent) == 0 && keep_locks(s) == 0 &&
 	    sigprocmask(SIG_SETMASK, &none, NULL) == 0 &&
 	    dup2(errors, STDERR_FILENO) >= 0 && dup2(s->listen, 3) >= 0 &&
 	    fd_cloexec(3, false) == 0 && setenv("LISTEN_FDS", "1", 1) == 0 &&
@@ -274,19 +289,17 @@ static _Noreturn void become_server(const struct image_serve *s, int errors)
 	_exit(127);
 }
 
-int image_serve_start(struct image_serve *s)
+static int run(struct image_serve *s)
 {
+	pid_t pid, self = getpid();
 	int pipe[2];
-	pid_t pid;
 
-	if (s->pid)
-		return 0;
 	/* A server that has much to say must not wait for us. */
 	if (pipe2(pipe, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
 	pid = fork();
 	if (pid == 0)
-		become_server(s, pipe[1]);
+		become_server(s, pipe[1], self);
 	fd_close(&pipe[1]);
 	if (pid < 0) {
 		fd_close(&pipe[0]);
@@ -296,6 +309,32 @@ int image_serve_start(struct image_serve *s)
 	s->errors = pipe[0];
 	s->pid = pid;
 	return 0;
+}
+
+/*
+ * sv-backend tells us to end, and then looks whether there is a server: no other
+ * may follow.
+ */
+static bool told_to_end(void)
+{
+	sigset_t set;
+
+	return sigpending(&set) < 0 || sigismember(&set, SIGTERM);
+}
+
+int image_serve_start(struct image_serve *s)
+{
+	int ret;
+
+	if (s->pid)
+		return 0;
+	ret = custody_lock(s->custody);
+	if (ret)
+		return ret;
+	ret = told_to_end() ? -ECANCELED : run(s);
+	if (ret)
+		custody_unlock(s->custody);
+	return ret;
 }
 
 int image_serve_connect(void)
@@ -322,20 +361,37 @@ static void last_words(struct image_serve *s, char *why, size_t size)
 		 *line ? line : "qemu-nbd has ended");
 }
 
+static void has_ended(struct image_serve *s)
+{
+	if (s->pid)
+		custody_unlock(s->custody);
+	s->pid = 0;
+}
+
 bool image_serve_ended(struct image_serve *s, char *why, size_t size)
 {
 	if (s->pid && waitpid(s->pid, NULL, WNOHANG) != s->pid)
 		return false;
-	s->pid = 0;
+	has_ended(s);
 	last_words(s, why, size);
 	return true;
 }
 
 void image_serve_stop(struct image_serve *s)
 {
+	struct pollfd p = { .events = POLLIN };
+
 	if (!s->pid)
 		return;
+	/* It is our child: the number is no other's before we have waited. */
+	p.fd = pidfd_open(s->pid, 0);
 	kill(s->pid, SIGTERM);
+	if (p.fd >= 0 && poll(&p, 1, IMAGE_SERVE_STOP_MS) == 0) {
+		log_warn("qemu-nbd does not end in %u s: killed",
+			 IMAGE_SERVE_STOP_MS / 1000);
+		kill(s->pid, SIGKILL);
+	}
+	fd_close(&p.fd);
 	waitpid(s->pid, NULL, 0);
-	s->pid = 0;
+	has_ended(s);
 }

@@ -19,7 +19,14 @@
  * starts qemu-nbd, which inherits all of that and a listening socket that lies in
  * that root, where nobody else can reach it.  qemu-nbd is told of each file what
  * it is and what is below it, so names in images do not count.
+ *
+ * Two servers would spoil an image, for each keeps parts of it to itself.  So
+ * qemu-nbd inherits, and keeps open without knowing it, the files that are locked
+ * (image_lock.h) and the one that says that a server lives (custody.h); whoever has
+ * these locks after it knows that it has ended, whatever became of this process.
  */
+
+#define IMAGE_SERVE_STOP_MS 30000u
 
 /**
  * struct image_file - An image, or a file that it builds upon.
@@ -38,9 +45,10 @@ struct image_file {
 /**
  * struct image_serve - A locked-up process and its server.
  * @file:   The image and what it builds upon, nearest first; all but @device set
- *          by the caller, as the next three.
+ *          by the caller, as the next four.
  * @nfiles: At least 1.
  * @readonly, @direct: Of the image.
+ * @custody: Locked while there is a server; *borrowed*.
  * @listen: *Owned*.
  * @errors: What the server writes to standard error, non-blocking; *owned*.
  * @pid:    0 while it does not run.
@@ -49,6 +57,7 @@ struct image_serve {
 	struct image_file file[1 + IMAGE_MAX_BACKING];
 	unsigned int nfiles;
 	bool readonly, direct;
+	int custody;
 	int listen;
 	int errors;
 	pid_t pid;
@@ -62,7 +71,12 @@ struct image_serve {
  */
 int image_serve_enter(struct image_serve *s, char *why, size_t size) must_check;
 
-/** image_serve_start() - Start the server, unless it runs; Return: 0 or -errno. */
+/**
+ * image_serve_start() - Start the server, unless it runs.
+ *
+ * Return: 0; -EAGAIN while another lives; -ECANCELED if a SIGTERM waits for us; or
+ * -errno.
+ */
 int image_serve_start(struct image_serve *s) must_check;
 
 /**
@@ -78,7 +92,11 @@ int image_serve_connect(void) must_check;
  */
 bool image_serve_ended(struct image_serve *s, char *why, size_t size);
 
-/** image_serve_stop() - End the server and wait: all is written then. */
+/**
+ * image_serve_stop() - End the server and wait: all is written then.
+ *
+ * One that does not end in IMAGE_SERVE_STOP_MS is killed, which is told in the log.
+ */
 void image_serve_stop(struct image_serve *s);
 
 #endif

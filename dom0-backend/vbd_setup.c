@@ -43,30 +43,61 @@ static const char *remedy(int err, bool write)
 }
 
 /*
- * Whether the file, used with O_DIRECT, takes transfers of one sector to
- * memory aligned to one: guests' requests are no better.
+ * Whether the file, used with O_DIRECT, takes transfers of @size bytes at
+ * multiples of it, to memory aligned so: guests' requests are no better.
  */
-static bool takes_sectors(int fd, uint32_t size)
+static bool takes_units(int fd, uint32_t size)
 {
 	static alignas(4096) char buf[2 * DISK_MAX_LOGICAL];
 
-	return pread(fd, buf + size, size, 0) == (ssize_t)size &&
+	return pread(fd, buf + size, size, 0) >= 0 &&
 	       pread(fd, buf, size, size) >= 0;
 }
 
-/* Bypass the page cache if that is wanted and possible. */
-static int set_direct(const struct vbd_config *cfg, int fd, uint32_t logical)
+/* Bypass the page cache; Return: whether that is possible. */
+static bool bypass(int fd, uint32_t unit)
 {
 	int flags = fcntl(fd, F_GETFL);
 
-	if (cfg->direct == VBD_DIRECT_NO)
+	if (fcntl(fd, F_SETFL, flags | O_DIRECT) < 0)
+		return false;
+	if (takes_units(fd, unit))
+		return true;
+	fcntl(fd, F_SETFL, flags);
+	return false;
+}
+
+/* Bypass it if that is wanted and possible. */
+static int set_direct(const struct vbd_config *cfg, int fd, uint32_t unit)
+{
+	if (cfg->direct == VBD_DIRECT_NO || bypass(fd, unit))
 		return 0;
-	if (fcntl(fd, F_SETFL, flags | O_DIRECT) == 0) {
-		if (takes_sectors(fd, logical))
-			return 0;
-		fcntl(fd, F_SETFL, flags);
-	}
 	return cfg->direct == VBD_DIRECT_YES ? -EOPNOTSUPP : 0;
+}
+
+/*
+ * The same for an image and what it builds upon: all of them, or none.  QEMU makes
+ * whole units for guests' requests of less.
+ */
+static int set_chain_direct(const struct vbd_config *cfg, struct vbd_disk *d,
+			    char *err, size_t errlen)
+{
+	const struct vbd_file *f;
+	bool possible = cfg->direct != VBD_DIRECT_NO;
+
+	/* The image comes last: sv-blksource looks at its flag. */
+	for (unsigned int i = d->nbacking + 1; i-- > 0 && possible;) {
+		f = i ? &d->backing[i - 1] : &d->image;
+		possible = bypass(f->fd, DISK_MAX_LOGICAL);
+		if (!possible && cfg->direct == VBD_DIRECT_YES) {
+			snprintf(err, errlen,
+				 "disk %s: direct-io=1: %s cannot be used past "
+				 "the page cache: leave direct-io out",
+				 d->image.path, f->path);
+			return -EOPNOTSUPP;
+		}
+	}
+	return 0;
 }
 
 /*
@@ -337,9 +368,9 @@ static int check_config(const struct vbd_config *cfg, struct chain *c,
 static int start_source(const struct vbd_config *cfg, const struct target *t,
 			struct vbd_disk *d, char *err, size_t errlen)
 {
-	char device[32];
 	struct vbd_source_config sc = {
-		.device = device,
+		.domid = cfg->domid,
+		.devid = cfg->devid,
 		.address = t->remote ? t->path : NULL,
 		.format = t->format ? t->format->name : NULL,
 		.image = d->image.fd,
@@ -350,7 +381,6 @@ static int start_source(const struct vbd_config *cfg, const struct target *t,
 
 	if (!t->remote && !t->format)
 		return 0;
-	snprintf(device, sizeof(device), "dom%u/vbd%u", cfg->domid, cfg->devid);
 	for (unsigned int i = 0; i < d->nbacking; i++) {
 		sc.backing[i] = cfg->backing[i];
 		sc.backing_fd[i] = d->backing[i].fd;
@@ -449,6 +479,8 @@ static int open_local(const struct vbd_config *cfg, const struct chain *c,
 		ret = lock_file(&d->image, err, errlen);
 	for (unsigned int i = 1; i < c->n && !ret; i++)
 		ret = open_backing(d, &c->at[i], err, errlen);
+	if (!ret && t->format)
+		ret = set_chain_direct(cfg, d, err, errlen);
 	return ret;
 }
 
@@ -466,22 +498,23 @@ static int note_address(const char *address, struct vbd_file *f, char *err,
 /*
  * The lock belongs to the open file, which the kernel keeps for a while as part
  * of a dead worker's io_uring.  That worker's I/O has ended: the parent saw to it.
+ * A server that has not ended has the open file, too, and @keeps the lock.
  */
-static void close_file(struct vbd_file *f)
+static void close_file(struct vbd_file *f, bool keeps)
 {
-	if (f->fd >= 0 && !f->shared)
+	if (f->fd >= 0 && !f->shared && !keeps)
 		image_unlock(f->fd);
 	fd_close(&f->fd);
 	free(f->path);
 	f->path = NULL;
 }
 
-static void close_files(struct vbd_disk *d)
+static void close_files(struct vbd_disk *d, bool keeps)
 {
 	for (unsigned int i = 0; i < d->nbacking; i++)
-		close_file(&d->backing[i]);
+		close_file(&d->backing[i], keeps);
 	fd_close(&d->told);
-	close_file(&d->image);
+	close_file(&d->image, keeps);
 }
 
 int vbd_open(const struct vbd_config *cfg, struct vbd_disk *out, char *err,
@@ -505,7 +538,7 @@ int vbd_open(const struct vbd_config *cfg, struct vbd_disk *out, char *err,
 	if (!ret)
 		ret = start_source(cfg, &c.at[0], &d, err, errlen);
 	if (ret) {
-		close_files(&d);
+		close_files(&d, false);
 		return ret;
 	}
 	*out = d;
@@ -529,9 +562,15 @@ int vbd_ready(struct vbd_disk *disk, char *err, size_t errlen)
 
 void vbd_close(struct vbd_disk *disk)
 {
+	bool served = false;
+
+	if (disk->source) {
+		(void)vbd_source_quit(disk->source);
+		served = !vbd_source_over(disk->source);
+	}
 	vbd_source_free(disk->source);
 	LIST_REMOVE(&disk->image, link);
 	for (unsigned int i = 0; i < disk->nbacking; i++)
 		LIST_REMOVE(&disk->backing[i], link);
-	close_files(disk);
+	close_files(disk, served);
 }

@@ -111,7 +111,11 @@ int vbd_open(const struct vbd_config *cfg, struct vbd_disk *out, char *err,
  */
 int vbd_ready(struct vbd_disk *disk, char *err, size_t errlen) must_check;
 
-/** vbd_close() - Unlock (once no worker has it any more) and close. */
+/**
+ * vbd_close() - Unlock (once no worker has it any more) and close.
+ *
+ * What a server of ours still has stays locked till that has ended.
+ */
 void vbd_close(struct vbd_disk *disk);
 
 #endif

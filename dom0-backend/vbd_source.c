@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "dom0-backend/custody.h"
 #include "dom0-backend/disk_link.h"
 #include "dom0-backend/spawn.h"
 
@@ -32,20 +33,21 @@ struct vbd_source {
 	int ready;
 	unsigned int fails;
 	uint64_t started_ns;
-	char *device, *address, *format;
+	unsigned int domid, devid;
+	char device[32], *address, *format;
 	int image;
 	unsigned int nbacking;
 	char *backing[IMAGE_MAX_BACKING];
 	int backing_fd[IMAGE_MAX_BACKING];
 };
 
-/* Pairs of --name and value: seven, and two for each backing file. */
+/* Pairs of --name and value: eight, and two for each backing file. */
 struct args {
-	char *argv[1 + 2 * (7 + 2 * IMAGE_MAX_BACKING) + 1];
+	char *argv[1 + 2 * (8 + 2 * IMAGE_MAX_BACKING) + 1];
 	unsigned int n;
-	char number[5 + IMAGE_MAX_BACKING][12];
+	char number[6 + IMAGE_MAX_BACKING][12];
 	unsigned int numbers;
-	int fd[3 + IMAGE_MAX_BACKING];
+	int fd[4 + IMAGE_MAX_BACKING];
 	size_t nfd;
 };
 
@@ -70,12 +72,28 @@ static void add_fd(struct args *a, const char *name, int fd)
 	a->fd[a->nfd++] = fd;
 }
 
+static void add_image(struct args *a, struct vbd_source *s, int custody)
+{
+	add(a, "--format", s->format);
+	add_fd(a, "--image-fd", s->image);
+	add_fd(a, "--custody-fd", custody);
+	for (unsigned int i = 0; i < s->nbacking; i++) {
+		add(a, "--backing", s->backing[i]);
+		add_fd(a, "--backing-fd", s->backing_fd[i]);
+	}
+}
+
 /* @ready: -1 or where it tells how it went. */
 static int start(struct vbd_source *s, int ready)
 {
 	struct args a = { .argv = { (char *)(uintptr_t)PROGRAM }, .n = 1 };
-	int ret;
+	int ret, custody = -1;
 
+	if (s->format) {
+		custody = custody_open(CUSTODY_SERVED, s->domid, s->devid);
+		if (custody < 0)
+			return custody;
+	}
 	add(&a, "--device", s->device);
 	add_number(&a, "--parent", (unsigned int)getpid());
 	add_number(&a, "--delay-ms",
@@ -85,17 +103,12 @@ static int start(struct vbd_source *s, int ready)
 		add_fd(&a, "--ready", ready);
 	if (s->address)
 		add(&a, "--address", s->address);
-	if (s->format) {
-		add(&a, "--format", s->format);
-		add_fd(&a, "--image-fd", s->image);
-	}
-	for (unsigned int i = 0; i < s->nbacking; i++) {
-		add(&a, "--backing", s->backing[i]);
-		add_fd(&a, "--backing-fd", s->backing_fd[i]);
-	}
+	if (s->format)
+		add_image(&a, s, custody);
 	ret = spawn(&s->pid, PROGRAM, a.argv, a.fd, a.nfd);
 	if (ret)
 		s->pid = 0;
+	fd_close(&custody);
 	s->started_ns = util_clock_ns();
 	return ret;
 }
@@ -109,10 +122,8 @@ static int copy(char **to, const char *from)
 static int copy_strings(struct vbd_source *s,
 			const struct vbd_source_config *cfg)
 {
-	int ret = copy(&s->device, cfg->device);
+	int ret = copy(&s->address, cfg->address);
 
-	if (!ret)
-		ret = copy(&s->address, cfg->address);
 	if (!ret)
 		ret = copy(&s->format, cfg->format);
 	for (unsigned int i = 0; i < cfg->nbacking && !ret; i++)
@@ -137,6 +148,10 @@ int vbd_source_new(struct vbd_source **out, const struct vbd_source_config *cfg)
 	if (!s)
 		return -ENOMEM;
 	s->link[0] = s->link[1] = s->ready = -1;
+	s->domid = cfg->domid;
+	s->devid = cfg->devid;
+	snprintf(s->device, sizeof(s->device), "dom%u/vbd%u", s->domid,
+		 s->devid);
 	s->image = cfg->image;
 	s->nbacking = cfg->nbacking;
 	memcpy(s->backing_fd, cfg->backing_fd, sizeof(s->backing_fd));
@@ -210,6 +225,11 @@ pid_t vbd_source_quit(struct vbd_source *s)
 	return pid;
 }
 
+bool vbd_source_over(const struct vbd_source *s)
+{
+	return !s->format || custody_free(CUSTODY_SERVED, s->domid, s->devid);
+}
+
 void vbd_source_free(struct vbd_source *s)
 {
 	if (!s)
@@ -218,7 +238,6 @@ void vbd_source_free(struct vbd_source *s)
 	fd_close(&s->link[0]);
 	fd_close(&s->link[1]);
 	fd_close(&s->ready);
-	free(s->device);
 	free(s->address);
 	free(s->format);
 	for (unsigned int i = 0; i < s->nbacking; i++)

@@ -12,7 +12,7 @@
 
 /**
  * struct vbd_source_config - What sv-blksource is to serve.
- * @device:  For its log, "dom3/vbd768".
+ * @domid, @devid: Whose disk it is.
  * @address: Of a disk on an NBD server, or NULL.
  * @format:  Of the image, or NULL.
  * @image:   Its file; *borrowed*; -1 if there is none.
@@ -23,7 +23,8 @@
  * The strings are copied.
  */
 struct vbd_source_config {
-	const char *device, *address, *format;
+	unsigned int domid, devid;
+	const char *address, *format;
 	int image;
 	unsigned int nbacking;
 	const char *backing[IMAGE_MAX_BACKING];
@@ -63,7 +64,14 @@ bool vbd_source_reaped(struct vbd_source *s, pid_t pid);
  */
 pid_t vbd_source_quit(struct vbd_source *s);
 
-/** vbd_source_free() - The same, without caring when it ends; NULL is fine. */
+/**
+ * vbd_source_over() - Whether, since vbd_source_quit(), no server has the image.
+ *
+ * There will be none either.
+ */
+bool vbd_source_over(const struct vbd_source *s);
+
+/** vbd_source_free() - vbd_source_quit(), and forget it; NULL is fine. */
 void vbd_source_free(struct vbd_source *s);
 
 #endif

@@ -39,6 +39,19 @@ workers() {
 	done
 }
 
+# servers - process ids of each qemu-nbd of ours.
+servers() {
+	local p
+
+	for p in $(pgrep -x qemu-nbd); do
+		grep -qsaF "SPLITVISOR_RUN_DIR=$SPLITVISOR_RUN_DIR" \
+			"/proc/$p/environ" && echo "$p"
+	done
+}
+
+# One that a failure leaves stopped, too.
+trap 'kill -9 $(servers) 2>/dev/null; finish' EXIT
+
 # ---- servers ----------------------------------------------------------------
 
 serve memory 16M
@@ -170,7 +183,7 @@ sleep 0.5
 unserve
 sleep 0.5
 check "its server is gone; it is destroyed" timeout 60 xl destroy nbd_left
-no_workers() { [ -z "$(workers sv-blkback)$(workers sv-blksource)" ]; }
+no_workers() { [ -z "$(workers sv-blkback)$(workers sv-blksource)$(servers)" ]; }
 check "nothing of its disk is left" wait_for 60 no_workers
 
 # ---- images -----------------------------------------------------------------
@@ -190,8 +203,7 @@ check "the image is in order after all that" qemu-img check -q -f qcow2 \
 	wait_for 20 console_has qcow2_dies 'connects ok'
 	for victim in nbd source nbd source; do
 		sleep 0.4
-		source=$(workers sv-blksource)
-		[ -n "$source" ] || break # the guest is done
+		source=$(pid_of sv-blksource) || break # the guest is done
 		case $victim in
 		nbd) pkill -9 -P "$source" ;;
 		source) kill -9 "$source" ;;
@@ -223,6 +235,18 @@ own "$programs/block" chain "disk = ['${chain}vdev=xvda,format=qcow2,access=rw,t
 output=$(cd "$work" && sha256sum -c <<<"$sums" 2>&1)
 ok $? "the files below the image are as they were"
 
+# The other formats that can build upon a file.
+qemu-img create -q -u -f qcow -b "$work/base.img" -F raw "$work/child.qcow" 16M
+qemu-img create -q -f vmdk -F vmdk -b "$work/disk.vmdk" "$work/child.vmdk" 16M
+sums=$(cd "$work" && sha256sum base.img disk.vmdk)
+for f in "qcow:raw:$work/base.img" "vmdk:vmdk:$work/disk.vmdk"; do
+	format=${f%%:*}
+	own "$programs/block" "child_$format" "cmdline = 'ops=50'" \
+		"disk = ['$work/child.$format,$format,xvda,w,backing=${f#*:}']"
+done
+output=$(cd "$work" && sha256sum -c <<<"$sums" 2>&1)
+ok $? "what is below them is as it was"
+
 # refused IMAGE FORMAT WHY - a disk that must not be served.
 refused() {
 	{
@@ -246,8 +270,10 @@ qemu-img create -q -f qcow2 -o data_file="$work/data" "$work/data.qcow2" 16M
 refused "$work/data.qcow2" qcow2 "data_file"
 qemu-img create -q -f vmdk -o subformat=monolithicFlat "$work/flat.vmdk" 16M
 refused "$work/flat.vmdk" vmdk "other files"
-qemu-img create -q -f vmdk -F vmdk -b "$work/disk.vmdk" "$work/child.vmdk" 16M
 refused "$work/child.vmdk" vmdk "backing file"
+refused "$work/child.qcow" qcow "backing file"
+refused "$work/disk.vhd" "vhd,backing=raw:$work/base.img" "cannot build upon"
+refused "$work/disk.vhdx" "vhdx,backing=raw:$work/base.img" "cannot build upon"
 refused "$work/disk.qcow2" "qcow2,backing=raw:$work/base.img" "no other file"
 refused "$work/evil.qcow2" "qcow2,backing=vmdk:$work/disk.qcow2" \
 	"backing file $work/disk.qcow2: .*not of the format"
@@ -270,6 +296,19 @@ sed "s/'no'/'locked'/; s#^disk.*#disk = ['$work/8.qcow2,qcow2,xvda,w,backing=raw
 	\$a cmdline = 'ops=1000000'" "$work/no.cfg" >"$work/locked.cfg"
 check "a guest with a qcow2 disk" xl create -q "$work/locked.cfg"
 nbd=$(pgrep -P "$(workers sv-blksource)")
+# past_cache - whether the image is open there past the page cache.
+past_cache() {
+	local fd flags
+
+	for fd in "/proc/$nbd/fd/"*; do
+		[ "$(readlink "$fd")" = /disk ] || continue
+		flags=$(awk '/^flags/ { print $2 }' "/proc/$nbd/fdinfo/${fd##*/}")
+		echo $(((8#$flags & 8#40000) != 0))
+	done | sort -u
+}
+output=$(past_cache)
+[ "$output" = 1 ]
+ok $? "the page cache does not stand between"
 output=$(ls "/proc/$nbd/root/")
 [ "$(grep -vxE 'usr|bin|sbin|lib|lib64' <<<"$output" | xargs)" = "backing-1 disk sock" ]
 ok $? "qemu-nbd sees programs, the image and what is below it, nothing else"
@@ -292,4 +331,73 @@ check "its worker is killed" kill -9 "$(workers sv-blkback)"
 check "another qemu-nbd takes over" wait_for 30 another_nbd
 output=$(qemu-img check -f qcow2 "$work/disk.qcow2" 2>&1; xl block-list locked)
 check "it is destroyed" xl destroy locked
+check "and its qemu-nbd ended" wait_for 60 no_workers
+
+# Through the page cache if that is asked for, or needed by any file of the chain.
+cached() { # NAME DISK
+	sed "s/'locked'/'$1'/; s#^disk.*#disk = ['$2']#" "$work/locked.cfg" \
+		>"$work/cached.cfg"
+	check "$1: a guest is made" xl create -q "$work/cached.cfg"
+	nbd=$(servers)
+	output=$(past_cache)
+	[ "$output" = 0 ]
+	ok $? "$1: its disk is in the page cache"
+	check "$1: it is destroyed" xl destroy "$1"
+	check "$1: its qemu-nbd has ended" wait_for 60 no_workers
+}
+mkdir "$work/ram"
+mount -t ramfs none "$work/ram"
+truncate -s 16M "$work/ram/base.img"
+chain="backing=raw:$work/ram/base.img,vdev=xvda,format=qcow2,access=rw,target=$work/8.qcow2"
+cached direct-io-0 "direct-io=0,vdev=xvda,format=qcow2,access=rw,target=$work/disk.qcow2"
+cached ramfs "$chain"
+sed "s#^disk.*#disk = ['direct-io=1,$chain']#" "$work/locked.cfg" >"$work/no.cfg"
+! output=$(xl create -q "$work/no.cfg" 2>&1) &&
+	grep -q 'ram/base.img cannot be used past the page cache' <<<"$output"
+ok $? "direct-io=1: refused with the file that cannot"
+umount "$work/ram"
+
+# One server at a time: two would spoil an image.  The one that is there is
+# stopped, as if its disk were slow, and what started it is killed.
+single=$work/single.qcow2
+qemu-img create -q -f qcow2 -o preallocation=metadata "$single" 16M
+sed "s/'locked'/'single'/; s#^disk.*#disk = ['$single,qcow2,xvda,w']#" \
+	"$work/locked.cfg" >"$work/single.cfg"
+check "a guest with a qcow2 disk of its own" xl create -q "$work/single.cfg"
+check "it is at work" wait_for 60 console_has single 'every size and place ok'
+statistics=/local/domain/0/backend/vbd/$(xl domid single)/51712/statistics
+requests() { xenstore-read "$statistics/wr_req"; }
+works_on() { [ "$(requests)" -gt "$1" ]; }
+no_others() { [ -z "$(workers sv-blkback)$(workers sv-blksource)" ]; }
+another_server() { [ -n "$(servers)" ] && [ "$(servers)" != "$nbd" ]; }
+another_source() { [ -n "$(workers sv-blksource)" ] && [ "$(workers sv-blksource)" != "$starter" ]; }
+at_work_again() { wait_for 60 another_server && wait_for 60 works_on "$(requests)"; }
+nbd=$(servers)
+starter=$(workers sv-blksource)
+kill -STOP "$nbd"
+kill -9 "$starter" "$(workers sv-blkback)"
+check "sv-blksource is killed: another follows" wait_for 60 another_source
+sleep 1
+output=$(servers)
+[ "$output" = "$nbd" ]
+ok $? "there is no other qemu-nbd while the last one lives"
+kill -CONT "$nbd"
+check "it ends: another serves, and the guest goes on" at_work_again
+nbd=$(servers)
+starter=$(workers sv-blksource)
+kill -STOP "$nbd"
+# Neither can start anything meanwhile.
+kill -STOP "$(pid_of sv-backend)" "$starter"
+kill -9 "$(pid_of sv-backend)" "$starter" "$(workers sv-blkback)"
+check "all but qemu-nbd have died" wait_for 60 no_others
+output=$(qemu-img info "$single" 2>&1)
+grep -q 'Failed to .*lock' <<<"$output"
+ok $? "the image is locked as long as it lives"
+sv-backend >>"$work/parents.log" 2>&1 &
+killed() { grep -q 'what served its disk does not end: killed' "$work/parents.log"; }
+check "one that does not end in half a minute is killed" wait_for 90 killed
+check "another serves, and the guest goes on" at_work_again
+! console_has single failed
+ok $? "it has noticed nothing"
+check "it is destroyed" xl destroy single
 check "and its qemu-nbd ended" wait_for 60 no_workers
