@@ -169,7 +169,7 @@ f=dom0-backend/blkback.c
 body[$f]=$dir/blkback.c
 sed 's/^\tn = blkback_check_segs(/\tassert(req->nseg <= 11);\n&/' "$f" >"${body[$f]}"
 compile "$f" "${body[$f]}" && look
-if ! grep -qx "$f start_rw: assert(req->nseg <= 11);" "$dir/found"; then
+if ! grep -qx "$f prepare_rw: assert(req->nseg <= 11);" "$dir/found"; then
 	bad=1
 	printf 'not '
 fi

@@ -326,7 +326,8 @@ static void request(struct client *c)
 	printf("%s %u%s", c->name, type, c->tx ? " in transaction" : "");
 	show(stdout, t.data, t.len);
 	ask(c, type, c->tx, t.data, t.len);
-	show_answer(c, !spoilt && type != XS_UNWATCH);
+	show_answer(c, !spoilt && type != XS_UNWATCH &&
+			       !memchr(t.data, '@', t.len));
 }
 
 /* ---- Transactions ------------------------------------------------------- */
