@@ -17,7 +17,7 @@ static struct tree *live;
 
 enum op_flags {
 	OP_PRIV = 1 << 0,    /* dom0 only */
-	OP_NOTXN = 1 << 1,   /* tx_id is not looked at */
+	OP_NOTXN = 1 << 1,   /* tx_id makes no difference, but must be right */
 	OP_PATH = 1 << 2,    /* the first string is a path */
 	OP_SPECIAL = 1 << 3, /* which may be that of a special node */
 	OP_READ = 1 << 4,    /* the node must be there and readable */
@@ -25,6 +25,8 @@ enum op_flags {
 	OP_OWNER = 1 << 6,   /* it must be there and the client its owner */
 	OP_CREATE = 1 << 7,  /* missing nodes are made */
 	OP_GROWS = 1 << 8,   /* the client uses more memory afterwards */
+	OP_ALONE = 1 << 9,   /* nothing may follow the string */
+	OP_NOTID = 1 << 10,  /* as OP_NOTXN, and tx_id is not looked at */
 };
 
 /**
@@ -43,34 +45,39 @@ struct op {
 
 static const struct op ops[] = {
 	[XS_CONTROL] = { "CONTROL", op_control, 1, 8, OP_PRIV | OP_NOTXN, 0 },
-	[XS_DIRECTORY] = { "DIRECTORY", op_directory, 1, 1, OP_PATH | OP_READ,
-			   TXN_LIST },
-	[XS_READ] = { "READ", op_read, 1, 1, OP_PATH | OP_READ, TXN_READ },
+	[XS_DIRECTORY] = { "DIRECTORY", op_directory, 1, 1,
+			   OP_PATH | OP_READ | OP_ALONE, TXN_LIST },
+	[XS_READ] = { "READ", op_read, 1, 1, OP_PATH | OP_READ | OP_ALONE,
+		      TXN_READ },
 	[XS_GET_PERMS] = { "GET_PERMS", op_get_perms, 1, 1,
-			   OP_PATH | OP_SPECIAL | OP_READ, TXN_READ },
+			   OP_PATH | OP_SPECIAL | OP_READ | OP_ALONE,
+			   TXN_READ },
 	[XS_WATCH] = { "WATCH", op_watch, 2, 3,
-		       OP_PATH | OP_SPECIAL | OP_NOTXN | OP_GROWS, 0 },
+		       OP_PATH | OP_SPECIAL | OP_NOTID | OP_GROWS, 0 },
 	[XS_UNWATCH] = { "UNWATCH", op_unwatch, 2, 2,
-			 OP_PATH | OP_SPECIAL | OP_NOTXN, 0 },
+			 OP_PATH | OP_SPECIAL | OP_NOTID, 0 },
 	[XS_TRANSACTION_START] = { "TRANSACTION_START", op_transaction_start, 0,
 				   1, 0, 0 },
-	[XS_TRANSACTION_END] = { "TRANSACTION_END", op_transaction_end, 1, 1, 0,
-				 0 },
+	[XS_TRANSACTION_END] = { "TRANSACTION_END", op_transaction_end, 1, 1,
+				 OP_ALONE, 0 },
 	[XS_INTRODUCE] = { "INTRODUCE", op_introduce, 3, 4, OP_PRIV | OP_NOTXN,
 			   0 },
-	[XS_RELEASE] = { "RELEASE", op_release, 1, 1, OP_PRIV | OP_NOTXN, 0 },
+	[XS_RELEASE] = { "RELEASE", op_release, 1, 1,
+			 OP_PRIV | OP_NOTXN | OP_ALONE, 0 },
 	[XS_GET_DOMAIN_PATH] = { "GET_DOMAIN_PATH", op_get_domain_path, 1, 1,
-				 OP_NOTXN, 0 },
+				 OP_NOTXN | OP_ALONE, 0 },
 	[XS_WRITE] = { "WRITE", op_write, 1, 1,
 		       OP_PATH | OP_WRITE | OP_CREATE | OP_GROWS, 0 },
 	[XS_MKDIR] = { "MKDIR", op_mkdir, 1, 1,
-		       OP_PATH | OP_WRITE | OP_CREATE | OP_GROWS, 0 },
-	[XS_RM] = { "RM", op_rm, 1, 1, OP_PATH | OP_WRITE, 0 },
+		       OP_PATH | OP_WRITE | OP_CREATE | OP_GROWS | OP_ALONE,
+		       0 },
+	[XS_RM] = { "RM", op_rm, 1, 1, OP_PATH | OP_WRITE | OP_ALONE, 0 },
 	[XS_SET_PERMS] = { "SET_PERMS", op_set_perms, 1, 1,
 			   OP_PATH | OP_SPECIAL | OP_OWNER | OP_GROWS, 0 },
 	[XS_IS_DOMAIN_INTRODUCED] = { "IS_DOMAIN_INTRODUCED", op_is_introduced,
-				      1, 1, OP_PRIV | OP_NOTXN, 0 },
-	[XS_RESUME] = { "RESUME", op_resume, 1, 1, OP_PRIV | OP_NOTXN, 0 },
+				      1, 1, OP_PRIV | OP_NOTXN | OP_ALONE, 0 },
+	[XS_RESUME] = { "RESUME", op_resume, 1, 1,
+			OP_PRIV | OP_NOTXN | OP_ALONE, 0 },
 	[XS_SET_TARGET] = { "SET_TARGET", op_set_target, 2, 2,
 			    OP_PRIV | OP_NOTXN, 0 },
 	[XS_RESET_WATCHES] = { "RESET_WATCHES", op_reset_watches, 0, 1,
@@ -148,14 +155,18 @@ static unsigned int rights_needed(const struct op *op)
  */
 static int check_access(const struct req *r, const struct op *op)
 {
-	unsigned int need = rights_needed(op);
+	unsigned int need = rights_needed(op), has;
 	const struct place *p = &r->place;
 
 	if (!need)
 		return 0;
 	if (!p->nearest) /* a special node that there is not */
 		return -ENOENT;
-	if ((perm_rights(p->nearest->perms, &r->conn->who) & need) != need)
+	has = perm_rights(p->nearest->perms, &r->conn->who);
+	/* As in Xen's: who could have made it may know that it is not there. */
+	if (!p->node && op->flags & OP_OWNER && has & PERM_WRITE)
+		return -ENOENT;
+	if ((has & need) != need)
 		return -EACCES;
 	if (!p->node && op->flags & (OP_READ | OP_OWNER))
 		return -ENOENT;
@@ -186,12 +197,14 @@ static int check(struct req *r, const struct op *op)
 	if (op->flags & OP_PRIV && !r->conn->who.privileged)
 		return -EACCES;
 	wire_args(r->msg, op->maxargs, &r->args);
-	if (r->args.n < op->nargs)
+	if (r->args.n < op->nargs || (op->flags & OP_ALONE && r->args.rest_len))
 		return -EINVAL;
-	if (!(op->flags & OP_NOTXN)) {
-		ret = find_txn(r);
-		if (ret)
-			return ret;
+	ret = find_txn(r);
+	if (ret && !(op->flags & OP_NOTID))
+		return ret;
+	if (op->flags & (OP_NOTXN | OP_NOTID)) {
+		r->txn = NULL;
+		r->tree = live;
 	}
 	if (!(op->flags & OP_PATH))
 		return 0;

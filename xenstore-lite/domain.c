@@ -130,6 +130,26 @@ static int remove_node(struct batch *b, const char *path)
 	return ret;
 }
 
+/*
+ * The topmost node above, or at, one that a domain owns which it owns too: with it
+ * the others go, and who watches above them hears of it once.
+ */
+static const struct owned *topmost(const struct owned *o, unsigned int domid)
+{
+	char path[XENSTORE_ABS_PATH_MAX + 1];
+	struct owned *up;
+
+	memcpy(path, o->path, o->len + 1);
+	for (char *end = strrchr(path, '/'); end && end > path;
+	     end = strrchr(path, '/')) {
+		*end = '\0';
+		up = owned_find(domid, path);
+		if (up)
+			o = up;
+	}
+	return o;
+}
+
 /* Remove every node that @domid owns, wherever it is (XSA-322, XSA-419). */
 static void remove_nodes(unsigned int domid)
 {
@@ -144,7 +164,7 @@ static void remove_nodes(unsigned int domid)
 		int ret;
 
 		batch_init(&b, live);
-		ret = remove_node(&b, o->path);
+		ret = remove_node(&b, topmost(o, domid)->path);
 		if (ret) {
 			/* The right is void anyway; never try for ever. */
 			log_warn("dom%u: node %s stays behind: %s", domid,

@@ -51,6 +51,7 @@ struct text {
 
 static struct client clients[NCLIENTS];
 static uint64_t seed;
+static bool died; /* some domain has */
 
 static void die(const char *what)
 {
@@ -196,14 +197,15 @@ static void addf(struct text *t, const char *fmt, ...)
 }
 
 /* As dom0 or guest would: a wrong end now and then. */
-static bool spoil(struct text *t)
+static bool spoil(struct text *t, uint32_t type)
 {
 	if (chance(40) || !t->len)
 		return false;
-	if (chance(2))
-		t->len--;
-	else
+	/* Without its end, a DIRECTORY is the end of theirs. */
+	if (type == XS_DIRECTORY || chance(2))
 		add(t, "more");
+	else
+		t->len--;
 	return true;
 }
 
@@ -212,18 +214,16 @@ static bool spoil(struct text *t)
 static const char *path(const struct client *c)
 {
 	static const char *const absolute[] = {
-		"/x",	  "/x/a",   "/x/a/b", "/x/a/b/c",
-		"/x/b",	  "/x/b/a", "/y",     "/y/a",
-		"/x/a/d", "/",	    "/local", "/local/domain",
+		"/x", "/x/a", "/x/a/b", "/x/a/b/c", "/x/b",   "/x/b/a",
+		"/y", "/y/a", "/x/a/d", "/",	    "/local", "/local/domain",
 	};
 	static const char *const relative[] = {
 		"data",	    "data/a",	"data/a/b", "data/b",
 		"data/b/a", "data/a/c", ".",	    "",
 	};
 	static const char *const odd[] = {
-		"/x/",	 "//x",		   "/x//a",	     "x y",
-		"/x\x01", "@introduceDomain", "@releaseDomain", "@x",
-		"/x/a/", "/x/\xc3\xa9",	   "/x/.",	     "/x/a+b",
+		"/x/",	 "//x",		"/x//a", "x y",	   "/x\x01",
+		"/x/a/", "/x/\xc3\xa9", "/x/.",	 "/x/a+b",
 	};
 	static char buf[64];
 
@@ -239,36 +239,60 @@ static const char *path(const struct client *c)
 	return one_of(relative);
 }
 
-/* A guest's request has to fit into its ring. */
-static void add_value(struct text *t, bool guest)
+/* A guest's request has to fit into its ring; theirs counts names of children. */
+static void add_value(struct text *t)
 {
-	size_t len = chance(20) ? chance(8) : guest ? 800 : 2040 + chance(16);
+	size_t len = chance(20) ? chance(8) : 800;
 
 	for (; len; len--)
 		t->data[t->len++] = (char)('a' + chance(26));
 }
 
-static void add_perms(struct text *t)
+/* Return: whether they make no sense. */
+static bool add_perms(struct text *t)
 {
 	static const char kinds[] = "nrwb";
 
 	if (!chance(30)) {
 		add(t, one_of(((const char *const[]){ "", "x1", "r", "n-1",
-						       "r1 ", "nn" })));
-		return;
+						      "r1 ", "nn" })));
+		return true;
 	}
-	for (unsigned int n = 1 + chance(3); n; n--)
-		addf(t, "%c%u", kinds[chance(4)], chance(FIRST_DOM + NGUESTS));
+	for (unsigned int n = 1 + chance(3); n; n--) {
+		unsigned int domid = chance(FIRST_DOM + NGUESTS);
+
+		/* Theirs knows no rights of a domain that is not there. */
+		if (domid && !clients[NDOM0 + domid - FIRST_DOM].g)
+			domid = 0;
+		addf(t, "%c%u", kinds[chance(4)], domid);
+	}
+	return false;
 }
 
-static uint32_t make(const struct client *c, struct text *t)
+static uint32_t make(const struct client *c, struct text *t, bool *spoilt)
 {
 	static const uint32_t types[] = {
-		XS_WRITE,     XS_WRITE,	 XS_WRITE,     XS_WRITE,
-		XS_MKDIR,     XS_RM,	 XS_READ,      XS_READ,
-		XS_DIRECTORY, XS_WATCH,	 XS_UNWATCH,   XS_SET_PERMS,
-		XS_GET_PERMS, XS_DIRECTORY_PART,       XS_GET_DOMAIN_PATH,
-		XS_IS_DOMAIN_INTRODUCED, XS_RESUME,
+		XS_WRITE,
+		XS_WRITE,
+		XS_WRITE,
+		XS_WRITE,
+		XS_MKDIR,
+		XS_RM,
+		XS_READ,
+		XS_READ,
+		XS_DIRECTORY,
+		XS_WATCH,
+		XS_UNWATCH,
+		XS_SET_PERMS,
+		XS_GET_PERMS,
+		XS_DIRECTORY_PART,
+		XS_GET_DOMAIN_PATH,
+		XS_IS_DOMAIN_INTRODUCED,
+		XS_RESUME,
+	};
+	static const char *const special[] = {
+		"@introduceDomain",
+		"@releaseDomain",
 	};
 	uint32_t type = chance(80) ? one_of(types) : XS_RESET_WATCHES;
 
@@ -281,12 +305,16 @@ static uint32_t make(const struct client *c, struct text *t)
 	case XS_RESET_WATCHES:
 		return type;
 	default:
-		add(t, path(c));
+		break;
 	}
+	if ((type == XS_WATCH || type == XS_UNWATCH) && !chance(8))
+		add(t, one_of(special));
+	else
+		add(t, path(c));
 	if (type == XS_WRITE)
-		add_value(t, c->g);
+		add_value(t);
 	else if (type == XS_SET_PERMS)
-		add_perms(t);
+		*spoilt = add_perms(t);
 	else if (type == XS_WATCH || type == XS_UNWATCH)
 		addf(t, "t%u", chance(3));
 	else if (type == XS_DIRECTORY_PART)
@@ -296,7 +324,8 @@ static uint32_t make(const struct client *c, struct text *t)
 
 /*
  * Of DIRECTORY_PART the generation is the store's own affair, and so is which error
- * it is if a request makes no sense.
+ * it is if a request makes no sense.  Rights of ended domains are shown by theirs
+ * alone: when there are such, the owner must do.
  */
 static void show_answer(const struct client *c, bool sense)
 {
@@ -311,6 +340,8 @@ static void show_answer(const struct client *c, bool sense)
 		at += strlen(at) + 1;
 		len -= (size_t)(at - c->reply);
 	}
+	if (c->head.type == XS_GET_PERMS && died)
+		len = strlen(at);
 	printf(" ->");
 	show(stdout, at, len);
 	putchar('\n');
@@ -319,15 +350,14 @@ static void show_answer(const struct client *c, bool sense)
 static void request(struct client *c)
 {
 	struct text t = { .len = 0 };
-	uint32_t type = make(c, &t);
-	bool spoilt;
+	bool spoilt = false;
+	uint32_t type = make(c, &t, &spoilt);
 
-	spoilt = spoil(&t);
+	spoilt |= spoil(&t, type);
 	printf("%s %u%s", c->name, type, c->tx ? " in transaction" : "");
 	show(stdout, t.data, t.len);
 	ask(c, type, c->tx, t.data, t.len);
-	show_answer(c, !spoilt && type != XS_UNWATCH &&
-			       !memchr(t.data, '@', t.len));
+	show_answer(c, !spoilt && type != XS_UNWATCH);
 }
 
 /* ---- Transactions ------------------------------------------------------- */
@@ -414,6 +444,7 @@ static void kill_guest(struct client *dom0, struct client *guest)
 	char id[16];
 	size_t len = (size_t)snprintf(id, sizeof(id), "%u", guest->domid) + 1;
 
+	died = true;
 	printf("%s dies\n", guest->name);
 	xsguest_free(guest->g);
 	guest->g = NULL;

@@ -125,8 +125,8 @@ int open64(const char *path, int flags, ...)
 	}
 	fd = memfd_create("dom0", MFD_CLOEXEC);
 	if (fd >= 0 && !strcmp(path, "/proc/xen/xsd_port"))
-		(void)!pwrite(fd, port,
-			      (size_t)sprintf(port, "%u", DOM0_PORT), 0);
+		(void)!pwrite(fd, port, (size_t)sprintf(port, "%u", DOM0_PORT),
+			      0);
 	else if (fd >= 0)
 		(void)!ftruncate(fd, PAGE);
 	return fd;
@@ -237,9 +237,9 @@ xenevtchn_port_or_error_t xenevtchn_bind_virq(xenevtchn_handle *xce,
 	return VIRQ_PORT;
 }
 
-xenevtchn_port_or_error_t
-xenevtchn_bind_interdomain(xenevtchn_handle *xce, uint32_t domid,
-			   evtchn_port_t remote_port)
+xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *xce,
+						     uint32_t domid,
+						     evtchn_port_t remote_port)
 {
 	struct domain *d = domid ? meet(domid) : NULL;
 
