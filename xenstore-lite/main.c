@@ -4,6 +4,7 @@
 #include <event2/event.h>
 #include <getopt.h>
 #include <libgen.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,8 @@
 #include "xenstore-lite/dispatch.h"
 #include "xenstore-lite/domain.h"
 #include "xenstore-lite/hash.h"
+#include "xenstore-lite/ledger.h"
+#include "xenstore-lite/state.h"
 
 static const char usage[] =
 	"usage: sv-xenstored [--socket PATH] [--ready-fd N] [--trace] "
@@ -152,14 +155,31 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 }
 
 /* The nodes that Xen's store has when it starts. */
-static void make_tree(struct tree *t)
+static void make_nodes(struct tree *t)
 {
 	struct perms *priv = perm_default(0);
 
-	if (!priv || tree_init(t) ||
-	    tree_create(t, "/tool/xenstored", priv, NULL))
+	if (!priv || tree_create(t, "/tool/xenstored", priv, NULL))
 		die("out of memory");
 	perm_put(priv);
+}
+
+/* Go on where another store was killed, or begin. */
+static void find_state(const char *socket, struct tree *live)
+{
+	static char path[PATH_MAX];
+	int ret;
+
+	if (snprintf(path, sizeof(path), "%s.journal", socket) >= PATH_MAX)
+		die("%s: too long; choose another XENSTORED_PATH", socket);
+	ret = state_load(path, live);
+	if (ret < 0)
+		die("journal %s: cannot be used: %s; remove it to begin with "
+		    "an empty store",
+		    path, strerror(-ret));
+	if (!ret)
+		make_nodes(live);
+	state_keep(path);
 }
 
 static void serve(struct event_base *base)
@@ -190,7 +210,8 @@ int main(int argc, char **argv)
 		opt.socket = paths_store();
 	signal(SIGPIPE, SIG_IGN);
 	hash_seed();
-	make_tree(&live);
+	if (tree_init(&live))
+		die("out of memory");
 
 	base = event_base_new();
 	if (!base)
@@ -200,6 +221,7 @@ int main(int argc, char **argv)
 	domain_setup(base, &live);
 	dom_set_timeout(ANSWER_MS);
 	fd = listen_at(opt.socket);
+	find_state(opt.socket, &live);
 	accept_ev = event_new(base, fd, EV_READ | EV_PERSIST, on_connect, NULL);
 	term = evsignal_new(base, SIGTERM, on_signal, NULL);
 	intr = evsignal_new(base, SIGINT, on_signal, NULL);
@@ -213,6 +235,7 @@ int main(int argc, char **argv)
 	serve(base);
 
 	unlink(opt.socket);
+	ledger_stop();
 	domain_free_all();
 	event_free(accept_ev);
 	event_free(retry_ev);
