@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/domsock.h"
@@ -26,13 +27,14 @@
 #include "xenstore-lite/state.h"
 
 static const char usage[] =
-	"usage: sv-xenstored [--socket PATH] [--ready-fd N] [--trace] "
-	"[--foreground]\n"
+	"usage: sv-xenstored [--socket PATH] [--ready-fd N] [--keep] "
+	"[--trace] [--foreground]\n"
 	"\n"
 	"Serve xenstore to libxenstore programs and to guests.\n"
 	"\n"
 	"  --socket PATH   listen there instead of $XENSTORED_PATH\n"
 	"  --ready-fd N    write one byte to descriptor N when serving, close it\n"
+	"  --keep          start another store when this one is killed\n"
 	"  --trace         log every request\n"
 	"  --foreground    do not detach (it never does)\n";
 
@@ -42,6 +44,7 @@ static const char usage[] =
 struct options {
 	const char *socket;
 	int ready_fd;
+	bool keep;
 };
 
 static bool stopping;
@@ -51,6 +54,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 	static const struct option names[] = {
 		{ "socket", required_argument, NULL, 's' },
 		{ "ready-fd", required_argument, NULL, 'r' },
+		{ "keep", no_argument, NULL, 'k' },
 		{ "trace", no_argument, NULL, 't' },
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "help", no_argument, NULL, 'h' },
@@ -68,6 +72,8 @@ static void parse_options(int argc, char **argv, struct options *o)
 				die("--ready-fd %s: not a descriptor number",
 				    optarg);
 			o->ready_fd = (int)fd;
+		} else if (c == 'k') {
+			o->keep = true;
 		} else if (c == 't') {
 			dispatch_trace = true;
 		} else if (c == 'h') {
@@ -79,6 +85,66 @@ static void parse_options(int argc, char **argv, struct options *o)
 	}
 	if (optind < argc)
 		die("unexpected argument %s; try --help", argv[optind]);
+}
+
+/* ---- A parent that has nothing to lose ---------------------------------- */
+
+#define SHORT_LIFE_NS UINT64_C(1000000000)
+
+static volatile sig_atomic_t child;
+
+/* Blocked while there is no child. */
+static void pass_on(int sig)
+{
+	int err = errno;
+
+	kill(child, sig);
+	errno = err;
+}
+
+/* Return: the signal that ended it; with its status this process ends, too. */
+static int wait_for(pid_t pid)
+{
+	uint64_t since = util_clock_ns();
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			die("cannot wait for the store: %s", strerror(errno));
+	if (WIFEXITED(status))
+		exit(WEXITSTATUS(status));
+	/* What ends at once, for a reason that remains, is in no hurry. */
+	if (util_clock_ns() - since < SHORT_LIFE_NS)
+		usleep(100000);
+	return WTERMSIG(status);
+}
+
+/* Returns in a child; when that is killed, in another one. */
+static void keep_one(int *ready_fd)
+{
+	struct sigaction pass = { .sa_handler = pass_on };
+	sigset_t ends;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGINT);
+	sigaction(SIGTERM, &pass, NULL);
+	sigaction(SIGINT, &pass, NULL);
+	for (;;) {
+		sigprocmask(SIG_BLOCK, &ends, NULL);
+		child = fork();
+		if (child < 0)
+			die("cannot start the store: %s", strerror(errno));
+		if (!child)
+			break;
+		sigprocmask(SIG_UNBLOCK, &ends, NULL);
+		fd_close(ready_fd);
+		log_warn("ended by signal %d; another one goes on",
+			 wait_for(child));
+	}
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
+	sigprocmask(SIG_UNBLOCK, &ends, NULL);
 }
 
 static int listen_at(const char *path)
@@ -205,6 +271,8 @@ int main(int argc, char **argv)
 	parse_options(argc, argv, &opt);
 	paths_init();
 	log_set_cap(LOG_CAP);
+	if (opt.keep)
+		keep_one(&opt.ready_fd);
 	fd_raise_limit();
 	if (!opt.socket)
 		opt.socket = paths_store();
