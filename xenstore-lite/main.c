@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -89,15 +90,17 @@ static void parse_options(int argc, char **argv, struct options *o)
 
 /* ---- A parent that has nothing to lose ---------------------------------- */
 
+#define KEEPER	      "sv-storekeeper"
 #define SHORT_LIFE_NS UINT64_C(1000000000)
 
-static volatile sig_atomic_t child;
+static volatile sig_atomic_t child, told;
 
 /* Blocked while there is no child. */
 static void pass_on(int sig)
 {
 	int err = errno;
 
+	told = 1;
 	kill(child, sig);
 	errno = err;
 }
@@ -111,8 +114,8 @@ static int wait_for(pid_t pid)
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			die("cannot wait for the store: %s", strerror(errno));
-	if (WIFEXITED(status))
-		exit(WEXITSTATUS(status));
+	if (WIFEXITED(status) || told)
+		exit(WIFEXITED(status) ? WEXITSTATUS(status) : 0);
 	/* What ends at once, for a reason that remains, is in no hurry. */
 	if (util_clock_ns() - since < SHORT_LIFE_NS)
 		usleep(100000);
@@ -125,6 +128,7 @@ static void keep_one(int *ready_fd)
 	struct sigaction pass = { .sa_handler = pass_on };
 	sigset_t ends;
 
+	prctl(PR_SET_NAME, KEEPER);
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGTERM);
 	sigaddset(&ends, SIGINT);
@@ -142,6 +146,7 @@ static void keep_one(int *ready_fd)
 		log_warn("ended by signal %d; another one goes on",
 			 wait_for(child));
 	}
+	prctl(PR_SET_NAME, "sv-xenstored");
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	sigprocmask(SIG_UNBLOCK, &ends, NULL);

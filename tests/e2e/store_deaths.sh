@@ -25,9 +25,7 @@ domain disk block "disk = ['$work/disk,raw,xvda,w']" \
 check "they are at work" wait_for 20 console_has disk 'block plain: connects ok'
 check "store keys are asked for" wait_for 20 console_has xenbus 'load removed ok'
 
-# The process that serves is the only child of the one that xl has started.
-keeper=$(head -n 1 "$SPLITVISOR_RUN_DIR/sv-xenstored.pid" | cut -d ' ' -f 1)
-store() { tr -d ' ' <"/proc/$keeper/task/$keeper/children"; }
+keeper=$(pid_of sv-storekeeper)
 answers() { xenstore-read /local/domain/0/name; }
 over() { console_has "$1" '^(SUCCESS|FAILURE|ERROR)'; }
 deadline=$((SECONDS + seconds * 2 + 60))
@@ -35,7 +33,7 @@ n=0
 failed=0
 until over xenbus || [ $SECONDS -ge $deadline ]; do
 	sleep "0.$(printf %03d $((50 + RANDOM % 450)))"
-	kill -KILL "$(store)" 2>/dev/null && n=$((n + 1))
+	shoot sv-xenstored KILL && n=$((n + 1))
 	[ $((n % 4)) = 0 ] || continue
 	wait_for 10 answers
 	# Time for the backends, which look for the store once a second.

@@ -6,11 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
 
+#include "base/paths.h"
+#include "base/sock.h"
 #include "tests/lib/fini.h"
 #include "tests/lib/patience.h"
 #include "tests/lib/stack.h"
@@ -155,6 +158,80 @@ Test(store_restart, domain_ends_meanwhile)
 	cr_expect_eq(xsguest_str(g, XS_READ, 0, "/secret"), -EACCES);
 	cr_expect(consistent());
 	xsguest_free(g);
+	xsguest_free(other);
+}
+
+/* Indices are judged anew: what it writes while nobody looks is its own loss. */
+Test(store_restart, rings_that_lie)
+{
+	static const struct {
+		uint32_t req_prod, req_cons, rsp_prod, rsp_cons;
+		bool harmless;
+	} lies[] = {
+		{ .rsp_prod = 1 },
+		{ .rsp_prod = 1024 },
+		{ .rsp_prod = UINT32_MAX },
+		{ .req_prod = 1025 },
+		{ .req_prod = UINT32_MAX },
+		{ .rsp_cons = 1, .rsp_prod = 1 },
+		{ .req_cons = 77, .harmless = true },
+		{ .req_cons = UINT32_MAX, .harmless = true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
+		struct xsguest *g = xsguest_new(h, 3);
+
+		cr_expect_geq(xsguest_str(g, XS_READ, 0, "data"), 0);
+		xs_close(h);
+		stack_kill_store(&s);
+		g->page->req_prod += lies[i].req_prod;
+		g->page->req_cons += lies[i].req_cons;
+		g->page->rsp_prod += lies[i].rsp_prod;
+		g->page->rsp_cons += lies[i].rsp_cons;
+		stack_start_store(&s);
+		h = xs_open(0);
+		cr_assert(h);
+		if (lies[i].harmless)
+			cr_expect_geq(xsguest_str(g, XS_READ, 0, "data"), 0,
+				      "lie %zu", i);
+		else
+			cr_expect(SOON(g->page->error ==
+				       XENSTORE_ERROR_RINGIDX),
+				  "lie %zu", i);
+		cr_expect(xs_is_domain_introduced(h, 3));
+		/* Also over one more death. */
+		restart();
+		cr_assert(xsguest_introduce(h, g));
+		cr_expect_geq(xsguest_str(g, XS_READ, 0, "data"), 0);
+		cr_expect(consistent());
+		xsguest_free(g);
+		cr_expect(SOON(!xs_is_domain_introduced(h, 3)));
+	}
+}
+
+/* A VMM that does not answer is not dead; it is asked again. */
+Test(store_restart, vmm_is_silent)
+{
+	struct xsguest *g = xsguest_new(h, 3), *other = xsguest_new(h, 4);
+	char path[PATH_MAX], dir[PATH_MAX];
+	int fd;
+
+	xs_close(h);
+	stack_kill_store(&s);
+	xsguest_free(g);
+	cr_assert_eq(paths_mkdir(paths_dom(dir, 3, "")), 0);
+	fd = sock_listen(paths_dom(path, 3, "hv.sock"), SOCK_SEQPACKET);
+	cr_assert_geq(fd, 0);
+	stack_start_store(&s);
+	h = xs_open(0);
+	cr_assert(h);
+	cr_expect_eq(stack_logged("dom3: cannot be served"), 1u);
+	cr_expect(xs_is_domain_introduced(h, 3));
+	cr_expect_str_eq(value("/local/domain/3/data"), "");
+	cr_expect_geq(xsguest_str(other, XS_READ, 0, "data"), 0);
+	close(fd);
+	cr_expect(SOON(!xs_is_domain_introduced(h, 3)));
+	cr_expect_str_eq(value("/local/domain/3/data"), "<none>");
 	xsguest_free(other);
 }
 
