@@ -699,7 +699,7 @@ static void serve(struct conn *c)
 	uint32_t from = standing(c).req_at;
 	int size = take_requests(c);
 
-	if (standing(c).req_at != from)
+	if (standing(c).req_at != from && !c->parked)
 		note_progress(c);
 	ledger_commit();
 	if (!c->parked && !c->dead)

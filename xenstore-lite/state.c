@@ -61,7 +61,7 @@ static int apply_node(struct record *r)
 	int ret = -EPROTO;
 
 	data = record_bytes(r, &len);
-	if (r->bad || !perms || !at.nearest || at.missing > 1) {
+	if (r->bad || !perms || !at.nearest) {
 		perm_put(perms);
 		return ret;
 	}
@@ -241,26 +241,44 @@ static const struct {
 	[RECORD_TXN_END] = { .on = apply_txn_end },
 };
 
+static int whole(const struct record *r, int ret)
+{
+	return ret ? ret : r->bad || r->left ? -EPROTO : 0;
+}
+
+/*
+ * What cannot be true of one connection, by a mistake of ours that its guest may
+ * know how to cause, ends that one alone.
+ */
+static int apply_on(uint8_t type, struct record *r)
+{
+	unsigned int domid = record_u32(r);
+	struct conn *c = domain_conn(domid);
+	int ret;
+
+	/* What it did last, when it is gone, is no matter. */
+	if (!c || c->parked)
+		return 0;
+	ret = whole(r, types[type].on(r, c));
+	if (!ret || ret == -ENOMEM)
+		return ret;
+	log_err("dom%u: the journal contradicts itself; its store connection "
+		"is stopped",
+		domid);
+	conn_restore_parked(c);
+	return 0;
+}
+
 static int apply(const void *record, size_t len)
 {
 	struct record r = { .at = record, .left = len };
 	uint8_t type = record_u8(&r);
-	struct conn *c;
-	int ret;
 
-	if (type >= ARRAY_SIZE(types))
-		return -EPROTO;
-	if (types[type].apply) {
-		ret = types[type].apply(&r);
-	} else if (types[type].on) {
-		/* What a connection did last, when it is gone, is no matter. */
-		c = domain_conn(record_u32(&r));
-		ret = c ? types[type].on(&r, c) : 0;
-		r.left = c ? r.left : 0;
-	} else {
-		ret = -EPROTO;
-	}
-	return ret ? ret : r.bad || r.left ? -EPROTO : 0;
+	if (type < ARRAY_SIZE(types) && types[type].on)
+		return apply_on(type, &r);
+	if (type < ARRAY_SIZE(types) && types[type].apply)
+		return whole(&r, types[type].apply(&r));
+	return -EPROTO;
 }
 
 /* What was dropped, and for whom that matters. */

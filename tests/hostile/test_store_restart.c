@@ -209,6 +209,35 @@ Test(store_restart, rings_that_lie)
 	}
 }
 
+/* It has had answers, takes one more request, and breaks its ring in one turn. */
+Test(store_restart, ring_was_broken_before)
+{
+	struct xsguest *g = xsguest_new(h, 3);
+	struct xsd_sockmsg bad = { .type = XS_READ, .len = 5000 };
+	char both[2 * sizeof(bad) + 5];
+	bool notify = false;
+
+	for (int i = 0; i < 5; i++)
+		cr_expect_geq(xsguest_str(g, XS_READ, 0, "data"), 0);
+	memcpy(both + sizeof(bad) + 5, &bad, sizeof(bad));
+	bad.len = 5;
+	memcpy(both, &bad, sizeof(bad));
+	memcpy(both + sizeof(bad), "data", 5);
+	cr_assert_eq(stream_write(&g->req, both, sizeof(both), &notify),
+		     (int)sizeof(both));
+	xsguest_kick(g);
+	cr_assert(SOON(g->page->error == XENSTORE_ERROR_PROTO));
+	for (int i = 0; i < 3; i++) {
+		restart();
+		cr_expect(xs_is_domain_introduced(h, 3));
+		cr_expect(consistent());
+	}
+	cr_expect_eq(stack_logged("contradicts itself"), 0u);
+	cr_assert(xsguest_introduce(h, g));
+	cr_expect_geq(xsguest_str(g, XS_READ, 0, "data"), 0);
+	xsguest_free(g);
+}
+
 /* A VMM that does not answer is not dead; it is asked again. */
 Test(store_restart, vmm_is_silent)
 {
