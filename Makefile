@@ -69,9 +69,10 @@ hypervisor_src += hypervisor/conlog.c hypervisor/context.c hypervisor/domctl.c \
 	hypervisor/stats.c hypervisor/vcpu.c hypervisor/vm.c
 store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 	xenstore-lite/control.c xenstore-lite/dispatch.c \
-	xenstore-lite/domain.c xenstore-lite/hash.c xenstore-lite/node.c \
-	xenstore-lite/ops.c xenstore-lite/path.c xenstore-lite/perm.c \
-	xenstore-lite/quota.c xenstore-lite/txn.c xenstore-lite/watch.c \
+	xenstore-lite/domain.c xenstore-lite/hash.c xenstore-lite/ledger.c \
+	xenstore-lite/node.c xenstore-lite/ops.c xenstore-lite/path.c \
+	xenstore-lite/perm.c xenstore-lite/quota.c xenstore-lite/record.c \
+	xenstore-lite/state.c xenstore-lite/txn.c xenstore-lite/watch.c \
 	xenstore-lite/wire.c
 backend_src := dom0-backend/dhcp.c dom0-backend/link_nl.c dom0-backend/nat.c \
 	dom0-backend/net_ctrl.c dom0-backend/net_guard.c dom0-backend/net_hash.c \
@@ -304,6 +305,9 @@ death_steps := evtchn_fd_bind evtchn_fd_notify gnt_get gnt_put io_uring_submit \
 	ring_back_put ring_back_take
 $(addprefix $(out)/tests/hostile/test_blk_,crash deaths): override LDFLAGS += \
 	$(death_steps:%=-Wl,--wrap=%)
+store_steps := rename sendmsg stream_reader_resume stream_release stream_write write
+$(out)/tests/hostile/test_store_deaths: override LDFLAGS += \
+	$(store_steps:%=-Wl,--wrap=%)
 # It decides that of whatever else can fail, too.
 sweep_calls := accept4 archive_read_append_filter archive_read_data \
 	archive_read_free archive_read_new bind calloc connect epoll_create1 \

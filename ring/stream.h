@@ -71,9 +71,14 @@ struct stream {
 	bool dead;
 };
 
-/** struct stream_reader - The end that takes bytes out; private. */
+/**
+ * struct stream_reader - The end that takes bytes out; private.
+ * @told: Our index as the peer knows it; behind s.at between stream_take() and
+ *        stream_release().
+ */
 struct stream_reader {
 	struct stream s;
+	uint32_t told;
 };
 
 /** struct stream_writer - The end that puts bytes in; private. */
@@ -98,6 +103,21 @@ struct stream_writer {
 STREAM_CHECKED int stream_reader_attach(struct stream_reader *r,
 					const struct stream_map *map,
 					enum stream_wake wake);
+
+/**
+ * stream_reader_resume() - Begin to read at a place of our own choice.
+ * @at: What stream_reader_at() said to a reader that has died since.
+ *
+ * All before @at is released, as if that reader had.  Return: as
+ * stream_reader_attach().
+ */
+STREAM_CHECKED int stream_reader_resume(struct stream_reader *r,
+					const struct stream_map *map,
+					enum stream_wake wake, uint32_t at);
+
+/** stream_reader_at(), stream_writer_at() - Our own index. */
+uint32_t stream_reader_at(const struct stream_reader *r);
+uint32_t stream_writer_at(const struct stream_writer *w);
 
 /**
  * stream_writer_attach() - Begin to write where the writer's index word stands.
@@ -127,6 +147,29 @@ STREAM_CHECKED int stream_writer_attach(struct stream_writer *w,
  */
 STREAM_CHECKED int stream_read(struct stream_reader *r, void *buf, size_t n,
 			       bool *notify);
+
+/**
+ * stream_take() - As stream_read(), but the peer does not learn of it.
+ *
+ * For readers that may die at any time and shall have lost nothing then: what was
+ * taken stays in shared memory until stream_release(), and whoever attaches to
+ * the stream before that finds it there.
+ *
+ * Return: bytes taken, fewer than @n only if no more are there now; -EPROTO as
+ * stream_read().
+ */
+STREAM_CHECKED int stream_take(struct stream_reader *r, void *buf, size_t n);
+
+/**
+ * stream_release() - Let the peer have the room of all that was taken.
+ * @notify: As for stream_read().
+ *
+ * Ordering: as stream_read().
+ *
+ * Return: 1 if there are bytes to be taken, of which the peer may not notify us; 0
+ * if it will when there are; -EPROTO as stream_read().
+ */
+STREAM_CHECKED int stream_release(struct stream_reader *r, bool *notify);
 
 /**
  * stream_write() - Put bytes in.

@@ -39,10 +39,10 @@ static void end_daemon(const char *pidfile)
 		log_warn("process %d does not end", (int)p.pid);
 }
 
-static int start_daemon(const char *name)
+static int start_daemon(const char *name, const char *option)
 {
 	char program[PATH_MAX], log[PATH_MAX], pidfile[PATH_MAX];
-	const char *argv[] = { program, NULL };
+	const char *argv[] = { program, option, NULL };
 	struct xl_start s = { .argv = argv, .log = log, .pidfile = pidfile };
 	int ready = -1, ret;
 
@@ -69,7 +69,7 @@ static int ensure_store(void)
 	int ret = xl_store_ping();
 
 	if (ret == -ENOENT || ret == -ECONNREFUSED) {
-		ret = start_daemon("sv-xenstored");
+		ret = start_daemon("sv-xenstored", "--keep");
 		if (ret)
 			return ret;
 		ret = xl_store_ping();
@@ -134,7 +134,7 @@ int xl_daemons_ensure(void)
 	if (!ret)
 		ret = ensure_dom0();
 	if (!ret && !backend_runs())
-		ret = start_daemon("sv-backend");
+		ret = start_daemon("sv-backend", NULL);
 	fd_close(&lock);
 	return ret;
 }

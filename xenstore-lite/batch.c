@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "xenstore-lite/ledger.h"
 #include "xenstore-lite/path.h"
 #include "xenstore-lite/quota.h"
+#include "xenstore-lite/record.h"
 #include "xenstore-lite/watch.h"
 
 void batch_init(struct batch *b, struct tree *t)
@@ -268,11 +270,31 @@ static void publish_one(const struct batch *b, struct change *c)
 		watch_fire(&cause);
 }
 
+/*
+ * A node that changed more than once, in a transaction, is noted in its last state
+ * each time: between the first and the last nobody looks.
+ */
+static void note(const struct batch *b, const struct change *c)
+{
+	const struct node *n;
+
+	if (!ledger_on())
+		return;
+	if (c->kind == CHANGE_REMOVED) {
+		record_rm(c->path);
+		return;
+	}
+	n = tree_get(b->tree, c->path);
+	if (n)
+		record_node(c->path, n->perms, n->value);
+}
+
 void batch_publish(struct batch *b)
 {
 	struct change *c;
 
 	for (c = TAILQ_FIRST(&b->changes); c; c = TAILQ_NEXT(c, entry)) {
+		note(b, c);
 		if (c->kind == CHANGE_REMOVED)
 			publish_removed(b, c);
 		else

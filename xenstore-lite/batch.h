@@ -79,7 +79,7 @@ int batch_rm(struct batch *b, const char *path) must_check;
 /** batch_growth() - Nodes that @domid gains by this batch; may be negative. */
 long batch_growth(const struct batch *b, unsigned int domid);
 
-/** batch_publish() - Charge owners, fire watches, free the record. */
+/** batch_publish() - Charge owners, fire watches, note it all, free the record. */
 void batch_publish(struct batch *b);
 
 /** batch_drop() - Free the record without consequences. */

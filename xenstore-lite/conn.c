@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "ring/shm.h"
 #include "xenstore-lite/dispatch.h"
+#include "xenstore-lite/ledger.h"
 #include "xenstore-lite/quota.h"
 
 #define IN_SIZE (2 * WIRE_MAX)
@@ -169,11 +170,8 @@ static void park(struct conn *c, uint32_t error, const char *what)
 	log_limited(&c->limit, LOG_LVL_WARN,
 		    "dom%u: %s; its store connection is stopped", c->who.domid,
 		    what);
-	c->parked = true;
-	watch_del_all(c);
-	txn_free_all(c);
-	out_free(c);
-	event_del(c->stall);
+	conn_restore_parked(c);
+	record_parked(c->who.domid);
 	shm_release((shm_word SHM *)&c->ring.page->error, error);
 	c->ring.notify = true;
 }
@@ -211,7 +209,7 @@ static int socket_writev(struct conn *c, const struct iovec *v, int n)
 
 static int ring_read(struct conn *c, void *buf, size_t n)
 {
-	int got = stream_read(&c->ring.req, buf, n, &c->ring.notify);
+	int got = stream_take(&c->ring.req, buf, n);
 
 	if (got >= 0 && (size_t)got < n)
 		c->readable = false;
@@ -270,6 +268,7 @@ static void on_stall(evutil_socket_t fd, short what, void *arg)
 		}
 	}
 	STAILQ_CONCAT(&c->out, &keep);
+	conn_record(c);
 	conn_kick(c);
 }
 
@@ -290,9 +289,15 @@ static void out_add(struct conn *c, struct out *o)
 	if (c->domain && !evtimer_pending(c->stall, NULL))
 		arm_stall(c);
 	STAILQ_INSERT_TAIL(&c->out, o, next);
+	if (o->event)
+		c->nevents++;
+	else
+		c->nreplies++;
 	c->out_bytes += o->len;
 	c->account->memory += o->len;
 	conn_stats.out_bytes += o->len;
+	if (c->domain)
+		record_out(c->who.domid, o->event, o->data, o->len);
 	conn_kick(c);
 }
 
@@ -316,7 +321,6 @@ void conn_reply(struct conn *c, const struct xsd_sockmsg *to, uint32_t type,
 	}
 	if (len)
 		memcpy(o->data + WIRE_HDR, data, len);
-	c->nreplies++;
 	out_add(c, o);
 }
 
@@ -326,6 +330,12 @@ void conn_event_lost(struct conn *c)
 	log_limited(&c->limit, LOG_LVL_WARN,
 		    "dom%u: a watch event was dropped; %u wait unread",
 		    c->who.domid, c->nevents);
+}
+
+static uint64_t payload_hash(const struct conn *c, const char *payload,
+			     size_t len)
+{
+	return hash_bytes(payload, len, c->serial);
 }
 
 /* The same event is waiting already: one will do. */
@@ -377,7 +387,7 @@ void conn_event(struct conn *c, const char *path, const char *token)
 	}
 	memcpy(payload, path, path_size);
 	memcpy(payload + path_size, token, token_size);
-	hash = hash_bytes(payload, hdr.len, c->serial);
+	hash = payload_hash(c, payload, hdr.len);
 	if (*path != '@' && is_pending(c, hash, payload, hdr.len)) {
 		conn_stats.events_collapsed++;
 		return;
@@ -392,7 +402,6 @@ void conn_event(struct conn *c, const char *path, const char *token)
 	memcpy(o->data + WIRE_HDR, payload, hdr.len);
 	o->event = true;
 	htab_add(&c->pending, &o->same, hash);
-	c->nevents++;
 	conn_stats.events++;
 	out_add(c, o);
 }
@@ -596,14 +605,79 @@ static void signal_guest(struct conn *c)
 			    c->who.domid);
 }
 
-/* One turn. */
-static void serve(struct conn *c)
+/* Where it stands between two requests. */
+static struct record_ring standing(const struct conn *c)
+{
+	struct record_ring r = { .parked = c->parked,
+				 .last_txn = c->last_txn,
+				 .req_at = c->ring.req_at,
+				 .rsp_at = c->ring.rsp_at };
+
+	if (c->ring.page) {
+		r.req_at = stream_reader_at(&c->ring.req);
+		r.rsp_at = stream_writer_at(&c->ring.rsp) - (uint32_t)c->out_at;
+	}
+	if (c->in) {
+		r.in = c->in + c->in_at;
+		r.in_len = c->in_len - c->in_at;
+	}
+	return r;
+}
+
+static void note_progress(const struct conn *c)
+{
+	struct record_ring r = standing(c);
+
+	record_progress(c->who.domid, &r);
+}
+
+void conn_record(const struct conn *c)
+{
+	struct record_ring r = standing(c);
+	unsigned int domid = c->who.domid;
+	const struct out *o;
+	const struct watch *w;
+	const struct txn *t;
+
+	r.in_len = 0;
+	record_ring(domid, &r);
+	for (o = STAILQ_FIRST(&c->out); o; o = STAILQ_NEXT(o, next))
+		record_out(domid, o->event, o->data, o->len);
+	for (w = TAILQ_FIRST(&c->watches); w; w = TAILQ_NEXT(w, entry))
+		watch_record(w);
+	for (t = TAILQ_FIRST(&c->txns); t; t = TAILQ_NEXT(t, entry))
+		record_txn(domid, t->id);
+	if (c->who.target >= 0)
+		record_target(domid, c->who.target, c->who.target_life);
+	if (!c->parked)
+		note_progress(c);
+}
+
+/* From here on the guest sees that its requests were taken. */
+static void release(struct conn *c)
+{
+	int more = stream_release(&c->ring.req, &c->ring.notify);
+
+	if (more < 0)
+		park(c, XENSTORE_ERROR_RINGIDX,
+		     "impossible request ring index");
+	if (more <= 0)
+		return;
+	c->readable = true;
+	conn_kick(c);
+}
+
+static bool is_stub(const struct conn *c)
+{
+	return c->domain && !c->ring.page;
+}
+
+/* Carry out requests; nobody hears of it yet. */
+static int take_requests(struct conn *c)
 {
 	int done = 0;
 	int size = 1;
 
-	if (!STAILQ_EMPTY(&c->out) && intake_full(c))
-		flush(c);
 	while (done < CONN_QUANTUM && !c->parked && !c->dead && !c->mute &&
 	       !intake_full(c)) {
 		size = next_message(c);
@@ -616,6 +690,18 @@ static void serve(struct conn *c)
 		intake_failed(c, size);
 	else if (c->mute && !c->parked)
 		intake_failed(c, -ENOMEM);
+	return size;
+}
+
+/* One turn. */
+static void serve(struct conn *c)
+{
+	uint32_t from = standing(c).req_at;
+	int size = take_requests(c);
+
+	if (standing(c).req_at != from && !c->parked)
+		note_progress(c);
+	ledger_commit();
 	if (!c->parked && !c->dead)
 		flush(c);
 	set_blocked(c, intake_full(c));
@@ -625,6 +711,8 @@ static void serve(struct conn *c)
 	/* Stopped by a limit, not for want of messages. */
 	if (size > 0 && !c->blocked && !c->parked)
 		conn_kick(c);
+	if (c->domain && !c->parked)
+		release(c);
 	if (c->parked)
 		in_free(c);
 	signal_guest(c);
@@ -703,13 +791,15 @@ void conn_run(void)
 	while ((c = TAILQ_FIRST(&ready)) && c->run != run) {
 		c->run = run;
 		ready_remove(c);
-		if (must_wait(c))
+		if (is_stub(c) || must_wait(c))
 			continue;
 		if (!c->dead)
 			serve(c);
 		if (c->dead)
 			conn_free(c);
 	}
+	/* What happened without a client. */
+	ledger_commit();
 }
 
 /* ---- Making ------------------------------------------------------------ */
@@ -752,16 +842,11 @@ int conn_new_socket(int fd)
 	return 0;
 }
 
-int conn_new_ring(struct domain *d, unsigned int domid, void SHM *page,
-		  int call, struct conn **out)
+static int attach(struct conn *c, void SHM *page, int call)
 {
-	struct conn *c = conn_alloc(domid);
 	struct stream_map req, rsp;
 	int ret;
 
-	if (!c)
-		return -ENOMEM;
-	c->domain = d;
 	c->ring.page = page;
 	c->ring.call = call;
 	req = STREAM_MAP(c->ring.page, req);
@@ -770,12 +855,132 @@ int conn_new_ring(struct domain *d, unsigned int domid, void SHM *page,
 	if (!ret)
 		ret = stream_writer_attach(&c->ring.rsp, &rsp,
 					   STREAM_WAKE_ALWAYS);
+	c->readable = true;
+	return ret;
+}
+
+int conn_new_ring(struct domain *d, unsigned int domid, void SHM *page,
+		  int call, struct conn **out)
+{
+	struct conn *c = conn_alloc(domid);
+	int ret;
+
+	if (!c)
+		return -ENOMEM;
+	c->domain = d;
+	ret = attach(c, page, call);
 	if (ret) {
 		conn_free(c);
 		return ret;
 	}
-	c->readable = true;
 	conn_kick(c);
 	*out = c;
+	return 0;
+}
+
+/* ---- After another store ----------------------------------------------- */
+
+/* What it had is void: it broke its ring. */
+void conn_restore_parked(struct conn *c)
+{
+	c->parked = true;
+	watch_del_all(c);
+	txn_free_all(c);
+	out_free(c);
+	event_del(c->stall);
+}
+
+int conn_restore_progress(struct conn *c, const struct record_ring *r)
+{
+	size_t gone = r->rsp_at - c->ring.rsp_at;
+
+	if (r->in_len > WIRE_MAX || gone > c->out_bytes)
+		return -EPROTO;
+	sent(c, gone);
+	if (c->out_at)
+		return -EPROTO;
+	in_free(c);
+	if (r->in_len) {
+		c->in = malloc(IN_SIZE + 1);
+		if (!c->in)
+			return -ENOMEM;
+		memcpy(c->in, r->in, r->in_len);
+		c->in_len = r->in_len;
+	}
+	c->last_txn = r->last_txn;
+	c->ring.req_at = r->req_at;
+	c->ring.rsp_at = r->rsp_at;
+	return 0;
+}
+
+int conn_restore(struct domain *d, unsigned int domid,
+		 const struct record_ring *r, struct conn **out)
+{
+	struct conn *c = conn_alloc(domid);
+	int ret;
+
+	if (!c)
+		return -ENOMEM;
+	c->domain = d;
+	c->ring.call = -1;
+	c->parked = r->parked;
+	c->ring.rsp_at = r->rsp_at;
+	ret = conn_restore_progress(c, r);
+	if (ret) {
+		conn_free(c);
+		return ret;
+	}
+	*out = c;
+	return 0;
+}
+
+int conn_restore_out(struct conn *c, bool event, const void *data, size_t len)
+{
+	struct out *o;
+
+	if (len < WIRE_HDR || len > WIRE_MAX)
+		return -EPROTO;
+	if (event && htab_reserve(&c->pending))
+		return -ENOMEM;
+	o = malloc(sizeof(*o) + len);
+	if (!o)
+		return -ENOMEM;
+	o->event = event;
+	o->len = (uint32_t)len;
+	memcpy(o->data, data, len);
+	if (event)
+		htab_add(&c->pending, &o->same,
+			 payload_hash(c, o->data + WIRE_HDR, len - WIRE_HDR));
+	out_add(c, o);
+	return 0;
+}
+
+/*
+ * The journal has what the guest is to be told from rsp_at on, and the ring how
+ * much of that it was.
+ */
+int conn_join(struct conn *c, void SHM *page, int call)
+{
+	uint32_t req_at = c->ring.req_at, rsp_at = c->ring.rsp_at;
+	struct stream_map req =
+		STREAM_MAP((struct xenstore_domain_interface SHM *)page, req);
+	uint32_t had;
+	int ret;
+
+	ret = attach(c, page, call);
+	if (!ret && !c->parked)
+		ret = stream_reader_resume(&c->ring.req, &req,
+					   STREAM_WAKE_ALWAYS, req_at);
+	if (ret)
+		c->ring.page = NULL;
+	if (ret || c->parked)
+		return ret;
+	had = stream_writer_at(&c->ring.rsp) - rsp_at;
+	if (had <= c->out_bytes)
+		sent(c, had);
+	else
+		park(c, XENSTORE_ERROR_RINGIDX, "impossible reply ring index");
+	c->ring.notify = true;
+	conn_kick(c);
 	return 0;
 }

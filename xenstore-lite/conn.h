@@ -13,6 +13,7 @@
 #include "ring/stream.h"
 #include "xenstore-lite/hash.h"
 #include "xenstore-lite/perm.h"
+#include "xenstore-lite/record.h"
 #include "xenstore-lite/txn.h"
 #include "xenstore-lite/watch.h"
 #include "xenstore-lite/wire.h"
@@ -24,7 +25,11 @@
  * somebody) only puts a connection on the ready queue.  conn_run() serves the
  * queue in order, each connection for at most CONN_QUANTUM requests before it
  * goes to the end again: nobody waits for more than one quantum of each other
- * busy client.  All replies and events of one turn leave by one system call.
+ * busy client.  All replies and events of one turn leave by one system call, after
+ * the journal has what they follow from.  A guest's requests stay in its ring till
+ * then: a store that is killed before has not begun with them, as far as its
+ * successor and the guest can see.  One that is killed later left in the journal
+ * what the guest is to be told, and in the ring how much of it was.
  *
  * What is not read by its client stays in the connection's queue, and bounds
  * its intake: a guest with as many unread replies as the "outstanding" quota,
@@ -45,14 +50,17 @@ STAILQ_HEAD(out_list, out);
 
 /**
  * struct conn_ring - The guest's page and events.
- * @page: UNTRUSTED: borrowed from struct domain.
+ * @page: UNTRUSTED: borrowed from struct domain.  NULL after conn_restore(), until
+ *        conn_join().
  * @call: Borrowed eventfd that signals the guest.
+ * @req_at, @rsp_at: As of struct record_ring, while there is no @page.
  */
 struct conn_ring {
 	struct xenstore_domain_interface SHM *page;
 	struct stream_reader req;
 	struct stream_writer rsp;
 	int call;
+	uint32_t req_at, rsp_at;
 	bool notify; /* the guest is to be signalled at the end of the turn */
 };
 
@@ -116,6 +124,34 @@ int conn_new_socket(int fd) must_check;
  */
 int conn_new_ring(struct domain *d, unsigned int domid, void SHM *page,
 		  int call, struct conn **out) must_check;
+
+/** conn_record() - Note all of a guest's connection in the journal. */
+void conn_record(const struct conn *c);
+
+/**
+ * conn_restore() - A guest's connection as the journal has it.
+ *
+ * It gathers events, but is not served before conn_join().  Return: 0, -ENOMEM, or
+ * -EPROTO if it cannot be so.
+ */
+int conn_restore(struct domain *d, unsigned int domid,
+		 const struct record_ring *r, struct conn **out) must_check;
+
+/** conn_restore_progress(), conn_restore_out(), conn_restore_parked() - As noted. */
+int conn_restore_progress(struct conn *c,
+			  const struct record_ring *r) must_check;
+int conn_restore_out(struct conn *c, bool event, const void *data,
+		     size_t len) must_check;
+void conn_restore_parked(struct conn *c);
+
+/**
+ * conn_join() - Go on with a restored connection.
+ * @page, @call: As for conn_new_ring().
+ *
+ * Requests that were taken are not taken again, and of the answers only what the
+ * guest's ring has not had yet is sent.
+ */
+int conn_join(struct conn *c, void SHM *page, int call) must_check;
 
 /** conn_free() - End a connection with its watches and transactions. */
 void conn_free(struct conn *c);

@@ -11,6 +11,7 @@
 #include "xenstore-lite/ops.h"
 #include "xenstore-lite/perm.h"
 #include "xenstore-lite/quota.h"
+#include "xenstore-lite/record.h"
 
 /* An answer in the making; what does not fit is left out. */
 struct text {
@@ -110,13 +111,17 @@ static int quota_of_domain(const char *arg, struct text *t)
 static int control_quota(struct req *r, struct text *t)
 {
 	uint64_t limit;
+	int ret;
 
 	if (r->args.n == 2)
 		return quota_of_domain(r->args.v[1], t);
 	if (r->args.n == 4 && !strcmp(r->args.v[1], "set")) {
 		if (util_u64(r->args.v[3], UINT32_MAX, &limit))
 			return -EINVAL;
-		return quota_set(r->args.v[2], (unsigned int)limit);
+		ret = quota_set(r->args.v[2], (unsigned int)limit);
+		if (!ret)
+			record_quota(r->args.v[2], (unsigned int)limit);
+		return ret;
 	}
 	if (r->args.n != 1)
 		return -EINVAL;

@@ -18,7 +18,9 @@
 #include "xenstore-lite/conn.h"
 #include "xenstore-lite/hash.h"
 #include "xenstore-lite/path.h"
+#include "xenstore-lite/ledger.h"
 #include "xenstore-lite/quota.h"
+#include "xenstore-lite/record.h"
 
 /*
  * How it works
@@ -34,14 +36,20 @@
  * A VMM may have fallen to its guest.  Everybody else waits while INTRODUCE asks
  * it for page and event channel, so there is little time for its answers; what
  * it gives must be memory that stays, and descriptors that never block.
+ *
+ * A store that follows one that was killed knows the domains from the journal and
+ * joins them again.  One whose VMM does not answer stays known, unserved, and is
+ * tried again.
  */
 struct domain {
 	struct hlink link;
 	TAILQ_ENTRY(domain) entry;
 	unsigned int domid;
-	uint32_t port, life; /* as of struct dom_info */
-	bool shutdown;	     /* announced already */
-	struct dom *sock;
+	uint32_t port, life; /* as of struct dom_info; so are */
+	uint32_t pid;
+	uint64_t start_ns;
+	bool shutdown;	  /* announced already */
+	struct dom *sock; /* NULL till it was joined again */
 	struct event *ev, *kick_ev;
 	void SHM *page;
 	int kick, call;
@@ -49,8 +57,10 @@ struct domain {
 };
 
 #define MESSAGES_AT_ONCE 16
+#define REJOIN_S	 10
 
 static struct event_base *loop;
+static struct event *rejoin_ev;
 static struct tree *live;
 static struct htab domains;
 TAILQ_HEAD(domain_list, domain);
@@ -88,6 +98,35 @@ bool domain_is_introduced(unsigned int domid)
 unsigned int domain_count(void)
 {
 	return (unsigned int)domains.n;
+}
+
+static void note(const struct domain *d)
+{
+	const struct record_domain r = { .domid = d->domid,
+					 .life = d->life,
+					 .pid = d->pid,
+					 .start_ns = d->start_ns,
+					 .shutdown = d->shutdown };
+
+	record_domain(&r);
+}
+
+/* The connection is another one, or there is none. */
+static void note_ring(const struct domain *d)
+{
+	note(d);
+	if (d->conn)
+		conn_record(d->conn);
+	else
+		record_no_ring(d->domid);
+}
+
+void domain_record_all(void)
+{
+	const struct domain *d;
+
+	for (d = TAILQ_FIRST(&list); d; d = TAILQ_NEXT(d, entry))
+		note_ring(d);
 }
 
 /* ---- End --------------------------------------------------------------- */
@@ -181,6 +220,8 @@ static void remove_nodes(unsigned int domid)
 static void bury(unsigned int domid)
 {
 	perm_died(domid);
+	if (domid < DOMID_LIMIT)
+		record_life(domid, perm_life(domid));
 	remove_nodes(domid);
 }
 
@@ -192,6 +233,7 @@ static void domain_gone(struct domain *d, const char *why)
 	htab_del(&domains, &d->link);
 	TAILQ_REMOVE(&list, d, entry);
 	domain_free(d);
+	record_domain_gone(domid);
 	bury(domid);
 	watch_fire_special(PATH_RELEASE, domid, live);
 }
@@ -219,9 +261,20 @@ void domain_free_all(void)
 		domain_free(d);
 	}
 	htab_fini(&domains);
+	if (rejoin_ev)
+		event_free(rejoin_ev);
+	rejoin_ev = NULL;
 }
 
 /* ---- Life -------------------------------------------------------------- */
+
+static void set_shutdown(struct domain *d, bool shutdown)
+{
+	if (d->shutdown == shutdown)
+		return;
+	d->shutdown = shutdown;
+	note(d);
+}
 
 static void on_message(evutil_socket_t fd, short what, void *arg)
 {
@@ -237,10 +290,10 @@ static void on_message(evutil_socket_t fd, short what, void *arg)
 		if (ret != 1)
 			break;
 		if (msg.type == DOM_EV_RESUMED)
-			d->shutdown = false;
+			set_shutdown(d, false);
 		if (msg.type != DOM_EV_SHUTDOWN || d->shutdown)
 			continue;
-		d->shutdown = true;
+		set_shutdown(d, true);
 		log_info("dom%u: shut down, reason %u", d->domid,
 			 msg.u.info.reason);
 		watch_fire_special(PATH_RELEASE, d->domid, live);
@@ -314,6 +367,8 @@ static int connect_domain(struct domain *d, uint64_t gfn, uint32_t port)
 	if (ret)
 		return ret;
 	d->life = info.life;
+	d->pid = info.pid;
+	d->start_ns = info.start_ns;
 	ret = join_ring(d);
 	return ret ? ret : watch_fd(&d->ev, dom_fd(d->sock), on_message, d);
 }
@@ -339,6 +394,7 @@ static int domain_new(unsigned int domid, uint64_t gfn, uint32_t port)
 	init_page(d->page);
 	htab_add(&domains, &d->link, domid_hash(domid));
 	TAILQ_INSERT_TAIL(&list, d, entry);
+	note_ring(d);
 	log_info("dom%u: introduced, port %u", domid, d->port);
 	watch_fire_special(PATH_INTRODUCE, domid, live);
 	/* A shutdown may have been announced while we made our calls. */
@@ -366,7 +422,7 @@ static int follow_life(struct domain *d)
 }
 
 /* The same VMM, another kernel: what the old one had set up is void. */
-static int domain_restart(struct domain *d)
+static int restart(struct domain *d)
 {
 	struct perm_who who = { .target = -1 };
 	int ret;
@@ -389,6 +445,171 @@ static int domain_restart(struct domain *d)
 	return 0;
 }
 
+static int domain_restart(struct domain *d)
+{
+	int ret = restart(d);
+
+	note_ring(d);
+	return ret;
+}
+
+/* ---- After another store ----------------------------------------------- */
+
+/* The domain of which the journal speaks, as it is now. */
+static int ask_again(struct domain *d, struct dom_info *info)
+{
+	int ret = dom_connect(&d->sock, d->domid, DOM_ROLE_STORE, NULL, true);
+
+	if (!ret)
+		ret = dom_info(d->sock, info);
+	if (ret == -ECONNREFUSED || ret == -EPIPE || ret == -ECONNRESET)
+		return -ENOENT;
+	if (!ret && (info->pid != d->pid || info->start_ns != d->start_ns))
+		return -ENOENT;
+	return ret;
+}
+
+/* Go on with its ring; one that it has no more awaits another INTRODUCE. */
+static int join_again(struct domain *d, const struct dom_info *info)
+{
+	int ret = watch_fd(&d->ev, dom_fd(d->sock), on_message, d);
+
+	if (ret || !d->conn)
+		return ret;
+	if (info->life == d->life) {
+		ret = join_ring(d);
+		return ret ? ret : conn_join(d->conn, d->page, d->call);
+	}
+	conn_free(d->conn);
+	d->conn = NULL;
+	record_no_ring(d->domid);
+	return 0;
+}
+
+/* Return: 0, -ENOENT if the domain has gone, or -errno: nothing has changed. */
+static int rejoin(struct domain *d)
+{
+	struct dom_info info;
+	bool down;
+	int ret = ask_again(d, &info);
+
+	if (!ret)
+		ret = join_again(d, &info);
+	if (ret) {
+		if (d->ev)
+			event_free(d->ev);
+		d->ev = NULL;
+		leave_ring(d);
+		dom_free(d->sock);
+		d->sock = NULL;
+		return ret;
+	}
+	down = info.state & DOM_SHUTDOWN;
+	if (down && !d->shutdown)
+		watch_fire_special(PATH_RELEASE, d->domid, live);
+	set_shutdown(d, down);
+	/* What came while we asked. */
+	event_active(d->ev, EV_READ, 0);
+	return 0;
+}
+
+static void on_rejoin(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	domain_rejoin_all();
+}
+
+static void rejoin_later(void)
+{
+	const struct timeval pause = { .tv_sec = REJOIN_S };
+
+	if (!rejoin_ev)
+		rejoin_ev = evtimer_new(loop, on_rejoin, NULL);
+	if (!rejoin_ev || event_add(rejoin_ev, &pause))
+		log_err("domains that do not answer are not asked again");
+}
+
+unsigned int domain_rejoin_all(void)
+{
+	struct domain *d, *next;
+	unsigned int n = 0;
+	bool again = false;
+
+	for (d = TAILQ_FIRST(&list); d; d = next) {
+		int ret = d->sock ? 0 : rejoin(d);
+
+		next = TAILQ_NEXT(d, entry);
+		n += !ret;
+		if (ret == -ENOENT) {
+			domain_gone(d, "its VMM has gone");
+		} else if (ret) {
+			log_warn("dom%u: cannot be served: %s; tried again "
+				 "in %d s",
+				 d->domid, strerror(-ret), REJOIN_S);
+			again = true;
+		}
+	}
+	if (again)
+		rejoin_later();
+	return n;
+}
+
+int domain_restore(const struct record_domain *r)
+{
+	struct domain *d = find(r->domid);
+
+	if (!d) {
+		d = calloc(1, sizeof(*d));
+		if (!d || htab_reserve(&domains)) {
+			free(d);
+			return -ENOMEM;
+		}
+		d->domid = r->domid;
+		d->kick = d->call = -1;
+		htab_add(&domains, &d->link, domid_hash(d->domid));
+		TAILQ_INSERT_TAIL(&list, d, entry);
+	}
+	d->life = r->life;
+	d->pid = r->pid;
+	d->start_ns = r->start_ns;
+	d->shutdown = r->shutdown;
+	return 0;
+}
+
+int domain_restore_ring(unsigned int domid, const struct record_ring *r)
+{
+	struct domain *d = find(domid);
+
+	if (!d)
+		return -EPROTO;
+	if (d->conn)
+		conn_free(d->conn);
+	d->conn = NULL;
+	return r ? conn_restore(d, domid, r, &d->conn) : 0;
+}
+
+void domain_restore_gone(unsigned int domid)
+{
+	struct domain *d = find(domid);
+
+	if (!d)
+		return;
+	htab_del(&domains, &d->link);
+	TAILQ_REMOVE(&list, d, entry);
+	domain_free(d);
+}
+
+struct conn *domain_conn(unsigned int domid)
+{
+	const struct domain *d = find(domid);
+
+	return d ? d->conn : NULL;
+}
+
+/* ---- What the toolstack asks ------------------------------------------- */
+
 int domain_introduce(unsigned int domid, uint64_t gfn, uint32_t port)
 {
 	struct domain *d = find(domid);
@@ -396,6 +617,14 @@ int domain_introduce(unsigned int domid, uint64_t gfn, uint32_t port)
 
 	if (!domid)
 		return -EINVAL;
+	if (d && !d->sock) {
+		ret = rejoin(d);
+		if (ret && ret != -ENOENT)
+			return ret;
+		if (ret)
+			domain_gone(d, "its VMM has gone");
+		d = find(domid);
+	}
 	if (!d)
 		return domain_new(domid, gfn, port);
 	ret = domain_restart(d);
@@ -410,7 +639,7 @@ int domain_resume(unsigned int domid)
 
 	if (!d)
 		return -ENOENT;
-	d->shutdown = false;
+	set_shutdown(d, false);
 	return 0;
 }
 
@@ -422,5 +651,6 @@ int domain_set_target(unsigned int domid, unsigned int target)
 		return -ENOENT;
 	d->conn->who.target = (int)target;
 	d->conn->who.target_life = perm_life(target);
+	record_target(domid, (int)target, d->conn->who.target_life);
 	return 0;
 }

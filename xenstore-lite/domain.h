@@ -9,7 +9,10 @@
 #include "base/util.h"
 #include "xenstore-lite/node.h"
 
+struct conn;
 struct event_base;
+struct record_domain;
+struct record_ring;
 
 /** domain_setup() - Once: the loop, and the tree that domains' ends change. */
 void domain_setup(struct event_base *base, struct tree *live);
@@ -43,6 +46,32 @@ int domain_resume(unsigned int domid) must_check;
  * Return: 0, or -ENOENT if either is unknown.
  */
 int domain_set_target(unsigned int domid, unsigned int target) must_check;
+
+/** domain_record_all() - Note all domains and their connections in the journal. */
+void domain_record_all(void);
+
+/**
+ * domain_restore(), domain_restore_ring(), domain_restore_gone() - As noted.
+ * @r: NULL: it has no ring.
+ *
+ * A domain is served after domain_rejoin_all().  Return: 0, -ENOMEM, or -EPROTO for
+ * a ring of a domain that was not noted, or that cannot be.
+ */
+int domain_restore(const struct record_domain *r) must_check;
+int domain_restore_ring(unsigned int domid,
+			const struct record_ring *r) must_check;
+void domain_restore_gone(unsigned int domid);
+
+/** domain_conn() - A restored domain's connection, or NULL. */
+struct conn *domain_conn(unsigned int domid);
+
+/**
+ * domain_rejoin_all() - Go on with the restored domains' rings.
+ *
+ * Those whose VMM has gone end; those whose VMM does not answer are tried again
+ * later.  Return: how many there are now that are served.
+ */
+unsigned int domain_rejoin_all(void);
 
 /** domain_is_introduced() - dom0 always is. */
 bool domain_is_introduced(unsigned int domid);

@@ -4,11 +4,14 @@
 #include <event2/event.h>
 #include <getopt.h>
 #include <libgen.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/domsock.h"
@@ -21,15 +24,18 @@
 #include "xenstore-lite/dispatch.h"
 #include "xenstore-lite/domain.h"
 #include "xenstore-lite/hash.h"
+#include "xenstore-lite/ledger.h"
+#include "xenstore-lite/state.h"
 
 static const char usage[] =
-	"usage: sv-xenstored [--socket PATH] [--ready-fd N] [--trace] "
-	"[--foreground]\n"
+	"usage: sv-xenstored [--socket PATH] [--ready-fd N] [--keep] "
+	"[--trace] [--foreground]\n"
 	"\n"
 	"Serve xenstore to libxenstore programs and to guests.\n"
 	"\n"
 	"  --socket PATH   listen there instead of $XENSTORED_PATH\n"
 	"  --ready-fd N    write one byte to descriptor N when serving, close it\n"
+	"  --keep          start another store when this one is killed\n"
 	"  --trace         log every request\n"
 	"  --foreground    do not detach (it never does)\n";
 
@@ -39,6 +45,7 @@ static const char usage[] =
 struct options {
 	const char *socket;
 	int ready_fd;
+	bool keep;
 };
 
 static bool stopping;
@@ -48,6 +55,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 	static const struct option names[] = {
 		{ "socket", required_argument, NULL, 's' },
 		{ "ready-fd", required_argument, NULL, 'r' },
+		{ "keep", no_argument, NULL, 'k' },
 		{ "trace", no_argument, NULL, 't' },
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "help", no_argument, NULL, 'h' },
@@ -65,6 +73,8 @@ static void parse_options(int argc, char **argv, struct options *o)
 				die("--ready-fd %s: not a descriptor number",
 				    optarg);
 			o->ready_fd = (int)fd;
+		} else if (c == 'k') {
+			o->keep = true;
 		} else if (c == 't') {
 			dispatch_trace = true;
 		} else if (c == 'h') {
@@ -76,6 +86,70 @@ static void parse_options(int argc, char **argv, struct options *o)
 	}
 	if (optind < argc)
 		die("unexpected argument %s; try --help", argv[optind]);
+}
+
+/* ---- A parent that has nothing to lose ---------------------------------- */
+
+#define KEEPER	      "sv-storekeeper"
+#define SHORT_LIFE_NS UINT64_C(1000000000)
+
+static volatile sig_atomic_t child, told;
+
+/* Blocked while there is no child. */
+static void pass_on(int sig)
+{
+	int err = errno;
+
+	told = 1;
+	kill(child, sig);
+	errno = err;
+}
+
+/* Return: the signal that ended it; with its status this process ends, too. */
+static int wait_for(pid_t pid)
+{
+	uint64_t since = util_clock_ns();
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			die("cannot wait for the store: %s", strerror(errno));
+	if (WIFEXITED(status) || told)
+		exit(WIFEXITED(status) ? WEXITSTATUS(status) : 0);
+	/* What ends at once, for a reason that remains, is in no hurry. */
+	if (util_clock_ns() - since < SHORT_LIFE_NS)
+		usleep(100000);
+	return WTERMSIG(status);
+}
+
+/* Returns in a child; when that is killed, in another one. */
+static void keep_one(int *ready_fd)
+{
+	struct sigaction pass = { .sa_handler = pass_on };
+	sigset_t ends;
+
+	prctl(PR_SET_NAME, KEEPER);
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGINT);
+	sigaction(SIGTERM, &pass, NULL);
+	sigaction(SIGINT, &pass, NULL);
+	for (;;) {
+		sigprocmask(SIG_BLOCK, &ends, NULL);
+		child = fork();
+		if (child < 0)
+			die("cannot start the store: %s", strerror(errno));
+		if (!child)
+			break;
+		sigprocmask(SIG_UNBLOCK, &ends, NULL);
+		fd_close(ready_fd);
+		log_warn("ended by signal %d; another one goes on",
+			 wait_for(child));
+	}
+	prctl(PR_SET_NAME, "sv-xenstored");
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
+	sigprocmask(SIG_UNBLOCK, &ends, NULL);
 }
 
 static int listen_at(const char *path)
@@ -152,14 +226,31 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 }
 
 /* The nodes that Xen's store has when it starts. */
-static void make_tree(struct tree *t)
+static void make_nodes(struct tree *t)
 {
 	struct perms *priv = perm_default(0);
 
-	if (!priv || tree_init(t) ||
-	    tree_create(t, "/tool/xenstored", priv, NULL))
+	if (!priv || tree_create(t, "/tool/xenstored", priv, NULL))
 		die("out of memory");
 	perm_put(priv);
+}
+
+/* Go on where another store was killed, or begin. */
+static void find_state(const char *socket, struct tree *live)
+{
+	static char path[PATH_MAX];
+	int ret;
+
+	if (snprintf(path, sizeof(path), "%s.journal", socket) >= PATH_MAX)
+		die("%s: too long; choose another XENSTORED_PATH", socket);
+	ret = state_load(path, live);
+	if (ret < 0)
+		die("journal %s: cannot be used: %s; remove it to begin with "
+		    "an empty store",
+		    path, strerror(-ret));
+	if (!ret)
+		make_nodes(live);
+	state_keep(path);
 }
 
 static void serve(struct event_base *base)
@@ -185,12 +276,15 @@ int main(int argc, char **argv)
 	parse_options(argc, argv, &opt);
 	paths_init();
 	log_set_cap(LOG_CAP);
+	if (opt.keep)
+		keep_one(&opt.ready_fd);
 	fd_raise_limit();
 	if (!opt.socket)
 		opt.socket = paths_store();
 	signal(SIGPIPE, SIG_IGN);
 	hash_seed();
-	make_tree(&live);
+	if (tree_init(&live))
+		die("out of memory");
 
 	base = event_base_new();
 	if (!base)
@@ -200,6 +294,7 @@ int main(int argc, char **argv)
 	domain_setup(base, &live);
 	dom_set_timeout(ANSWER_MS);
 	fd = listen_at(opt.socket);
+	find_state(opt.socket, &live);
 	accept_ev = event_new(base, fd, EV_READ | EV_PERSIST, on_connect, NULL);
 	term = evsignal_new(base, SIGTERM, on_signal, NULL);
 	intr = evsignal_new(base, SIGINT, on_signal, NULL);
@@ -213,6 +308,7 @@ int main(int argc, char **argv)
 	serve(base);
 
 	unlink(opt.socket);
+	ledger_stop();
 	domain_free_all();
 	event_free(accept_ev);
 	event_free(retry_ev);

@@ -23,7 +23,10 @@
 #define FAN_BITS 2
 _Static_assert(NODE_FAN == 1 << FAN_BITS, "one place for each bit pattern");
 
-/* Names one change in the whole store; never 0, never used twice. */
+/*
+ * Names one change in the whole store; never 0, never used twice, nor by a store
+ * that follows this one: it begins with the time, and none makes a change each ns.
+ */
 static uint64_t last_gen;
 
 static uint64_t name_hash(const char *name, size_t len)
@@ -237,6 +240,7 @@ int tree_init(struct tree *t)
 	int ret = -ENOMEM;
 
 	t->top = NULL;
+	last_gen = MAX(last_gen, util_clock_ns());
 	if (!priv)
 		return ret;
 	ret = perm_parse(&all, everybody, sizeof(everybody));

@@ -20,6 +20,12 @@ void perm_died(unsigned int domid)
 		lives[domid]++;
 }
 
+void perm_set_life(unsigned int domid, uint32_t life)
+{
+	if (domid < DOMID_LIMIT)
+		lives[domid] = life;
+}
+
 static bool alive(const struct perm_entry *e)
 {
 	return e->life == perm_life(e->domid);
@@ -34,6 +40,15 @@ static struct perms *perm_alloc(size_t n)
 		return NULL;
 	p->refs = 1;
 	p->n = (uint32_t)n;
+	return p;
+}
+
+struct perms *perm_new(const struct perm_entry *e, size_t n)
+{
+	struct perms *p = perm_alloc(n);
+
+	if (p)
+		memcpy(p->e, e, n * sizeof(p->e[0]));
 	return p;
 }
 
@@ -96,13 +111,11 @@ size_t perm_print(const struct perms *p, char *buf)
 
 struct perms *perm_default(unsigned int domid)
 {
-	struct perms *p = perm_alloc(1);
+	const struct perm_entry e = { .domid = (uint16_t)domid,
+				      .rights = PERM_NONE,
+				      .life = perm_life(domid) };
 
-	if (p)
-		p->e[0] = (struct perm_entry){ .domid = (uint16_t)domid,
-					       .rights = PERM_NONE,
-					       .life = perm_life(domid) };
-	return p;
+	return perm_new(&e, 1);
 }
 
 struct perms *perm_inherit(struct perms *parent, const struct perm_who *who)

@@ -59,6 +59,12 @@ uint32_t perm_life(unsigned int domid);
 /** perm_died() - End all rights of this domid's present life. */
 void perm_died(unsigned int domid);
 
+/** perm_set_life() - perm_life(), as the journal says it was. */
+void perm_set_life(unsigned int domid, uint32_t life);
+
+/** perm_new() - Copy @n entries; Return: *owned* by the caller, or NULL. */
+struct perms *perm_new(const struct perm_entry *e, size_t n);
+
 /**
  * perm_parse() - Read "<letter><domid>" strings, as SET_PERMS carries them.
  * @out:  *Owned* by the caller; written only on success.

@@ -9,6 +9,7 @@
 #include "xenstore-lite/conn.h"
 #include "xenstore-lite/path.h"
 #include "xenstore-lite/quota.h"
+#include "xenstore-lite/record.h"
 
 static struct htab txns; /* all, by connection and id */
 
@@ -48,14 +49,30 @@ int txn_start(struct conn *c, const struct tree *live, struct txn **out)
 	htab_add(&txns, &t->link, txn_hash(c, t->id));
 	TAILQ_INSERT_TAIL(&c->txns, t, entry);
 	c->account->transactions++;
+	if (c->domain)
+		record_txn(c->who.domid, t->id);
 	*out = t;
 	return 0;
+}
+
+int txn_restore(struct conn *c, const struct tree *live, uint32_t id)
+{
+	struct txn *t;
+	int ret;
+
+	c->last_txn = id - 1;
+	ret = txn_start(c, live, &t);
+	if (!ret)
+		t->error = -EAGAIN;
+	return ret;
 }
 
 void txn_free(struct txn *t)
 {
 	struct txn_entry *e, *next;
 
+	if (t->conn->domain)
+		record_txn_end(t->conn->who.domid, t->id);
 	for (e = TAILQ_FIRST(&t->entries); e; e = next) {
 		next = TAILQ_NEXT(e, entry);
 		free(e);

@@ -71,6 +71,15 @@ TAILQ_HEAD(txn_list, txn);
 int txn_start(struct conn *c, const struct tree *live,
 	      struct txn **out) must_check;
 
+/**
+ * txn_restore() - One that was open when the store before this one was killed.
+ *
+ * What it did is lost: it may go on, and fails with EAGAIN at its end.  Return: 0
+ * or -ENOMEM.
+ */
+int txn_restore(struct conn *c, const struct tree *live,
+		uint32_t id) must_check;
+
 /** txn_find() - A transaction of @c by its id, or NULL. */
 struct txn *txn_find(struct conn *c, uint32_t id);
 

@@ -10,6 +10,9 @@
 #include "xenstore-lite/conn.h"
 #include "xenstore-lite/path.h"
 #include "xenstore-lite/quota.h"
+#include "xenstore-lite/record.h"
+
+bool watch_quiet;
 
 static struct htab by_path; /* all watches; hash of the path */
 static struct htab by_key;  /* all watches; path, token and connection */
@@ -74,8 +77,16 @@ int watch_add(struct conn *c, const char *path, size_t skip, const char *token,
 	TAILQ_INSERT_TAIL(&c->watches, w, entry);
 	c->account->watches++;
 	c->account->memory += cost(w);
+	watch_record(w);
 	*out = w;
 	return 0;
+}
+
+void watch_record(const struct watch *w)
+{
+	if (w->conn->domain)
+		record_watch(w->conn->who.domid, w->path, w->skip, w->token,
+			     w->depth);
 }
 
 static void forget(struct watch *w)
@@ -94,6 +105,8 @@ int watch_del(struct conn *c, const char *path, const char *token)
 
 	if (!w)
 		return -ENOENT;
+	if (c->domain)
+		record_unwatch(c->who.domid, path, token);
 	forget(w);
 	return 0;
 }
@@ -102,6 +115,8 @@ void watch_del_all(struct conn *c)
 {
 	struct watch *w, *next;
 
+	if (c->domain && !TAILQ_EMPTY(&c->watches))
+		record_unwatch_all(c->who.domid);
 	for (w = TAILQ_FIRST(&c->watches); w; w = next) {
 		next = TAILQ_NEXT(w, entry);
 		forget(w);
@@ -195,7 +210,7 @@ void watch_fire(const struct watch_cause *cause)
 	size_t len;
 
 	found.n = 0;
-	if (!by_path.n)
+	if (!by_path.n || watch_quiet)
 		return;
 	if (cause->exact) {
 		collect(cause->path, strlen(cause->path), 0);

@@ -48,6 +48,9 @@ TAILQ_HEAD(watch_list, watch);
 int watch_add(struct conn *c, const char *path, size_t skip, const char *token,
 	      uint32_t depth, struct watch **out) must_check;
 
+/** watch_record() - Note it in the journal, if it is a guest's. */
+void watch_record(const struct watch *w);
+
 /** watch_del() - Undo watch_add(); Return: 0 or -ENOENT. */
 int watch_del(struct conn *c, const char *path, const char *token) must_check;
 
@@ -82,6 +85,9 @@ struct watch_cause {
  * parent.  Costs the depth of the path plus the number of watches found.
  */
 void watch_fire(const struct watch_cause *cause);
+
+/** watch_quiet - watch_fire() does nothing: what changes was announced before. */
+extern bool watch_quiet;
 
 /**
  * watch_fire_special() - A domain came or went.

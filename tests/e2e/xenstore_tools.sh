@@ -187,11 +187,25 @@ ok $? "ends in order on SIGTERM" "$(cat "$work/log")"
 ok $? "and takes its socket away"
 pid=
 
-# A store that was killed leaves a socket file: the next one replaces it.
 start
+is "the next one goes on" 'tool
+a
+local
+dir
+rc 0' xenstore-list /
+# A store that was killed leaves a socket file: the next one replaces it.
 kill -9 "$pid"
 wait "$pid" 2>/dev/null
 start
-is "starts over a dead one's socket" 'tool
+is "so does one after a dead one, over its socket" 'tool
+a
+local
+dir
+rc 0' xenstore-list /
+kill "$pid"
+wait "$pid"
+rm "$XENSTORED_PATH.journal"
+start
+is "without its journal it is empty" 'tool
 rc 0' xenstore-list /
 echo "1..$n"

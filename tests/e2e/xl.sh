@@ -36,6 +36,12 @@ cat >bare.cfg <<-EOF
 EOF
 
 pid_of() { cut -d' ' -f1 "$SPLITVISOR_RUN_DIR/$1.pid"; }
+store_pid() { # the child of the process that xl has started
+	local keeper
+
+	keeper=$(pid_of sv-xenstored)
+	tr -d ' ' <"/proc/$keeper/task/$keeper/children"
+}
 vmm_of() { pid_of "dom/$(xl domid "$1")/hv"; }
 state() { xl list "$1" 2>/dev/null | awk 'NR == 2 { print $5 }'; }
 state_is() { [ "$(state "$1")" = "$2" ]; }
@@ -609,12 +615,12 @@ ok $? "dmesg -c clears"
 
 # ---- The store -------------------------------------------------------------------
 
-kill -STOP "$(pid_of sv-xenstored)"
+kill -STOP "$(store_pid)"
 output=$(timeout 60 xl create -q bare.cfg 2>&1)
 [ $? = 3 ] && grep -q "^store '.*': not answering" <<<"$output" &&
 	[ "$(wc -l <<<"$output")" = 1 ]
 ok $? "a store that does not answer: one line"
-kill -CONT "$(pid_of sv-xenstored)"
+kill -CONT "$(store_pid)"
 is_clean "a store that does not answer"
 
 mapfile -t pids < <(our_processes)

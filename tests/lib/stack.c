@@ -224,12 +224,32 @@ static void end_at_once(pid_t pid)
 	MUST(waitpid(pid, NULL, 0) == pid);
 }
 
-void stack_new_store(struct stack *s)
+void stack_kill_store(struct stack *s)
 {
 	end_at_once(s->xenstored);
+	s->xenstored = -1;
+}
+
+void stack_start_store(struct stack *s)
+{
 	s->xenstored = start("sv-xenstored", NULL);
 	store_free(s->store);
 	MUST(store_new(&s->store, s->base) == 0);
+}
+
+void stack_journal(char *path)
+{
+	MUST(snprintf(path, PATH_MAX, "%s.journal", paths_store()) < PATH_MAX);
+}
+
+void stack_new_store(struct stack *s)
+{
+	char path[PATH_MAX];
+
+	stack_kill_store(s);
+	stack_journal(path);
+	MUST(unlink(path) == 0);
+	stack_start_store(s);
 }
 
 void stack_new_backend(struct stack *s)

@@ -42,7 +42,16 @@ void stack_start_all(struct stack *s);
  */
 bool stack_stop(struct stack *s);
 
-/** stack_new_store() - End sv-xenstored without notice, start an empty one. */
+/** stack_kill_store() - End sv-xenstored without notice. */
+void stack_kill_store(struct stack *s);
+
+/** stack_start_store() - Start it again: it goes on by its journal. */
+void stack_start_store(struct stack *s);
+
+/** stack_journal() - Where its journal lies; @path has PATH_MAX bytes. */
+void stack_journal(char *path);
+
+/** stack_new_store() - stack_kill_store(), and start an empty one. */
 void stack_new_store(struct stack *s);
 
 /** stack_new_backend() - End sv-backend without notice, start another. */

@@ -238,6 +238,7 @@ int main(void)
 	result(waitpid(store, &status, 0) == store && status == 0,
 	       "the store ends in order");
 	unlink(sock);
+	unlink(strcat(sock, ".journal"));
 	rmdir(dir);
 	printf("1..%d\n", passed + failed);
 	return failed != 0;

@@ -165,6 +165,74 @@ Test(stream, a_successor_goes_on)
 	cr_assert_str_eq(buf, "cdefgh");
 }
 
+/* What was taken is the writer's again when it is released, and not before. */
+Test(stream, taken_is_not_released)
+{
+	struct xencons_interface *c = cons_new(UINT32_MAX - 5);
+	uint8_t buf[4096] = { 0 };
+	bool notify = false;
+	struct ends e;
+
+	ends_attach(&e, c, STREAM_WAKE_EDGE);
+	cr_assert_eq(stream_release(&e.r, &notify), 0);
+	cr_assert_eq(stream_write(&e.w, "abcdefgh", 8, &notify), 8);
+	notify = false;
+	cr_expect_eq(stream_take(&e.r, buf, 3), 3);
+	cr_expect_eq(stream_take(&e.r, buf + 3, 9), 5);
+	cr_expect_arr_eq(buf, "abcdefgh", 8);
+	cr_expect_eq(c->out_cons, UINT32_MAX - 5);
+	cr_expect_eq(stream_reader_at(&e.r), 2u);
+	cr_expect_eq(stream_write(&e.w, buf, 2048, &notify), 2040, "full");
+	cr_expect_not(notify, "the reader has not slept, as far as one sees");
+	cr_expect_eq(stream_release(&e.r, &notify), 1, "there is more");
+	cr_expect_eq(c->out_cons, 2u);
+	cr_expect(notify, "the writer may have found it full");
+	cr_expect_eq(stream_take(&e.r, buf, 4096), 2040);
+	cr_expect_eq(stream_take(&e.r, buf, 1), 0);
+	cr_expect_eq(stream_release(&e.r, &notify), 0);
+	cr_expect_eq(stream_write(&e.w, buf, 2048, &notify), 2048);
+	free(c);
+}
+
+/* While something is taken, a writer cannot be further than if nothing were. */
+Test(stream, taken_does_not_make_room)
+{
+	struct xencons_interface *c = cons_new(0);
+	uint8_t buf[64] = { 0 };
+	bool notify = false;
+	struct ends e;
+
+	ends_attach(&e, c, STREAM_WAKE_ALWAYS);
+	cr_assert_eq(stream_write(&e.w, buf, 64, &notify), 64);
+	cr_assert_eq(stream_take(&e.r, buf, 64), 64);
+	c->out_prod = 2049;
+	cr_expect_eq(stream_take(&e.r, buf, 1), -EPROTO);
+	c->out_prod = 64;
+	cr_expect_eq(stream_release(&e.r, &notify), -EPROTO);
+	free(c);
+}
+
+Test(stream, a_successor_goes_on_where_it_is_told)
+{
+	struct xencons_interface *c = cons_new(7);
+	struct stream_map map = STREAM_MAP(c, out);
+	uint8_t buf[64] = { 0 };
+	bool notify = false;
+	struct ends e;
+
+	ends_attach(&e, c, STREAM_WAKE_ALWAYS);
+	cr_assert_eq(stream_write(&e.w, "abcdef", 6, &notify), 6);
+	cr_assert_eq(stream_take(&e.r, buf, 4), 4);
+	cr_assert_eq(stream_reader_resume(&e.r, &map, STREAM_WAKE_ALWAYS,
+					  stream_reader_at(&e.r)),
+		     0);
+	cr_expect_eq(c->out_cons, 11);
+	cr_expect_eq(stream_read(&e.r, buf, 64, &notify), 2);
+	cr_expect_arr_eq(buf, "ef", 2);
+	cr_expect_eq(stream_writer_at(&e.w), 13u);
+	free(c);
+}
+
 Test(stream, an_observer_sees_both_indices)
 {
 	struct xencons_interface *c = cons_new(UINT32_MAX - 1);

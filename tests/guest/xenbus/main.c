@@ -8,6 +8,7 @@
 #include "guest-frontend/minilibc.h"
 #include "guest-frontend/start.h"
 #include "guest-frontend/xenbus.h"
+#include "tests/guest/args.h"
 
 #define SECOND UINT64_C(1000000000)
 #define NODES  200u
@@ -128,14 +129,60 @@ static void load(void)
 	check(xenbus_rm(0, "data/load") == 0, "load removed");
 }
 
+/* One more, in a transaction that is made till it succeeds. */
+static bool count_up(uint64_t n, uint64_t *retries)
+{
+	uint64_t was;
+	uint32_t t;
+	int ret;
+
+	for (;; ++*retries) {
+		if (xenbus_begin(&t) ||
+		    xenbus_read_u64(t, UINT64_MAX, &was, "data/count") ||
+		    was != n || xenbus_write_u64(t, n + 1, "data/count"))
+			return false;
+		ret = xenbus_end(t, true);
+		if (ret != -XEN_EAGAIN)
+			return ret == 0;
+	}
+}
+
+/* For @ms, while the store may be killed as often as one likes. */
+static void churn(uint64_t ms)
+{
+	uint64_t end = events_now() + ms * 1000000, n = 0, retries = 0, back;
+	char path[256], token[XENBUS_TOKEN_MAX];
+	bool good;
+
+	/* What load() has left. */
+	while (xenbus_next_watch(path, sizeof(path), token, SECOND / 10) == 1)
+		;
+
+	good = xenbus_write_u64(0, 0, "data/count") == 0 &&
+	       xenbus_watch("churn", "data/churn") == 0 &&
+	       watch_says("data/churn", "churn");
+	for (; good && events_now() < end; n++)
+		good = xenbus_write_u64(0, n, "data/churn") == 0 &&
+		       watch_says("data/churn", "churn") &&
+		       xenbus_read_u64(0, n, &back, "data/churn") == 0 &&
+		       back == n && count_up(n, &retries);
+	check(good, "churn");
+	say("xenbus churn rounds=%lu retries=%lu", (unsigned long)n,
+	    (unsigned long)retries);
+}
+
+/* ms=N: then go on for so long. */
 enum verdict guest_main(const char *cmdline)
 {
-	(void)cmdline;
+	uint64_t ms = arg_u64(cmdline, "ms", 0);
+
 	if (xenbus_init())
 		return VERDICT_ERROR;
 	reads_and_writes();
 	transactions();
 	watches();
 	load();
+	if (ms)
+		churn(ms);
 	return failed ? VERDICT_FAILURE : VERDICT_SUCCESS;
 }
