@@ -25,7 +25,7 @@ enum op_flags {
 	OP_OWNER = 1 << 6,   /* it must be there and the client its owner */
 	OP_CREATE = 1 << 7,  /* missing nodes are made */
 	OP_GROWS = 1 << 8,   /* the client uses more memory afterwards */
-	OP_ALONE = 1 << 9,   /* nothing may follow the string */
+	OP_ALONE = 1 << 9,   /* nothing may follow the strings */
 	OP_NOTID = 1 << 10,  /* as OP_NOTXN, and tx_id is not looked at */
 };
 
@@ -83,7 +83,7 @@ static const struct op ops[] = {
 	[XS_RESET_WATCHES] = { "RESET_WATCHES", op_reset_watches, 0, 1,
 			       OP_NOTXN, 0 },
 	[XS_DIRECTORY_PART] = { "DIRECTORY_PART", op_directory_part, 2, 2,
-				OP_PATH | OP_READ, TXN_LIST },
+				OP_PATH | OP_READ | OP_ALONE, TXN_LIST },
 };
 static_assert(ARRAY_SIZE(ops) == XS_DIRECTORY_PART + 1, "a row per type");
 

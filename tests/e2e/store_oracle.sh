@@ -26,7 +26,7 @@ play() {
 		XENSTORED_PATH=$work/$name/$socket \
 			SPLITVISOR_RUN_DIR=$work/$name timeout 120 \
 			"$oracle/play" "$seed" "$steps" >"$work/$name.txt" 2>&1
-	kill "$pid"
+	kill "$pid" 2>/dev/null
 	wait "$pid" 2>/dev/null
 }
 sv-xenstored_in() { SPLITVISOR_RUN_DIR=$1 XENSTORED_PATH=$1/socket exec sv-xenstored; }

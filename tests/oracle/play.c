@@ -30,6 +30,7 @@
 #define FIRST_DOM  1u
 #define SHOWN	   96u /* bytes of an answer */
 #define PATIENCE_S 10
+#define MAX_EVENTS 4096u /* after one request */
 
 /** struct client - Of dom0, by a socket, or a guest. */
 struct client {
@@ -95,11 +96,32 @@ static void show_event(const char *name, const char *body, size_t len)
 	putc('\n', events);
 }
 
-static void show_events(void)
+static int by_text(const void *a, const void *b)
 {
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/*
+ * Events of one node come in the order in which a client has set its watches.  If a
+ * request changes several nodes, which of them is told of first is not said anywhere.
+ */
+static void show_events(bool several)
+{
+	char *line[MAX_EVENTS];
+	size_t n = 0;
+
 	fflush(events);
-	fwrite(events_text, 1, events_len, stdout);
+	for (char *s = strtok(events_text, "\n"); s; s = strtok(NULL, "\n")) {
+		if (n == MAX_EVENTS)
+			die("too many events");
+		line[n++] = s;
+	}
+	if (several)
+		qsort(line, n, sizeof(line[0]), by_text);
+	for (size_t i = 0; i < n; i++)
+		puts(line[i]);
 	rewind(events);
+	memset(events_text, 0, events_len);
 }
 
 static void guest_event(const struct xsguest *g, const char *body, size_t len)
@@ -199,10 +221,17 @@ static void addf(struct text *t, const char *fmt, ...)
 /* As dom0 or guest would: a wrong end now and then. */
 static bool spoil(struct text *t, uint32_t type)
 {
-	if (chance(40) || !t->len)
+	static const uint32_t types[] = {
+		XS_WRITE, XS_SET_PERMS, XS_WATCH, XS_UNWATCH, XS_DIRECTORY_PART,
+	};
+	bool survives = false;
+
+	/* Theirs ends at others, such as a path without its NUL. */
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		survives |= types[i] == type;
+	if (chance(40) || !t->len || !survives)
 		return false;
-	/* Without its end, a DIRECTORY is the end of theirs. */
-	if (type == XS_DIRECTORY || chance(2))
+	if (chance(2))
 		add(t, "more");
 	else
 		t->len--;
@@ -307,10 +336,15 @@ static uint32_t make(const struct client *c, struct text *t, bool *spoilt)
 	default:
 		break;
 	}
-	if ((type == XS_WATCH || type == XS_UNWATCH) && !chance(8))
+	if ((type == XS_WATCH || type == XS_UNWATCH) && !c->g && !chance(8))
 		add(t, one_of(special));
 	else
 		add(t, path(c));
+	/* Theirs loses all with a guest that owns the top. */
+	if (type == XS_SET_PERMS &&
+	    (t->len == 2 || !strcmp(t->data, "/local") ||
+	     !strcmp(t->data, "/local/domain")))
+		memcpy(t->data, "/x", t->len = 3);
 	if (type == XS_WRITE)
 		add_value(t);
 	else if (type == XS_SET_PERMS)
@@ -347,7 +381,8 @@ static void show_answer(const struct client *c, bool sense)
 	putchar('\n');
 }
 
-static void request(struct client *c)
+/* Return: whether it may have changed several nodes. */
+static bool request(struct client *c)
 {
 	struct text t = { .len = 0 };
 	bool spoilt = false;
@@ -358,6 +393,7 @@ static void request(struct client *c)
 	show(stdout, t.data, t.len);
 	ask(c, type, c->tx, t.data, t.len);
 	show_answer(c, !spoilt && type != XS_UNWATCH);
+	return type == XS_RM || type == XS_WRITE || type == XS_MKDIR;
 }
 
 /* ---- Transactions ------------------------------------------------------- */
@@ -475,6 +511,7 @@ static void life(void)
 static void step(void)
 {
 	struct client *c = busy ? busy : &clients[chance(NCLIENTS)];
+	bool several = true;
 
 	if (!alive(c) || (!busy && !chance(100)))
 		life();
@@ -483,9 +520,9 @@ static void step(void)
 	else if (!busy && !chance(12))
 		begin(c);
 	else
-		request(c);
+		several = request(c);
 	settle();
-	show_events();
+	show_events(several);
 }
 
 static void open_clients(void)
