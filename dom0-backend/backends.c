@@ -320,10 +320,11 @@ static void undo_vbd(struct backend *b)
 
 static int prepare_vif(struct backend *b, char *err, size_t errlen)
 {
-	static const char *const names[] = { "vifname", "bridge", "net",
-					     "mac",	"ip",	  "antispoof" };
+	static const char *const names[] = { "vifname",	 "bridge", "vlan",
+					     "net",	 "mac",	   "ip",
+					     "antispoof" };
 	struct vif_config cfg = { .domid = b->domid, .devid = b->devid };
-	const char **field[] = { &cfg.vifname, &cfg.bridge, &cfg.net,
+	const char **field[] = { &cfg.vifname, &cfg.bridge, &cfg.vlan, &cfg.net,
 				 &cfg.mac,     &cfg.ip,	    &cfg.guard };
 	char *text[ARRAY_SIZE(names)];
 	uint64_t mtu;

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
@@ -17,6 +18,8 @@
 #include <string.h>
 
 #include "base/log.h"
+
+#define VLAN_MSG 40000 /* every VLAN an attribute of its own */
 
 struct link_nl {
 	struct nl_sock *sk;
@@ -157,6 +160,130 @@ free:
 	nlmsg_free(msg); /* NULL is fine */
 	nl_addr_put(addr);
 	return ret;
+}
+
+/* What answer_vlan() fills in. */
+struct bridge_vlan {
+	bool filters;
+	uint16_t vid;
+};
+
+static int answer_vlan(struct nl_msg *msg, void *arg)
+{
+	struct nlattr *attr[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1];
+	struct nlattr *data[IFLA_BR_MAX + 1];
+	struct bridge_vlan *b = arg;
+
+	if (nlmsg_parse(nlmsg_hdr(msg), sizeof(struct ifinfomsg), attr,
+			IFLA_MAX, NULL) < 0 ||
+	    !attr[IFLA_LINKINFO] ||
+	    nla_parse_nested(info, IFLA_INFO_MAX, attr[IFLA_LINKINFO], NULL) <
+		    0 ||
+	    !info[IFLA_INFO_DATA] ||
+	    nla_parse_nested(data, IFLA_BR_MAX, info[IFLA_INFO_DATA], NULL) < 0)
+		return NL_OK;
+	if (data[IFLA_BR_VLAN_FILTERING])
+		b->filters = nla_get_u8(data[IFLA_BR_VLAN_FILTERING]);
+	if (data[IFLA_BR_VLAN_DEFAULT_PVID])
+		b->vid = nla_get_u16(data[IFLA_BR_VLAN_DEFAULT_PVID]);
+	return NL_OK;
+}
+
+int link_bridge_vlan(struct link_nl *nl, int index, bool *filters,
+		     uint16_t *vid)
+{
+	struct ifinfomsg ifi = { .ifi_index = index };
+	struct bridge_vlan b = { 0 };
+	struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
+	int ret;
+
+	if (!cb)
+		return -ENOMEM;
+	nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, answer_vlan, &b);
+	ret = nl_send_simple(nl->sk, RTM_GETLINK, 0, &ifi, sizeof(ifi));
+	if (ret >= 0)
+		ret = nl_recvmsgs(nl->sk, cb);
+	if (ret >= 0)
+		ret = nl_wait_for_ack(nl->sk);
+	nl_cb_put(cb);
+	if (ret < 0)
+		return to_errno(ret);
+	*filters = b.filters;
+	*vid = b.vid;
+	return 0;
+}
+
+static int put_vlan(struct nl_msg *msg, unsigned int vid, int flags)
+{
+	struct bridge_vlan_info info = {
+		.flags = (uint16_t)flags,
+		.vid = (uint16_t)vid,
+	};
+
+	return nla_put(msg, IFLA_BRIDGE_VLAN_INFO, sizeof(info), &info);
+}
+
+/* VLANs @first to @last; they are the same to the port. */
+static int put_vlans(struct nl_msg *msg, unsigned int first, unsigned int last,
+		     int flags)
+{
+	int ret;
+
+	if (first == last)
+		return put_vlan(msg, first, flags);
+	ret = put_vlan(msg, first, flags | BRIDGE_VLAN_INFO_RANGE_BEGIN);
+	return ret ? ret
+		   : put_vlan(msg, last, flags | BRIDGE_VLAN_INFO_RANGE_END);
+}
+
+static int put_set(struct nl_msg *msg, const struct vlan_set *set)
+{
+	unsigned int first, last, from = 1;
+	enum vlan_member m;
+	int ret = 0;
+
+	while (!ret && (m = vlan_run(set, from, &first, &last))) {
+		int flags = m == VLAN_UNTAGGED ? BRIDGE_VLAN_INFO_UNTAGGED : 0;
+
+		if (first == set->pvid)
+			flags |= BRIDGE_VLAN_INFO_PVID;
+		ret = put_vlans(msg, first, last, flags);
+		from = last + 1;
+	}
+	return ret;
+}
+
+/* Tell a port of VLANs; @set, or @vid alone. */
+static int send_vlans(struct link_nl *nl, int type, int index,
+		      const struct vlan_set *set, unsigned int vid)
+{
+	struct ifinfomsg ifi = { .ifi_family = AF_BRIDGE, .ifi_index = index };
+	struct nl_msg *msg = nlmsg_alloc_size(VLAN_MSG);
+	struct nlattr *spec;
+	int ret = -ENOMEM;
+
+	if (!msg || !nlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, type, 0, 0) ||
+	    nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO))
+		goto free;
+	spec = nla_nest_start(msg, IFLA_AF_SPEC);
+	if (!spec || (set ? put_set(msg, set) : put_vlan(msg, vid, 0)))
+		goto free;
+	nla_nest_end(msg, spec);
+	return to_errno(nl_send_sync(nl->sk, msg)); /* frees it */
+
+free:
+	nlmsg_free(msg); /* NULL is fine */
+	return ret;
+}
+
+int link_set_vlans(struct link_nl *nl, int index, uint16_t old,
+		   const struct vlan_set *set)
+{
+	int ret = 0;
+
+	if (old && !set->member[old])
+		ret = send_vlans(nl, RTM_DELLINK, index, NULL, old);
+	return ret ? ret : send_vlans(nl, RTM_SETLINK, index, set, 0);
 }
 
 int link_change(struct link_nl *nl, int index, const struct link_want *want)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/util.h"
+#include "dom0-backend/vlan.h"
 
 /*
  * The only file that knows libnl. Calls are synchronous and act in the network
@@ -72,6 +73,23 @@ int link_each(struct link_nl *nl,
  */
 int link_add_bridge(struct link_nl *nl, const char *name,
 		    const char *mac) must_check;
+
+/**
+ * link_bridge_vlan() - What a bridge does about VLANs.
+ * @index:   The bridge.
+ * @filters: It keeps its ports' VLANs apart.
+ * @vid:     The VLAN that each new port is given, untagged; 0: none.
+ */
+int link_bridge_vlan(struct link_nl *nl, int index, bool *filters,
+		     uint16_t *vid) must_check;
+
+/**
+ * link_set_vlans() - Settle the VLANs of a bridge's port.
+ * @index: The port.
+ * @old:   Single VLAN that it is to leave, unless @set has it; 0: none.
+ */
+int link_set_vlans(struct link_nl *nl, int index, uint16_t old,
+		   const struct vlan_set *set) must_check;
 
 /** link_change() - Change an interface. */
 int link_change(struct link_nl *nl, int index,

@@ -16,7 +16,9 @@
  * them. The interface is not persistent: it goes when the last process that
  * holds a queue does.
  *
- *	bridge=NAME		join a bridge that exists already
+ *	bridge=NAME		join a bridge that exists already; vlan=SPEC: as a port
+ *				of these VLANs
+ *	bridge=NAME		the same, a bridge of Open vSwitch
  *	net=nat[:ADDR/LEN]	join the NAT bridge (bridge=NAME names it, default
  *				VIF_NAT_BRIDGE), made on demand with address
  *				ADDR (default VIF_NAT_ADDR) and removed again
@@ -26,13 +28,16 @@
  *
  * SPLITVISOR_NAT_BRIDGE and SPLITVISOR_NAT_ADDR in the environment replace the
  * two defaults. What belongs to us is marked in the kernel itself (an interface
- * alias), so there is no state to lose: vif_sweep() finds what a killed parent
- * has left behind.
+ * alias) or in Open vSwitch's database, so there is no state to lose: vif_sweep()
+ * finds what a killed parent has left behind.
  */
 #define VIF_MAX_QUEUES 8
 #define VIF_NAME_MAX   16 /* IFNAMSIZ */
 #define VIF_NAT_BRIDGE "sv-nat"
 #define VIF_NAT_ADDR   "192.168.231.1/24"
+
+struct vif_setup;
+struct vif_wiring;
 
 /**
  * struct vif_config - What the toolstack asks for, from the backend's keys.
@@ -44,6 +49,7 @@
  * @vifname: Key vifname. Strings are borrowed for the call and may be NULL or
  *           "" for an absent key.
  * @bridge:  Key bridge.
+ * @vlan:    Key vlan (vlan.h).
  * @net:     Key net.
  * @mac:     Key mac: the guest's address; the host's end is always
  *           fe:ff:ff:ff:ff:ff.
@@ -54,11 +60,12 @@ struct vif_config {
 	unsigned int domid, devid;
 	unsigned int queues;
 	unsigned int mtu;
-	const char *vifname, *bridge, *net, *mac, *ip, *guard;
+	const char *vifname, *bridge, *vlan, *net, *mac, *ip, *guard;
 };
 
 /**
  * struct vif_link - A vif's TAP interface, open.
+ * @wiring:  How it is wired (vif_wire.h).
  * @name:    Of the interface, up and wired.
  * @ip:      The guest's address, to be written to the backend's `ip` key; ""
  *           when nothing was allocated.
@@ -67,17 +74,19 @@ struct vif_config {
  * @guard:   To be written to the backend's `antispoof` key likewise, if not "" or
  *           if @ip is not: who starts anew finds in `ip` what we have written.
  * @nat:     NAT bridge that it is a port of, or "".
+ * @ovs:     Bridge of Open vSwitch likewise, or "".
  * @nqueues: Entries of @fd.
  * @fd:      *Owned*: one descriptor per queue, close-on-exec, non-blocking; pass
  *           all of them to the worker, in this order. All queues but the first
  *           are detached, and the carrier is off, until the worker connects.
  */
 struct vif_link {
+	const struct vif_wiring *wiring;
 	char name[VIF_NAME_MAX];
 	char ip[64];
 	char lease[192];
 	char guard[NET_GUARD_TEXT];
-	char nat[VIF_NAME_MAX];
+	char nat[VIF_NAME_MAX], ovs[VIF_NAME_MAX];
 	unsigned int nqueues;
 	int fd[VIF_MAX_QUEUES];
 };
@@ -107,11 +116,10 @@ int vif_open(const struct vif_config *cfg, struct vif_link *out, char *err,
 void vif_close(struct vif_link *link);
 
 /**
- * vif_sweep() - Remove what killed parents have left: NAT bridges without ports,
- * with their rules.
+ * vif_sweep() - Remove what killed parents have left.
  *
- * To be called once when the parent starts. Other parents' bridges in use have
- * ports and stay.
+ * To be called once when the parent starts. NAT bridges of other parents that are in
+ * use have ports and stay; anything else is marked with its run directory.
  */
 void vif_sweep(void);
 

@@ -99,6 +99,7 @@ struct xl_vif {
 	uint8_t mac[6];
 	char *bridge; /* NULL with net= */
 	char *net;    /* our own key: nat[:ADDR/LEN] or none */
+	char *vlan;   /* sv-backend parses it */
 	char *ip, *script, *vifname, *gatewaydev, *model, *type;
 	unsigned int mtu;
 	uint64_t rate_bytes;

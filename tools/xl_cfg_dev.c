@@ -548,6 +548,18 @@ static int replace_ifname(char **at, const char *value)
 	return replace(at, value);
 }
 
+/* With VLANs behind it if it is Open vSwitch's, for sv-backend to judge. */
+static int replace_bridge(char **at, const char *value)
+{
+	size_t name = strcspn(value, ".:");
+
+	if (!name || name >= IF_NAMESIZE || strpbrk(value, "/ \t") ||
+	    (strlen(value) >= IF_NAMESIZE &&
+	     value[name + strspn(value + name, ".:0123456789")]))
+		return -EINVAL;
+	return replace(at, value);
+}
+
 static int replace_net(char **at, const char *value)
 {
 	if (strcmp(value, "none") != 0 && strcmp(value, "nat") != 0 &&
@@ -563,13 +575,15 @@ static int set_vif(struct xl_vif *v, const char *key, const char *value)
 	if (!strcmp(key, "mac"))
 		return parse_mac(v->mac, value);
 	if (!strcmp(key, "bridge"))
-		return replace_ifname(&v->bridge, value);
+		return replace_bridge(&v->bridge, value);
 	if (!strcmp(key, "vifname"))
 		return replace_ifname(&v->vifname, value);
 	if (!strcmp(key, "net"))
 		return replace_net(&v->net, value);
 	if (!strcmp(key, "ip"))
 		return replace(&v->ip, value);
+	if (!strcmp(key, "vlan"))
+		return replace(&v->vlan, value);
 	if (!strcmp(key, "script"))
 		return replace(&v->script, value);
 	if (!strcmp(key, "gatewaydev"))
@@ -625,7 +639,7 @@ static int parse_vif_item(struct xl_vif *v, char *item, const char *where)
 	*value++ = '\0';
 	ret = set_vif(v, item, value);
 	if (ret == -ENOENT)
-		log_err("%s: vif: unknown key '%s' (mac, bridge, net, ip, script, vifname, rate, mtu, type, model, devid are known)",
+		log_err("%s: vif: unknown key '%s' (mac, bridge, vlan, net, ip, script, vifname, rate, mtu, type, model, devid are known)",
 			where, item);
 	else if (ret == -EINVAL)
 		log_err("%s: vif: %s='%s' is not possible (see vif in xl.cfg(5))",
@@ -657,6 +671,7 @@ int xl_vif_parse(struct xl_vif *v, const char *spec, unsigned int devid,
 void xl_vif_free(struct xl_vif *v)
 {
 	free(v->bridge);
+	free(v->vlan);
 	free(v->net);
 	free(v->ip);
 	free(v->script);

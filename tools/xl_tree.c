@@ -283,6 +283,7 @@ void xl_tree_vif(struct xl_txn *x, unsigned int domid, const struct xl_vif *v)
 	add(&back, "mtu", v->mtu ? mtu : NULL);
 	add(&back, "rate", v->rate_bytes ? rate : NULL);
 	add(&back, "bridge", v->bridge);
+	add(&back, "vlan", v->vlan);
 	add(&back, "net", v->net);
 	add(&back, "handle", dev);
 	add(&back, "type", "vif");

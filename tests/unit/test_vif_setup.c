@@ -3,12 +3,16 @@
 #include "dom0-backend/vif_setup.h"
 
 #include <criterion/criterion.h>
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <nftables/libnftables.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +26,9 @@
 #include "dom0-backend/link_nl.h"
 #include "dom0-backend/nat.h"
 #include "dom0-backend/tap.h"
+#include "tests/lib/fini.h"
 #include "tests/lib/netns.h"
+#include "tests/lib/patience.h"
 
 #define MAC_A "00:16:3e:00:00:0a"
 #define MAC_B "00:16:3e:00:00:0b"
@@ -30,8 +36,12 @@
 static struct link_nl *nl;
 static char err[256];
 
+/* Of an Open vSwitch of the test's own, once it has one. */
+static char ovs_dir[] = "/tmp/sv-ovs-XXXXXX";
+
 static void init(void)
 {
+	setenv("SPLITVISOR_OVSDB", "/nonexistent", 1);
 	unsetenv("SPLITVISOR_NAT_BRIDGE");
 	unsetenv("SPLITVISOR_NAT_ADDR");
 	netns_enter();
@@ -40,7 +50,14 @@ static void init(void)
 
 static void fini(void)
 {
+	char command[160];
+
 	link_close(nl);
+	if (strchr(ovs_dir, 'X'))
+		return;
+	snprintf(command, sizeof(command),
+		 "cd %s && kill $(cat *.pid); rm -r %s", ovs_dir, ovs_dir);
+	FINI_CHECK(!system(command));
 }
 
 TestSuite(vif_setup, .init = init, .fini = fini);
@@ -176,6 +193,300 @@ Test(vif_setup, joins_a_bridge)
 	get("br0"); /* not ours: stays */
 }
 
+/* ---- frames, without a worker ------------------------------------------- */
+
+#define TEXT 48
+
+static void plug(const struct vif_link *l)
+{
+	cr_assert_eq(tap_carrier(l->fd[0], true), 0);
+}
+
+/* A broadcast of @text, tagged if @vid is not 0. */
+static void say(const struct vif_link *l, unsigned int vid, const char *text)
+{
+	uint8_t f[sizeof(struct virtio_net_hdr) + 18 + TEXT] = { 0 };
+	uint8_t *at = f + sizeof(struct virtio_net_hdr);
+
+	memset(at, 0xff, 6);
+	memcpy(at + 6, "\2\0\0\0\0\1", 6);
+	at += 12;
+	if (vid) {
+		memcpy(at,
+		       (uint8_t[]){ 0x81, 0, (uint8_t)(vid >> 8),
+				    (uint8_t)vid },
+		       4);
+		at += 4;
+	}
+	memcpy(at, "\x88\xb5", 2);
+	snprintf((char *)at + 2, TEXT, "%s", text);
+	cr_assert_eq(write(l->fd[0], f, sizeof(f)), sizeof(f));
+}
+
+/*
+ * Wait for @text, or for "end".  Return: its VLAN tag, 0 without one; -1 if the end
+ * came first.
+ */
+static int hear(const struct vif_link *l, const char *text)
+{
+	struct pollfd p = { .fd = l->fd[0], .events = POLLIN };
+	uint8_t f[sizeof(struct virtio_net_hdr) + 18 + TEXT] = { 0 };
+
+	while (poll(&p, 1, PATIENCE_MS) > 0) {
+		const uint8_t *at = f + sizeof(struct virtio_net_hdr) + 12;
+		int vid = 0;
+
+		memset(f, 0, sizeof(f));
+		if (read(l->fd[0], f, sizeof(f) - 1) < 0)
+			continue;
+		if (at[0] == 0x81 && !at[1]) {
+			vid = (at[2] & 15) << 8 | at[3];
+			at += 4;
+		}
+		if (!strcmp((const char *)at + 2, text))
+			return vid;
+		if (!strcmp((const char *)at + 2, "end"))
+			return -1;
+	}
+	cr_assert(false, "neither '%s' nor the end came to %s", text, l->name);
+	return -1;
+}
+
+/* Till the bridge has noticed the cables: what is said is heard. */
+static void wait_heard(const struct vif_link *from, unsigned int vid,
+		       const struct vif_link *to)
+{
+	struct pollfd p = { .fd = to->fd[0], .events = POLLIN };
+	char scrap[2000];
+
+	cr_assert(SOON((say(from, vid, "cable"), poll(&p, 1, 20) > 0)));
+	while (poll(&p, 1, 100) > 0)
+		cr_assert_gt(read(to->fd[0], scrap, sizeof(scrap)), 0);
+}
+
+Test(vif_setup, a_bridge_that_does_not_know_vlans)
+{
+	struct vif_config cfg = { .domid = 3, .bridge = "br0", .vlan = "10" };
+
+	cr_assert_eq(link_add_bridge(nl, "br0", "02:53:00:00:00:01"), 0);
+	expect_refused(&cfg, "vlan='10' needs a bridge that knows VLANs",
+		       "link set br0 type bridge vlan_filtering 1");
+	cfg.vlan = "10/\n";
+	expect_refused(&cfg, "vlan '10/\\x0a'", "such as 10p/20-29");
+	cfg.vlan = "10/20";
+	expect_refused(&cfg, "vlan '10/20': one VLAN must be", "10p/20-29");
+	cfg.net = "nat";
+	cfg.vlan = "10";
+	expect_refused(&cfg, "vlan= is for a card on a bridge", "leave net=");
+}
+
+/* In the lab, where the kernel has what it takes: tests/e2e/lab_wire.sh. */
+Test(vif_setup, vlans_are_kept_apart)
+{
+	static const char *const vlan[] = { "10", "10", "20", "1p/10/20-29",
+					    NULL };
+	struct vif_config cfg = { .domid = 3, .bridge = "br0", .queues = 1 };
+	struct vif_link l[5];
+
+	if (system("ip link add br0 type bridge vlan_filtering 1 2>&1"))
+		cr_skip_test("the kernel's bridges know no VLANs");
+	cr_assert_eq(system("ip link set br0 up"), 0);
+	for (unsigned int i = 0; i < 5; i++) {
+		cfg.devid = i;
+		cfg.vlan = vlan[i];
+		cr_assert_eq(open_vif(&cfg, &l[i]), 0, "%s", err);
+		plug(&l[i]);
+	}
+	wait_heard(&l[0], 0, &l[1]);
+	wait_heard(&l[0], 0, &l[3]);
+	wait_heard(&l[2], 0, &l[3]);
+	wait_heard(&l[4], 0, &l[3]);
+	say(&l[0], 0, "ten");
+	say(&l[2], 0, "twenty");
+	say(&l[4], 0, "one");
+	for (unsigned int vid = 10; vid <= 20; vid += 10)
+		say(&l[3], vid, "end");
+	say(&l[3], 0, "end");
+	cr_expect_eq(hear(&l[1], "ten"), 0);
+	cr_expect_eq(hear(&l[1], "twenty"), -1);
+	cr_expect_eq(hear(&l[0], "one"), -1);
+	cr_expect_eq(hear(&l[2], "ten"), -1);
+	cr_expect_eq(hear(&l[4], "twenty"), -1);
+	cr_expect_eq(hear(&l[3], "ten"), 10);
+	cr_expect_eq(hear(&l[3], "twenty"), 20);
+	cr_expect_eq(hear(&l[3], "one"), 0);
+	say(&l[3], 20, "tagged");
+	cr_expect_eq(hear(&l[2], "tagged"), 0, "comes without its tag");
+	say(&l[3], 30, "not its own");
+	say(&l[3], 20, "end");
+	cr_expect_eq(hear(&l[2], "not its own"), -1);
+	for (unsigned int i = 0; i < 5; i++)
+		vif_close(&l[i]);
+}
+
+/* ---- Open vSwitch, of the test's own, with its datapath in user space ---------- */
+
+/* Run a command of Open vSwitch's; returns the first line of what it prints. */
+static const char *ovs(const char *fmt, ...)
+{
+	static char line[512];
+	char command[1024], args[700];
+	va_list ap;
+	FILE *f;
+
+	va_start(ap, fmt);
+	vsnprintf(args, sizeof(args), fmt, ap);
+	va_end(ap);
+	snprintf(command, sizeof(command),
+		 "cd %s && export OVS_RUNDIR=$PWD OVS_LOGDIR=$PWD "
+		 "OVS_DBDIR=$PWD && %s 2>&1",
+		 ovs_dir, args);
+	f = popen(command, "re");
+	cr_assert_not_null(f);
+	line[0] = '\0';
+	if (fgets(line, sizeof(line), f))
+		line[strcspn(line, "\n")] = '\0';
+	cr_assert_eq(pclose(f), 0, "%s: %s", args, line);
+	return line;
+}
+
+static void ovs_start(void)
+{
+	char sock[64];
+
+	cr_assert_not_null(mkdtemp(ovs_dir));
+	snprintf(sock, sizeof(sock), "%s/db.sock", ovs_dir);
+	setenv("SPLITVISOR_OVSDB", sock, 1);
+	ovs("ovsdb-tool create conf.db "
+	    "/usr/share/openvswitch/vswitch.ovsschema");
+	ovs("ovsdb-server --remote=punix:db.sock --pidfile --detach "
+	    "--log-file conf.db");
+	ovs("ovs-vsctl --no-wait init");
+	ovs("ovs-vswitchd --disable-system --pidfile --detach "
+	    "--log-file");
+	ovs("ovs-vsctl --timeout=60 add-br ovs0 -- set bridge ovs0 "
+	    "datapath_type=netdev");
+}
+
+Test(vif_setup, open_vswitch)
+{
+	struct vif_config cfg = { .domid = 3, .mac = MAC_A, .queues = 1 };
+	struct vif_link a, b, c, d;
+
+	ovs_start();
+	cfg.bridge = "ovs0";
+	cfg.vlan = "10";
+	cr_assert_eq(open_vif(&cfg, &a), 0, "%s", err);
+	cfg.bridge = "ovs0.10";
+	cfg.vlan = NULL;
+	cfg.devid = 1;
+	cr_assert_eq(open_vif(&cfg, &b), 0, "%s", err);
+	cfg.bridge = "ovs0.1:10:20";
+	cfg.devid = 2;
+	cr_assert_eq(open_vif(&cfg, &c), 0, "%s", err);
+	cfg.bridge = "ovs0.20";
+	cfg.vifname = "web";
+	cfg.devid = 3;
+	cr_assert_eq(open_vif(&cfg, &d), 0, "%s", err);
+	plug(&a);
+	plug(&b);
+	plug(&c);
+	plug(&d);
+	cr_expect_str_eq(ovs("ovs-vsctl get interface vif3.0 "
+			     "external-ids:attached-mac"),
+			 "\"" MAC_A "\"");
+	cr_expect_str_eq(ovs("ovs-vsctl get port vif3.2 trunks vlan_mode tag | "
+			     "paste -sd ' '"),
+			 "[10, 20] native-untagged 1");
+	wait_heard(&a, 0, &b);
+	wait_heard(&a, 0, &c);
+	wait_heard(&d, 0, &c);
+	say(&a, 0, "ten");
+	cr_expect_eq(hear(&b, "ten"), 0);
+	cr_expect_eq(hear(&c, "ten"), 10);
+	say(&d, 0, "twenty");
+	cr_expect_eq(hear(&c, "twenty"), 20);
+	say(&c, 10, "end");
+	say(&c, 20, "end");
+	cr_expect_eq(hear(&b, "twenty"), -1);
+	cr_expect_eq(hear(&d, "ten"), -1);
+
+	vif_close(&a);
+	cr_expect_str_eq(ovs("ovs-vsctl list-ports ovs0 | paste -sd ' '"),
+			 "vif3.1 vif3.2 web");
+	vif_close(&b);
+	vif_close(&c);
+	vif_close(&d);
+	cr_expect_str_eq(ovs("ovs-vsctl list-ports ovs0"), "");
+	cr_expect_str_eq(ovs("ovs-vsctl --columns=name list interface | wc -l"),
+			 "1");
+}
+
+Test(vif_setup, open_vswitch_refuses)
+{
+	static const char *const bad[] = {
+		"ovs0.",	 "ovs0.0",   "ovs0.4095",	   "ovs0:",
+		"ovs0.1.2",	 "ovs0:5.6", "ovs0:5:5",	   "ovs0.5:5",
+		"ovs0.99999999", "ovs0.1x",  "a-name-of-sixtee.1", ".1",
+		"ovs\".1",
+	};
+	struct vif_config cfg = { .domid = 3, .mac = MAC_A };
+
+	ovs_start();
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		cfg.bridge = bad[i];
+		expect_refused(&cfg, "bridge '", "");
+	}
+	cfg.bridge = "ovs9";
+	expect_refused(&cfg, "bridge ovs9 does not exist", "create it");
+	cfg.bridge = "lo";
+	expect_refused(&cfg, "lo is not a bridge", "bridge=");
+	cfg.bridge = "ovs0.5";
+	cfg.vlan = "6";
+	expect_refused(&cfg,
+		       "'ovs0.5' names VLANs, and so does vlan=", "use one");
+	cfg.vlan = NULL;
+	cfg.mac = "x\"y";
+	expect_refused(&cfg, "mac= of vif3.0", "such as");
+	cfg.mac = MAC_A;
+	ovs("ovs-vsctl --no-wait add-port ovs0 vif3.0"); /* somebody else's */
+	expect_refused(&cfg, "does not take vif3.0", "ovs-vsctl show");
+	cr_expect_str_eq(ovs("ovs-vsctl list-ports ovs0"), "vif3.0");
+}
+
+/* The port outlives a killed parent and its interface; not the next one's start. */
+Test(vif_setup, open_vswitch_is_swept)
+{
+	struct vif_config cfg = { .domid = 3, .mac = MAC_A, .bridge = "ovs0" };
+	struct vif_link l;
+	int status;
+	pid_t pid;
+
+	ovs_start();
+	ovs("ovs-vsctl --no-wait add-port ovs0 mine");
+	pid = fork();
+	if (!pid) {
+		if (open_vif(&cfg, &l))
+			_exit(1);
+		raise(SIGKILL);
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert(WIFSIGNALED(status));
+	cr_expect_str_eq(ovs("ovs-vsctl list-ports ovs0 | paste -sd ' '"),
+			 "mine vif3.0");
+	cr_assert_eq(open_vif(&cfg, &l), 0, "the same again: %s", err);
+	vif_close(&l);
+	pid = fork();
+	if (!pid) {
+		if (open_vif(&cfg, &l))
+			_exit(1);
+		raise(SIGKILL);
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	vif_sweep();
+	cr_expect_str_eq(ovs("ovs-vsctl list-ports ovs0"), "mine");
+}
+
 Test(vif_setup, unwired)
 {
 	struct vif_config cfg = { .domid = 3, .devid = 7, .net = "none" };
@@ -196,7 +507,7 @@ Test(vif_setup, refusals_name_the_object_and_a_remedy)
 	cfg.bridge = "br9";
 	expect_refused(&cfg, "bridge br9 does not exist", "create it");
 	cfg.bridge = "lo";
-	expect_refused(&cfg, "lo is not a Linux bridge", "bridge=");
+	expect_refused(&cfg, "lo is not a bridge", "bridge=");
 	cfg.bridge = "a/../b";
 	expect_refused(&cfg, "'a/../b'", "letters");
 	cfg.bridge = "a\nb";
@@ -204,6 +515,10 @@ Test(vif_setup, refusals_name_the_object_and_a_remedy)
 	cfg.bridge = NULL;
 	cfg.net = "wan";
 	expect_refused(&cfg, "net='wan'", "use nat");
+	cfg.net = "none:x";
+	expect_refused(&cfg, "net=none:x", "no value");
+	cfg.net = "natty";
+	expect_refused(&cfg, "net='natty'", "use nat");
 	cfg.net = "nat:10.0.0.0/24";
 	expect_refused(&cfg, "'10.0.0.0/24'", VIF_NAT_ADDR);
 	cfg.net = "none";
