@@ -73,7 +73,9 @@ store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 	xenstore-lite/ops.c xenstore-lite/path.c xenstore-lite/perm.c \
 	xenstore-lite/quota.c xenstore-lite/txn.c xenstore-lite/watch.c \
 	xenstore-lite/wire.c
-backend_src := dom0-backend/dhcp.c dom0-backend/link_nl.c dom0-backend/nat.c \
+backend_src := dom0-backend/dhcp.c dom0-backend/forward.c \
+	dom0-backend/link_nl.c dom0-backend/nat.c dom0-backend/nft.c \
+	dom0-backend/ra.c \
 	dom0-backend/net_ctrl.c dom0-backend/net_guard.c dom0-backend/net_hash.c \
 	dom0-backend/net_steer.c \
 	dom0-backend/net_rxq.c dom0-backend/net_slots.c dom0-backend/net_txq.c \

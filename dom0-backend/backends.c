@@ -357,6 +357,8 @@ static int tell_vif(struct backend *b)
 				  b->path);
 	if (!ret && l->lease[0])
 		ret = store_write(b->all->store, l->lease, "%s/lease", b->path);
+	if (!ret && l->ra[0])
+		ret = store_write(b->all->store, l->ra, "%s/ra", b->path);
 	return ret;
 }
 

@@ -386,6 +386,43 @@ put_addr:
 	return ret;
 }
 
+int link_add_addr6(struct link_nl *nl, int index, const uint8_t *ip,
+		   unsigned int prefix)
+{
+	struct rtnl_addr *addr = rtnl_addr_alloc();
+	struct nl_addr *local = nl_addr_build(AF_INET6, ip, 16);
+	int ret = -ENOMEM;
+
+	if (addr && local) {
+		nl_addr_set_prefixlen(local, (int)prefix);
+		rtnl_addr_set_ifindex(addr, index);
+		rtnl_addr_set_flags(addr, IFA_F_NODAD);
+		ret = to_errno(rtnl_addr_set_local(addr, local));
+	}
+	if (!ret)
+		ret = to_errno(rtnl_addr_add(nl->sk, addr, NLM_F_EXCL));
+	nl_addr_put(local);
+	if (addr)
+		rtnl_addr_put(addr);
+	return ret;
+}
+
+bool link_has_ra_route(struct link_nl *nl)
+{
+	struct nl_cache *cache;
+	struct nl_object *o;
+	bool found = false;
+
+	if (rtnl_route_alloc_cache(nl->sk, AF_INET6, 0, &cache))
+		return false;
+	for (o = nl_cache_get_first(cache); o && !found;
+	     o = nl_cache_get_next(o))
+		found = rtnl_route_get_protocol((struct rtnl_route *)o) ==
+			RTPROT_RA;
+	nl_cache_free(cache);
+	return found;
+}
+
 int link_has_addr(struct link_nl *nl, int index, uint32_t ip,
 		  unsigned int prefix)
 {

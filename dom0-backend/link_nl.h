@@ -12,7 +12,7 @@
 /*
  * The only file that knows libnl. Calls are synchronous and act in the network
  * namespace of the thread that called link_open(). Addresses are IPv4, in host
- * byte order. All return 0 or -errno; -ENODEV when there is no such interface.
+ * byte order, unless a call says otherwise. All return 0 or -errno; -ENODEV when there is no such interface.
  */
 #define LINK_NAME_MAX  16
 #define LINK_ALIAS_MAX 128
@@ -110,6 +110,16 @@ int link_del(struct link_nl *nl, int index) must_check;
 /** link_add_addr() - Give an interface an address of a network. */
 int link_add_addr(struct link_nl *nl, int index, uint32_t ip,
 		  unsigned int prefix) must_check;
+
+/**
+ * link_add_addr6() - Give an interface an IPv6 address, usable at once.
+ * @ip: 16 bytes.
+ */
+int link_add_addr6(struct link_nl *nl, int index, const uint8_t *ip,
+		   unsigned int prefix) must_check;
+
+/** link_has_ra_route() - Whether a route came by a router advertisement. */
+bool link_has_ra_route(struct link_nl *nl);
 
 /** link_has_addr() - Return: 1 if the interface has it, 0 if not, -errno. */
 int link_has_addr(struct link_nl *nl, int index, uint32_t ip,

@@ -10,28 +10,47 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "dom0-backend/dhcp.h"
+#include "dom0-backend/ra.h"
 
 _Static_assert(sizeof(((struct vif_link *)0)->lease) == DHCP_LEASE_TEXT, "");
+_Static_assert(sizeof(((struct vif_link *)0)->ra) == RA_TEXT, "");
 
-/* The settings of net=nat: keys, environment, defaults. */
-static int parse_nat(struct vif_setup *s, const char *addr)
+/* What behind net=nat:, or the environment, says of one family, or @none. */
+static const char *pick(const char *arg, const char *env, const char *none)
 {
-	const char *env_bridge = getenv("SPLITVISOR_NAT_BRIDGE");
-	const char *env_addr = getenv("SPLITVISOR_NAT_ADDR");
-	const char *bridge = VIF_NAT_BRIDGE;
-	char shown[64];
-	int ret;
+	const char *text = getenv(env);
 
-	if (vif_has(s->cfg->bridge))
-		bridge = s->cfg->bridge;
-	else if (vif_has(env_bridge))
-		bridge = env_bridge;
-	if (!addr)
-		addr = vif_has(env_addr) ? env_addr : VIF_NAT_ADDR;
-	ret = vif_check_name(s, "bridge", bridge);
+	return vif_has(arg) ? arg : vif_has(text) ? text : none;
+}
+
+static int parse_bridge(struct vif_setup *s)
+{
+	const char *bridge =
+		pick(s->cfg->bridge, "SPLITVISOR_NAT_BRIDGE", VIF_NAT_BRIDGE);
+	int ret = vif_check_name(s, "bridge", bridge);
+
+	if (!ret)
+		snprintf(s->nat.bridge, sizeof(s->nat.bridge), "%s", bridge);
+	return ret;
+}
+
+/* net=nat[:ADDR/LEN][+ADDR6/64], environment, defaults. */
+static int parse_nat(struct vif_setup *s, const char *arg)
+{
+	char text[96] = "", shown[64];
+	const char *addr, *addr6;
+	char *plus;
+	int ret = parse_bridge(s);
+
 	if (ret)
 		return ret;
-	snprintf(s->nat.bridge, sizeof(s->nat.bridge), "%s", bridge);
+	snprintf(text, sizeof(text), "%s", arg ? arg : "");
+	plus = strchr(text, '+');
+	if (plus)
+		*plus++ = '\0';
+	addr = arg && *arg != '+'
+		       ? text
+		       : pick(NULL, "SPLITVISOR_NAT_ADDR", VIF_NAT_ADDR);
 	if (nat_parse(addr, &s->nat))
 		return vif_fail(s, -EINVAL,
 				"net=nat: '%s' is not a host's address with a "
@@ -39,6 +58,14 @@ static int parse_nat(struct vif_setup *s, const char *addr)
 				util_escape(shown, sizeof(shown), addr,
 					    strlen(addr)),
 				VIF_NAT_ADDR);
+	nat_default6(&s->nat);
+	addr6 = plus ? plus : pick(NULL, "SPLITVISOR_NAT_ADDR6", NULL);
+	if (addr6 && nat_parse6(addr6, &s->nat))
+		return vif_fail(s, -EINVAL,
+				"net=nat: '%s' is not a host's IPv6 address "
+				"with /64, such as fd00:1::1/64, or none",
+				util_escape(shown, sizeof(shown), addr6,
+					    strlen(addr6)));
 	return 0;
 }
 
@@ -81,25 +108,34 @@ static int pick_ip(struct vif_setup *s)
 	return 0;
 }
 
-/* The host's own resolvers, as far as a guest can reach them. */
-static void read_dns(const char *path, struct dhcp_lease *l)
+/*
+ * The host's own resolvers, as far as a guest can reach them: not those on the
+ * host's loopback, nor by a link-local address.
+ */
+static void read_dns(const char *path, struct dhcp_lease *l, struct ra *ra)
 {
 	char line[256], word[64];
-	struct in_addr a;
+	uint8_t b[16];
 	FILE *f = fopen(path, "re");
 
 	if (!f)
 		return;
-	while (l->ndns < DHCP_DNS_MAX && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, " nameserver %63s", word) != 1 ||
-		    inet_pton(AF_INET, word, &a) != 1 ||
-		    ntohl(a.s_addr) >> 24 == 127)
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, " nameserver %63s", word) != 1)
 			continue;
-		l->dns[l->ndns++] = ntohl(a.s_addr);
+		if (l->ndns < DHCP_DNS_MAX &&
+		    inet_pton(AF_INET, word, b) == 1 && b[0] != 127)
+			l->dns[l->ndns++] = (uint32_t)b[0] << 24 |
+					    (uint32_t)b[1] << 16 |
+					    (uint32_t)b[2] << 8 | b[3];
+		if (ra->ndns < RA_DNS_MAX &&
+		    inet_pton(AF_INET6, word, b) == 1 && b[0] && b[0] < 0xfe)
+			memcpy(ra->dns[ra->ndns++], b, sizeof(b));
 	}
 	fclose(f);
 }
 
+/* What the guest is told of its network, by DHCP and router advertisements. */
 static void make_lease(struct vif_setup *s)
 {
 	struct dhcp_lease l = {
@@ -108,15 +144,24 @@ static void make_lease(struct vif_setup *s)
 		.prefix = (uint8_t)s->nat.prefix,
 		.mtu = (uint16_t)s->cfg->mtu,
 	};
+	struct ra ra = { .mtu = (uint16_t)s->cfg->mtu };
 	struct in_addr a = { htonl(s->ip) };
 
 	if (dhcp_mac_parse(s->cfg->mac, l.mac)) /* pick_ip() has seen it */
 		return;
-	read_dns("/etc/resolv.conf", &l);
-	if (!l.ndns) /* a stub resolver on this host; who is behind it? */
-		read_dns("/run/systemd/resolve/resolv.conf", &l);
+	read_dns("/etc/resolv.conf", &l, &ra);
+	/* A stub resolver on this host; who is behind it? */
+	if (!l.ndns && !ra.ndns)
+		read_dns("/run/systemd/resolve/resolv.conf", &l, &ra);
 	dhcp_lease_print(&l, s->link->lease);
 	inet_ntop(AF_INET, &a, s->link->ip, sizeof(s->link->ip));
+	/* One with ip= may use that alone. */
+	if (!s->nat.has6 || s->link->guard[0] ||
+	    inet_pton(AF_INET6, NAT_ROUTER6, ra.router) != 1)
+		return;
+	memcpy(ra.mac, l.mac, sizeof(ra.mac));
+	memcpy(ra.prefix, s->nat.ip6, sizeof(ra.prefix));
+	ra_print(&ra, s->link->ra);
 }
 
 static int check(struct vif_setup *s, const char *arg)

@@ -19,15 +19,17 @@
  *	bridge=NAME		join a bridge that exists already; vlan=SPEC: as a port
  *				of these VLANs
  *	bridge=NAME		the same, a bridge of Open vSwitch
- *	net=nat[:ADDR/LEN]	join the NAT bridge (bridge=NAME names it, default
+ *	net=nat[:ADDR/LEN][+ADDR6/64]
+ *				join the NAT bridge (bridge=NAME names it, default
  *				VIF_NAT_BRIDGE), made on demand with address
- *				ADDR (default VIF_NAT_ADDR) and removed again
- *				with its last port; the guest is given an
- *				address, which sv-netback leases to it by DHCP
+ *				ADDR (default VIF_NAT_ADDR) and ADDR6 (or none) and
+ *				removed again with its last port; the guest is
+ *				given an address, which sv-netback leases to it by
+ *				DHCP, and told its IPv6 network
  *	net=none		join nothing; the operator wires the interface
  *
- * SPLITVISOR_NAT_BRIDGE and SPLITVISOR_NAT_ADDR in the environment replace the
- * two defaults. What belongs to us is marked in the kernel itself (an interface
+ * SPLITVISOR_NAT_BRIDGE, SPLITVISOR_NAT_ADDR and SPLITVISOR_NAT_ADDR6 in the
+ * environment replace the defaults. What belongs to us is marked in the kernel itself (an interface
  * alias) or in Open vSwitch's database, so there is no state to lose: vif_sweep()
  * finds what a killed parent has left behind.
  */
@@ -71,6 +73,7 @@ struct vif_config {
  *           when nothing was allocated.
  * @lease:   To be written to the backend's `lease` key before the worker starts,
  *           if not "": what the worker answers to DHCP (see dhcp_lease_parse()).
+ * @ra:      To be written to the backend's `ra` key likewise (see ra_parse()).
  * @guard:   To be written to the backend's `antispoof` key likewise, if not "" or
  *           if @ip is not: who starts anew finds in `ip` what we have written.
  * @nat:     NAT bridge that it is a port of, or "".
@@ -85,6 +88,7 @@ struct vif_link {
 	char name[VIF_NAME_MAX];
 	char ip[64];
 	char lease[192];
+	char ra[256];
 	char guard[NET_GUARD_TEXT];
 	char nat[VIF_NAME_MAX], ovs[VIF_NAME_MAX];
 	unsigned int nqueues;

@@ -560,12 +560,18 @@ static int replace_bridge(char **at, const char *value)
 	return replace(at, value);
 }
 
+/* Only the kind is judged here; sv-backend knows the rest. */
 static int replace_net(char **at, const char *value)
 {
-	if (strcmp(value, "none") != 0 && strcmp(value, "nat") != 0 &&
-	    strncmp(value, "nat:", 4) != 0)
-		return -EINVAL;
-	return replace(at, value);
+	static const char *const kinds[] = { "none", "nat", "route",
+					     "macvtap" };
+	size_t len = strcspn(value, ":");
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (len == strlen(kinds[i]) && !strncmp(value, kinds[i], len))
+			return replace(at, value);
+	}
+	return -EINVAL;
 }
 
 static int set_vif(struct xl_vif *v, const char *key, const char *value)

@@ -221,6 +221,35 @@ ParameterizedTest(unsigned int *queues, backend_vif, nat)
 	fakedom_free(dom);
 }
 
+/* The guest is told its IPv6 router: unasked, and when it asks. */
+Test(backend_vif, router_advertisements)
+{
+	static const uint8_t solicit[] = { 0x86, 0xdd, 0x60, 0,	 0,
+					   0,	 0,    8,    58, 255 };
+	struct fakedom *dom = fakedom_new(DOMID, FAKENET_RAM);
+	struct fakenet *q = fakenet_new(dom, true);
+
+	attach("net", "nat:+fd00:7::1/64");
+	cr_assert(connect_card(&q, 1));
+	for (int i = 0; i < 2; i++) {
+		cr_assert(recv_with(&q, 1, MS, 54, "\x86", 1), "%d", i);
+		cr_expect_arr_eq(in + 6, "\xfe\xff\xff\xff\xff\xff", 6);
+		cr_expect_arr_eq(in + 86, "\xfd\0\0\7\0\0\0\0", 8);
+		memset(out, 0, 62);
+		memcpy(out, "\x33\x33\0\0\0\2", 6);
+		memcpy(out + 6, mac, 6);
+		memcpy(out + 12, solicit, sizeof(solicit));
+		memcpy(out + 22, "\xfe\x80", 2);
+		memcpy(out + 38, "\xff\2", 2);
+		out[53] = 2;
+		out[54] = 133;
+		send_out(q, &plain, 62);
+	}
+	detach();
+	fakenet_free(q);
+	fakedom_free(dom);
+}
+
 /* Send a datagram from address @from; returns what was answered. */
 static int send_as(struct fakenet *q, const char *from)
 {

@@ -25,9 +25,11 @@
 #include "dom0-backend/dhcp.h"
 #include "dom0-backend/link_nl.h"
 #include "dom0-backend/nat.h"
+#include "dom0-backend/ra.h"
 #include "dom0-backend/tap.h"
 #include "tests/lib/fini.h"
 #include "tests/lib/netns.h"
+#include "tests/lib/packet.h"
 #include "tests/lib/patience.h"
 
 #define MAC_A "00:16:3e:00:00:0a"
@@ -44,6 +46,7 @@ static void init(void)
 	setenv("SPLITVISOR_OVSDB", "/nonexistent", 1);
 	unsetenv("SPLITVISOR_NAT_BRIDGE");
 	unsetenv("SPLITVISOR_NAT_ADDR");
+	unsetenv("SPLITVISOR_NAT_ADDR6");
 	netns_enter();
 	cr_assert_eq(link_open(&nl), 0);
 }
@@ -126,16 +129,19 @@ static bool has_table(const char *name)
 
 	nft_ctx_buffer_output(nft);
 	nft_ctx_buffer_error(nft);
-	snprintf(cmd, sizeof(cmd), "list table ip %s", name);
+	snprintf(cmd, sizeof(cmd), "list table %s", name);
 	ret = !nft_run_cmd_from_buffer(nft, cmd) &&
 	      strstr(nft_ctx_get_output_buffer(nft), "masquerade");
 	nft_ctx_free(nft);
 	return ret;
 }
 
-static char forward(void)
+#define FORWARD	 "/proc/sys/net/ipv4/ip_forward"
+#define FORWARD6 "/proc/sys/net/ipv6/conf/all/forwarding"
+
+static char read_char(const char *path)
 {
-	int fd = open("/proc/sys/net/ipv4/ip_forward", O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char c = '?';
 
 	cr_assert_eq(read(fd, &c, 1), 1);
@@ -143,9 +149,14 @@ static char forward(void)
 	return c;
 }
 
-static void set_forward(const char *value)
+static char forward(void)
 {
-	int fd = open("/proc/sys/net/ipv4/ip_forward", O_WRONLY | O_CLOEXEC);
+	return read_char(FORWARD);
+}
+
+static void set_forward(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
 
 	cr_assert_eq(write(fd, value, 1), 1);
 	close(fd);
@@ -552,7 +563,7 @@ Test(vif_setup, refusals_name_the_object_and_a_remedy)
 	cfg.net = "nat";
 	expect_refused(&cfg, "/dev/net/tun is not there", "modprobe tun");
 	cr_expect_eq(forward(), '0');
-	cr_expect_not(has_table("splitvisor-sv-nat"));
+	cr_expect_not(has_table("ip splitvisor-sv-nat"));
 }
 
 Test(vif_setup, nat_comes_with_the_first_and_goes_with_the_last)
@@ -568,7 +579,7 @@ Test(vif_setup, nat_comes_with_the_first_and_goes_with_the_last)
 	cr_assert_eq(open_vif(&a, &la), 0, "%s", err);
 	cr_assert_eq(open_vif(&b, &lb), 0, "%s", err);
 	cr_expect_eq(forward(), '1');
-	cr_expect(has_table("splitvisor-sv-nat"));
+	cr_expect(has_table("ip splitvisor-sv-nat"));
 	cr_expect(is_up("sv-nat"));
 	cr_expect_eq(link_has_addr(nl, get("sv-nat").index, 0xc0a8e701, 24), 1);
 	cr_expect_eq(get("vif3.0").master, get("sv-nat").index);
@@ -582,7 +593,7 @@ Test(vif_setup, nat_comes_with_the_first_and_goes_with_the_last)
 
 	strcpy(first, la.ip);
 	vif_close(&la);
-	cr_expect(has_table("splitvisor-sv-nat"));
+	cr_expect(has_table("ip splitvisor-sv-nat"));
 	vif_sweep();
 	get("sv-nat"); /* has a port */
 	cr_assert_eq(open_vif(&a, &la), 0, "%s", err);
@@ -590,7 +601,186 @@ Test(vif_setup, nat_comes_with_the_first_and_goes_with_the_last)
 	vif_close(&la);
 	vif_close(&lb);
 	cr_expect_eq(link_get(nl, "sv-nat", &(struct link_info){ 0 }), -ENODEV);
-	cr_expect_not(has_table("splitvisor-sv-nat"));
+	cr_expect_not(has_table("ip splitvisor-sv-nat"));
+	cr_expect_eq(forward(), '0');
+}
+
+static int read_mac(const char *name, uint8_t *mac)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = { 0 };
+	int ret;
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	ret = ioctl(fd, SIOCGIFHWADDR, &ifr);
+	memcpy(mac, ifr.ifr_hwaddr.sa_data, 6);
+	close(fd);
+	return ret;
+}
+
+/* The address that the bridge has of an IPv6 network, as text; "" if none. */
+static const char *bridge_ip6(const char *bridge)
+{
+	static char line[128];
+	char command[128];
+	FILE *f;
+
+	snprintf(command, sizeof(command),
+		 "ip -6 -o addr show dev %s scope global 2>/dev/null | "
+		 "awk '{ print $4 }'",
+		 bridge);
+	f = popen(command, "re");
+	line[0] = '\0';
+	if (f && fgets(line, sizeof(line), f))
+		line[strcspn(line, "\n")] = '\0';
+	if (f)
+		pclose(f);
+	return line;
+}
+
+Test(vif_setup, nat_of_ipv6)
+{
+	struct vif_config a = { .domid = 3, .net = "nat", .mac = MAC_A };
+	struct vif_config b = { .domid = 4, .net = "nat", .mac = MAC_B };
+	struct vif_link la, lb;
+	char first[64];
+	struct ra ra;
+
+	a.mtu = 1400;
+	cr_expect_eq(read_char(FORWARD6), '0');
+	cr_assert_eq(open_vif(&a, &la), 0, "%s", err);
+	cr_expect_eq(read_char(FORWARD6), '1');
+	cr_expect(has_table("ip6 splitvisor-sv-nat"));
+	snprintf(first, sizeof(first), "%s", bridge_ip6("sv-nat"));
+	cr_expect_eq(strncmp(first, "fd", 2), 0, "%s", first);
+	cr_expect_not_null(strstr(first, "::1/64"), "%s", first);
+	cr_assert_eq(ra_parse(la.ra, &ra), 0, "%s", la.ra);
+	cr_expect_eq(ra.mac[5], 0x0a);
+	cr_expect_eq(ra.prefix[0], 0xfd);
+	cr_expect_eq(ra.mtu, 1400);
+	cr_expect_arr_eq(ra.router, "\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\1", 16);
+	b.guard = "192.168.231.9";
+	b.ip = b.guard;
+	cr_assert_eq(open_vif(&b, &lb), 0, "%s", err);
+	cr_expect_str_eq(lb.ra, "", "with ip= it has that address alone");
+	vif_close(&la);
+	cr_expect_eq(read_char(FORWARD6), '1');
+	vif_close(&lb);
+	cr_expect_eq(read_char(FORWARD6), '0');
+	cr_expect_not(has_table("ip6 splitvisor-sv-nat"));
+	cr_assert_eq(open_vif(&a, &la), 0, "%s", err);
+	cr_expect_str_eq(bridge_ip6("sv-nat"), first, "the same each time");
+	vif_close(&la);
+
+	set_forward(FORWARD6, "1"); /* somebody else's wish stays */
+	cr_assert_eq(open_vif(&a, &la), 0, "%s", err);
+	vif_close(&la);
+	cr_expect_eq(read_char(FORWARD6), '1');
+}
+
+Test(vif_setup, nat_of_ipv6_as_asked_for)
+{
+	static const char *const bad[] = {
+		"nat:10.7.0.1/16+",	      "nat:10.7.0.1/16+fd00::/64",
+		"nat:10.7.0.1/16+fd00::1/63", "nat:10.7.0.1/16+fd00::1",
+		"nat:10.7.0.1/16+fe80::1/64", "nat:+::1/64",
+		"nat:+10.7.0.1/16",
+	};
+	struct vif_config a = { .domid = 3, .mac = MAC_A };
+	struct vif_link l, second;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		a.net = bad[i];
+		expect_refused(&a, "is not a host's IPv6 address", "or none");
+	}
+	a.net = "nat:10.7.0.1/16+fd00:7::1/64";
+	cr_assert_eq(open_vif(&a, &l), 0, "%s", err);
+	cr_expect_str_eq(bridge_ip6("sv-nat"), "fd00:7::1/64");
+	a.domid = 4;
+	a.net = "nat:10.7.0.1/16+fd00:8::1/64";
+	cr_expect_eq(open_vif(&a, &second), -EEXIST);
+	cr_expect_not_null(strstr(err, "has IPv6 network fd00:7::1/64"), "%s",
+			   err);
+	a.net = "nat:10.7.0.1/16+none";
+	cr_expect_eq(open_vif(&a, &second), -EEXIST);
+	a.net = "nat:10.7.0.1/16";
+	cr_assert_eq(open_vif(&a, &second), 0, "%s", err);
+	cr_expect_not_null(strstr(second.ra, "prefix=fd00:7::/64"), "%s",
+			   second.ra);
+	vif_close(&second);
+	vif_close(&l);
+
+	a.net = "nat:+none";
+	cr_assert_eq(open_vif(&a, &l), 0, "%s", err);
+	cr_expect_str_eq(bridge_ip6("sv-nat"), "");
+	cr_expect_eq(read_char(FORWARD6), '0');
+	cr_expect_str_eq(l.ra, "");
+	cr_expect_str_neq(l.lease, "");
+	vif_close(&l);
+}
+
+/* What a guest sends into the world comes from the host, and it is let out. */
+Test(vif_setup, nat_of_ipv6_hides_the_guest)
+{
+	struct vif_config a = { .domid = 3,
+				.net = "nat:+fd00:7::1/64",
+				.mac = MAC_A,
+				.queues = 1 };
+	uint8_t f[sizeof(struct virtio_net_hdr) + 70] = { 0 };
+	uint8_t *at = f + sizeof(struct virtio_net_hdr), got[PACKET_MAX];
+	struct virtio_net_hdr v;
+	struct vif_link l;
+	size_t len = 0;
+	int host;
+
+	cr_assert_eq(system("ip link add up0 type veth peer name up1 && "
+			    "ip link set up0 up && ip link set up1 up && "
+			    "ip addr add 2001:db8::1/64 dev up0 nodad && "
+			    "ip neigh add 2001:db8::2 lladdr 02:00:00:00:00:02 "
+			    "dev up0"),
+		     0);
+	cr_assert_eq(open_vif(&a, &l), 0, "%s", err);
+	plug(&l);
+	host = packet_open("up1");
+	memcpy(at, "\x33\x33\0\0\0\1\0\x16\x3e\0\0\x0a\x86\xdd\x60", 15);
+	at[19] = 16;
+	at[20] = 17;
+	at[21] = 64;
+	cr_assert_eq(inet_pton(AF_INET6, "fd00:7::a", at + 22), 1);
+	cr_assert_eq(inet_pton(AF_INET6, "2001:db8::2", at + 38), 1);
+	memcpy(at + 54, "\x10\0\x20\0\0\x10\0\0", 8); /* no checksum */
+	cr_assert_eq(read_mac("sv-nat", at), 0);
+	for (int i = 0; i < PATIENCE_MS / 20 && len < 62; i++) {
+		cr_assert_eq(write(l.fd[0], f, sizeof(f)), sizeof(f));
+		while ((len = packet_recv(host, &v, got, 20)) &&
+		       (got[12] != 0x86 || got[20] != 17))
+			;
+	}
+	cr_assert_geq(len, 62, "nothing came out");
+	cr_assert_eq(inet_pton(AF_INET6, "2001:db8::1", at + 22), 1);
+	cr_expect_arr_eq(got + 22, at + 22, 16, "the host's address");
+	close(host);
+	vif_close(&l);
+}
+
+/* To forward would cost the host its own routes: then it does not. */
+Test(vif_setup, nat_of_ipv6_where_the_host_hears_a_router)
+{
+	struct vif_config a = { .domid = 3, .net = "nat", .mac = MAC_A };
+	struct vif_link l;
+
+	cr_assert_eq(
+		system("ip link add up0 type veth peer name up1 && ip link "
+		       "set up0 up && ip -6 route add 2001:db8::/32 dev up0 "
+		       "proto ra"),
+		0);
+	cr_assert_eq(open_vif(&a, &l), 0, "%s", err);
+	cr_expect_eq(read_char(FORWARD6), '0');
+	cr_expect_eq(forward(), '1');
+	cr_expect_str_eq(l.ra, "");
+	vif_close(&l);
+	a.net = "nat:+fd00:7::1/64";
+	expect_refused(&a, "its own routes from router", "accept_ra=2");
 	cr_expect_eq(forward(), '0');
 }
 
@@ -670,7 +860,7 @@ Test(vif_setup, nat_elsewhere)
 	vif_close(&second);
 	cr_expect_eq(forward(), '0');
 
-	set_forward("1"); /* somebody else's wish stays */
+	set_forward(FORWARD, "1"); /* somebody else's wish stays */
 	cr_assert_eq(open_vif(&a, &l), 0, "%s", err);
 	vif_close(&l);
 	cr_expect_eq(forward(), '1');
@@ -695,8 +885,10 @@ Test(vif_setup, what_a_killed_parent_leaves_is_swept)
 	get("sv-nat");
 	vif_sweep();
 	cr_expect_eq(link_get(nl, "sv-nat", &(struct link_info){ 0 }), -ENODEV);
-	cr_expect_not(has_table("splitvisor-sv-nat"));
+	cr_expect_not(has_table("ip splitvisor-sv-nat"));
+	cr_expect_not(has_table("ip6 splitvisor-sv-nat"));
 	cr_expect_eq(forward(), '0');
+	cr_expect_eq(read_char(FORWARD6), '0');
 }
 
 Test(vif_setup, nat_addresses_as_text)

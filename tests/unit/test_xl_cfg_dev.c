@@ -337,7 +337,7 @@ Test(xl_cfg_dev, vif_keys)
 /* Nothing is refused without a word, and nothing ends the process. */
 Test(xl_cfg_dev, refusals_are_explained)
 {
-	static const char *const vifs[] = { "bridge=sixteen-letters.",
+	static const char *const vifs[] = { "bridge=sixteen-letters1",
 					    "bridge=sixteen-letters1:2",
 					    "bridge=.1",
 					    "bridge=ovs0.with-words-1",
