@@ -81,7 +81,8 @@ backend_src := dom0-backend/dhcp.c dom0-backend/forward.c \
 	dom0-backend/net_rxq.c dom0-backend/net_slots.c dom0-backend/net_txq.c \
 	dom0-backend/netback.c dom0-backend/netback_xs.c dom0-backend/tap.c \
 	dom0-backend/ovsdb.c dom0-backend/vif_bridge.c \
-	dom0-backend/vif_nat.c dom0-backend/vif_ovs.c \
+	dom0-backend/vif_macvtap.c dom0-backend/vif_nat.c \
+	dom0-backend/vif_ovs.c dom0-backend/vif_route.c \
 	dom0-backend/vif_setup.c dom0-backend/vlan.c
 backend_src += dom0-backend/device.c dom0-backend/evtchn_fd.c \
 	dom0-backend/gnt_map.c dom0-backend/xb_state.c dom0-backend/xs_watch.c

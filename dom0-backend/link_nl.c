@@ -12,6 +12,7 @@
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/inet6.h>
+#include <netlink/route/link/macvtap.h>
 #include <netlink/route/route.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,6 +160,67 @@ int link_add_bridge(struct link_nl *nl, const char *name, const char *mac)
 free:
 	nlmsg_free(msg); /* NULL is fine */
 	nl_addr_put(addr);
+	return ret;
+}
+
+bool link_macvtap_mode(const char *mode)
+{
+	return rtnl_link_macvtap_str2mode(mode) >= 0;
+}
+
+int link_add_macvtap(struct link_nl *nl, const char *name, int lower,
+		     const char *mode, const char *mac)
+{
+	struct rtnl_link *link = rtnl_link_macvtap_alloc();
+	struct nl_addr *addr = NULL;
+	int ret = -ENOMEM;
+
+	if (!link)
+		return ret;
+	ret = nl_addr_parse(mac, AF_LLC, &addr) ? -EINVAL : 0;
+	if (!ret) {
+		rtnl_link_set_name(link, name);
+		rtnl_link_set_link(link, lower);
+		rtnl_link_set_addr(link, addr);
+		ret = to_errno(rtnl_link_macvtap_set_mode(
+			link, (uint32_t)rtnl_link_macvtap_str2mode(mode)));
+	}
+	if (!ret)
+		ret = to_errno(
+			rtnl_link_add(nl->sk, link, NLM_F_CREATE | NLM_F_EXCL));
+	nl_addr_put(addr);
+	rtnl_link_put(link);
+	return ret;
+}
+
+int link_add_route(struct link_nl *nl, int index, const uint8_t *at, size_t len,
+		   unsigned int bits)
+{
+	int family = len == 4 ? AF_INET : AF_INET6;
+	struct rtnl_route *route = rtnl_route_alloc();
+	struct rtnl_nexthop *hop = rtnl_route_nh_alloc();
+	struct nl_addr *dst = nl_addr_build(family, at, len);
+	int ret = -ENOMEM;
+
+	if (!route || !hop || !dst) {
+		if (hop)
+			rtnl_route_nh_free(hop);
+		goto put;
+	}
+	rtnl_route_nh_set_ifindex(hop, index);
+	rtnl_route_add_nexthop(route, hop); /* given */
+	nl_addr_set_prefixlen(dst, (int)bits);
+	rtnl_route_set_family(route, (uint8_t)family);
+	rtnl_route_set_scope(route, family == AF_INET ? RT_SCOPE_LINK
+						      : RT_SCOPE_UNIVERSE);
+	ret = to_errno(rtnl_route_set_dst(route, dst));
+	if (!ret)
+		ret = to_errno(rtnl_route_add(nl->sk, route,
+					      NLM_F_CREATE | NLM_F_EXCL));
+put:
+	nl_addr_put(dst);
+	if (route)
+		rtnl_route_put(route);
 	return ret;
 }
 

@@ -74,6 +74,28 @@ int link_each(struct link_nl *nl,
 int link_add_bridge(struct link_nl *nl, const char *name,
 		    const char *mac) must_check;
 
+/** link_macvtap_mode() - Whether there is a mode of that name. */
+bool link_macvtap_mode(const char *mode);
+
+/**
+ * link_add_macvtap() - Make a macvtap interface.
+ * @lower: The interface that it is on.
+ * @mac:   The guest's.
+ *
+ * Return: 0, -EEXIST, or -errno.
+ */
+int link_add_macvtap(struct link_nl *nl, const char *name, int lower,
+		     const char *mode, const char *mac) must_check;
+
+/**
+ * link_add_route() - Reach a network, or one address, through an interface.
+ * @at:  @len bytes of address, 4 or 16, of which the first @bits count.
+ *
+ * Return: 0; -EEXIST if there is a route; or -errno.
+ */
+int link_add_route(struct link_nl *nl, int index, const uint8_t *at, size_t len,
+		   unsigned int bits) must_check;
+
 /**
  * link_bridge_vlan() - What a bridge does about VLANs.
  * @index:   The bridge.

@@ -23,7 +23,7 @@
 #define MTU_MIN	    68u
 #define MTU_MAX	    65521u
 
-#define VIF_NETS "use nat, nat:ADDR/LEN or none"
+#define VIF_NETS "use nat, nat:ADDR/LEN, route, macvtap:DEV or none"
 
 _Static_assert(VIF_NAME_MAX == LINK_NAME_MAX, "the same names");
 
@@ -83,7 +83,6 @@ static int settle_name(struct vif_setup *s)
 static int settle_guard(struct vif_setup *s)
 {
 	const struct vif_config *cfg = s->cfg;
-	struct net_guard guard;
 	uint8_t mac[6];
 	char shown[64];
 	int ret;
@@ -96,7 +95,7 @@ static int settle_guard(struct vif_setup *s)
 			"ip= limits what the guest may send, which needs "
 			"its address: give mac=, such as "
 			"mac=00:16:3e:01:02:03");
-	ret = net_guard_parse(cfg->mac, cfg->guard, &guard);
+	ret = net_guard_parse(cfg->mac, cfg->guard, &s->guard);
 	if (ret)
 		return vif_fail(
 			s, ret,
@@ -119,8 +118,9 @@ static int check_none(struct vif_setup *s, const char *arg)
 
 static const struct vif_wiring vif_none = { "none", .check = check_none };
 
-static const struct vif_wiring *const wirings[] = { &vif_bridge, &vif_ovs,
-						    &vif_nat, &vif_none };
+static const struct vif_wiring *const wirings[] = { &vif_bridge,  &vif_ovs,
+						    &vif_nat,	  &vif_route,
+						    &vif_macvtap, &vif_none };
 
 /* "NAME" or "NAME:ARG", or nothing. */
 static bool is_named(const struct vif_wiring *w, const char *net,
@@ -168,16 +168,19 @@ static int choose(struct vif_setup *s)
 static int open_tap(struct vif_setup *s)
 {
 	struct vif_link *l = s->link;
+	const struct vif_wiring *w = l->wiring;
 	unsigned int n = MIN(s->cfg->queues, VIF_MAX_QUEUES);
 	int ret;
 
 	if (!n)
 		n = device_max_queues(VIF_MAX_QUEUES);
-	ret = tap_open(l->name, n, l->fd);
+	ret = w->open ? w->open(s, n) : tap_open(l->name, n, l->fd);
 	if (!ret) {
 		l->nqueues = n;
 		return 0;
 	}
+	if (w->open && ret != -EEXIST)
+		return ret;
 	if (ret == -ENOENT || ret == -ENODEV || ret == -ENXIO)
 		return vif_fail(
 			s, ret,
@@ -204,7 +207,7 @@ static int wire_tap(struct vif_setup *s)
 {
 	const struct vif_wiring *w = s->link->wiring;
 	struct link_want want = {
-		.mac = "fe:ff:ff:ff:ff:ff",
+		.mac = s->mac ? s->mac : "fe:ff:ff:ff:ff:ff",
 		.mtu = s->cfg->mtu ? s->cfg->mtu : s->mtu,
 		.txqlen = TXQLEN,
 	};

@@ -16,17 +16,20 @@
  * @name:   What net= has before a ':'; NULL: without net=.
  * @check:  Before the interface is there: can it be done, and what is needed of
  *          the host?  @arg is what net= has behind the ':', or NULL.
+ * @open:   If set: make the interface, with so many queues, in setup.link->fd; else
+ *          it is a TAP.  -EEXIST without a message: there is one of that name.
  * @attach: If set: the interface is there and up; it has no carrier yet.
  * @sweep:  If set: when a parent starts, undo what killed ones have left.
  * @undo:   If set: of @check and @attach, also of their halves; the interface is
  *          gone by now.
  *
- * Both return 0 or -errno, with one line in setup.err that names the object, the
+ * They return 0 or -errno, with one line in setup.err that names the object, the
  * value and a remedy.
  */
 struct vif_wiring {
 	const char *name;
 	int (*check)(struct vif_setup *s, const char *arg);
+	int (*open)(struct vif_setup *s, unsigned int nqueues);
 	int (*attach)(struct vif_setup *s);
 	void (*undo)(struct link_nl *nl, const struct vif_link *link);
 	void (*sweep)(struct link_nl *nl);
@@ -39,6 +42,9 @@ struct vif_wiring {
  * @bridge: What it becomes a port of, or 0.
  * @mtu:    Of the bridge; 0 without one.
  * @alias:  To be given to the interface; "" for none.
+ * @guard:  What link->guard says; if not "".
+ * @mac:    Of the host's end.
+ * @mode:   Of a macvtap interface; @lower is the one that it is on.
  * @vlan:   From vlan=, if @has_vlan.
  * @default_vid: The VLAN that @bridge gives each port; 0: none.
  * @ip:     Of the guest; 0: none allocated.
@@ -51,6 +57,9 @@ struct vif_setup {
 	int index, bridge;
 	unsigned int mtu;
 	char alias[LINK_ALIAS_MAX];
+	struct net_guard guard;
+	const char *mac, *mode;
+	int lower;
 	bool has_vlan;
 	struct vlan_set vlan;
 	uint16_t default_vid;
@@ -60,8 +69,8 @@ struct vif_setup {
 	size_t errlen;
 };
 
-#define vif_fail(s, ret, ...) \
-	(snprintf((s)->err, (s)->errlen, __VA_ARGS__), (ret))
+#define vif_say(s, ...)	      snprintf((s)->err, (s)->errlen, __VA_ARGS__)
+#define vif_fail(s, ret, ...) (vif_say(s, __VA_ARGS__), (ret))
 
 static inline bool vif_has(const char *key)
 {
@@ -96,6 +105,7 @@ void vif_owner(char owner[VIF_OWNER]);
  */
 int vif_ovs_check(struct vif_setup *s) must_check;
 
-extern const struct vif_wiring vif_bridge, vif_nat, vif_ovs;
+extern const struct vif_wiring vif_bridge, vif_macvtap, vif_nat, vif_ovs,
+	vif_route;
 
 #endif

@@ -204,6 +204,19 @@ Test(vif_setup, joins_a_bridge)
 	get("br0"); /* not ours: stays */
 }
 
+static int read_mac(const char *name, uint8_t *mac)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = { 0 };
+	int ret;
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	ret = ioctl(fd, SIOCGIFHWADDR, &ifr);
+	memcpy(mac, ifr.ifr_hwaddr.sa_data, 6);
+	close(fd);
+	return ret;
+}
+
 /* ---- frames, without a worker ------------------------------------------- */
 
 #define TEXT 48
@@ -498,6 +511,272 @@ Test(vif_setup, open_vswitch_is_swept)
 	cr_expect_str_eq(ovs("ovs-vsctl list-ports ovs0"), "mine");
 }
 
+/* The recipe of docs/networking.md; the other host is a namespace of its own. */
+Test(vif_setup, vxlan_between_hosts)
+{
+	static const char host[] =
+		"ip addr add 192.0.2.%d/24 dev up%d && ip link set up%d up && "
+		"ip link add vx7 type vxlan id 7 dstport 4789 local 192.0.2.%d "
+		"remote 192.0.2.%d && ip link add br7 type bridge && "
+		"ip link set vx7 master br7 up && ip link set br7 mtu 1450 up";
+	struct vif_config cfg = { .domid = 3, .bridge = "br7", .queues = 1 };
+	struct vif_link l[2];
+	char command[512];
+	int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), there;
+
+	cr_assert_eq(system("ip link add up1 type veth peer name up2"), 0);
+	cr_assert_eq(unshare(CLONE_NEWNET), 0);
+	there = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	cr_assert_eq(setns(here, CLONE_NEWNET), 0);
+	snprintf(command, sizeof(command),
+		 "ip link set up2 netns /proc/%d/fd/%d", (int)getpid(), there);
+	cr_assert_eq(system(command), 0);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(setns(i ? there : here, CLONE_NEWNET), 0);
+		snprintf(command, sizeof(command), host, 1 + i, 1 + i, 1 + i,
+			 1 + i, 2 - i);
+		cr_assert_eq(system(command), 0);
+		cr_assert_eq(open_vif(&cfg, &l[i]), 0, "%s", err);
+		plug(&l[i]);
+	}
+	wait_heard(&l[0], 0, &l[1]);
+	wait_heard(&l[1], 0, &l[0]);
+	say(&l[0], 0, "over");
+	cr_expect_eq(hear(&l[1], "over"), 0);
+	say(&l[1], 0, "back");
+	cr_expect_eq(hear(&l[0], "back"), 0);
+	vif_close(&l[1]);
+	cr_assert_eq(setns(here, CLONE_NEWNET), 0);
+	cr_expect_eq(get("vif3.0").mtu, 1450);
+	vif_close(&l[0]);
+	close(there);
+	close(here);
+}
+
+/* ---- without a bridge --------------------------------------------------------- */
+
+/* The first line that a command prints. */
+static const char *shell(const char *command)
+{
+	static char line[256];
+	FILE *f = popen(command, "re");
+
+	cr_assert_not_null(f);
+	line[0] = '\0';
+	if (fgets(line, sizeof(line), f))
+		line[strcspn(line, "\n")] = '\0';
+	pclose(f);
+	return line;
+}
+
+/* Wait for an ARP packet of this kind with these addresses. */
+static bool hear_arp(const struct vif_link *l, uint8_t kind, const char *from,
+		     const char *to)
+{
+	uint8_t f[200], want[8] = { 0 },
+			*at = f + sizeof(struct virtio_net_hdr);
+	struct pollfd p = { .fd = l->fd[0], .events = POLLIN };
+
+	cr_assert_eq(inet_pton(AF_INET, from, want), 1);
+	cr_assert_eq(inet_pton(AF_INET, to, want + 4), 1);
+	while (poll(&p, 1, PATIENCE_MS) > 0) {
+		if (read(l->fd[0], f, sizeof(f)) >= 52 && at[12] == 8 &&
+		    at[13] == 6 && at[21] == kind &&
+		    !memcmp(at + 28, want, 4) && !memcmp(at + 38, want + 4, 4))
+			return true;
+	}
+	return false;
+}
+
+Test(vif_setup, routed)
+{
+	struct vif_config a = { .domid = 3,
+				.net = "route",
+				.mac = MAC_A,
+				.queues = 1,
+				.guard = "10.5.0.2 10.6.0.0/24 fd00:5::2" };
+	uint8_t f[sizeof(struct virtio_net_hdr) + 60] = { 0 };
+	uint8_t *at = f + sizeof(struct virtio_net_hdr);
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = 7 };
+	struct vif_link l;
+	int fd;
+
+	cr_assert_eq(system("ip link add up0 type veth peer name up1 && "
+			    "ip link set up0 up && ip link set up1 up && "
+			    "ip addr add 10.99.0.1/24 dev up0"),
+		     0);
+	cr_assert_eq(open_vif(&a, &l), 0, "%s", err);
+	cr_expect_eq(forward(), '1');
+	cr_expect_eq(read_char(FORWARD6), '1');
+	cr_expect_eq(get("vif3.0").master, 0);
+	cr_expect_str_eq(shell("ip -o route show dev vif3.0 scope link | "
+			       "awk '{ print $1 }' | paste -sd,"),
+			 "10.5.0.2,10.6.0.0/24");
+	cr_expect_not_null(
+		strstr(shell("ip -6 route show fd00:5::2"), "dev vif3.0"));
+	cr_expect_not_null(
+		strstr(shell("ip -6 -o addr show dev vif3.0"), "fe80::1/64"));
+	plug(&l);
+	/* The guest asks for what is elsewhere: the host's address, and beyond. */
+	for (int i = 0; i < 2; i++) {
+		const char *who = i ? "10.99.0.7" : "10.99.0.1";
+
+		memset(at, 0xff, 6);
+		memcpy(at + 6, "\0\x16\x3e\0\0\x0a\x08\6\0\1\x08\0\6\4\0\1",
+		       16);
+		memcpy(at + 22, at + 6, 6);
+		cr_assert_eq(inet_pton(AF_INET, "10.5.0.2", at + 28), 1);
+		cr_assert_eq(inet_pton(AF_INET, who, at + 38), 1);
+		cr_assert_eq(write(l.fd[0], f, sizeof(f)), sizeof(f));
+		cr_expect(hear_arp(&l, 2, who, "10.5.0.2"), "%s", who);
+	}
+	/* The host looks for the guest. */
+	cr_assert_eq(system("ip neigh flush dev vif3.0"), 0);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	cr_assert_eq(inet_pton(AF_INET, "10.6.0.9", &sa.sin_addr), 1);
+	cr_assert_eq(sendto(fd, "x", 1, 0, (struct sockaddr *)&sa, sizeof(sa)),
+		     1);
+	close(fd);
+	cr_expect(hear_arp(&l, 1, "10.99.0.1", "10.6.0.9"));
+	vif_close(&l);
+	cr_expect_eq(forward(), '0');
+	cr_expect_eq(read_char(FORWARD6), '0');
+	cr_expect_str_eq(shell("ip route show 10.5.0.2"), "");
+}
+
+Test(vif_setup, routed_refusals)
+{
+	struct vif_config a = { .domid = 3, .net = "route", .mac = MAC_A };
+
+	expect_refused(&a, "what to route to the guest", "by ip=");
+	a.guard = "10.5.0.2";
+	a.net = "route:10.5.0.2";
+	expect_refused(&a, "takes no value", "ip=");
+	a.net = "route";
+	a.bridge = "br0";
+	expect_refused(&a, "without a bridge", "leave bridge=");
+	a.bridge = NULL;
+	cr_assert_eq(system("ip link add up0 type veth peer name up1 && "
+			    "ip link set up0 up && "
+			    "ip route add 10.5.0.2 dev up0"),
+		     0);
+	expect_refused(&a, "a route to 10.5.0.2/32 already", "change ip=");
+	cr_expect_eq(forward(), '0');
+}
+
+/* Two cards of one wiring that needs it: the last one to go turns it off. */
+Test(vif_setup, forwarding_has_several_users)
+{
+	struct vif_config a = {
+		.domid = 3, .net = "route", .mac = MAC_A, .guard = "10.5.0.2"
+	};
+	struct vif_config b = { .domid = 4, .net = "nat", .mac = MAC_B };
+	struct vif_link la, lb;
+	int status;
+	pid_t pid;
+
+	cr_assert_eq(open_vif(&a, &la), 0, "%s", err);
+	cr_assert_eq(open_vif(&b, &lb), 0, "%s", err);
+	vif_close(&lb);
+	cr_expect_eq(forward(), '1');
+	cr_assert_eq(open_vif(&b, &lb), 0, "%s", err);
+	vif_close(&la);
+	cr_expect_eq(forward(), '1');
+	vif_close(&lb);
+	cr_expect_eq(forward(), '0');
+
+	pid = fork();
+	if (!pid) {
+		if (open_vif(&a, &la))
+			_exit(1);
+		raise(SIGKILL);
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert(WIFSIGNALED(status));
+	cr_expect_eq(forward(), '1');
+	vif_sweep();
+	cr_expect_eq(forward(), '0');
+}
+
+Test(vif_setup, macvtap)
+{
+	struct vif_config a = {
+		.domid = 3, .net = "macvtap:up0", .mac = MAC_A, .queues = 2
+	};
+	struct vif_link l, second;
+	struct virtio_net_hdr v;
+	uint8_t got[PACKET_MAX];
+	int host, status;
+	pid_t pid;
+
+	cr_assert_eq(system("ip link add up0 type veth peer name up1 && "
+			    "ip link set up0 up && ip link set up1 up && "
+			    "ip link set up0 mtu 1400"),
+		     0);
+	cr_assert_eq(open_vif(&a, &l), 0, "%s", err);
+	cr_expect_eq(get("vif3.0").mtu, 1400);
+	cr_assert_eq(read_mac("vif3.0", got), 0);
+	cr_expect_arr_eq(got, "\0\x16\x3e\0\0\x0a", 6);
+	for (int i = 0; i < 2; i++) { /* what a worker does, and again */
+		plug(&l);
+		cr_expect_eq(tap_attach(l.fd[0], true), 0);
+		cr_expect_eq(tap_attach(l.fd[1], !i), 0);
+		cr_expect_eq(tap_offload(l.fd[0],
+					 &(struct net_caps){ .sg = true,
+							     .csum4 = true,
+							     .tso4 = true }),
+			     0);
+	}
+	host = packet_open("up1");
+	do {
+		say(&l, 0, "out");
+		status = (int)packet_recv(host, &v, got, 20);
+	} while (status < 20 || memcmp(got + 14, "out", 4) != 0);
+	memset(got, 0xff, 6);
+	snprintf((char *)got + 14, TEXT, "in");
+	got[12] = 0x88;
+	got[13] = 0xb5;
+	packet_send(host, &v, got, 64);
+	cr_expect_eq(hear(&l, "in"), 0);
+	cr_expect_eq(open_vif(&a, &second), -EEXIST);
+	cr_expect_not_null(strstr(err, "interface vif3.0 exists"), "%s", err);
+	vif_close(&l);
+	cr_expect_eq(link_get(nl, "vif3.0", &(struct link_info){ 0 }), -ENODEV);
+	close(host);
+
+	/* It would outlive us: the next to start removes it. */
+	pid = fork();
+	if (!pid) {
+		if (open_vif(&a, &l))
+			_exit(1);
+		raise(SIGKILL);
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert(WIFSIGNALED(status));
+	get("vif3.0");
+	vif_sweep();
+	cr_expect_eq(link_get(nl, "vif3.0", &(struct link_info){ 0 }), -ENODEV);
+	get("up0");
+}
+
+Test(vif_setup, macvtap_refusals)
+{
+	static const char *const bad[] = { "macvtap", "macvtap:lo:fast",
+					   "macvtap:", "macvtap:a/b",
+					   "macvtap:a-name-of-sixtee" };
+	struct vif_config a = { .domid = 3, .mac = MAC_A };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		a.net = bad[i];
+		expect_refused(&a, "net=macvtap", "");
+	}
+	a.net = "macvtap:up9";
+	expect_refused(&a, "no such interface", "ip link");
+	a.net = "macvtap:lo";
+	a.bridge = "br0";
+	expect_refused(&a, "needs mac=", "no bridge=");
+}
+
 Test(vif_setup, unwired)
 {
 	struct vif_config cfg = { .domid = 3, .devid = 7, .net = "none" };
@@ -603,19 +882,6 @@ Test(vif_setup, nat_comes_with_the_first_and_goes_with_the_last)
 	cr_expect_eq(link_get(nl, "sv-nat", &(struct link_info){ 0 }), -ENODEV);
 	cr_expect_not(has_table("ip splitvisor-sv-nat"));
 	cr_expect_eq(forward(), '0');
-}
-
-static int read_mac(const char *name, uint8_t *mac)
-{
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq ifr = { 0 };
-	int ret;
-
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
-	ret = ioctl(fd, SIOCGIFHWADDR, &ifr);
-	memcpy(mac, ifr.ifr_hwaddr.sa_data, 6);
-	close(fd);
-	return ret;
 }
 
 /* The address that the bridge has of an IPv6 network, as text; "" if none. */
