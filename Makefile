@@ -74,6 +74,7 @@ store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 	xenstore-lite/quota.c xenstore-lite/txn.c xenstore-lite/watch.c \
 	xenstore-lite/wire.c
 backend_src := dom0-backend/dhcp.c dom0-backend/forward.c \
+	dom0-backend/hotplug.c dom0-backend/vif_script.c \
 	dom0-backend/link_nl.c dom0-backend/nat.c dom0-backend/nft.c \
 	dom0-backend/ra.c \
 	dom0-backend/net_ctrl.c dom0-backend/net_guard.c dom0-backend/net_hash.c \

@@ -85,17 +85,28 @@ static void fill_info(struct link_info *info, struct rtnl_link *link)
 	snprintf(info->alias, sizeof(info->alias), "%s", alias ? alias : "");
 }
 
-int link_get(struct link_nl *nl, const char *name, struct link_info *out)
+static int get_link(struct link_nl *nl, int index, const char *name,
+		    struct link_info *out)
 {
 	struct rtnl_link *link;
 	int ret;
 
-	ret = to_errno(rtnl_link_get_kernel(nl->sk, 0, name, &link));
+	ret = to_errno(rtnl_link_get_kernel(nl->sk, index, name, &link));
 	if (ret)
 		return ret;
 	fill_info(out, link);
 	rtnl_link_put(link);
 	return 0;
+}
+
+int link_get(struct link_nl *nl, const char *name, struct link_info *out)
+{
+	return get_link(nl, 0, name, out);
+}
+
+int link_get_index(struct link_nl *nl, int index, struct link_info *out)
+{
+	return get_link(nl, index, NULL, out);
 }
 
 int link_each(struct link_nl *nl,

@@ -57,6 +57,10 @@ void link_close(struct link_nl *nl);
 int link_get(struct link_nl *nl, const char *name,
 	     struct link_info *out) must_check;
 
+/** link_get_index() - The same by its number. */
+int link_get_index(struct link_nl *nl, int index,
+		   struct link_info *out) must_check;
+
 /**
  * link_each() - Call @fn for every interface there is.
  * @fn: A non-zero return ends it and is returned.

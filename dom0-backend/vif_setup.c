@@ -68,7 +68,8 @@ static int settle_name(struct vif_setup *s)
 	char *name = s->link->name;
 	int ret;
 
-	if (!vif_has(cfg->vifname)) {
+	/* A script itself gives it that name. */
+	if (!vif_has(cfg->vifname) || vif_has(cfg->script)) {
 		snprintf(name, VIF_NAME_MAX, "vif%u.%u", cfg->domid,
 			 cfg->devid);
 		return 0;
@@ -155,6 +156,10 @@ static int choose(struct vif_setup *s)
 				"vlan= is for a card on a bridge: leave net= "
 				"out, or vlan=");
 	s->has_vlan = vif_has(s->cfg->vlan);
+	if (vif_has(s->cfg->script)) {
+		s->link->wiring = &vif_script;
+		return vif_script.check(s, NULL);
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(wirings); i++) {
 		if (!wirings[i]->check || !is_named(wirings[i], net, &arg))
 			continue;
@@ -211,7 +216,7 @@ static int wire_tap(struct vif_setup *s)
 		.mtu = s->cfg->mtu ? s->cfg->mtu : s->mtu,
 		.txqlen = TXQLEN,
 	};
-	struct link_want up = { .master = s->bridge, .up = true };
+	struct link_want up = { .master = s->bridge, .up = w != &vif_script };
 	struct link_info info;
 	int ret;
 
@@ -234,7 +239,7 @@ static int wire_tap(struct vif_setup *s)
 int vif_open(const struct vif_config *cfg, struct vif_link *out, char *err,
 	     size_t errlen)
 {
-	struct vif_link link = { 0 };
+	struct vif_link link = { .hotplug = HOTPLUG_INIT };
 	struct vif_setup s = {
 		.cfg = cfg,
 		.link = &link,
@@ -288,19 +293,22 @@ static void remove_tap(struct link_nl *nl, const struct vif_link *link)
 void vif_close(struct vif_link *link)
 {
 	struct link_nl *nl = NULL;
+	bool later =
+		vif_quit(link); /* a script has the interface till it ends */
 	int ret;
 
+	hotplug_leave(&link->hotplug);
 	ret = link->wiring ? link_open(&nl) : 0;
 	if (ret)
 		log_warn("netlink: %s", strerror(-ret));
-	if (nl)
+	if (nl && !later)
 		remove_tap(nl, link);
 	for (unsigned int i = 0; i < link->nqueues; i++)
 		fd_close(&link->fd[i]);
 	if (nl && link->wiring->undo)
 		link->wiring->undo(nl, link);
 	link_close(nl);
-	*link = (struct vif_link){ 0 };
+	*link = (struct vif_link){ .hotplug = HOTPLUG_INIT };
 }
 
 void vif_sweep(void)

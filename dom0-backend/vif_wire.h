@@ -106,6 +106,6 @@ void vif_owner(char owner[VIF_OWNER]);
 int vif_ovs_check(struct vif_setup *s) must_check;
 
 extern const struct vif_wiring vif_bridge, vif_macvtap, vif_nat, vif_ovs,
-	vif_route;
+	vif_route, vif_script;
 
 #endif

@@ -653,6 +653,46 @@ static int parse_vif_item(struct xl_vif *v, char *item, const char *where)
 	return ret;
 }
 
+/*
+ * Xen's own scripts by their names are wirings of sv-backend's; any other, or one with
+ * its path, is run.
+ */
+static int settle_script(struct xl_vif *v, const char *where)
+{
+	static const struct {
+		const char *name, *net;
+	} ours[] = {
+		{ "vif-bridge", NULL },
+		{ "vif-openvswitch", NULL },
+		{ "vif-nat", "nat" },
+		{ "vif-route", "route" },
+	};
+
+	if (!v->script)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
+		if (!strcmp(v->script, ours[i].name))
+			return v->net || !ours[i].net
+				       ? 0
+				       : replace(&v->net, ours[i].net);
+	}
+	if (v->net) {
+		log_err("%s: vif: script='%s' and net='%s' are two ways to wire a card: leave one out",
+			where, v->script, v->net);
+		return -EINVAL;
+	}
+	if (*v->script == '/')
+		return replace(&v->hotplug, v->script);
+	if (!*v->script || strchr(v->script, '/')) {
+		log_err("%s: vif: script='%s': give its path, or the name of one in " XL_SCRIPT_DIR,
+			where, v->script);
+		return -EINVAL;
+	}
+	return asprintf(&v->hotplug, XL_SCRIPT_DIR "/%s", v->script) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
 int xl_vif_parse(struct xl_vif *v, const char *spec, unsigned int devid,
 		 const uint8_t uuid[16], const char *where)
 {
@@ -669,6 +709,9 @@ int xl_vif_parse(struct xl_vif *v, const char *spec, unsigned int devid,
 		return ret;
 	if (!memcmp(v->mac, none, sizeof(none)))
 		make_mac(v->mac, uuid, v->devid);
+	ret = settle_script(v, where);
+	if (ret)
+		return ret;
 	if (!v->net && !v->bridge)
 		return replace(&v->bridge, XL_DEFAULT_BRIDGE);
 	return 0;
@@ -680,6 +723,7 @@ void xl_vif_free(struct xl_vif *v)
 	free(v->vlan);
 	free(v->net);
 	free(v->ip);
+	free(v->hotplug);
 	free(v->script);
 	free(v->vifname);
 	free(v->gatewaydev);

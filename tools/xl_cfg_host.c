@@ -149,7 +149,14 @@ int xl_vif_check_host(const struct xl_vif *v)
 		return -err;
 	}
 	fd_close(&fd);
-	if (v->net || !v->bridge || is_bridge(v->bridge))
+	if (v->hotplug && access(v->hotplug, X_OK)) {
+		int err = errno;
+
+		log_err("vif %u: script '%s': %s (name one that can be run, or leave script= out)",
+			v->devid, v->hotplug, strerror(err));
+		return -err;
+	}
+	if (v->hotplug || v->net || !v->bridge || is_bridge(v->bridge))
 		return 0;
 	log_err("vif %u: bridge '%s' does not exist (ip link add %s type bridge, or use vif = [ 'net=nat' ])",
 		v->devid, v->bridge, v->bridge);

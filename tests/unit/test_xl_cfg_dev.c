@@ -310,6 +310,32 @@ Test(xl_cfg_dev, vif_bridges)
 	}
 }
 
+Test(xl_cfg_dev, vif_scripts)
+{
+	static const struct {
+		const char *spec, *hotplug, *net;
+	} t[] = {
+		{ "", "", "" },
+		{ "script=vif-bridge", "", "" },
+		{ "script=vif-openvswitch", "", "" },
+		{ "script=vif-nat", "", "nat" },
+		{ "script=vif-route", "", "route" },
+		{ "script=vif-nat,net=nat:+none", "", "nat:+none" },
+		{ "script=vif-other", "/etc/xen/scripts/vif-other", "" },
+		{ "script=/etc/xen/scripts/vif-nat", "/etc/xen/scripts/vif-nat",
+		  "" },
+	};
+	struct xl_vif v;
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		parse_vif(&v, t[i].spec, 0, uuid_a);
+		cr_expect_str_eq(v.hotplug ? v.hotplug : "", t[i].hotplug, "%s",
+				 t[i].spec);
+		cr_expect_str_eq(v.net ? v.net : "", t[i].net, "%s", t[i].spec);
+		xl_vif_free(&v);
+	}
+}
+
 Test(xl_cfg_dev, vif_keys)
 {
 	struct xl_vif v;
@@ -340,6 +366,9 @@ Test(xl_cfg_dev, refusals_are_explained)
 	static const char *const vifs[] = { "bridge=sixteen-letters1",
 					    "bridge=sixteen-letters1:2",
 					    "bridge=.1",
+					    "script=",
+					    "script=../vif",
+					    "script=/bin/true,net=nat",
 					    "bridge=ovs0.with-words-1",
 					    "rate=0Mb/s",
 					    "rate=99999999999999999999b/s",
