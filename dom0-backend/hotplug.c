@@ -12,12 +12,14 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 
-#define LINE	128
-#define SECONDS "SPLITVISOR_HOTPLUG_S"
+#define KILL_TRIES 500 /* of 10 ms */
+#define LINE	   128
+#define SECONDS	   "SPLITVISOR_HOTPLUG_S"
 
 /* How it went, through the pipe. */
 struct said {
@@ -78,10 +80,15 @@ static void __attribute__((noreturn)) exec_script(const struct hotplug_run *run)
 	_exit(127);
 }
 
-/* Everybody below us: whoever is orphaned becomes our child (PR_SET_CHILD_SUBREAPER). */
+/*
+ * Everybody below us: whoever is orphaned becomes our child, as we are a subreaper.
+ * One that cannot be killed now is not waited for.
+ */
 static void kill_children(void)
 {
-	for (int round = 0; round < 1000; round++) {
+	const struct timespec pause = { .tv_nsec = 10000000 };
+
+	for (int round = 0; round < KILL_TRIES; round++) {
 		FILE *f = fopen("/proc/thread-self/children", "re");
 		int pid, n = 0;
 
@@ -91,9 +98,11 @@ static void kill_children(void)
 		}
 		if (f)
 			fclose(f);
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
 		if (!n)
 			return;
-		waitpid(-1, NULL, 0);
+		nanosleep(&pause, NULL);
 	}
 }
 
@@ -222,8 +231,8 @@ int hotplug_ended(struct hotplug *h, char *err, size_t errlen)
 void hotplug_stop(struct hotplug *h)
 {
 	/* It leads a session, in which scripts stay. */
-	if (h->pid > 0 && h->said >= 0)
-		kill(-h->pid, SIGKILL);
+	if (h->pid > 0 && h->said >= 0 && kill(-h->pid, SIGKILL))
+		kill(h->pid, SIGKILL); /* it has just begun */
 	hotplug_leave(h);
 }
 
