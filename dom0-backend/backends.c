@@ -362,7 +362,7 @@ static int tell_vif(struct backend *b)
 				  b->path);
 	if (!ret && l->lease[0])
 		ret = store_write(b->all->store, l->lease, "%s/lease", b->path);
-	if (!ret && l->ra[0])
+	if (!ret && l->ip[0]) /* also that there is none any more */
 		ret = store_write(b->all->store, l->ra, "%s/ra", b->path);
 	return ret;
 }

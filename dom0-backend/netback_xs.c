@@ -59,13 +59,13 @@ static int read_ra(struct device *dev, struct netback *n)
 
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
-	ret = ra_parse(text, &n->ra);
+	n->has_ra = *text;
+	ret = *text ? ra_parse(text, &n->ra) : 0;
 	if (ret)
 		log_err("%s/ra '%s' is not an advertisement; remove the key, "
 			"or the device and add it again",
 			dev->be, text);
 	free(text);
-	n->has_ra = !ret;
 	return ret;
 }
 

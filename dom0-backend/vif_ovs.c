@@ -41,19 +41,19 @@ static int split_name(struct vif_setup *s, char name[VIF_NAME_MAX])
 
 	snprintf(name, VIF_NAME_MAX, "%.*s", (int)len, text);
 	ret = len < VIF_NAME_MAX ? vif_check_name(s, "bridge", name) : -EINVAL;
+	util_escape(shown, sizeof(shown), text, strlen(text));
 	if (!ret && text[len] && vif_has(s->cfg->vlan))
 		return vif_fail(s, -EINVAL,
 				"bridge '%s' names VLANs, and so does vlan=: "
 				"use one of them",
-				text);
+				shown);
 	if (!ret)
 		ret = read_vids(text + len, &s->vlan);
 	if (ret)
 		return vif_fail(s, ret,
 				"bridge '%s' is not NAME[.VLAN][:VLAN...], "
 				"with VLANs of 1 to 4094",
-				util_escape(shown, sizeof(shown), text,
-					    strlen(text)));
+				shown);
 	s->has_vlan = s->has_vlan || text[len];
 	return 0;
 }

@@ -111,10 +111,12 @@ static int settle_guard(struct vif_setup *s)
 
 static int check_none(struct vif_setup *s, const char *arg)
 {
-	(void)s;
-	return arg ? vif_fail(s, -EINVAL, "net=none:%s: none takes no value",
-			      arg)
-		   : 0;
+	char shown[64];
+
+	if (!arg)
+		return 0;
+	return vif_fail(s, -EINVAL, "net=none:%s: none takes no value",
+			util_escape(shown, sizeof(shown), arg, strlen(arg)));
 }
 
 static const struct vif_wiring vif_none = { "none", .check = check_none };

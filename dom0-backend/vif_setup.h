@@ -84,7 +84,8 @@ enum vif_script { VIF_SCRIPT_NONE, VIF_SCRIPT_RUNS, VIF_SCRIPT_DONE };
  *           when nothing was allocated.
  * @lease:   To be written to the backend's `lease` key before the worker starts,
  *           if not "": what the worker answers to DHCP (see dhcp_lease_parse()).
- * @ra:      To be written to the backend's `ra` key likewise (see ra_parse()).
+ * @ra:      To be written to the backend's `ra` key likewise (see ra_parse()); if 
+ *           and @ip is not, too.
  * @guard:   To be written to the backend's `antispoof` key likewise, if not "" or
  *           if @ip is not: who starts anew finds in `ip` what we have written.
  * @nat:     NAT bridge that it is a port of, or "".
