@@ -162,8 +162,8 @@ wait_and_tell(const struct hotplug_run *run, int pipe)
 		seconds = HOTPLUG_S;
 	setsid();
 	clear_signals();
-	signal(SIGTERM,
-	       SIG_IGN); /* as a worker is told to end: it does, soon */
+	/* As a worker is told to end: it does, soon. */
+	signal(SIGTERM, SIG_IGN);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	close_others(run, pipe);
 	sigemptyset(&child);
