@@ -74,12 +74,18 @@ store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 	xenstore-lite/perm.c xenstore-lite/quota.c xenstore-lite/record.c \
 	xenstore-lite/state.c xenstore-lite/txn.c xenstore-lite/watch.c \
 	xenstore-lite/wire.c
-backend_src := dom0-backend/dhcp.c dom0-backend/link_nl.c dom0-backend/nat.c \
+backend_src := dom0-backend/dhcp.c dom0-backend/forward.c \
+	dom0-backend/hotplug.c dom0-backend/vif_script.c \
+	dom0-backend/link_nl.c dom0-backend/nat.c dom0-backend/nft.c \
+	dom0-backend/ra.c \
 	dom0-backend/net_ctrl.c dom0-backend/net_guard.c dom0-backend/net_hash.c \
 	dom0-backend/net_steer.c \
 	dom0-backend/net_rxq.c dom0-backend/net_slots.c dom0-backend/net_txq.c \
 	dom0-backend/netback.c dom0-backend/netback_xs.c dom0-backend/tap.c \
-	dom0-backend/vif_setup.c
+	dom0-backend/ovsdb.c dom0-backend/vif_bridge.c \
+	dom0-backend/vif_macvtap.c dom0-backend/vif_nat.c \
+	dom0-backend/vif_ovs.c dom0-backend/vif_route.c \
+	dom0-backend/vif_setup.c dom0-backend/vlan.c
 backend_src += dom0-backend/device.c dom0-backend/evtchn_fd.c \
 	dom0-backend/gnt_map.c dom0-backend/xb_state.c dom0-backend/xs_watch.c
 backend_src += dom0-backend/blkback.c dom0-backend/blkback_stats.c \
@@ -143,7 +149,7 @@ endef
 
 libs_hypervisor := $(shell pkg-config --libs libgcrypt 2>/dev/null)
 libs_backend := $(shell pkg-config --libs libevent_core xenstore 2>/dev/null)
-libs_vif := $(shell pkg-config --libs libnl-3.0 libnl-route-3.0 libnftables 2>/dev/null) -luring
+libs_vif := $(shell pkg-config --libs libnl-3.0 libnl-route-3.0 libnftables yajl 2>/dev/null) -luring
 libs_nbd := $(shell pkg-config --libs libnbd 2>/dev/null)
 libs_store := $(shell pkg-config --libs libevent_core 2>/dev/null)
 $(eval $(call program,sv-hypervisor,hypervisor/main.c,hypervisor ring base,$(libs_hypervisor)))

@@ -320,11 +320,14 @@ static void undo_vbd(struct backend *b)
 
 static int prepare_vif(struct backend *b, char *err, size_t errlen)
 {
-	static const char *const names[] = { "vifname", "bridge", "net",
-					     "mac",	"ip",	  "antispoof" };
+	static const char *const names[] = {
+		"vifname", "bridge",	"vlan",		  "net",       "mac",
+		"ip",	   "antispoof", "hotplug-script", "gatewaydev"
+	};
 	struct vif_config cfg = { .domid = b->domid, .devid = b->devid };
-	const char **field[] = { &cfg.vifname, &cfg.bridge, &cfg.net,
-				 &cfg.mac,     &cfg.ip,	    &cfg.guard };
+	const char **field[] = { &cfg.vifname, &cfg.bridge, &cfg.vlan,
+				 &cfg.net,     &cfg.mac,    &cfg.ip,
+				 &cfg.guard,   &cfg.script, &cfg.gatewaydev };
 	char *text[ARRAY_SIZE(names)];
 	uint64_t mtu;
 	int ret;
@@ -347,8 +350,11 @@ static int prepare_vif(struct backend *b, char *err, size_t errlen)
 static int tell_vif(struct backend *b)
 {
 	const struct vif_link *l = &b->end.link;
-	int ret = store_write(b->all->store, l->name, "%s/vifname", b->path);
+	int ret = 0;
 
+	if (!l->script[0]) /* a script reads there how to name it */
+		ret = store_write(b->all->store, l->name, "%s/vifname",
+				  b->path);
 	if (!ret && l->ip[0])
 		ret = store_write(b->all->store, l->ip, "%s/ip", b->path);
 	if (!ret && (l->ip[0] || l->guard[0]))
@@ -356,6 +362,8 @@ static int tell_vif(struct backend *b)
 				  b->path);
 	if (!ret && l->lease[0])
 		ret = store_write(b->all->store, l->lease, "%s/lease", b->path);
+	if (!ret && l->ip[0]) /* also that there is none any more */
+		ret = store_write(b->all->store, l->ra, "%s/ra", b->path);
 	return ret;
 }
 
@@ -374,6 +382,31 @@ static void args_vif(struct backend *b, struct start *s)
 	add_arg(s, "%s", list);
 }
 
+/* What a script has told the store itself says more than how it ended. */
+static int ready_vif(struct backend *b, char *err, size_t errlen)
+{
+	int ret = vif_ready(&b->end.link, err, errlen);
+	char *said;
+
+	if (!ret || ret == -EINPROGRESS)
+		return ret;
+	said = key(b, "hotplug-error");
+	if (said && *said)
+		snprintf(err, errlen, "%s: %s", b->end.link.script, said);
+	free(said);
+	return ret;
+}
+
+static bool reaped_vif(struct backend *b, pid_t pid)
+{
+	return vif_reaped(&b->end.link, pid);
+}
+
+static pid_t quit_vif(struct backend *b)
+{
+	return vif_quit(&b->end.link);
+}
+
 static void undo_vif(struct backend *b)
 {
 	vif_close(&b->end.link);
@@ -384,7 +417,7 @@ static const struct type types[] = {
 	  offsetof(struct journal, stat), prepare_vbd, tell_vbd, args_vbd,
 	  ready_vbd, reaped_vbd, quit_vbd, undo_vbd },
 	{ "vif", "sv-netback", NULL, 0, 0, prepare_vif, tell_vif, args_vif,
-	  NULL, NULL, NULL, undo_vif },
+	  ready_vif, reaped_vif, quit_vif, undo_vif },
 };
 
 /* ---- telling the toolstack ------------------------------------------- */

@@ -5,18 +5,22 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/inet6.h>
+#include <netlink/route/link/macvtap.h>
 #include <netlink/route/route.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+
+#define VLAN_MSG 40000 /* every VLAN an attribute of its own */
 
 struct link_nl {
 	struct nl_sock *sk;
@@ -81,17 +85,28 @@ static void fill_info(struct link_info *info, struct rtnl_link *link)
 	snprintf(info->alias, sizeof(info->alias), "%s", alias ? alias : "");
 }
 
-int link_get(struct link_nl *nl, const char *name, struct link_info *out)
+static int get_link(struct link_nl *nl, int index, const char *name,
+		    struct link_info *out)
 {
 	struct rtnl_link *link;
 	int ret;
 
-	ret = to_errno(rtnl_link_get_kernel(nl->sk, 0, name, &link));
+	ret = to_errno(rtnl_link_get_kernel(nl->sk, index, name, &link));
 	if (ret)
 		return ret;
 	fill_info(out, link);
 	rtnl_link_put(link);
 	return 0;
+}
+
+int link_get(struct link_nl *nl, const char *name, struct link_info *out)
+{
+	return get_link(nl, 0, name, out);
+}
+
+int link_get_index(struct link_nl *nl, int index, struct link_info *out)
+{
+	return get_link(nl, index, NULL, out);
 }
 
 int link_each(struct link_nl *nl,
@@ -157,6 +172,191 @@ free:
 	nlmsg_free(msg); /* NULL is fine */
 	nl_addr_put(addr);
 	return ret;
+}
+
+bool link_macvtap_mode(const char *mode)
+{
+	return rtnl_link_macvtap_str2mode(mode) >= 0;
+}
+
+int link_add_macvtap(struct link_nl *nl, const char *name, int lower,
+		     const char *mode, const char *mac)
+{
+	struct rtnl_link *link = rtnl_link_macvtap_alloc();
+	struct nl_addr *addr = NULL;
+	int ret = -ENOMEM;
+
+	if (!link)
+		return ret;
+	ret = nl_addr_parse(mac, AF_LLC, &addr) ? -EINVAL : 0;
+	if (!ret) {
+		rtnl_link_set_name(link, name);
+		rtnl_link_set_link(link, lower);
+		rtnl_link_set_addr(link, addr);
+		ret = to_errno(rtnl_link_macvtap_set_mode(
+			link, (uint32_t)rtnl_link_macvtap_str2mode(mode)));
+	}
+	if (!ret)
+		ret = to_errno(
+			rtnl_link_add(nl->sk, link, NLM_F_CREATE | NLM_F_EXCL));
+	nl_addr_put(addr);
+	rtnl_link_put(link);
+	return ret;
+}
+
+int link_add_route(struct link_nl *nl, int index, const uint8_t *at, size_t len,
+		   unsigned int bits)
+{
+	int family = len == 4 ? AF_INET : AF_INET6;
+	struct rtnl_route *route = rtnl_route_alloc();
+	struct rtnl_nexthop *hop = rtnl_route_nh_alloc();
+	struct nl_addr *dst = nl_addr_build(family, at, len);
+	int ret = -ENOMEM;
+
+	if (!route || !hop || !dst) {
+		if (hop)
+			rtnl_route_nh_free(hop);
+		goto put;
+	}
+	rtnl_route_nh_set_ifindex(hop, index);
+	rtnl_route_add_nexthop(route, hop); /* given */
+	nl_addr_set_prefixlen(dst, (int)bits);
+	rtnl_route_set_family(route, (uint8_t)family);
+	rtnl_route_set_scope(route, family == AF_INET ? RT_SCOPE_LINK
+						      : RT_SCOPE_UNIVERSE);
+	ret = to_errno(rtnl_route_set_dst(route, dst));
+	if (!ret)
+		ret = to_errno(rtnl_route_add(nl->sk, route,
+					      NLM_F_CREATE | NLM_F_EXCL));
+put:
+	nl_addr_put(dst);
+	if (route)
+		rtnl_route_put(route);
+	return ret;
+}
+
+/* What answer_vlan() fills in. */
+struct bridge_vlan {
+	bool filters;
+	uint16_t vid;
+};
+
+static int answer_vlan(struct nl_msg *msg, void *arg)
+{
+	struct nlattr *attr[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1];
+	struct nlattr *data[IFLA_BR_MAX + 1];
+	struct bridge_vlan *b = arg;
+
+	if (nlmsg_parse(nlmsg_hdr(msg), sizeof(struct ifinfomsg), attr,
+			IFLA_MAX, NULL) < 0 ||
+	    !attr[IFLA_LINKINFO] ||
+	    nla_parse_nested(info, IFLA_INFO_MAX, attr[IFLA_LINKINFO], NULL) <
+		    0 ||
+	    !info[IFLA_INFO_DATA] ||
+	    nla_parse_nested(data, IFLA_BR_MAX, info[IFLA_INFO_DATA], NULL) < 0)
+		return NL_OK;
+	if (data[IFLA_BR_VLAN_FILTERING])
+		b->filters = nla_get_u8(data[IFLA_BR_VLAN_FILTERING]);
+	if (data[IFLA_BR_VLAN_DEFAULT_PVID])
+		b->vid = nla_get_u16(data[IFLA_BR_VLAN_DEFAULT_PVID]);
+	return NL_OK;
+}
+
+int link_bridge_vlan(struct link_nl *nl, int index, bool *filters,
+		     uint16_t *vid)
+{
+	struct ifinfomsg ifi = { .ifi_index = index };
+	struct bridge_vlan b = { 0 };
+	struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
+	int ret;
+
+	if (!cb)
+		return -ENOMEM;
+	nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, answer_vlan, &b);
+	ret = nl_send_simple(nl->sk, RTM_GETLINK, 0, &ifi, sizeof(ifi));
+	if (ret >= 0)
+		ret = nl_recvmsgs(nl->sk, cb);
+	if (ret >= 0)
+		ret = nl_wait_for_ack(nl->sk);
+	nl_cb_put(cb);
+	if (ret < 0)
+		return to_errno(ret);
+	*filters = b.filters;
+	*vid = b.vid;
+	return 0;
+}
+
+static int put_vlan(struct nl_msg *msg, unsigned int vid, int flags)
+{
+	struct bridge_vlan_info info = {
+		.flags = (uint16_t)flags,
+		.vid = (uint16_t)vid,
+	};
+
+	return nla_put(msg, IFLA_BRIDGE_VLAN_INFO, sizeof(info), &info);
+}
+
+/* VLANs @first to @last; they are the same to the port. */
+static int put_vlans(struct nl_msg *msg, unsigned int first, unsigned int last,
+		     int flags)
+{
+	int ret;
+
+	if (first == last)
+		return put_vlan(msg, first, flags);
+	ret = put_vlan(msg, first, flags | BRIDGE_VLAN_INFO_RANGE_BEGIN);
+	return ret ? ret
+		   : put_vlan(msg, last, flags | BRIDGE_VLAN_INFO_RANGE_END);
+}
+
+static int put_set(struct nl_msg *msg, const struct vlan_set *set)
+{
+	unsigned int first, last, from = 1;
+	enum vlan_member m;
+	int ret = 0;
+
+	while (!ret && (m = vlan_run(set, from, &first, &last))) {
+		int flags = m == VLAN_UNTAGGED ? BRIDGE_VLAN_INFO_UNTAGGED : 0;
+
+		if (first == set->pvid)
+			flags |= BRIDGE_VLAN_INFO_PVID;
+		ret = put_vlans(msg, first, last, flags);
+		from = last + 1;
+	}
+	return ret;
+}
+
+/* Tell a port of VLANs; @set, or @vid alone. */
+static int send_vlans(struct link_nl *nl, int type, int index,
+		      const struct vlan_set *set, unsigned int vid)
+{
+	struct ifinfomsg ifi = { .ifi_family = AF_BRIDGE, .ifi_index = index };
+	struct nl_msg *msg = nlmsg_alloc_size(VLAN_MSG);
+	struct nlattr *spec;
+	int ret = -ENOMEM;
+
+	if (!msg || !nlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, type, 0, 0) ||
+	    nlmsg_append(msg, &ifi, sizeof(ifi), NLMSG_ALIGNTO))
+		goto free;
+	spec = nla_nest_start(msg, IFLA_AF_SPEC);
+	if (!spec || (set ? put_set(msg, set) : put_vlan(msg, vid, 0)))
+		goto free;
+	nla_nest_end(msg, spec);
+	return to_errno(nl_send_sync(nl->sk, msg)); /* frees it */
+
+free:
+	nlmsg_free(msg); /* NULL is fine */
+	return ret;
+}
+
+int link_set_vlans(struct link_nl *nl, int index, uint16_t old,
+		   const struct vlan_set *set)
+{
+	int ret = 0;
+
+	if (old && !set->member[old])
+		ret = send_vlans(nl, RTM_DELLINK, index, NULL, old);
+	return ret ? ret : send_vlans(nl, RTM_SETLINK, index, set, 0);
 }
 
 int link_change(struct link_nl *nl, int index, const struct link_want *want)
@@ -257,6 +457,43 @@ int link_add_addr(struct link_nl *nl, int index, uint32_t ip,
 put_addr:
 	rtnl_addr_put(addr);
 	return ret;
+}
+
+int link_add_addr6(struct link_nl *nl, int index, const uint8_t *ip,
+		   unsigned int prefix)
+{
+	struct rtnl_addr *addr = rtnl_addr_alloc();
+	struct nl_addr *local = nl_addr_build(AF_INET6, ip, 16);
+	int ret = -ENOMEM;
+
+	if (addr && local) {
+		nl_addr_set_prefixlen(local, (int)prefix);
+		rtnl_addr_set_ifindex(addr, index);
+		rtnl_addr_set_flags(addr, IFA_F_NODAD);
+		ret = to_errno(rtnl_addr_set_local(addr, local));
+	}
+	if (!ret)
+		ret = to_errno(rtnl_addr_add(nl->sk, addr, NLM_F_EXCL));
+	nl_addr_put(local);
+	if (addr)
+		rtnl_addr_put(addr);
+	return ret;
+}
+
+bool link_has_ra_route(struct link_nl *nl)
+{
+	struct nl_cache *cache;
+	struct nl_object *o;
+	bool found = false;
+
+	if (rtnl_route_alloc_cache(nl->sk, AF_INET6, 0, &cache))
+		return false;
+	for (o = nl_cache_get_first(cache); o && !found;
+	     o = nl_cache_get_next(o))
+		found = rtnl_route_get_protocol((struct rtnl_route *)o) ==
+			RTPROT_RA;
+	nl_cache_free(cache);
+	return found;
 }
 
 int link_has_addr(struct link_nl *nl, int index, uint32_t ip,

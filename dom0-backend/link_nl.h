@@ -7,11 +7,12 @@
 #include <stdint.h>
 
 #include "base/util.h"
+#include "dom0-backend/vlan.h"
 
 /*
  * The only file that knows libnl. Calls are synchronous and act in the network
  * namespace of the thread that called link_open(). Addresses are IPv4, in host
- * byte order. All return 0 or -errno; -ENODEV when there is no such interface.
+ * byte order, unless a call says otherwise. All return 0 or -errno; -ENODEV when there is no such interface.
  */
 #define LINK_NAME_MAX  16
 #define LINK_ALIAS_MAX 128
@@ -56,6 +57,10 @@ void link_close(struct link_nl *nl);
 int link_get(struct link_nl *nl, const char *name,
 	     struct link_info *out) must_check;
 
+/** link_get_index() - The same by its number. */
+int link_get_index(struct link_nl *nl, int index,
+		   struct link_info *out) must_check;
+
 /**
  * link_each() - Call @fn for every interface there is.
  * @fn: A non-zero return ends it and is returned.
@@ -72,6 +77,45 @@ int link_each(struct link_nl *nl,
  */
 int link_add_bridge(struct link_nl *nl, const char *name,
 		    const char *mac) must_check;
+
+/** link_macvtap_mode() - Whether there is a mode of that name. */
+bool link_macvtap_mode(const char *mode);
+
+/**
+ * link_add_macvtap() - Make a macvtap interface.
+ * @lower: The interface that it is on.
+ * @mac:   The guest's.
+ *
+ * Return: 0, -EEXIST, or -errno.
+ */
+int link_add_macvtap(struct link_nl *nl, const char *name, int lower,
+		     const char *mode, const char *mac) must_check;
+
+/**
+ * link_add_route() - Reach a network, or one address, through an interface.
+ * @at:  @len bytes of address, 4 or 16, of which the first @bits count.
+ *
+ * Return: 0; -EEXIST if there is a route; or -errno.
+ */
+int link_add_route(struct link_nl *nl, int index, const uint8_t *at, size_t len,
+		   unsigned int bits) must_check;
+
+/**
+ * link_bridge_vlan() - What a bridge does about VLANs.
+ * @index:   The bridge.
+ * @filters: It keeps its ports' VLANs apart.
+ * @vid:     The VLAN that each new port is given, untagged; 0: none.
+ */
+int link_bridge_vlan(struct link_nl *nl, int index, bool *filters,
+		     uint16_t *vid) must_check;
+
+/**
+ * link_set_vlans() - Settle the VLANs of a bridge's port.
+ * @index: The port.
+ * @old:   Single VLAN that it is to leave, unless @set has it; 0: none.
+ */
+int link_set_vlans(struct link_nl *nl, int index, uint16_t old,
+		   const struct vlan_set *set) must_check;
 
 /** link_change() - Change an interface. */
 int link_change(struct link_nl *nl, int index,
@@ -92,6 +136,16 @@ int link_del(struct link_nl *nl, int index) must_check;
 /** link_add_addr() - Give an interface an address of a network. */
 int link_add_addr(struct link_nl *nl, int index, uint32_t ip,
 		  unsigned int prefix) must_check;
+
+/**
+ * link_add_addr6() - Give an interface an IPv6 address, usable at once.
+ * @ip: 16 bytes.
+ */
+int link_add_addr6(struct link_nl *nl, int index, const uint8_t *ip,
+		   unsigned int prefix) must_check;
+
+/** link_has_ra_route() - Whether a route came by a router advertisement. */
+bool link_has_ra_route(struct link_nl *nl);
 
 /** link_has_addr() - Return: 1 if the interface has it, 0 if not, -errno. */
 int link_has_addr(struct link_nl *nl, int index, uint32_t ip,

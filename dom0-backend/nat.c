@@ -4,8 +4,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <nftables/libnftables.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,15 +15,14 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "dom0-backend/forward.h"
+#include "dom0-backend/nft.h"
 
-#define IP_FORWARD "/proc/sys/net/ipv4/ip_forward"
 #define MAX_PORTS  1024 /* of a Linux bridge */
 #define LOCK_TRIES 1000 /* of 10 ms */
 
-/* Aliases. The bridge's may have FORWARD_MARK behind the address. */
-#define BRIDGE_MARK  "splitvisor nat "
-#define FORWARD_MARK " forward"
-#define PORT_MARK    "splitvisor ip "
+/* The alias of a port; its bridge's begins with FORWARD_NAT. */
+#define PORT_MARK "splitvisor ip "
 
 static char *print_ip(uint32_t ip, char buf[INET_ADDRSTRLEN])
 {
@@ -73,6 +70,58 @@ int nat_parse(const char *text, struct nat *out)
 	return 0;
 }
 
+int nat_parse6(const char *text, struct nat *out)
+{
+	static const uint8_t zero[8];
+	char ip[INET6_ADDRSTRLEN];
+	const char *slash = strchr(text, '/');
+	uint8_t bytes[16] = { 0 };
+	bool none = !strcmp(text, "none");
+
+	if (!none) {
+		if (!slash || (size_t)(slash - text) >= sizeof(ip) ||
+		    strcmp(slash, "/64") != 0)
+			return -EINVAL;
+		memcpy(ip, text, (size_t)(slash - text));
+		ip[slash - text] = '\0';
+		/* A host's address of a network that is not link-local or so. */
+		if (inet_pton(AF_INET6, ip, bytes) != 1 || bytes[0] >= 0xfe ||
+		    !bytes[0] || !memcmp(bytes + 8, zero, sizeof(zero)))
+			return -EINVAL;
+	}
+	out->has6 = !none;
+	out->given6 = true;
+	memcpy(out->ip6, bytes, sizeof(bytes));
+	return 0;
+}
+
+static uint64_t hash_text(uint64_t h, const char *text)
+{
+	for (; *text; text++)
+		h = (h ^ (uint8_t)*text) * UINT64_C(1099511628211);
+	return h;
+}
+
+void nat_default6(struct nat *nat)
+{
+	uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
+	FILE *f = fopen("/etc/machine-id", "re");
+	char id[64] = "";
+
+	if (f && !fgets(id, sizeof(id), f))
+		id[0] = '\0';
+	if (f)
+		fclose(f);
+	h = hash_text(hash_text(h, id), nat->bridge);
+	memset(nat->ip6, 0, sizeof(nat->ip6));
+	nat->ip6[0] = 0xfd;
+	for (unsigned int i = 1; i < 6; i++, h >>= 8)
+		nat->ip6[i] = (uint8_t)h;
+	nat->ip6[15] = 1;
+	nat->has6 = true;
+	nat->given6 = false;
+}
+
 /* An abstract name belongs to the network namespace and dies with us. */
 int nat_lock(void)
 {
@@ -95,28 +144,6 @@ int nat_lock(void)
 		nanosleep(&pause, NULL);
 	}
 	return fd;
-}
-
-/* Run nftables commands; @err, if not NULL, receives the first line of why not. */
-static int run_nft(const char *commands, char *err, size_t errlen)
-{
-	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
-	int ret = 0;
-
-	if (!nft)
-		return -ENOMEM;
-	nft_ctx_buffer_output(nft);
-	nft_ctx_buffer_error(nft);
-	if (nft_run_cmd_from_buffer(nft, commands)) {
-		ret = -EIO;
-		if (err) {
-			snprintf(err, errlen, "%s",
-				 nft_ctx_get_error_buffer(nft));
-			err[strcspn(err, "\n")] = '\0';
-		}
-	}
-	nft_ctx_free(nft);
-	return ret;
 }
 
 static int add_rules(const struct nat *nat, char *err, size_t errlen)
@@ -142,7 +169,7 @@ static int add_rules(const struct nat *nat, char *err, size_t errlen)
 		 "	}\n"
 		 "}\n",
 		 br, br, br, net, nat->prefix, net, nat->prefix, br, br);
-	ret = run_nft(text, why, sizeof(why));
+	ret = nft_run(text, why, sizeof(why));
 	if (ret)
 		snprintf(err, errlen,
 			 "nftables refuses the NAT rules of %s (%s): does the "
@@ -151,63 +178,100 @@ static int add_rules(const struct nat *nat, char *err, size_t errlen)
 	return ret;
 }
 
-static void del_rules(const char *bridge)
+static int add_rules6(const struct nat *nat, char *err, size_t errlen)
 {
-	char text[128];
+	char net[INET6_ADDRSTRLEN], text[1024], why[200];
+	const char *br = nat->bridge;
+	uint8_t prefix[16] = { 0 };
+	int ret;
 
+	memcpy(prefix, nat->ip6, 8);
+	inet_ntop(AF_INET6, prefix, net, sizeof(net));
 	snprintf(text, sizeof(text),
-		 "add table ip splitvisor-%s\ndelete table ip splitvisor-%s\n",
-		 bridge, bridge);
-	if (run_nft(text, NULL, 0))
-		log_warn("nftables: table splitvisor-%s is not removed",
-			 bridge);
-}
-
-/* Turn forwarding on or off; Return: 1 if it was otherwise, 0, or -errno. */
-static int set_forward(bool on)
-{
-	char was = '0', is = on ? '1' : '0';
-	int ret = 0, fd;
-
-	fd = open(IP_FORWARD, O_RDWR | O_CLOEXEC);
-	if (fd < 0 || read(fd, &was, 1) != 1)
-		ret = -errno;
-	else if (was != is)
-		ret = pwrite(fd, &is, 1, 0) == 1 ? 1 : -errno;
-	fd_close(&fd);
+		 "add table ip6 splitvisor-%s\n"
+		 "delete table ip6 splitvisor-%s\n"
+		 "table ip6 splitvisor-%s {\n"
+		 "	chain out {\n"
+		 "		type nat hook postrouting priority 100\n"
+		 "		ip6 saddr %s/64 ip6 daddr != %s/64 masquerade\n"
+		 "	}\n"
+		 "	chain in {\n"
+		 "		type filter hook forward priority 0\n"
+		 "		iifname != \"%s\" oifname \"%s\" "
+		 "ct state != { established, related } drop\n"
+		 "	}\n"
+		 "}\n",
+		 br, br, br, net, net, br, br);
+	ret = nft_run(text, why, sizeof(why));
+	if (ret)
+		snprintf(err, errlen, "nftables refuses the rules (%s)", why);
 	return ret;
 }
 
-static void bridge_alias(char *alias, const struct nat *nat, bool forward)
+static void del_rules(const char *bridge)
 {
-	char ip[INET_ADDRSTRLEN];
+	static const char *const families[] = { "ip", "ip6" };
+	char text[128];
 
-	snprintf(alias, LINK_ALIAS_MAX, BRIDGE_MARK "%s/%u%s",
-		 print_ip(nat->ip, ip), nat->prefix,
-		 forward ? FORWARD_MARK : "");
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		snprintf(text, sizeof(text),
+			 "add table %s splitvisor-%s\n"
+			 "delete table %s splitvisor-%s\n",
+			 families[i], bridge, families[i], bridge);
+		/* A kernel without IPv6 has no such tables. */
+		if (nft_run(text, NULL, 0) && !i)
+			log_warn("nftables: table splitvisor-%s is not removed",
+				 bridge);
+	}
+}
+
+static void bridge_alias(char *alias, const struct nat *nat)
+{
+	char ip[INET_ADDRSTRLEN], ip6[INET6_ADDRSTRLEN] = "";
+
+	if (nat->has6)
+		inet_ntop(AF_INET6, nat->ip6, ip6, sizeof(ip6));
+	snprintf(alias, LINK_ALIAS_MAX, FORWARD_NAT "%s/%u%s%s%s",
+		 print_ip(nat->ip, ip), nat->prefix, nat->has6 ? " " : "", ip6,
+		 nat->has6 ? "/64" : "");
 }
 
 static bool is_ours(const struct link_info *info)
 {
 	return info->bridge &&
-	       !strncmp(info->alias, BRIDGE_MARK, strlen(BRIDGE_MARK));
+	       !strncmp(info->alias, FORWARD_NAT, strlen(FORWARD_NAT));
 }
 
-static bool turned_forward_on(const struct link_info *info)
+/* What an existing bridge has of IPv6, by the alias behind its address. */
+static int check_ip6(struct nat *nat, const char *has, char *err, size_t errlen)
 {
-	size_t len = strlen(info->alias), mark = strlen(FORWARD_MARK);
+	struct nat is = { 0 };
 
-	return len > mark && !strcmp(info->alias + len - mark, FORWARD_MARK);
+	if (*has && nat_parse6(has + 1, &is))
+		is.has6 = false;
+	if (nat->given6 && (nat->has6 != is.has6 ||
+			    memcmp(nat->ip6, is.ip6, sizeof(is.ip6)) != 0)) {
+		snprintf(err, errlen,
+			 "NAT bridge %s has IPv6 network %s: use that, or name "
+			 "another by bridge=",
+			 nat->bridge, is.has6 ? has + 1 : "none");
+		return -EEXIST;
+	}
+	nat->has6 = is.has6;
+	memcpy(nat->ip6, is.ip6, sizeof(is.ip6));
+	return 0;
 }
 
 /* There is such an interface: it must be the bridge that we would make. */
-static int check_bridge(const struct nat *nat, const struct link_info *info,
+static int check_bridge(struct nat *nat, const struct link_info *info,
 			char *err, size_t errlen)
 {
+	struct nat bare = *nat;
 	char want[LINK_ALIAS_MAX];
 	size_t len;
 
-	bridge_alias(want, nat, false);
+	bare.has6 = false;
+	bridge_alias(want, &bare);
 	len = strlen(want);
 	if (!is_ours(info)) {
 		snprintf(err, errlen,
@@ -221,11 +285,11 @@ static int check_bridge(const struct nat *nat, const struct link_info *info,
 		snprintf(err, errlen,
 			 "NAT bridge %s has address %s, not %s: use that, or "
 			 "name another by bridge=",
-			 nat->bridge, info->alias + strlen(BRIDGE_MARK),
-			 want + strlen(BRIDGE_MARK));
+			 nat->bridge, info->alias + strlen(FORWARD_NAT),
+			 want + strlen(FORWARD_NAT));
 		return -EEXIST;
 	}
-	return 0;
+	return check_ip6(nat, info->alias + len, err, errlen);
 }
 
 static int check_route(struct link_nl *nl, const struct nat *nat, char *err,
@@ -260,11 +324,32 @@ static void bridge_mac(const char *name, char mac[18])
 		 h >> 8 & 255, h & 255);
 }
 
-static int wire_bridge(struct link_nl *nl, const struct nat *nat, int index,
+/* The guests' addresses, rules and router; all or nothing. */
+static int wire_ip6(struct link_nl *nl, const struct nat *nat, int index,
+		    char *err, size_t errlen)
+{
+	uint8_t router[16];
+	int ret;
+
+	ret = forward_on(nl, FORWARD_IP6, err, errlen);
+	if (!ret)
+		ret = add_rules6(nat, err, errlen);
+	if (ret)
+		return ret;
+	ret = link_add_addr6(nl, index, nat->ip6, 64);
+	if (!ret && inet_pton(AF_INET6, NAT_ROUTER6, router) == 1)
+		ret = link_add_addr6(nl, index, router, 64);
+	if (ret)
+		snprintf(err, errlen, "the bridge gets no address: %s",
+			 strerror(-ret));
+	return ret;
+}
+
+static int wire_bridge(struct link_nl *nl, struct nat *nat, int index,
 		       char *err, size_t errlen)
 {
 	struct link_want want = { .up = true };
-	char alias[LINK_ALIAS_MAX];
+	char alias[LINK_ALIAS_MAX], why[256];
 	int ret;
 
 	ret = link_add_addr(nl, index, nat->ip, nat->prefix);
@@ -273,14 +358,19 @@ static int wire_bridge(struct link_nl *nl, const struct nat *nat, int index,
 			 nat->bridge, strerror(-ret));
 		return ret;
 	}
-	ret = set_forward(true);
-	if (ret < 0) {
-		snprintf(err, errlen, "%s cannot be set to 1: %s", IP_FORWARD,
-			 strerror(-ret));
+	ret = forward_on(nl, FORWARD_IP, err, errlen);
+	if (ret)
 		return ret;
+	if (nat->has6 && wire_ip6(nl, nat, index, why, sizeof(why))) {
+		if (nat->given6) {
+			snprintf(err, errlen, "NAT bridge %s without IPv6: %s",
+				 nat->bridge, why);
+			return -ENOTSUP;
+		}
+		log_info("NAT bridge %s is without IPv6: %s", nat->bridge, why);
+		nat->has6 = false;
 	}
-	/* The mark comes right behind: a kill in between leaves forwarding on. */
-	bridge_alias(alias, nat, ret > 0);
+	bridge_alias(alias, nat);
 	want.alias = alias;
 	ret = link_change(nl, index, &want);
 	if (ret) {
@@ -291,11 +381,12 @@ static int wire_bridge(struct link_nl *nl, const struct nat *nat, int index,
 	return add_rules(nat, err, errlen);
 }
 
-int nat_up(struct link_nl *nl, const struct nat *nat, int *index, char *err,
+int nat_up(struct link_nl *nl, struct nat *nat, int *index, char *err,
 	   size_t errlen)
 {
 	struct link_want mark = { 0 };
 	char mac[18], alias[LINK_ALIAS_MAX];
+	struct nat bare = *nat;
 	struct link_info info;
 	int ret;
 
@@ -320,7 +411,8 @@ int nat_up(struct link_nl *nl, const struct nat *nat, int *index, char *err,
 		return ret;
 	}
 	/* Ours from the first moment on, for a sweep after a kill. */
-	bridge_alias(alias, nat, false);
+	bare.has6 = false;
+	bridge_alias(alias, &bare);
 	mark.alias = alias;
 	ret = link_change(nl, info.index, &mark);
 	if (!ret)
@@ -333,57 +425,24 @@ int nat_up(struct link_nl *nl, const struct nat *nat, int *index, char *err,
 	return 0;
 }
 
-/* What nat_down() looks for among all interfaces. */
-struct search {
-	const struct link_info *bridge;
-	bool has_ports;
-	struct link_info other; /* another bridge of ours; index 0: none */
-};
-
-static int look_at(void *arg, const struct link_info *info)
+static int is_port(void *arg, const struct link_info *info)
 {
-	struct search *s = arg;
-
-	if (info->master == s->bridge->index)
-		s->has_ports = true;
-	if (is_ours(info) && info->index != s->bridge->index)
-		s->other = *info;
-	return 0;
-}
-
-/* Forwarding goes off with the last bridge of ours, if we turned it on. */
-static void drop_forward(struct link_nl *nl, struct link_info *other)
-{
-	struct link_want want = { .alias = other->alias };
-
-	if (!other->index) {
-		if (set_forward(false) < 0)
-			log_warn("%s is not set back to 0", IP_FORWARD);
-	} else if (!turned_forward_on(other)) {
-		strncat(other->alias, FORWARD_MARK,
-			LINK_ALIAS_MAX - strlen(other->alias) - 1);
-		if (link_change(nl, other->index, &want))
-			log_warn("bridge %s keeps its alias", other->name);
-	}
+	return info->master == *(const int *)arg;
 }
 
 void nat_down(struct link_nl *nl, const char *name)
 {
 	struct link_info info;
-	struct search s = { .bridge = &info };
 	int ret;
 
-	if (link_get(nl, name, &info) || !is_ours(&info))
+	if (link_get(nl, name, &info) || !is_ours(&info) ||
+	    link_each(nl, is_port, &info.index))
 		return;
-	ret = link_each(nl, look_at, &s);
-	if (ret || s.has_ports)
-		return;
-	if (turned_forward_on(&info))
-		drop_forward(nl, &s.other);
 	del_rules(name);
 	ret = link_del(nl, info.index);
 	if (ret)
 		log_warn("bridge %s is not removed: %s", name, strerror(-ret));
+	forward_off(nl);
 }
 
 struct names {
@@ -408,6 +467,7 @@ void nat_sweep(struct link_nl *nl)
 		return;
 	while (l.n--)
 		nat_down(nl, l.name[l.n]);
+	forward_off(nl);
 }
 
 void nat_alias(char alias[LINK_ALIAS_MAX], uint32_t ip)

@@ -41,7 +41,7 @@ struct net_guard_addr {
 };
 
 /**
- * struct net_guard - What a guest may call itself. Private to net_guard.c.
+ * struct net_guard - What a guest may call itself.
  * @addr: @n of them; the first one is the link-local one.
  */
 struct net_guard {

@@ -184,6 +184,22 @@ static bool answered_dhcp(struct txq *q, const struct net_tx *p,
 	return len;
 }
 
+void txq_announce(struct txq *q)
+{
+	uint8_t out[RA_MAX];
+
+	if (q->conf.ra) /* no room? it is said again */
+		rxq_inject(q->rx, out, ra_frame(q->conf.ra, out));
+}
+
+static bool answered_solicit(struct txq *q, size_t hlen)
+{
+	if (!q->conf.ra || !ra_asked(q->hdr, hlen, q->conf.ra))
+		return false;
+	txq_announce(q);
+	return true;
+}
+
 static int16_t refuse(struct txq *q, const char *why)
 {
 	q->drops++;
@@ -215,7 +231,7 @@ static int16_t send_pinned(struct txq *q, const struct net_tx *p,
 		if (fault)
 			return refuse_spoofed(q, fault);
 	}
-	if (answered_dhcp(q, p, page, hlen))
+	if (answered_dhcp(q, p, page, hlen) || answered_solicit(q, hlen))
 		return NETIF_RSP_OKAY;
 	fault = net_tx_vnet(p, q->hdr, hlen, &vnet);
 	if (fault)

@@ -11,6 +11,7 @@
 #include "dom0-backend/gnt_map.h"
 #include "dom0-backend/net_guard.h"
 #include "dom0-backend/net_slots.h"
+#include "dom0-backend/ra.h"
 #include "ring/ring.h"
 
 /*
@@ -37,10 +38,12 @@ struct txq_rate {
 /**
  * struct txq_conf - What is done with a guest's packets.
  * @lease: What to answer to DHCP, or NULL.
+ * @ra:    What to answer to router solicitations, or NULL.
  * @guard: What it may call itself, or NULL: anything.
  */
 struct txq_conf {
 	const struct dhcp_lease *lease;
+	const struct ra *ra;
 	const struct net_guard *guard;
 	struct txq_rate rate;
 };
@@ -108,5 +111,8 @@ bool txq_push(struct txq *q) must_check;
  * Return: true if there are some now: do not sleep.
  */
 bool txq_arm(struct txq *q, int *wait_ms) must_check;
+
+/** txq_announce() - Tell the guest its IPv6 router, if it has one, unasked. */
+void txq_announce(struct txq *q);
 
 #endif

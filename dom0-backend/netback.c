@@ -19,6 +19,7 @@
  * struct net_queue - One queue; after the start its thread's alone.
  * @split: @rx_evtchn is bound too, else @tx_evtchn is for both rings.
  * @stop:  Set, and then @stop_fd written, to end the thread.
+ * @announce: Likewise, to tell the guest its router.
  */
 struct net_queue {
 	struct device *dev;
@@ -27,7 +28,7 @@ struct net_queue {
 	struct evtchn_fd tx_evtchn, rx_evtchn;
 	bool split;
 	int epoll, stop_fd;
-	_Atomic bool stop;
+	_Atomic bool stop, announce;
 	pthread_t thread;
 };
 
@@ -56,6 +57,8 @@ static int turn(struct net_queue *q)
 {
 	int tx, rx;
 
+	if (atomic_exchange(&q->announce, false))
+		txq_announce(&q->tx);
 	tx = txq_poll(&q->tx, BUDGET);
 	if (tx < 0)
 		return tx;
@@ -193,13 +196,24 @@ int netback_start(struct net_queue **out, struct device *dev,
 	return 0;
 }
 
-void netback_stop(struct net_queue *q, struct net_stats *sum)
+static void wake(struct net_queue *q)
 {
 	uint64_t one = 1;
 
-	atomic_store(&q->stop, true);
 	if (write(q->stop_fd, &one, sizeof(one)) < 0) /* cannot be full */
 		log_warn("a queue is not woken: %s", strerror(errno));
+}
+
+void netback_announce(struct net_queue *q)
+{
+	atomic_store(&q->announce, true);
+	wake(q);
+}
+
+void netback_stop(struct net_queue *q, struct net_stats *sum)
+{
+	atomic_store(&q->stop, true);
+	wake(q);
 	pthread_join(q->thread, NULL);
 	sum->tx_packets += q->tx.packets;
 	sum->tx_drops += q->tx.drops;

@@ -78,6 +78,9 @@ struct net_stats {
 	uint64_t tx_packets, tx_drops, tx_spoofed, rx_packets, rx_drops;
 };
 
+/** netback_announce() - Have a queue tell the guest its IPv6 router (ra.h). */
+void netback_announce(struct net_queue *q);
+
 /**
  * netback_stop() - End a queue; no packet is half done afterwards.
  * @sum: Its counters are added here.
@@ -87,7 +90,8 @@ void netback_stop(struct net_queue *q, struct net_stats *sum);
 /**
  * struct netback - A card; the private data of its struct device.
  * @tap:      TAP queues, @ntap of them: from --tap-fds.
- * @lease:    Valid if @has_lease; likewise @guard.
+ * @lease:    Valid if @has_lease; likewise @ra and @guard.
+ * @ticks:    Seconds since the guest was told its router unasked.
  * @queue:    Served now: @nqueues.
  * @limit:    Of each queue, through all connections.
  * @has_ctrl: There is a control ring: @ctrl changes @steer, when told by
@@ -96,8 +100,10 @@ void netback_stop(struct net_queue *q, struct net_stats *sum);
 struct netback {
 	int tap[VIF_MAX_QUEUES];
 	unsigned int ntap;
-	bool has_lease, has_guard;
+	bool has_lease, has_ra, has_guard;
 	struct dhcp_lease lease;
+	struct ra ra;
+	unsigned int ticks;
 	struct net_guard guard;
 	struct txq_rate rate; /* of the whole card */
 	struct net_conf conf;

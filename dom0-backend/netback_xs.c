@@ -52,6 +52,23 @@ static int read_lease(struct device *dev, struct netback *n)
 	return ret;
 }
 
+static int read_ra(struct device *dev, struct netback *n)
+{
+	char *text;
+	int ret = store_read(dev->store, &text, "%s/ra", dev->be);
+
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	n->has_ra = *text;
+	ret = *text ? ra_parse(text, &n->ra) : 0;
+	if (ret)
+		log_err("%s/ra '%s' is not an advertisement; remove the key, "
+			"or the device and add it again",
+			dev->be, text);
+	free(text);
+	return ret;
+}
+
 /* What sv-backend has taken over from the vif's ip=. */
 static int read_guard(struct device *dev, struct netback *n)
 {
@@ -116,6 +133,8 @@ static int init(struct device *dev)
 		return -EINVAL;
 	}
 	ret = read_lease(dev, n);
+	if (!ret)
+		ret = read_ra(dev, n);
 	if (!ret)
 		ret = read_guard(dev, n);
 	return ret ? ret : read_rate(dev, n);
@@ -346,6 +365,7 @@ static int connect(struct device *dev)
 	n->conf = (struct net_conf){ .tx = {
 					     .lease = n->has_lease ? &n->lease
 								   : NULL,
+					     .ra = n->has_ra ? &n->ra : NULL,
 					     .guard = n->has_guard ? &n->guard
 								   : NULL,
 					     .rate = n->rate,
@@ -377,7 +397,21 @@ static int connect(struct device *dev)
 		    n->conf.caps.csum6 ? " csum6" : "",
 		    n->conf.caps.tso4 ? " tso4" : "",
 		    n->conf.caps.tso6 ? " tso6" : "");
+	n->ticks = 0;
+	if (n->has_ra)
+		netback_announce(n->queue[0]);
 	return 0;
+}
+
+/* What was said holds for some time only. */
+static void tick(struct device *dev)
+{
+	struct netback *n = dev->priv;
+
+	if (!n->has_ra || !n->nqueues || ++n->ticks < RA_EVERY_S)
+		return;
+	n->ticks = 0;
+	netback_announce(n->queue[0]);
 }
 
 const struct device_ops netback_ops = {
@@ -387,6 +421,7 @@ const struct device_ops netback_ops = {
 	.init = init,
 	.fini = fini,
 	.keys = keys,
+	.tick = tick,
 	.connect = connect,
 	.disconnect = disconnect,
 };

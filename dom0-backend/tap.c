@@ -7,19 +7,20 @@
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 
-/* IFF_TUN_EXCL (on the first queue): never join what is there already. */
-static int open_queue(const char *name, int flags, int *out)
+/* A queue of /dev/net/tun, or of a macvtap interface. */
+static int open_queue(const char *path, const char *name, int flags, int *out)
 {
 	struct ifreq ifr = { 0 };
 	int size = sizeof(struct virtio_net_hdr);
 	int ret, fd;
 
-	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
@@ -34,13 +35,15 @@ static int open_queue(const char *name, int flags, int *out)
 	return 0;
 }
 
-int tap_open(const char *name, unsigned int nqueues, int *fd)
+/* @excl: of the first queue. */
+static int open_queues(const char *path, const char *name, int excl,
+		       unsigned int nqueues, int *fd)
 {
 	unsigned int n;
 	int ret = 0;
 
 	for (n = 0; n < nqueues; n++) {
-		ret = open_queue(name, n ? 0 : (int)IFF_TUN_EXCL, &fd[n]);
+		ret = open_queue(path, name, n ? 0 : excl, &fd[n]);
 		if (ret)
 			goto close;
 		ret = n ? tap_attach(fd[n], false) : tap_carrier(fd[n], false);
@@ -57,17 +60,40 @@ close:
 	return ret;
 }
 
+/* IFF_TUN_EXCL: never join what is there already. */
+int tap_open(const char *name, unsigned int nqueues, int *fd)
+{
+	return open_queues("/dev/net/tun", name, (int)IFF_TUN_EXCL, nqueues,
+			   fd);
+}
+
+int tap_open_macvtap(const char *name, int index, unsigned int nqueues, int *fd)
+{
+	struct ifreq ifr = { 0 };
+	char path[32];
+	int ret;
+
+	snprintf(path, sizeof(path), "/dev/tap%d", index);
+	ret = open_queues(path, name, 0, nqueues, fd);
+	if (ret)
+		return ret;
+	/* Another network namespace may have an interface of that number. */
+	if (!ioctl(fd[0], TUNGETIFF, &ifr) && !strcmp(ifr.ifr_name, name))
+		return 0;
+	for (unsigned int i = 0; i < nqueues; i++)
+		fd_close(&fd[i]);
+	return -ENODEV;
+}
+
 int tap_attach(int fd, bool on)
 {
 	struct ifreq ifr = { 0 };
 
-	/* The kernel refuses what is so already; ask it first. */
-	if (ioctl(fd, TUNGETIFF, &ifr))
+	if (ioctl(fd, TUNGETIFF, &ifr)) /* the interface is gone */
 		return -errno;
-	if (!(ifr.ifr_flags & IFF_DETACH_QUEUE) == on)
-		return 0;
 	ifr.ifr_flags = on ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE;
-	return ioctl(fd, TUNSETQUEUE, &ifr) ? -errno : 0;
+	/* The kernel refuses what is so already; not all of them tell. */
+	return ioctl(fd, TUNSETQUEUE, &ifr) && errno != EINVAL ? -errno : 0;
 }
 
 int tap_offload(int fd, const struct net_caps *caps)
@@ -88,5 +114,5 @@ int tap_carrier(int fd, bool on)
 {
 	int value = on;
 
-	return ioctl(fd, TUNSETCARRIER, &value) ? -errno : 0;
+	return ioctl(fd, TUNSETCARRIER, &value) && errno != EINVAL ? -errno : 0;
 }

@@ -30,6 +30,19 @@
 int tap_open(const char *name, unsigned int nqueues, int *fd) must_check;
 
 /**
+ * tap_open_macvtap() - Open queues of a macvtap interface, as tap_open() does.
+ * @name:  Of the interface.
+ * @index: Likewise: its character device is /dev/tap@index.
+ *
+ * The interface stays when they are closed.
+ *
+ * Return: 0; -ENOENT without that device; -ENODEV if it is another interface's; or
+ * -errno.
+ */
+int tap_open_macvtap(const char *name, int index, unsigned int nqueues,
+		     int *fd) must_check;
+
+/**
  * tap_attach() - Let a queue take part or not; packets for the guest are spread
  * over the queues attached.
  * @fd: Any queue; being as wanted already is fine.
@@ -49,7 +62,13 @@ int tap_attach(int fd, bool on) must_check;
  */
 int tap_offload(int fd, const struct net_caps *caps) must_check;
 
-/** tap_carrier() - Plug the cable in or out; Return: 0 or -errno. */
+/**
+ * tap_carrier() - Plug the cable in or out.
+ *
+ * A macvtap interface has the cable of what it is on: nothing happens.
+ *
+ * Return: 0 or -errno.
+ */
 int tap_carrier(int fd, bool on) must_check;
 
 #endif

@@ -2,20 +2,17 @@
 // dom0-backend/vif_setup.c - the host's end of a PV network card.
 #include "dom0-backend/vif_setup.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/paths.h"
 #include "dom0-backend/device.h"
 #include "dom0-backend/dhcp.h"
-#include "dom0-backend/link_nl.h"
-#include "dom0-backend/nat.h"
 #include "dom0-backend/tap.h"
+#include "dom0-backend/vif_wire.h"
 
 /*
  * Packets that may wait in a TAP queue: what bounds the memory that a guest can
@@ -26,32 +23,11 @@
 #define MTU_MIN	    68u
 #define MTU_MAX	    65521u
 
+#define VIF_NETS "use nat, nat:ADDR/LEN, route, macvtap:DEV or none"
+
 _Static_assert(VIF_NAME_MAX == LINK_NAME_MAX, "the same names");
-_Static_assert(sizeof(((struct vif_link *)0)->lease) == DHCP_LEASE_TEXT, "");
 
-/* A vif being set up. */
-struct setup {
-	const struct vif_config *cfg;
-	struct vif_link *link;
-	struct link_nl *nl;
-	int lock; /* -1 if not held */
-	int index, bridge;
-	unsigned int mtu; /* of the bridge; 0 without one */
-	struct nat nat;
-	uint32_t ip; /* of the guest; 0: none allocated */
-	char *err;
-	size_t errlen;
-};
-
-#define fail(s, ret, ...) (snprintf((s)->err, (s)->errlen, __VA_ARGS__), (ret))
-
-static bool is_set(const char *s)
-{
-	return s && *s;
-}
-
-/* Names go into file names, nftables' language and messages. */
-static bool name_is_good(const char *name)
+bool vif_name_is_good(const char *name)
 {
 	size_t len = strlen(name);
 
@@ -63,247 +39,191 @@ static bool name_is_good(const char *name)
 	return len && len < VIF_NAME_MAX;
 }
 
-static int check_name(struct setup *s, const char *what, const char *name)
+void vif_owner(char owner[VIF_OWNER])
+{
+	const char *dir = paths_run();
+	uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
+
+	for (; *dir; dir++)
+		h = (h ^ (uint8_t)*dir) * UINT64_C(1099511628211);
+	snprintf(owner, VIF_OWNER, "%016llx", (unsigned long long)h);
+}
+
+int vif_check_name(struct vif_setup *s, const char *what, const char *name)
 {
 	char shown[64];
 
-	if (name_is_good(name))
+	if (vif_name_is_good(name))
 		return 0;
-	return fail(s, -EINVAL,
-		    "%s '%s' is not a usable interface name: take 1 to 15 "
-		    "letters, digits, '_', '.' or '-'",
-		    what,
-		    util_escape(shown, sizeof(shown), name, strlen(name)));
+	return vif_fail(s, -EINVAL,
+			"%s '%s' is not a usable interface name: take 1 to 15 "
+			"letters, digits, '_', '.' or '-'",
+			what,
+			util_escape(shown, sizeof(shown), name, strlen(name)));
 }
 
-static int settle_name(struct setup *s)
+static int settle_name(struct vif_setup *s)
 {
 	const struct vif_config *cfg = s->cfg;
 	char *name = s->link->name;
 	int ret;
 
-	if (!is_set(cfg->vifname)) {
+	/* A script itself gives it that name. */
+	if (!vif_has(cfg->vifname) || vif_has(cfg->script)) {
 		snprintf(name, VIF_NAME_MAX, "vif%u.%u", cfg->domid,
 			 cfg->devid);
 		return 0;
 	}
-	ret = check_name(s, "vifname", cfg->vifname);
+	ret = vif_check_name(s, "vifname", cfg->vifname);
 	if (!ret)
 		snprintf(name, VIF_NAME_MAX, "%s", cfg->vifname);
 	return ret;
 }
 
-static int find_bridge(struct setup *s)
-{
-	const char *name = s->cfg->bridge;
-	struct link_info info;
-	int ret;
-
-	ret = check_name(s, "bridge", name);
-	if (ret)
-		return ret;
-	ret = link_get(s->nl, name, &info);
-	if (ret == -ENODEV)
-		return fail(s, ret,
-			    "bridge %s does not exist: create it, or use "
-			    "net=nat in the vif's specification",
-			    name);
-	if (ret)
-		return fail(s, ret, "bridge %s cannot be looked up: %s", name,
-			    strerror(-ret));
-	if (!info.bridge)
-		return fail(s, -ENOTSUP,
-			    "%s is not a Linux bridge: name one by bridge=, or "
-			    "use net=nat in the vif's specification",
-			    name);
-	s->bridge = info.index;
-	s->mtu = info.mtu;
-	return 0;
-}
-
 /* What the worker will judge packets by is checked while the user can be told. */
-static int settle_guard(struct setup *s)
+static int settle_guard(struct vif_setup *s)
 {
 	const struct vif_config *cfg = s->cfg;
-	struct net_guard guard;
 	uint8_t mac[6];
 	char shown[64];
 	int ret;
 
-	if (!is_set(cfg->guard))
+	if (!vif_has(cfg->guard))
 		return 0;
 	if (!cfg->mac || dhcp_mac_parse(cfg->mac, mac))
-		return fail(s, -EINVAL,
-			    "ip= limits what the guest may send, which needs "
-			    "its address: give mac=, such as "
-			    "mac=00:16:3e:01:02:03");
-	ret = net_guard_parse(cfg->mac, cfg->guard, &guard);
+		return vif_fail(
+			s, -EINVAL,
+			"ip= limits what the guest may send, which needs "
+			"its address: give mac=, such as "
+			"mac=00:16:3e:01:02:03");
+	ret = net_guard_parse(cfg->mac, cfg->guard, &s->guard);
 	if (ret)
-		return fail(s, ret,
-			    "ip '%s' is not a list of 1 to %u IPv4 or IPv6 "
-			    "addresses or networks, such as 10.0.0.2 fd00::/64",
-			    util_escape(shown, sizeof(shown), cfg->guard,
-					strlen(cfg->guard)),
-			    NET_GUARD_MAX);
+		return vif_fail(
+			s, ret,
+			"ip '%s' is not a list of 1 to %u IPv4 or IPv6 "
+			"addresses or networks, such as 10.0.0.2 fd00::/64",
+			util_escape(shown, sizeof(shown), cfg->guard,
+				    strlen(cfg->guard)),
+			NET_GUARD_MAX);
 	memcpy(s->link->guard, cfg->guard, strlen(cfg->guard) + 1);
 	return 0;
 }
 
-/* The settings of net=nat: keys, environment, defaults. */
-static int parse_nat(struct setup *s, const char *addr)
+static int check_none(struct vif_setup *s, const char *arg)
 {
-	const char *env_bridge = getenv("SPLITVISOR_NAT_BRIDGE");
-	const char *env_addr = getenv("SPLITVISOR_NAT_ADDR");
-	const char *bridge = VIF_NAT_BRIDGE;
-	char shown[64];
-	int ret;
-
-	if (is_set(s->cfg->bridge))
-		bridge = s->cfg->bridge;
-	else if (is_set(env_bridge))
-		bridge = env_bridge;
-	if (!addr)
-		addr = is_set(env_addr) ? env_addr : VIF_NAT_ADDR;
-	ret = check_name(s, "bridge", bridge);
-	if (ret)
-		return ret;
-	snprintf(s->nat.bridge, sizeof(s->nat.bridge), "%s", bridge);
-	if (nat_parse(addr, &s->nat))
-		return fail(s, -EINVAL,
-			    "net=nat: '%s' is not a host's address with a "
-			    "prefix length of 8 to 30, such as %s",
-			    util_escape(shown, sizeof(shown), addr,
-					strlen(addr)),
-			    VIF_NAT_ADDR);
-	return 0;
-}
-
-static int pick_ip(struct setup *s)
-{
-	const char *text = s->cfg->ip;
-	uint32_t wanted = 0;
-	uint8_t mac[6];
-	struct in_addr a;
-	char shown[64];
-	int ret;
-
-	if (!s->cfg->mac || dhcp_mac_parse(s->cfg->mac, mac))
-		return fail(s, -EINVAL,
-			    "net=nat needs the guest's address: give mac=, "
-			    "such as mac=00:16:3e:01:02:03");
-	if (is_set(text)) {
-		if (inet_pton(AF_INET, text, &a) != 1)
-			return fail(s, -EINVAL,
-				    "ip '%s' is not an IPv4 address",
-				    util_escape(shown, sizeof(shown), text,
-						strlen(text)));
-		wanted = ntohl(a.s_addr);
-	}
-	ret = nat_pick(s->nl, &s->nat, s->bridge, mac, wanted, &s->ip);
-	if (ret == -EINVAL)
-		return fail(s, ret,
-			    "ip %s is no guest's address in the network of "
-			    "NAT bridge %s: leave it out, or change net=",
-			    text, s->nat.bridge);
-	if (ret == -EADDRINUSE)
-		return fail(s, ret,
-			    "ip %s is used by another guest on NAT bridge %s: "
-			    "leave it out, or change net=",
-			    wanted ? text : "of any guest", s->nat.bridge);
-	if (ret)
-		return fail(s, ret, "interfaces cannot be listed: %s",
-			    strerror(-ret));
-	return 0;
-}
-
-static int join_nat(struct setup *s, const char *addr)
-{
-	int ret = parse_nat(s, addr);
-
-	if (ret)
-		return ret;
-	s->lock = nat_lock();
-	if (s->lock < 0)
-		return fail(s, s->lock, "lock of the NAT bridges: %s",
-			    strerror(-s->lock));
-	ret = nat_up(s->nl, &s->nat, &s->bridge, s->err, s->errlen);
-	if (ret)
-		return ret;
-	memcpy(s->link->nat, s->nat.bridge, VIF_NAME_MAX);
-	return pick_ip(s);
-}
-
-/* Settle what to join: s->bridge, or nothing. */
-static int join(struct setup *s)
-{
-	const char *net = s->cfg->net;
 	char shown[64];
 
-	if (!is_set(net)) {
-		if (is_set(s->cfg->bridge))
-			return find_bridge(s);
-		return fail(s, -EINVAL,
-			    "neither bridge= nor net= is given: name a bridge, "
-			    "or use net=nat (or net=none)");
-	}
-	if (!strcmp(net, "none"))
+	if (!arg)
 		return 0;
-	if (!strcmp(net, "nat"))
-		return join_nat(s, NULL);
-	if (!strncmp(net, "nat:", 4))
-		return join_nat(s, net + 4);
-	return fail(s, -EINVAL,
-		    "net='%s' is not known: use nat, nat:ADDR/LEN or none",
-		    util_escape(shown, sizeof(shown), net, strlen(net)));
+	return vif_fail(s, -EINVAL, "net=none:%s: none takes no value",
+			util_escape(shown, sizeof(shown), arg, strlen(arg)));
 }
 
-static int open_tap(struct setup *s)
+static const struct vif_wiring vif_none = { "none", .check = check_none };
+
+static const struct vif_wiring *const wirings[] = { &vif_bridge,  &vif_ovs,
+						    &vif_nat,	  &vif_route,
+						    &vif_macvtap, &vif_none };
+
+/* "NAME" or "NAME:ARG", or nothing. */
+static bool is_named(const struct vif_wiring *w, const char *net,
+		     const char **arg)
+{
+	size_t len;
+
+	*arg = NULL;
+	if (!w->name || !vif_has(net))
+		return !w->name && !vif_has(net);
+	len = strlen(w->name);
+	if (strncmp(net, w->name, len) != 0 || (net[len] && net[len] != ':'))
+		return false;
+	if (net[len])
+		*arg = net + len + 1;
+	return true;
+}
+
+/* Settle how to wire it, and whether that can be done. */
+static int choose(struct vif_setup *s)
+{
+	const char *net = s->cfg->net, *arg, *why;
+	char shown[64];
+
+	if (vif_has(s->cfg->vlan) && vlan_parse(s->cfg->vlan, &s->vlan, &why))
+		return vif_fail(s, -EINVAL, "vlan '%s': %s",
+				util_escape(shown, sizeof(shown), s->cfg->vlan,
+					    strlen(s->cfg->vlan)),
+				why);
+	if (vif_has(s->cfg->vlan) && vif_has(net))
+		return vif_fail(s, -EINVAL,
+				"vlan= is for a card on a bridge: leave net= "
+				"out, or vlan=");
+	s->has_vlan = vif_has(s->cfg->vlan);
+	if (vif_has(s->cfg->script)) {
+		s->link->wiring = &vif_script;
+		return vif_script.check(s, NULL);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(wirings); i++) {
+		if (!wirings[i]->check || !is_named(wirings[i], net, &arg))
+			continue;
+		s->link->wiring = wirings[i];
+		return wirings[i]->check(s, arg);
+	}
+	return vif_fail(s, -EINVAL, "net='%s' is not known: " VIF_NETS,
+			util_escape(shown, sizeof(shown), net, strlen(net)));
+}
+
+static int open_tap(struct vif_setup *s)
 {
 	struct vif_link *l = s->link;
+	const struct vif_wiring *w = l->wiring;
 	unsigned int n = MIN(s->cfg->queues, VIF_MAX_QUEUES);
 	int ret;
 
 	if (!n)
 		n = device_max_queues(VIF_MAX_QUEUES);
-	ret = tap_open(l->name, n, l->fd);
+	ret = w->open ? w->open(s, n) : tap_open(l->name, n, l->fd);
 	if (!ret) {
 		l->nqueues = n;
 		return 0;
 	}
+	if (w->open && ret != -EEXIST)
+		return ret;
 	if (ret == -ENOENT || ret == -ENODEV || ret == -ENXIO)
-		return fail(s, ret,
-			    "/dev/net/tun is not there: load the tun module "
-			    "(modprobe tun)");
+		return vif_fail(
+			s, ret,
+			"/dev/net/tun is not there: load the tun module "
+			"(modprobe tun)");
 	if (ret == -EBUSY || ret == -EINVAL || ret == -EEXIST)
-		return fail(s, ret,
-			    "interface %s exists already: remove it, or choose "
-			    "another vifname",
-			    l->name);
+		return vif_fail(
+			s, ret,
+			"interface %s exists already: remove it, or choose "
+			"another vifname",
+			l->name);
 	if (ret == -EPERM || ret == -EACCES)
-		return fail(s, ret,
-			    "no permission to make interface %s: run as root",
-			    l->name);
-	return fail(s, ret, "interface %s cannot be made with /dev/net/tun: %s",
-		    l->name, strerror(-ret));
+		return vif_fail(
+			s, ret,
+			"no permission to make interface %s: run as root",
+			l->name);
+	return vif_fail(s, ret,
+			"interface %s cannot be made with /dev/net/tun: %s",
+			l->name, strerror(-ret));
 }
 
 /* Address, queue length and size first: a bridge takes over a port's MTU. */
-static int wire_tap(struct setup *s)
+static int wire_tap(struct vif_setup *s)
 {
+	const struct vif_wiring *w = s->link->wiring;
 	struct link_want want = {
-		.mac = "fe:ff:ff:ff:ff:ff",
+		.mac = s->mac ? s->mac : "fe:ff:ff:ff:ff:ff",
 		.mtu = s->cfg->mtu ? s->cfg->mtu : s->mtu,
 		.txqlen = TXQLEN,
 	};
-	struct link_want up = { .master = s->bridge, .up = true };
-	char alias[LINK_ALIAS_MAX];
+	struct link_want up = { .master = s->bridge, .up = w != &vif_script };
 	struct link_info info;
 	int ret;
 
-	if (s->ip) {
-		nat_alias(alias, s->ip);
-		up.alias = alias;
-	}
+	if (s->alias[0])
+		up.alias = s->alias;
 	ret = link_get(s->nl, s->link->name, &info);
 	if (!ret) {
 		s->index = info.index;
@@ -313,54 +233,16 @@ static int wire_tap(struct setup *s)
 	if (!ret)
 		ret = link_change(s->nl, s->index, &up);
 	if (ret)
-		return fail(s, ret, "interface %s cannot be wired: %s",
-			    s->link->name, strerror(-ret));
-	return 0;
-}
-
-/* The host's own resolvers, as far as a guest can reach them. */
-static void read_dns(const char *path, struct dhcp_lease *l)
-{
-	char line[256], word[64];
-	struct in_addr a;
-	FILE *f = fopen(path, "re");
-
-	if (!f)
-		return;
-	while (l->ndns < DHCP_DNS_MAX && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, " nameserver %63s", word) != 1 ||
-		    inet_pton(AF_INET, word, &a) != 1 ||
-		    ntohl(a.s_addr) >> 24 == 127)
-			continue;
-		l->dns[l->ndns++] = ntohl(a.s_addr);
-	}
-	fclose(f);
-}
-
-static void make_lease(struct setup *s)
-{
-	struct dhcp_lease l = {
-		.ip = s->ip,
-		.router = s->nat.ip,
-		.prefix = (uint8_t)s->nat.prefix,
-		.mtu = (uint16_t)s->cfg->mtu,
-	};
-	struct in_addr a = { htonl(s->ip) };
-
-	if (dhcp_mac_parse(s->cfg->mac, l.mac)) /* pick_ip() has seen it */
-		return;
-	read_dns("/etc/resolv.conf", &l);
-	if (!l.ndns) /* a stub resolver on this host; who is behind it? */
-		read_dns("/run/systemd/resolve/resolv.conf", &l);
-	dhcp_lease_print(&l, s->link->lease);
-	inet_ntop(AF_INET, &a, s->link->ip, sizeof(s->link->ip));
+		return vif_fail(s, ret, "interface %s cannot be wired: %s",
+				s->link->name, strerror(-ret));
+	return w->attach ? w->attach(s) : 0;
 }
 
 int vif_open(const struct vif_config *cfg, struct vif_link *out, char *err,
 	     size_t errlen)
 {
-	struct vif_link link = { 0 };
-	struct setup s = {
+	struct vif_link link = { .hotplug = HOTPLUG_INIT };
+	struct vif_setup s = {
 		.cfg = cfg,
 		.link = &link,
 		.lock = -1,
@@ -376,18 +258,16 @@ int vif_open(const struct vif_config *cfg, struct vif_link *out, char *err,
 	if (ret)
 		return ret;
 	if (cfg->mtu && (cfg->mtu < MTU_MIN || cfg->mtu > MTU_MAX))
-		return fail(&s, -EINVAL, "mtu %u is not in %u to %u", cfg->mtu,
-			    MTU_MIN, MTU_MAX);
+		return vif_fail(&s, -EINVAL, "mtu %u is not in %u to %u",
+				cfg->mtu, MTU_MIN, MTU_MAX);
 	ret = link_open(&s.nl);
 	if (ret)
-		return fail(&s, ret, "netlink: %s", strerror(-ret));
-	ret = join(&s);
+		return vif_fail(&s, ret, "netlink: %s", strerror(-ret));
+	ret = choose(&s);
 	if (!ret)
 		ret = open_tap(&s);
 	if (!ret)
 		ret = wire_tap(&s);
-	if (!ret && s.ip)
-		make_lease(&s);
 	fd_close(&s.lock);
 	link_close(s.nl);
 	if (ret) {
@@ -415,38 +295,33 @@ static void remove_tap(struct link_nl *nl, const struct vif_link *link)
 void vif_close(struct vif_link *link)
 {
 	struct link_nl *nl = NULL;
-	int ret, lock;
+	bool later =
+		vif_quit(link); /* a script has the interface till it ends */
+	int ret;
 
-	ret = link->nqueues || link->nat[0] ? link_open(&nl) : 0;
+	hotplug_leave(&link->hotplug);
+	ret = link->wiring ? link_open(&nl) : 0;
 	if (ret)
 		log_warn("netlink: %s", strerror(-ret));
-	if (nl)
+	if (nl && !later)
 		remove_tap(nl, link);
 	for (unsigned int i = 0; i < link->nqueues; i++)
 		fd_close(&link->fd[i]);
-	if (nl && link->nat[0]) {
-		lock = nat_lock();
-		if (lock >= 0)
-			nat_down(nl, link->nat);
-		else
-			log_warn("NAT bridge %s is not removed: %s", link->nat,
-				 strerror(-lock));
-		fd_close(&lock);
-	}
+	if (nl && link->wiring->undo)
+		link->wiring->undo(nl, link);
 	link_close(nl);
-	*link = (struct vif_link){ 0 };
+	*link = (struct vif_link){ .hotplug = HOTPLUG_INIT };
 }
 
 void vif_sweep(void)
 {
 	struct link_nl *nl;
-	int lock;
 
 	if (link_open(&nl))
 		return;
-	lock = nat_lock();
-	if (lock >= 0)
-		nat_sweep(nl);
-	fd_close(&lock);
+	for (size_t i = 0; i < ARRAY_SIZE(wirings); i++) {
+		if (wirings[i]->sweep)
+			wirings[i]->sweep(nl);
+	}
 	link_close(nl);
 }

@@ -3,9 +3,11 @@
 #ifndef DOM0_BACKEND_VIF_SETUP_H
 #define DOM0_BACKEND_VIF_SETUP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/util.h"
+#include "dom0-backend/hotplug.h"
 #include "dom0-backend/net_guard.h"
 
 /*
@@ -16,23 +18,33 @@
  * them. The interface is not persistent: it goes when the last process that
  * holds a queue does.
  *
- *	bridge=NAME		join a bridge that exists already
- *	net=nat[:ADDR/LEN]	join the NAT bridge (bridge=NAME names it, default
+ *	bridge=NAME		join a bridge that exists already; vlan=SPEC: as a port
+ *				of these VLANs
+ *	bridge=NAME		the same, a bridge of Open vSwitch
+ *	net=nat[:ADDR/LEN][+ADDR6/64]
+ *				join the NAT bridge (bridge=NAME names it, default
  *				VIF_NAT_BRIDGE), made on demand with address
- *				ADDR (default VIF_NAT_ADDR) and removed again
- *				with its last port; the guest is given an
- *				address, which sv-netback leases to it by DHCP
+ *				ADDR (default VIF_NAT_ADDR) and ADDR6 (or none) and
+ *				removed again with its last port; the guest is
+ *				given an address, which sv-netback leases to it by
+ *				DHCP, and told its IPv6 network
+ *	net=route		routes to the addresses of ip=, no bridge
+ *	net=macvtap:DEV[:MODE]	a macvtap interface instead, on DEV
+ *	script=PATH		a hotplug script does it (hotplug.h)
  *	net=none		join nothing; the operator wires the interface
  *
- * SPLITVISOR_NAT_BRIDGE and SPLITVISOR_NAT_ADDR in the environment replace the
- * two defaults. What belongs to us is marked in the kernel itself (an interface
- * alias), so there is no state to lose: vif_sweep() finds what a killed parent
- * has left behind.
+ * SPLITVISOR_NAT_BRIDGE, SPLITVISOR_NAT_ADDR and SPLITVISOR_NAT_ADDR6 in the
+ * environment replace the defaults. What belongs to us is marked in the kernel itself (an interface
+ * alias) or in Open vSwitch's database, so there is no state to lose: vif_sweep()
+ * finds what a killed parent has left behind.
  */
 #define VIF_MAX_QUEUES 8
 #define VIF_NAME_MAX   16 /* IFNAMSIZ */
 #define VIF_NAT_BRIDGE "sv-nat"
 #define VIF_NAT_ADDR   "192.168.231.1/24"
+
+struct vif_setup;
+struct vif_wiring;
 
 /**
  * struct vif_config - What the toolstack asks for, from the backend's keys.
@@ -44,9 +56,12 @@
  * @vifname: Key vifname. Strings are borrowed for the call and may be NULL or
  *           "" for an absent key.
  * @bridge:  Key bridge.
+ * @vlan:    Key vlan (vlan.h).
  * @net:     Key net.
  * @mac:     Key mac: the guest's address; the host's end is always
  *           fe:ff:ff:ff:ff:ff.
+ * @script:  Key hotplug-script: path of a hotplug script, which does all of it.
+ * @gatewaydev: Key gatewaydev, for such a script.
  * @ip:      Key ip: IPv4 address wanted for the guest under net=nat.
  * @guard:   Addresses that the guest may send from (net_guard.h); any if absent.
  */
@@ -54,30 +69,47 @@ struct vif_config {
 	unsigned int domid, devid;
 	unsigned int queues;
 	unsigned int mtu;
-	const char *vifname, *bridge, *net, *mac, *ip, *guard;
+	const char *vifname, *bridge, *vlan, *net, *mac, *ip, *guard;
+	const char *script, *gatewaydev;
 };
+
+/** enum vif_script - What of a hotplug script has been run. */
+enum vif_script { VIF_SCRIPT_NONE, VIF_SCRIPT_RUNS, VIF_SCRIPT_DONE };
 
 /**
  * struct vif_link - A vif's TAP interface, open.
+ * @wiring:  How it is wired (vif_wire.h).
  * @name:    Of the interface, up and wired.
  * @ip:      The guest's address, to be written to the backend's `ip` key; ""
  *           when nothing was allocated.
  * @lease:   To be written to the backend's `lease` key before the worker starts,
  *           if not "": what the worker answers to DHCP (see dhcp_lease_parse()).
+ * @ra:      To be written to the backend's `ra` key likewise (see ra_parse()); if 
+ *           and @ip is not, too.
  * @guard:   To be written to the backend's `antispoof` key likewise, if not "" or
  *           if @ip is not: who starts anew finds in `ip` what we have written.
  * @nat:     NAT bridge that it is a port of, or "".
+ * @ovs:     Bridge of Open vSwitch likewise, or "".
+ * @script:  Hotplug script, or "": then @online says how far it is, @hotplug is its
+ *           run, and @store, @bridge and @gatewaydev are what it is told.  It gives
+ *           the interface, of number @index, its name, from the key vifname.
  * @nqueues: Entries of @fd.
  * @fd:      *Owned*: one descriptor per queue, close-on-exec, non-blocking; pass
  *           all of them to the worker, in this order. All queues but the first
  *           are detached, and the carrier is off, until the worker connects.
  */
 struct vif_link {
+	const struct vif_wiring *wiring;
 	char name[VIF_NAME_MAX];
 	char ip[64];
 	char lease[192];
+	char ra[256];
 	char guard[NET_GUARD_TEXT];
-	char nat[VIF_NAME_MAX];
+	char nat[VIF_NAME_MAX], ovs[VIF_NAME_MAX];
+	char script[256], store[64], bridge[64], gatewaydev[VIF_NAME_MAX];
+	int index;
+	enum vif_script online;
+	struct hotplug hotplug;
 	unsigned int nqueues;
 	int fd[VIF_MAX_QUEUES];
 };
@@ -99,19 +131,39 @@ int vif_open(const struct vif_config *cfg, struct vif_link *out, char *err,
 	     size_t errlen) must_check;
 
 /**
+ * vif_ready() - Whether the interface is wired: run its hotplug script.
+ * @err: On failure as vif_open().
+ *
+ * To be called again till it is another than -EINPROGRESS.
+ *
+ * Return: 0, -EINPROGRESS or -errno.
+ */
+int vif_ready(struct vif_link *link, char *err, size_t errlen) must_check;
+
+/** vif_reaped() - Whether @pid was a process of vif_ready() or vif_quit(). */
+bool vif_reaped(struct vif_link *link, pid_t pid) must_check;
+
+/**
+ * vif_quit() - Have the hotplug script undo what it did, before vif_close().
+ *
+ * Return: a process to wait for, or 0 if there is nothing to wait for.
+ */
+pid_t vif_quit(struct vif_link *link);
+
+/**
  * vif_close() - Remove the interface, and the NAT with its last port.
  * @link: From vif_open(), or zeroed by vif_close() before.
  *
- * Also right while a worker still holds queues: they then report an error.
+ * A hotplug script that has not run "offline" yet does so by itself, and the interface
+ * goes when it has. Also right while a worker still holds queues: they then report an error.
  */
 void vif_close(struct vif_link *link);
 
 /**
- * vif_sweep() - Remove what killed parents have left: NAT bridges without ports,
- * with their rules.
+ * vif_sweep() - Remove what killed parents have left.
  *
- * To be called once when the parent starts. Other parents' bridges in use have
- * ports and stay.
+ * To be called once when the parent starts. NAT bridges of other parents that are in
+ * use have ports and stay; anything else is marked with its run directory.
  */
 void vif_sweep(void);
 

@@ -22,7 +22,8 @@
 #define XL_MAX_VCPUS	      64
 #define XL_MIN_MEMORY_KIB     8192
 #define XL_DEFAULT_BRIDGE     "xenbr0"
-#define XL_DEFAULT_VIF_SCRIPT "/etc/xen/scripts/vif-bridge"
+#define XL_SCRIPT_DIR	      "/etc/xen/scripts"
+#define XL_DEFAULT_VIF_SCRIPT XL_SCRIPT_DIR "/vif-bridge"
 #define XL_BLOCK_SCRIPT	      "/etc/xen/scripts/block"
 
 /** enum xl_action - What to do when a domain has shut down; 0 is "not set". */
@@ -97,8 +98,10 @@ struct xl_disk {
 struct xl_vif {
 	unsigned int devid;
 	uint8_t mac[6];
-	char *bridge; /* NULL with net= */
-	char *net;    /* our own key: nat[:ADDR/LEN] or none */
+	char *bridge;  /* NULL with net= */
+	char *net;     /* our own key: nat[:ADDR/LEN] or none */
+	char *vlan;    /* sv-backend parses it */
+	char *hotplug; /* path of a script that sv-backend is to run */
 	char *ip, *script, *vifname, *gatewaydev, *model, *type;
 	unsigned int mtu;
 	uint64_t rate_bytes;

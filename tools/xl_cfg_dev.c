@@ -548,12 +548,30 @@ static int replace_ifname(char **at, const char *value)
 	return replace(at, value);
 }
 
-static int replace_net(char **at, const char *value)
+/* With VLANs behind it if it is Open vSwitch's, for sv-backend to judge. */
+static int replace_bridge(char **at, const char *value)
 {
-	if (strcmp(value, "none") != 0 && strcmp(value, "nat") != 0 &&
-	    strncmp(value, "nat:", 4) != 0)
+	size_t name = strcspn(value, ".:");
+
+	if (!name || name >= IF_NAMESIZE || strpbrk(value, "/ \t") ||
+	    (strlen(value) >= IF_NAMESIZE &&
+	     value[name + strspn(value + name, ".:0123456789")]))
 		return -EINVAL;
 	return replace(at, value);
+}
+
+/* Only the kind is judged here; sv-backend knows the rest. */
+static int replace_net(char **at, const char *value)
+{
+	static const char *const kinds[] = { "none", "nat", "route",
+					     "macvtap" };
+	size_t len = strcspn(value, ":");
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (len == strlen(kinds[i]) && !strncmp(value, kinds[i], len))
+			return replace(at, value);
+	}
+	return -EINVAL;
 }
 
 static int set_vif(struct xl_vif *v, const char *key, const char *value)
@@ -563,13 +581,15 @@ static int set_vif(struct xl_vif *v, const char *key, const char *value)
 	if (!strcmp(key, "mac"))
 		return parse_mac(v->mac, value);
 	if (!strcmp(key, "bridge"))
-		return replace_ifname(&v->bridge, value);
+		return replace_bridge(&v->bridge, value);
 	if (!strcmp(key, "vifname"))
 		return replace_ifname(&v->vifname, value);
 	if (!strcmp(key, "net"))
 		return replace_net(&v->net, value);
 	if (!strcmp(key, "ip"))
 		return replace(&v->ip, value);
+	if (!strcmp(key, "vlan"))
+		return replace(&v->vlan, value);
 	if (!strcmp(key, "script"))
 		return replace(&v->script, value);
 	if (!strcmp(key, "gatewaydev"))
@@ -625,12 +645,52 @@ static int parse_vif_item(struct xl_vif *v, char *item, const char *where)
 	*value++ = '\0';
 	ret = set_vif(v, item, value);
 	if (ret == -ENOENT)
-		log_err("%s: vif: unknown key '%s' (mac, bridge, net, ip, script, vifname, rate, mtu, type, model, devid are known)",
+		log_err("%s: vif: unknown key '%s' (mac, bridge, vlan, net, ip, script, vifname, rate, mtu, type, model, devid are known)",
 			where, item);
 	else if (ret == -EINVAL)
 		log_err("%s: vif: %s='%s' is not possible (see vif in xl.cfg(5))",
 			where, item, value);
 	return ret;
+}
+
+/*
+ * Xen's own scripts by their names are wirings of sv-backend's; any other, or one with
+ * its path, is run.
+ */
+static int settle_script(struct xl_vif *v, const char *where)
+{
+	static const struct {
+		const char *name, *net;
+	} ours[] = {
+		{ "vif-bridge", NULL },
+		{ "vif-openvswitch", NULL },
+		{ "vif-nat", "nat" },
+		{ "vif-route", "route" },
+	};
+
+	if (!v->script)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
+		if (!strcmp(v->script, ours[i].name))
+			return v->net || !ours[i].net
+				       ? 0
+				       : replace(&v->net, ours[i].net);
+	}
+	if (v->net) {
+		log_err("%s: vif: script='%s' and net='%s' are two ways to wire a card: leave one out",
+			where, v->script, v->net);
+		return -EINVAL;
+	}
+	if (*v->script == '/')
+		return replace(&v->hotplug, v->script);
+	if (!*v->script || strchr(v->script, '/')) {
+		log_err("%s: vif: script='%s': give its path, or the name of one in " XL_SCRIPT_DIR,
+			where, v->script);
+		return -EINVAL;
+	}
+	return asprintf(&v->hotplug, XL_SCRIPT_DIR "/%s", v->script) < 0
+		       ? -ENOMEM
+		       : 0;
 }
 
 int xl_vif_parse(struct xl_vif *v, const char *spec, unsigned int devid,
@@ -649,6 +709,9 @@ int xl_vif_parse(struct xl_vif *v, const char *spec, unsigned int devid,
 		return ret;
 	if (!memcmp(v->mac, none, sizeof(none)))
 		make_mac(v->mac, uuid, v->devid);
+	ret = settle_script(v, where);
+	if (ret)
+		return ret;
 	if (!v->net && !v->bridge)
 		return replace(&v->bridge, XL_DEFAULT_BRIDGE);
 	return 0;
@@ -657,8 +720,10 @@ int xl_vif_parse(struct xl_vif *v, const char *spec, unsigned int devid,
 void xl_vif_free(struct xl_vif *v)
 {
 	free(v->bridge);
+	free(v->vlan);
 	free(v->net);
 	free(v->ip);
+	free(v->hotplug);
 	free(v->script);
 	free(v->vifname);
 	free(v->gatewaydev);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
@@ -124,6 +125,16 @@ int xl_disk_check_host(const struct xl_disk *d)
 	return ret;
 }
 
+/* Also one of Open vSwitch, with VLANs behind its name. */
+static bool is_bridge(const char *bridge)
+{
+	char name[IF_NAMESIZE];
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(bridge, ".:"),
+		 bridge);
+	return if_nametoindex(bridge) || if_nametoindex(name);
+}
+
 int xl_vif_check_host(const struct xl_vif *v)
 {
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
@@ -138,7 +149,14 @@ int xl_vif_check_host(const struct xl_vif *v)
 		return -err;
 	}
 	fd_close(&fd);
-	if (v->net || !v->bridge || if_nametoindex(v->bridge))
+	if (v->hotplug && access(v->hotplug, X_OK)) {
+		int err = errno;
+
+		log_err("vif %u: script '%s': %s (name one that can be run, or leave script= out)",
+			v->devid, v->hotplug, strerror(err));
+		return -err;
+	}
+	if (v->hotplug || v->net || !v->bridge || is_bridge(v->bridge))
 		return 0;
 	log_err("vif %u: bridge '%s' does not exist (ip link add %s type bridge, or use vif = [ 'net=nat' ])",
 		v->devid, v->bridge, v->bridge);

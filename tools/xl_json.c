@@ -180,6 +180,7 @@ static void put_vif(yajl_gen g, const struct xl_vif *v, bool live)
 	member_string(g, "mac", mac);
 	member_string(g, "ip", v->ip);
 	member_string(g, "bridge", v->bridge);
+	member_string(g, "vlan", v->vlan);
 	member_string(g, "net", v->net); /* ours, not libxl's */
 	member_string(g, "ifname", v->vifname);
 	member_string(g, "script", v->script);

@@ -276,6 +276,7 @@ void xl_tree_vif(struct xl_txn *x, unsigned int domid, const struct xl_vif *v)
 	add(&back, "online", "1");
 	add(&back, "state", "1");
 	add(&back, "script", v->script ? v->script : XL_DEFAULT_VIF_SCRIPT);
+	add(&back, "hotplug-script", v->hotplug);
 	add(&back, "vifname", v->vifname);
 	add(&back, "mac", mac);
 	add(&back, "ip", v->ip);
@@ -283,6 +284,7 @@ void xl_tree_vif(struct xl_txn *x, unsigned int domid, const struct xl_vif *v)
 	add(&back, "mtu", v->mtu ? mtu : NULL);
 	add(&back, "rate", v->rate_bytes ? rate : NULL);
 	add(&back, "bridge", v->bridge);
+	add(&back, "vlan", v->vlan);
 	add(&back, "net", v->net);
 	add(&back, "handle", dev);
 	add(&back, "type", "vif");

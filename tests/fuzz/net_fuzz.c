@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "dom0-backend/dhcp.h"
+#include "dom0-backend/ra.h"
 #include "dom0-backend/net_guard.h"
 #include "dom0-backend/net_slots.h"
 #include "tests/lib/fuzz.h"
@@ -141,6 +142,25 @@ static void dhcp(const uint8_t *data, size_t size)
 	free(p);
 }
 
+/* A text of a router's, and a frame that may ask for it. */
+static void router(const uint8_t *data, size_t size)
+{
+	struct ra ra = { .mac = { 2, 0, 0, 0, 0, 1 }, .router = { 0xfe } };
+	uint8_t out[RA_MAX], *p = fuzz_tight(data, size);
+	char *text = strndup((const char *)data, size);
+	size_t len;
+
+	assert(text);
+	if (ra_asked(p, size, &ra))
+		assert(size >= 62 && p[54] == 133);
+	if (!ra_parse(text, &ra)) {
+		len = ra_frame(&ra, out);
+		assert(len > 100 && len <= RA_MAX);
+	}
+	free(text);
+	free(p);
+}
+
 /*
  * A list of addresses up to its NUL, then a frame. One that passes has the card's
  * MAC address, carries what can be judged, and passes no more with any other.
@@ -171,7 +191,7 @@ static void spoofed(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const part[])(const uint8_t *, size_t) = {
-		chain, headers, to_guest, checksum, dhcp, spoofed,
+		chain, headers, to_guest, checksum, dhcp, spoofed, router,
 	};
 
 	if (size >= 2)

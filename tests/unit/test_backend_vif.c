@@ -2,11 +2,13 @@
 // tests/unit/test_backend_vif.c - sv-backend and sv-netback, whole, no guest.
 #include <arpa/inet.h>
 #include <errno.h>
+#include <nftables/libnftables.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -28,6 +30,9 @@
 static const uint8_t mac[6] = { 0, 0x16, 0x3e, 1, 2, 3 };
 static const struct virtio_net_hdr plain;
 
+static void expect_refused(const char *key, const char *value,
+			   const char *word);
+
 static struct stack s;
 static struct link_nl *nl;
 static struct fakevif vif;
@@ -36,6 +41,8 @@ static uint8_t out[NET_RX_LEN_MAX], in[NET_RX_LEN_MAX];
 static void set_up(void)
 {
 	netns_enter();
+	setenv("SPLITVISOR_HOTPLUG_S", "2", 1);
+	setenv("SPLITVISOR_OVSDB", "/nonexistent", 1);
 	cr_assert_eq(link_open(&nl), 0);
 	stack_start(&s, true);
 	fakevif_init(&vif, &s, DOMID);
@@ -221,6 +228,35 @@ ParameterizedTest(unsigned int *queues, backend_vif, nat)
 	fakedom_free(dom);
 }
 
+/* The guest is told its IPv6 router: unasked, and when it asks. */
+Test(backend_vif, router_advertisements)
+{
+	static const uint8_t solicit[] = { 0x86, 0xdd, 0x60, 0,	 0,
+					   0,	 0,    8,    58, 255 };
+	struct fakedom *dom = fakedom_new(DOMID, FAKENET_RAM);
+	struct fakenet *q = fakenet_new(dom, true);
+
+	attach("net", "nat:+fd00:7::1/64");
+	cr_assert(connect_card(&q, 1));
+	for (int i = 0; i < 2; i++) {
+		cr_assert(recv_with(&q, 1, MS, 54, "\x86", 1), "%d", i);
+		cr_expect_arr_eq(in + 6, "\xfe\xff\xff\xff\xff\xff", 6);
+		cr_expect_arr_eq(in + 86, "\xfd\0\0\7\0\0\0\0", 8);
+		memset(out, 0, 62);
+		memcpy(out, "\x33\x33\0\0\0\2", 6);
+		memcpy(out + 6, mac, 6);
+		memcpy(out + 12, solicit, sizeof(solicit));
+		memcpy(out + 22, "\xfe\x80", 2);
+		memcpy(out + 38, "\xff\2", 2);
+		out[53] = 2;
+		out[54] = 133;
+		send_out(q, &plain, 62);
+	}
+	detach();
+	fakenet_free(q);
+	fakedom_free(dom);
+}
+
 /* Send a datagram from address @from; returns what was answered. */
 static int send_as(struct fakenet *q, const char *from)
 {
@@ -310,6 +346,124 @@ Test(backend_vif, nat_with_and_without_an_address)
 	}
 }
 
+/* ---- hotplug scripts -------------------------------------------------------------- */
+
+static char script[64];
+
+/* A script of these lines, in the run directory. */
+static void write_script(const char *lines)
+{
+	FILE *f;
+
+	snprintf(script, sizeof(script), "%s/hook",
+		 getenv("SPLITVISOR_RUN_DIR"));
+	f = fopen(script, "we");
+	cr_assert_not_null(f);
+	fprintf(f, "#!/bin/sh\ncd %s\n%s\n", getenv("SPLITVISOR_RUN_DIR"),
+		lines);
+	cr_assert_eq(fchmod(fileno(f), 0755), 0);
+	cr_assert_eq(fclose(f), 0);
+}
+
+static bool file_is(const char *name, const char *want)
+{
+	char path[96], text[512] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", getenv("SPLITVISOR_RUN_DIR"),
+		 name);
+	f = fopen(path, "re");
+	if (f) {
+		text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+		fclose(f);
+	}
+	return !strcmp(text, want);
+}
+
+/* What a script finds is what libxl gives it; each online has its offline. */
+Test(backend_vif, hotplug_script)
+{
+	struct fakedom *dom = fakedom_new(DOMID, FAKENET_RAM);
+	struct fakenet *q = fakenet_new(dom, true);
+	struct link_info info;
+
+	cr_assert_eq(link_add_bridge(nl, "br0", "02:53:00:00:00:01"), 0);
+	write_script("echo $1 $2 $vif $XENBUS_TYPE $XENBUS_BASE_PATH "
+		     "$XENBUS_PATH $([ $1 = offline ] || "
+		     "xenstore-read $XENBUS_PATH/bridge) "
+		     "$bridge >>said\n"
+		     "ip link show $vif >/dev/null || echo no $vif >>said\n"
+		     "[ $script = $0 ] || echo no $script >>said\n"
+		     "if [ $1 = online ]; then\n"
+		     "	ip link set $vif down\n"
+		     "	ip link set $vif name web\n"
+		     "	ip link set web master $bridge\n"
+		     "	ip link set web up\n"
+		     "	xenstore-write $XENBUS_PATH/hotplug-status connected\n"
+		     "fi");
+	stack_write(&s, "br0", "%s/bridge", vif.be);
+	stack_write(&s, "web", "%s/vifname", vif.be);
+	attach("hotplug-script", script);
+	cr_assert(connect_card(&q, 1));
+	cr_assert_eq(link_get(nl, "web", &info), 0);
+	cr_expect_neq(info.master, 0);
+	cr_expect(file_is("said", "online type_if=vif vif3.0 vif backend "
+				  "backend/vif/3/0 br0 br0\n"));
+	detach();
+	cr_expect(SOON(file_is("said", "online type_if=vif vif3.0 vif backend "
+				       "backend/vif/3/0 br0 br0\n"
+				       "offline type_if=vif web vif backend "
+				       "backend/vif/3/0 br0\n")));
+	cr_expect(SOON(link_get(nl, "web", &info) == -ENODEV));
+	fakenet_free(q);
+	fakedom_free(dom);
+}
+
+Test(backend_vif, hotplug_script_fails)
+{
+	struct fakedom *dom = fakedom_new(DOMID, FAKENET_RAM);
+	struct link_info info;
+
+	write_script("[ $1 = offline ] || exit 3");
+	expect_refused("hotplug-script", script, "online: ended with status 3");
+	write_script("[ $1 = offline ] && exit\n"
+		     "xenstore-write $XENBUS_PATH/hotplug-error 'no luck'\n"
+		     "exit 1");
+	expect_refused("hotplug-script", script, "hook: no luck");
+	write_script("[ $1 = offline ] || kill -9 $$");
+	expect_refused("hotplug-script", script, "ended by signal 9");
+	expect_refused("hotplug-script", "/nonexistent/hook",
+		       "script=/nonexistent/hook is not");
+	cr_expect(SOON(link_get(nl, "vif3.0", &info) == -ENODEV));
+	fakedom_free(dom);
+}
+
+/* One that hangs is ended with all that it has started. */
+Test(backend_vif, hotplug_script_hangs)
+{
+	struct fakedom *dom = fakedom_new(DOMID, FAKENET_RAM);
+	struct link_info info;
+	char path[96];
+	pid_t pid[2];
+	FILE *f;
+
+	write_script("[ $1 = offline ] && exit\n"
+		     "setsid sleep 1000 &\n"
+		     "echo $! $$ >pids.new\n"
+		     "mv pids.new pids\n"
+		     "sleep 1000");
+	expect_refused("hotplug-script", script, "has not ended in 2 s");
+	snprintf(path, sizeof(path), "%s/pids", getenv("SPLITVISOR_RUN_DIR"));
+	f = fopen(path, "re");
+	cr_assert_not_null(f);
+	cr_assert_eq(fscanf(f, "%d %d", &pid[0], &pid[1]), 2);
+	fclose(f);
+	for (int i = 0; i < 2; i++)
+		cr_expect(SOON(kill(pid[i], 0) && errno == ESRCH));
+	cr_expect(SOON(link_get(nl, "vif3.0", &info) == -ENODEV));
+	fakedom_free(dom);
+}
+
 static void expect_refused(const char *key, const char *value, const char *word)
 {
 	char *err = NULL;
@@ -319,7 +473,7 @@ static void expect_refused(const char *key, const char *value, const char *word)
 	cr_assert_eq(store_read(s.store, &err, "%s/hotplug-error", vif.be), 0);
 	cr_expect_not_null(strstr(err, word), "'%s' not in: %s", word, err);
 	free(err);
-	cr_expect_eq(stack_workers(&s, NULL), 0);
+	cr_expect(stack_wait_workers(&s, 0));
 	fakevif_remove(&vif);
 }
 
@@ -601,4 +755,75 @@ Test(backend_vif, domain_dies)
 	fakevif_remove(&vif);
 	cr_expect(SOON(link_get(nl, "sv-nat", &info) == -ENODEV));
 	cr_expect_eq(link_get(nl, "vif3.0", &info), -ENODEV);
+}
+
+/* ---- nothing is left ---------------------------------------------------------------- */
+
+/* All that a wiring can leave in this namespace; the test's own is up0, up1, br0. */
+static const char *leftovers(void)
+{
+	static const char look[] =
+		"ip -o link | cut -d: -f2 | tr -d ' ' | "
+		"grep -vxE 'lo|(up0|up1)(@up.)?|br0';"
+		"ip route; ip -6 route show table main | grep -v '^fe80'; "
+		"ip rule | grep -vE 'lookup (local|main|default)'; "
+		"grep -H 1 /proc/sys/net/ipv4/ip_forward "
+		"/proc/sys/net/ipv6/conf/all/forwarding";
+	static char text[1024];
+	FILE *f = popen(look, "re");
+	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	size_t n;
+
+	cr_assert_not_null(f);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	pclose(f);
+	nft_ctx_buffer_output(nft);
+	cr_assert_eq(nft_run_cmd_from_buffer(nft, "list tables"), 0);
+	snprintf(text + n, sizeof(text) - n, "%s",
+		 nft_ctx_get_output_buffer(nft));
+	nft_ctx_free(nft);
+	return text;
+}
+
+/* Everything is killed, at any moment; then the device is gone, or is not. */
+static void kill_all(unsigned int usec)
+{
+	pid_t worker;
+
+	usleep(usec);
+	if (usec % 2 && stack_workers(&s, &worker))
+		kill(worker, SIGKILL);
+	stack_new_backend(&s);
+}
+
+Test(backend_vif, kills_leave_nothing)
+{
+	static const char *const nets[] = { "nat", "route", "macvtap:up0",
+					    "none" };
+	struct fakedom *dom = fakedom_new(DOMID, FAKENET_RAM);
+	const char *left = "";
+	unsigned int seed = (unsigned int)util_clock_ns();
+
+	srandom(seed);
+	fakenic_silence();
+	cr_assert_eq(system("ip link add up0 type veth peer name up1 && "
+			    "ip link set up0 up && ip link set up1 up"),
+		     0);
+	for (size_t i = 0; i < 6 * ARRAY_SIZE(nets); i++) {
+		const char *net = nets[i % ARRAY_SIZE(nets)];
+
+		stack_write(&s, i % 3 ? "10.5.0.2 fd00:5::2" : "10.5.0.2",
+			    "%s/ip", vif.be);
+		if (i % ARRAY_SIZE(nets) == 0)
+			stack_write(&s, "", "%s/ip", vif.be);
+		attach("net", net);
+		kill_all((unsigned int)random() % 60000);
+		if (i % 2)
+			kill_all((unsigned int)random() % 60000);
+		fakevif_remove(&vif);
+		cr_expect(stack_wait_workers(&s, 0), "%s", net);
+		cr_assert(SOON(!*(left = leftovers())),
+			  "%s, seed %u, round %zu: %s", net, seed, i, left);
+	}
+	fakedom_free(dom);
 }

@@ -291,18 +291,65 @@ Test(xl_cfg_dev, vif_defaults)
 	xl_vif_free(&v);
 }
 
+Test(xl_cfg_dev, vif_bridges)
+{
+	static const char *const good[] = { "br0",
+					    "br0.10",
+					    "ovs0:1:2:3",
+					    "ovs0.4094:1:2:3:4094",
+					    "fifteen-letters",
+					    "a.b" };
+	struct xl_vif v;
+	char spec[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		snprintf(spec, sizeof(spec), "bridge=%s", good[i]);
+		parse_vif(&v, spec, 0, uuid_a);
+		cr_expect_str_eq(v.bridge, good[i]);
+		xl_vif_free(&v);
+	}
+}
+
+Test(xl_cfg_dev, vif_scripts)
+{
+	static const struct {
+		const char *spec, *hotplug, *net;
+	} t[] = {
+		{ "", "", "" },
+		{ "script=vif-bridge", "", "" },
+		{ "script=vif-openvswitch", "", "" },
+		{ "script=vif-nat", "", "nat" },
+		{ "script=vif-route", "", "route" },
+		{ "script=vif-nat,net=nat:+none", "", "nat:+none" },
+		{ "script=vif-other", "/etc/xen/scripts/vif-other", "" },
+		{ "script=/etc/xen/scripts/vif-nat", "/etc/xen/scripts/vif-nat",
+		  "" },
+	};
+	struct xl_vif v;
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		parse_vif(&v, t[i].spec, 0, uuid_a);
+		cr_expect_str_eq(v.hotplug ? v.hotplug : "", t[i].hotplug, "%s",
+				 t[i].spec);
+		cr_expect_str_eq(v.net ? v.net : "", t[i].net, "%s", t[i].spec);
+		xl_vif_free(&v);
+	}
+}
+
 Test(xl_cfg_dev, vif_keys)
 {
 	struct xl_vif v;
 
-	parse_vif(&v,
-		  "mac=00:16:3e:00:00:01, bridge=br1,vifname=vg1,ip=10.0.0.2, "
-		  "script=vif-nat,mtu=9000,devid=7,rate=10Mb/s@20ms,"
-		  "type=vif,model=e1000,backend=0,trusted=0",
-		  0, uuid_a);
+	parse_vif(
+		&v,
+		"mac=00:16:3e:00:00:01, bridge=br1,vifname=vg1,vlan=10p/20,ip=10.0.0.2, "
+		"script=vif-nat,mtu=9000,devid=7,rate=10Mb/s@20ms,"
+		"type=vif,model=e1000,backend=0,trusted=0",
+		0, uuid_a);
 	cr_expect_eq(v.mac[5], 1);
 	cr_expect_str_eq(v.bridge, "br1");
 	cr_expect_str_eq(v.vifname, "vg1");
+	cr_expect_str_eq(v.vlan, "10p/20");
 	cr_expect_str_eq(v.ip, "10.0.0.2");
 	cr_expect_str_eq(v.script, "vif-nat");
 	cr_expect_eq(v.mtu, 9000);
@@ -316,9 +363,18 @@ Test(xl_cfg_dev, vif_keys)
 /* Nothing is refused without a word, and nothing ends the process. */
 Test(xl_cfg_dev, refusals_are_explained)
 {
-	static const char *const vifs[] = { "rate=0Mb/s",
+	static const char *const vifs[] = { "bridge=sixteen-letters1",
+					    "bridge=sixteen-letters1:2",
+					    "bridge=.1",
+					    "script=",
+					    "script=../vif",
+					    "script=/bin/true,net=nat",
+					    "bridge=ovs0.with-words-1",
+					    "rate=0Mb/s",
 					    "rate=99999999999999999999b/s",
-					    "rate=", "mtu=1", "nonsense" };
+					    "rate=",
+					    "mtu=1",
+					    "nonsense" };
 	struct xl_disk d = { 0 };
 	struct xl_vif v;
 

@@ -14,7 +14,7 @@ static const char source[] =
 	"memory = 256\nmaxmem = 384\nvcpus = 1\nmaxvcpus = 2\n"
 	"tsc_mode = 'native'\nuuid = '11111111-2222-3333-4444-555555555555'\n"
 	"disk = [ '/dev/nullb0,raw,xvda,rw', '/srv/guests/disk.raw,raw,xvdb,ro' ]\n"
-	"vif = [ 'mac=00:16:3e:00:00:01,bridge=xenbr0,vifname=vg1' ]\n";
+	"vif = [ 'mac=00:16:3e:00:00:01,bridge=xenbr0,vlan=10,vifname=vg1' ]\n";
 
 /* What Xen 4.17's `xl create -n` prints for it. */
 static const char dry[] =
@@ -68,6 +68,7 @@ static const char dry[] =
 	"            \"devid\": 0,\n"
 	"            \"mac\": \"00:16:3e:00:00:01\",\n"
 	"            \"bridge\": \"xenbr0\",\n"
+	"            \"vlan\": \"10\",\n"
 	"            \"ifname\": \"vg1\"\n"
 	"        }\n"
 	"    ],\n"

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// dom0-backend/vif_bridge.c - a card on a Linux bridge that is there already.
+#include "dom0-backend/vif_wire.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int check_vlans(struct vif_setup *s)
+{
+	const char *name = s->cfg->bridge;
+	bool filters = false;
+	int ret;
+
+	if (!s->has_vlan)
+		return 0;
+	ret = link_bridge_vlan(s->nl, s->bridge, &filters, &s->default_vid);
+	if (ret)
+		return vif_fail(s, ret, "bridge %s cannot be looked up: %s",
+				name, strerror(-ret));
+	if (!filters)
+		return vif_fail(s, -ENOTSUP,
+				"vlan='%s' needs a bridge that knows VLANs: ip "
+				"link set %s type bridge vlan_filtering 1",
+				s->cfg->vlan, name);
+	return 0;
+}
+
+/* There is no Linux bridge of that name: is there another? */
+static int check_other(struct vif_setup *s, bool exists)
+{
+	const char *name = s->cfg->bridge;
+	int ret;
+
+	s->err[0] = '\0';
+	ret = vif_ovs_check(s);
+	if (!ret || s->err[0])
+		return ret;
+	ret = vif_check_name(s, "bridge", name);
+	if (ret)
+		return ret;
+	if (exists)
+		return vif_fail(
+			s, -ENOTSUP,
+			"%s is not a bridge, neither Linux' nor Open "
+			"vSwitch's: name one by bridge=, or use net=nat "
+			"in the vif's specification",
+			name);
+	return vif_fail(
+		s, -ENODEV,
+		"bridge %s does not exist: create it, or use net=nat in "
+		"the vif's specification",
+		name);
+}
+
+static int check(struct vif_setup *s, const char *arg)
+{
+	const char *name = s->cfg->bridge;
+	struct link_info info;
+	int ret;
+
+	(void)arg;
+	if (!vif_has(name))
+		return vif_fail(s, -EINVAL,
+				"neither bridge= nor net= is given: name a "
+				"bridge, or use net=nat (or net=none)");
+	ret = vif_name_is_good(name) ? link_get(s->nl, name, &info) : -ENODEV;
+	if (ret == -ENODEV || (!ret && !info.bridge))
+		return check_other(s, !ret);
+	if (ret)
+		return vif_fail(s, ret, "bridge %s cannot be looked up: %s",
+				name, strerror(-ret));
+	s->bridge = info.index;
+	s->mtu = info.mtu;
+	return check_vlans(s);
+}
+
+/* The port's VLANs in place of the one that the bridge gives each port. */
+static int attach(struct vif_setup *s)
+{
+	int ret;
+
+	if (!s->has_vlan)
+		return 0;
+	ret = link_set_vlans(s->nl, s->index, s->default_vid, &s->vlan);
+	if (!ret)
+		return 0;
+	return vif_fail(s, ret, "bridge %s does not take vlan='%s' for %s: %s",
+			s->cfg->bridge, s->cfg->vlan, s->link->name,
+			strerror(-ret));
+}
+
+const struct vif_wiring vif_bridge = { .check = check, .attach = attach };
