@@ -75,7 +75,7 @@ store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 	xenstore-lite/wire.c
 backend_src := dom0-backend/dhcp.c dom0-backend/link_nl.c dom0-backend/nat.c \
 	dom0-backend/net_ctrl.c dom0-backend/net_guard.c dom0-backend/net_hash.c \
-	dom0-backend/net_steer.c \
+	dom0-backend/net_journal.c dom0-backend/net_steer.c \
 	dom0-backend/net_rxq.c dom0-backend/net_slots.c dom0-backend/net_txq.c \
 	dom0-backend/netback.c dom0-backend/netback_xs.c dom0-backend/tap.c \
 	dom0-backend/vif_setup.c
@@ -191,7 +191,7 @@ replays := $(fuzzers:%_fuzz=%_replay)
 guests := $(patsubst tests/guest/%/main.c,$(out)/guest/%.elf,$(wildcard tests/guest/*/main.c))
 
 # Those that need no hypercalls also run as process domains.
-procdoms := $(addprefix $(out)/procdom/,block blockbench net netbench power \
+procdoms := $(addprefix $(out)/procdom/,block blockbench net netbench netstream power \
 	reconnect suspend xenbus)
 
 all: $(bins) $(procdoms) $(if $(SAN),,$(guests))
@@ -300,9 +300,10 @@ $(out)/tests/hostile/test_disk_faults: override LDFLAGS += \
 	-Wl,--wrap=io_uring_submit,--wrap=io_uring_submit_and_wait
 # They decide at which step a worker dies (tests/lib/mortal.h).
 death_steps := evtchn_fd_bind evtchn_fd_notify gnt_get gnt_put io_uring_submit \
-	io_uring_submit_and_wait journal_recover ring_back_arm ring_back_push \
-	ring_back_put ring_back_take
-$(addprefix $(out)/tests/hostile/test_blk_,crash deaths): override LDFLAGS += \
+	io_uring_submit_and_wait journal_recover net_journal_recover \
+	net_journal_recover_ctrl net_steer_set readv ring_back_arm \
+	ring_back_push ring_back_put ring_back_take writev
+$(addprefix $(out)/tests/hostile/test_,blk_crash blk_deaths net_deaths): override LDFLAGS += \
 	$(death_steps:%=-Wl,--wrap=%)
 # It decides that of whatever else can fail, too.
 sweep_calls := accept4 archive_read_append_filter archive_read_data \

@@ -25,6 +25,7 @@
 #include "dom0-backend/device.h"
 #include "dom0-backend/disk.h"
 #include "dom0-backend/journal.h"
+#include "dom0-backend/net_journal.h"
 #include "dom0-backend/spawn.h"
 #include "dom0-backend/vbd_setup.h"
 #include "dom0-backend/vif_setup.h"
@@ -71,11 +72,14 @@ struct backend;
  * @served:  If set: the custody of what that process has started.
  * @undo:    Unmake it.
  * @journal: Bytes of what its workers leave to their successors; 0: nothing.
- * @stats:   Where in it they count.
+ * @stats:   Where in it they count; 0: they do not.
+ * @overlap: The host's end is made before a worker of another parent ends, with
+ *           which it would go.
  */
 struct type {
 	const char *name, *program, *served;
 	size_t journal, stats;
+	bool overlap;
 	int (*prepare)(struct backend *b, char *err, size_t errlen);
 	int (*tell)(struct backend *b);
 	void (*args)(struct backend *b, struct start *s);
@@ -322,7 +326,9 @@ static int prepare_vif(struct backend *b, char *err, size_t errlen)
 {
 	static const char *const names[] = { "vifname", "bridge", "net",
 					     "mac",	"ip",	  "antispoof" };
-	struct vif_config cfg = { .domid = b->domid, .devid = b->devid };
+	struct vif_config cfg = { .domid = b->domid,
+				  .devid = b->devid,
+				  .adopt = b->adopted };
 	const char **field[] = { &cfg.vifname, &cfg.bridge, &cfg.net,
 				 &cfg.mac,     &cfg.ip,	    &cfg.guard };
 	char *text[ARRAY_SIZE(names)];
@@ -380,11 +386,26 @@ static void undo_vif(struct backend *b)
 }
 
 static const struct type types[] = {
-	{ "vbd", "sv-blkback", CUSTODY_SERVED, sizeof(struct journal),
-	  offsetof(struct journal, stat), prepare_vbd, tell_vbd, args_vbd,
-	  ready_vbd, reaped_vbd, quit_vbd, undo_vbd },
-	{ "vif", "sv-netback", NULL, 0, 0, prepare_vif, tell_vif, args_vif,
-	  NULL, NULL, NULL, undo_vif },
+	{ .name = "vbd",
+	  .program = "sv-blkback",
+	  .served = CUSTODY_SERVED,
+	  .journal = sizeof(struct journal),
+	  .stats = offsetof(struct journal, stat),
+	  .prepare = prepare_vbd,
+	  .tell = tell_vbd,
+	  .args = args_vbd,
+	  .ready = ready_vbd,
+	  .reaped = reaped_vbd,
+	  .quit = quit_vbd,
+	  .undo = undo_vbd },
+	{ .name = "vif",
+	  .program = "sv-netback",
+	  .journal = sizeof(struct net_journal),
+	  .overlap = true,
+	  .prepare = prepare_vif,
+	  .tell = tell_vif,
+	  .args = args_vif,
+	  .undo = undo_vif },
 };
 
 /* ---- telling the toolstack ------------------------------------------- */
@@ -635,7 +656,7 @@ static void offer_stats(struct backend *b, struct dom *dom)
 	const struct type *t = b->type;
 	int fd, ret;
 
-	if (!t->journal)
+	if (!t->stats)
 		return;
 	fd = custody_view(t->name, b->domid, b->devid);
 	ret = fd < 0 ? fd : dom_offer_stats(dom, fd, t->stats);
@@ -710,6 +731,8 @@ static void advance(struct backend *b)
 	int ret;
 
 	b->phase = WAITING;
+	if (b->type->overlap && !b->prepared && !prepare(b))
+		return;
 	ret = claim(b, err, sizeof(err));
 	if (ret == -EAGAIN)
 		return;

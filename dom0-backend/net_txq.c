@@ -15,8 +15,35 @@
 #define WAIT_MAX_MS 1000
 #define PERIODS_MAX (NET_LEN_MAX + 1) /* of a byte or more: see has_credit() */
 
+/*
+ * A packet that a predecessor had taken: whether it was sent is not known, and it
+ * must not be sent twice.
+ */
+static void end_packet(struct txq *q);
+
+static int attach(struct txq *q, bool resume)
+{
+	struct ring_pos at = { .req_cons = 0 };
+	int ret;
+
+	if (!resume) {
+		net_journal_begin(q->log);
+		return txq_ring_back_attach(&q->ring, &q->page, 1, NULL);
+	}
+	ret = net_journal_recover(q->log, &at);
+	if (!ret)
+		ret = txq_ring_back_attach(&q->ring, &q->page, 1, &at);
+	if (ret)
+		return ret;
+	q->first = at.rsp_prod;
+	q->n = at.req_cons - at.rsp_prod;
+	if (q->n)
+		end_packet(q);
+	return 0;
+}
+
 int txq_init(struct txq *q, struct gnt_map *gnt, struct rxq *rx,
-	     const struct txq_conf *conf, int tap, uint32_t gref)
+	     const struct txq_conf *conf, int tap, const struct net_ring *ring)
 {
 	int ret;
 
@@ -25,14 +52,13 @@ int txq_init(struct txq *q, struct gnt_map *gnt, struct rxq *rx,
 		.rx = rx,
 		.conf = *conf,
 		.tap = tap,
-		.gref = gref,
+		.gref = ring->gref,
+		.log = ring->log ? ring->log : &q->own,
 		.credit = (int64_t)conf->rate.bytes,
 		.since = util_clock_ns(),
 	};
-	ret = gnt_get(gnt, gref, GNT_WRITE, &q->page);
-	if (ret)
-		return ret;
-	return txq_ring_back_attach(&q->ring, &q->page, 1, NULL);
+	ret = gnt_get(gnt, ring->gref, GNT_WRITE, &q->page);
+	return ret ? ret : attach(q, ring->resume);
 }
 
 void txq_fini(struct txq *q)
@@ -79,6 +105,7 @@ static int wait_for_credit(const struct txq *q)
 /* Take a packet's slots; 1 if it is complete in q->chain. */
 static int take_chain(struct txq *q)
 {
+	struct net_journal_slot *s;
 	union net_tx_slot slot;
 	int ret;
 
@@ -86,11 +113,14 @@ static int take_chain(struct txq *q)
 	q->n = 0;
 	while ((ret = txq_ring_back_take(&q->ring, &slot)) > 0) {
 		assert(q->n < TXQ_NENT); /* ring.h: no more are in flight */
-		q->slot[q->n].extra = net_chain_want(&q->chain) ==
-				      NET_WANT_EXTRA;
-		q->slot[q->n++].id = slot.req.id;
-		if (net_chain_add(&q->chain, &slot) == NET_WANT_NONE)
+		s = net_journal_slot(q->log, q->first + q->n++);
+		s->gref = slot.req.gref;
+		s->id = slot.req.id;
+		s->extra = net_chain_want(&q->chain) == NET_WANT_EXTRA;
+		if (net_chain_add(&q->chain, &slot) == NET_WANT_NONE) {
+			net_journal_take(q->log, q->first + q->n);
 			return 1;
+		}
 	}
 	return !ret && q->n ? -EBADMSG : ret;
 }
@@ -98,13 +128,46 @@ static int take_chain(struct txq *q)
 static void answer(struct txq *q, int16_t status)
 {
 	for (uint32_t i = 0; i < q->n; i++) {
+		const struct net_journal_slot *s =
+			net_journal_slot(q->log, q->first + i);
 		netif_tx_response_t rsp = {
-			.id = q->slot[i].id,
-			.status = q->slot[i].extra ? NETIF_RSP_NULL : status,
+			.id = s->id,
+			.status = s->extra ? NETIF_RSP_NULL : status,
 		};
 
 		txq_ring_back_put(&q->ring, &rsp);
 	}
+	q->first += q->n;
+	net_journal_answer(q->log, q->first);
+}
+
+/* Clear the marks that a predecessor may have left: those of the same grants. */
+static void unmark(struct gnt_map *gnt, struct net_journal_ring *log,
+		   uint32_t first, uint32_t n)
+{
+	const struct net_journal_slot *s;
+	void SHM *page;
+
+	for (uint32_t i = 0; i < n; i++) {
+		s = net_journal_slot(log, first + i);
+		if (!s->extra && !gnt_get(gnt, s->gref, GNT_READ, &page))
+			gnt_put(gnt, s->gref, GNT_READ);
+	}
+}
+
+static void end_packet(struct txq *q)
+{
+	unmark(q->gnt, q->log, q->first, q->n);
+	q->drops++;
+	answer(q, NETIF_RSP_DROPPED);
+}
+
+void txq_release(struct gnt_map *gnt, struct net_journal_ring *log)
+{
+	struct ring_pos at;
+
+	if (!net_journal_recover(log, &at))
+		unmark(gnt, log, at.rsp_prod, at.req_cons - at.rsp_prod);
 }
 
 /* Pin all pieces; page[i] is that of frag[i]. */

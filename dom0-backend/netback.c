@@ -18,7 +18,8 @@
 /**
  * struct net_queue - One queue; after the start its thread's alone.
  * @split: @rx_evtchn is bound too, else @tx_evtchn is for both rings.
- * @stop:  Set, and then @stop_fd written, to end the thread.
+ * @running: The thread has been started.
+ * @stop:  Set, and then @stop_fd written, to end it.
  */
 struct net_queue {
 	struct device *dev;
@@ -27,6 +28,7 @@ struct net_queue {
 	struct evtchn_fd tx_evtchn, rx_evtchn;
 	bool split;
 	int epoll, stop_fd;
+	bool running;
 	_Atomic bool stop;
 	pthread_t thread;
 };
@@ -150,21 +152,32 @@ static int bind_ports(struct net_queue *q, const struct net_keys *keys)
 	return ret;
 }
 
-static void free_queue(struct net_queue *q)
+/* Everything but the marks of its grants. */
+static void free_marked(struct net_queue *q)
 {
 	evtchn_fd_close(&q->tx_evtchn);
 	evtchn_fd_close(&q->rx_evtchn);
-	txq_fini(&q->tx);
-	rxq_fini(&q->rx);
 	fd_close(&q->epoll);
 	fd_close(&q->stop_fd);
 	free(q);
+}
+
+static void free_queue(struct net_queue *q)
+{
+	txq_fini(&q->tx);
+	rxq_fini(&q->rx);
+	free_marked(q);
 }
 
 int netback_start(struct net_queue **out, struct device *dev,
 		  const struct net_conf *conf, int tap,
 		  const struct net_keys *keys, struct log_limit *limit)
 {
+	struct net_journal_queue *log = keys->log;
+	struct net_ring tx = { keys->tx_ref, log ? &log->tx : NULL,
+			       keys->resume };
+	struct net_ring rx = { keys->rx_ref, log ? &log->rx : NULL,
+			       keys->resume };
 	struct net_queue *q = calloc(1, sizeof(*q));
 	int ret;
 
@@ -173,18 +186,15 @@ int netback_start(struct net_queue **out, struct device *dev,
 	q->dev = dev;
 	q->epoll = q->stop_fd = -1;
 	q->tx_evtchn = q->rx_evtchn = (struct evtchn_fd)EVTCHN_FD_INIT;
-	ret = rxq_init(&q->rx, dev->gnt, &conf->caps, limit, tap, keys->rx_ref);
+	ret = rxq_init(&q->rx, dev->gnt, &conf->caps, limit, tap, &rx);
 	if (!ret)
-		ret = txq_init(&q->tx, dev->gnt, &q->rx, &conf->tx, tap,
-			       keys->tx_ref);
+		ret = txq_init(&q->tx, dev->gnt, &q->rx, &conf->tx, tap, &tx);
 	if (!ret && conf->steer)
 		rxq_steer(&q->rx, conf->steer, keys->index);
 	if (!ret)
 		ret = bind_ports(q, keys);
 	if (!ret)
 		ret = add_sources(q);
-	if (!ret)
-		ret = -pthread_create(&q->thread, NULL, serve, q);
 	if (ret) {
 		free_queue(q);
 		return ret;
@@ -193,14 +203,58 @@ int netback_start(struct net_queue **out, struct device *dev,
 	return 0;
 }
 
-void netback_stop(struct net_queue *q, struct net_stats *sum)
+int netback_run(struct net_queue *q)
+{
+	int ret = -pthread_create(&q->thread, NULL, serve, q);
+
+	q->running = !ret;
+	return ret;
+}
+
+static void end_thread(struct net_queue *q)
 {
 	uint64_t one = 1;
 
+	if (!q->running)
+		return;
 	atomic_store(&q->stop, true);
 	if (write(q->stop_fd, &one, sizeof(one)) < 0) /* cannot be full */
 		log_warn("a queue is not woken: %s", strerror(errno));
 	pthread_join(q->thread, NULL);
+}
+
+void netback_suspend(struct net_queue *q)
+{
+	end_thread(q);
+	free_marked(q);
+}
+
+bool netback_in_use(struct device *dev, const struct net_keys *keys)
+{
+	return gnt_marked(dev->gnt, keys->tx_ref) &&
+	       gnt_marked(dev->gnt, keys->rx_ref);
+}
+
+static void release_page(struct gnt_map *gnt, uint32_t gref)
+{
+	void SHM *page;
+
+	if (!gnt_get(gnt, gref, GNT_WRITE, &page))
+		gnt_put(gnt, gref, GNT_WRITE);
+}
+
+void netback_release(struct device *dev, const struct net_keys *keys)
+{
+	txq_release(dev->gnt, &keys->log->tx);
+	rxq_release(dev->gnt, &keys->log->rx);
+	/* Last: whoever follows us, if we die before, begins again. */
+	release_page(dev->gnt, keys->rx_ref);
+	release_page(dev->gnt, keys->tx_ref);
+}
+
+void netback_stop(struct net_queue *q, struct net_stats *sum)
+{
+	end_thread(q);
 	sum->tx_packets += q->tx.packets;
 	sum->tx_drops += q->tx.drops;
 	sum->tx_spoofed += q->tx.spoofed;

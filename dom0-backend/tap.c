@@ -4,8 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if.h>
 #include <linux/if_tun.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -54,6 +54,25 @@ int tap_open(const char *name, unsigned int nqueues, int *fd)
 close:
 	while (n--)
 		fd_close(&fd[n]);
+	return ret;
+}
+
+int tap_join(const char *name, unsigned int nqueues, int *fd)
+{
+	unsigned int n, index = if_nametoindex(name);
+	int ret = index ? 0 : -ENODEV;
+
+	for (n = 0; n < nqueues && !ret; n++) {
+		ret = open_queue(name, 0, &fd[n]);
+		if (ret)
+			break;
+		ret = n ? tap_attach(fd[n], false) : 0;
+	}
+	/* If the others have let go meanwhile, what we have opened is new. */
+	if (!ret && if_nametoindex(name) != index)
+		ret = -ENODEV;
+	while (ret && n)
+		fd_close(&fd[--n]);
 	return ret;
 }
 

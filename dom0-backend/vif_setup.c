@@ -257,14 +257,37 @@ static int join(struct setup *s)
 		    util_escape(shown, sizeof(shown), net, strlen(net)));
 }
 
+static unsigned int count_queues(const struct vif_config *cfg)
+{
+	unsigned int n = MIN(cfg->queues, VIF_MAX_QUEUES);
+
+	return n ? n : device_max_queues(VIF_MAX_QUEUES);
+}
+
+/*
+ * Take an interface over that is wired already; -ENODEV if there is none that
+ * can be.
+ */
+static int adopt(struct setup *s)
+{
+	struct vif_link *l = s->link;
+	unsigned int n = count_queues(s->cfg);
+
+	if (!s->cfg->adopt || tap_join(l->name, n, l->fd))
+		return -ENODEV;
+	l->nqueues = n;
+	if (is_set(s->cfg->net) && !strncmp(s->cfg->net, "nat", 3) &&
+	    !parse_nat(s, s->cfg->net[3] ? s->cfg->net + 4 : NULL))
+		memcpy(l->nat, s->nat.bridge, VIF_NAME_MAX);
+	return 0;
+}
+
 static int open_tap(struct setup *s)
 {
 	struct vif_link *l = s->link;
-	unsigned int n = MIN(s->cfg->queues, VIF_MAX_QUEUES);
+	unsigned int n = count_queues(s->cfg);
 	int ret;
 
-	if (!n)
-		n = device_max_queues(VIF_MAX_QUEUES);
 	ret = tap_open(l->name, n, l->fd);
 	if (!ret) {
 		l->nqueues = n;
@@ -378,6 +401,10 @@ int vif_open(const struct vif_config *cfg, struct vif_link *out, char *err,
 	if (cfg->mtu && (cfg->mtu < MTU_MIN || cfg->mtu > MTU_MAX))
 		return fail(&s, -EINVAL, "mtu %u is not in %u to %u", cfg->mtu,
 			    MTU_MIN, MTU_MAX);
+	if (!adopt(&s)) {
+		*out = link;
+		return 0;
+	}
 	ret = link_open(&s.nl);
 	if (ret)
 		return fail(&s, ret, "netlink: %s", strerror(-ret));

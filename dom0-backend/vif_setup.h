@@ -48,12 +48,15 @@
  * @mac:     Key mac: the guest's address; the host's end is always
  *           fe:ff:ff:ff:ff:ff.
  * @ip:      Key ip: IPv4 address wanted for the guest under net=nat.
+ * @adopt:   The interface may be there, wired and with its address told to the
+ *           store: a worker that outlived another parent holds it.
  * @guard:   Addresses that the guest may send from (net_guard.h); any if absent.
  */
 struct vif_config {
 	unsigned int domid, devid;
 	unsigned int queues;
 	unsigned int mtu;
+	bool adopt;
 	const char *vifname, *bridge, *net, *mac, *ip, *guard;
 };
 
@@ -71,6 +74,7 @@ struct vif_config {
  * @fd:      *Owned*: one descriptor per queue, close-on-exec, non-blocking; pass
  *           all of them to the worker, in this order. All queues but the first
  *           are detached, and the carrier is off, until the worker connects.
+ *           Of an interface that was taken over the carrier is as it was, and @ip and @lease, which the store has, are "".
  */
 struct vif_link {
 	char name[VIF_NAME_MAX];
@@ -83,7 +87,7 @@ struct vif_link {
 };
 
 /**
- * vif_open() - Make a vif's interface and wire it.
+ * vif_open() - Make a vif's interface and wire it, or take it over.
  * @cfg:    What to make.
  * @out:    Filled on success only; end it by vif_close().
  * @err:    On failure receives one line that names the object, the value and a

@@ -246,6 +246,7 @@ void polled(void)
 
 	watched = any_u8() % SLOTS;
 	q.rx = &rx;
+	q.log = &q.own;
 	q.chain.fault = any_bool() ? "a fault" : NULL;
 	q.chain.pkt.nfrags = 1;
 	q.chain.pkt.len = packet_len = q.chain.pkt.frag[0].len = NET_LEN_MIN;

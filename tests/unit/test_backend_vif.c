@@ -267,13 +267,6 @@ Test(backend_vif, addresses_that_are_its_own)
 	fakedom_free(dom);
 }
 
-static void close_card(struct fakenet *q)
-{
-	cr_assert(fakevif_step(&vif, "6", "6"));
-	fakenet_free(q);
-	stack_write(&s, "1", "%s/state", vif.fe);
-}
-
 /*
  * An address that the NAT chose binds nobody: not when it is found in the store
  * by the next sv-backend either. One that was asked for does, then too.
@@ -296,10 +289,6 @@ Test(backend_vif, nat_with_and_without_an_address)
 		cr_expect_eq(send_as(q, ip), NETIF_RSP_OKAY);
 		cr_expect_eq(send_as(q, "192.168.231.78"), other);
 		stack_new_backend(&s);
-		cr_assert(stack_wait(&s, MS, "5", "%s/state", vif.be));
-		close_card(q);
-		q = fakenet_new(dom, true);
-		cr_assert(connect_card(&q, 1));
 		dhcp(&q, 1, again);
 		cr_expect_str_eq(ip, again);
 		cr_expect_eq(send_as(q, ip), NETIF_RSP_OKAY);
@@ -555,35 +544,142 @@ Test(backend_vif, bad_control_rings)
 	fakedom_free(dom);
 }
 
-/* The interface belongs to the parent and outlives a worker. */
-Test(backend_vif, killed_worker_comes_back)
-{
-	struct fakedom *dom = fakedom_new(DOMID, 2 * FAKENET_RAM);
-	struct fakenet *q = fakenet_new(dom, true);
-	char ip[INET_ADDRSTRLEN], again[INET_ADDRSTRLEN];
-	struct link_info before, after;
-	pid_t pid = -1;
+/* ---- workers and parents die ------------------------------------------------- */
 
+/* A card behind the NAT whose guest and host have found each other. */
+struct talk {
+	struct fakedom *dom;
+	struct fakenet *q[2];
+	uint32_t guest, host;
+	struct link_info link;
+};
+
+static void begin_talk(struct talk *t)
+{
+	char ip[INET_ADDRSTRLEN];
+	struct in_addr a;
+
+	t->dom = fakedom_new(DOMID, 2 * FAKENET_RAM);
+	for (unsigned int i = 0; i < 2; i++)
+		t->q[i] = fakenet_new(t->dom, true);
 	attach("net", "nat");
-	cr_assert(connect_card(&q, 1));
-	dhcp(&q, 1, ip);
-	cr_assert_eq(link_get(nl, "vif3.0", &before), 0);
-	cr_assert_eq(stack_workers(&s, &pid), 1);
-	kill(pid, SIGKILL);
-	cr_assert(stack_wait(&s, MS, "5", "%s/state", vif.be));
-	cr_assert_eq(link_get(nl, "vif3.0", &after), 0);
-	cr_expect_eq(before.index, after.index);
-	stack_write(&s, "6", "%s/state", vif.fe);
-	cr_assert(stack_wait(&s, MS, "6", "%s/state", vif.be));
-	fakenet_free(q);
-	stack_write(&s, "1", "%s/state", vif.fe);
-	q = fakenet_new(dom, true);
-	cr_assert(connect_card(&q, 1));
-	dhcp(&q, 1, again);
-	cr_expect_str_eq(ip, again);
+	cr_assert(connect_card(t->q, 2));
+	dhcp(t->q, 2, ip);
+	inet_pton(AF_INET, ip, &a);
+	t->guest = a.s_addr;
+	inet_pton(AF_INET, "192.168.231.1", &a);
+	t->host = a.s_addr;
+	arp(t->q, 2, t->guest, t->host);
+	cr_assert_eq(link_get(nl, "vif3.0", &t->link), 0);
+}
+
+/* What is asked while nobody serves waits in rings and TAP queues. */
+static void expect_talk(struct talk *t, bool same_link)
+{
+	struct link_info now;
+
+	for (int i = 0; i < 5; i++) {
+		arp(t->q, 2, t->guest, t->host);
+		echo(t->q, 2, t->guest, t->host);
+	}
+	cr_expect(stack_wait(&s, 0, "4", "%s/state", vif.be));
+	cr_assert_eq(link_get(nl, "vif3.0", &now), 0);
+	cr_expect_eq(now.index == t->link.index, same_link);
+}
+
+static void end_talk(struct talk *t)
+{
 	detach();
-	fakenet_free(q);
-	fakedom_free(dom);
+	for (unsigned int i = 0; i < 2; i++) {
+		/* Of the last connection nothing is marked. */
+		for (unsigned int k = 0; k < FAKENET_PAGES; k++)
+			cr_assert_eq(fakedom_entry(t->dom,
+						   t->q[i]->rx_page[k].gref)
+						     ->flags &
+					     (GTF_reading | GTF_writing),
+				     0);
+		fakenet_free(t->q[i]);
+	}
+	fakedom_free(t->dom);
+}
+
+static pid_t new_worker(pid_t old)
+{
+	pid_t now = -1;
+
+	cr_assert(SOON((now = stack_worker(&s, "sv-netback", DOMID)) > 0 &&
+		       now != old));
+	return now;
+}
+
+/* Nobody notices that a worker dies: interface, address, connection stay. */
+Test(backend_vif, killed_worker_is_replaced)
+{
+	struct talk t;
+	pid_t pid = 0;
+
+	begin_talk(&t);
+	for (int i = 0; i < 10; i++) {
+		pid = new_worker(pid);
+		usleep(25000); /* or it looks like one that cannot live */
+		kill(pid, SIGKILL);
+		expect_talk(&t, true);
+	}
+	cr_expect_eq(stack_logged("serving on"), 10);
+	end_talk(&t);
+}
+
+/* Workers serve on without a parent; the next one takes the interface over. */
+Test(backend_vif, parent_crash)
+{
+	struct talk t;
+	pid_t pid, now;
+
+	begin_talk(&t);
+	pid = new_worker(0);
+	kill(s.backend, SIGKILL);
+	usleep(100000);
+	expect_talk(&t, true);
+	cr_expect_eq(kill(pid, 0), 0, "it ended with its parent");
+	stack_new_backend(&s);
+	now = new_worker(pid);
+	expect_talk(&t, true);
+	/* One that dies while there is no parent is replaced as well. */
+	kill(s.backend, SIGKILL);
+	kill(now, SIGKILL);
+	stack_new_backend(&s);
+	expect_talk(&t, false);
+	end_talk(&t);
+}
+
+/* The end of sv-backend in good order is a pause for the guest, no more. */
+Test(backend_vif, parent_stops_and_starts)
+{
+	struct link_info info;
+	struct talk t;
+
+	begin_talk(&t);
+	kill(s.backend, SIGTERM);
+	cr_assert(stack_wait_workers(&s, 0));
+	cr_expect(SOON(link_get(nl, "vif3.0", &info) == -ENODEV));
+	stack_new_backend(&s);
+	expect_talk(&t, false);
+	end_talk(&t);
+}
+
+/* SIGHUP: a new program serves on. */
+Test(backend_vif, workers_are_replaced)
+{
+	struct talk t;
+	pid_t pid;
+
+	begin_talk(&t);
+	pid = new_worker(0);
+	kill(s.backend, SIGHUP);
+	(void)new_worker(pid);
+	expect_talk(&t, true);
+	cr_expect_eq(stack_logged("ended"), 0, "told as if it were a mishap");
+	end_talk(&t);
 }
 
 /* A domain that vanishes takes its interface and the NAT along. */
