@@ -54,7 +54,7 @@ ldflags := -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
 
 ring_src := ring/ring.c ring/stream.c
 base_src := base/blkstat.c base/dommem.c base/domsock.c base/fd.c base/hist.c \
-	base/log.c base/paths.c base/sandbox.c base/sock.c base/util.c
+	base/log.c base/netstat.c base/paths.c base/sandbox.c base/sock.c base/util.c
 hypervisor_src := hypervisor/acpi.c hypervisor/boot.c hypervisor/bzimage.c \
 	hypervisor/cpuid.c hypervisor/guestmem.c hypervisor/image.c \
 	hypervisor/image_cache.c hypervisor/image_load.c hypervisor/unpack.c \
@@ -77,7 +77,7 @@ backend_src := dom0-backend/dhcp.c dom0-backend/link_nl.c dom0-backend/nat.c \
 	dom0-backend/net_ctrl.c dom0-backend/net_guard.c dom0-backend/net_hash.c \
 	dom0-backend/net_journal.c dom0-backend/net_steer.c \
 	dom0-backend/net_rxq.c dom0-backend/net_slots.c dom0-backend/net_txq.c \
-	dom0-backend/netback.c dom0-backend/netback_xs.c dom0-backend/tap.c \
+	dom0-backend/netback.c dom0-backend/netback_stats.c dom0-backend/netback_xs.c dom0-backend/tap.c \
 	dom0-backend/vif_setup.c
 backend_src += dom0-backend/device.c dom0-backend/evtchn_fd.c \
 	dom0-backend/gnt_map.c dom0-backend/xb_state.c dom0-backend/xs_watch.c

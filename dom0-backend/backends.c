@@ -72,7 +72,7 @@ struct backend;
  * @served:  If set: the custody of what that process has started.
  * @undo:    Unmake it.
  * @journal: Bytes of what its workers leave to their successors; 0: nothing.
- * @stats:   Where in it they count; 0: they do not.
+ * @stats:   Where in it they count.
  * @overlap: The host's end is made before a worker of another parent ends, with
  *           which it would go.
  */
@@ -401,6 +401,7 @@ static const struct type types[] = {
 	{ .name = "vif",
 	  .program = "sv-netback",
 	  .journal = sizeof(struct net_journal),
+	  .stats = offsetof(struct net_journal, stat),
 	  .overlap = true,
 	  .prepare = prepare_vif,
 	  .tell = tell_vif,
@@ -656,7 +657,7 @@ static void offer_stats(struct backend *b, struct dom *dom)
 	const struct type *t = b->type;
 	int fd, ret;
 
-	if (!t->stats)
+	if (!t->journal)
 		return;
 	fd = custody_view(t->name, b->domid, b->devid);
 	ret = fd < 0 ? fd : dom_offer_stats(dom, fd, t->stats);
@@ -694,6 +695,9 @@ static int try_prepare(struct store *s, void *arg)
 	struct backend *b = a->b;
 	struct complaint c = { b, a->err };
 
+	/* What was taken over is in use; it would not be there again. */
+	if (b->prepared && b->adopted && b->type->overlap)
+		return 0;
 	undo_end(b); /* of a try that was overtaken */
 	if (!store_exists(s, "%s/frontend", b->path))
 		return -ENOENT;

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "base/netstat.h"
 #include "dom0-backend/journal.h"
 #include "dom0-backend/net_hash.h"
 #include "dom0-backend/vif_setup.h"
@@ -95,22 +96,29 @@ struct net_journal_ctrl {
 	struct net_hash hash;
 };
 
-/** struct net_journal - The whole file. */
+/**
+ * struct net_journal - The whole file.
+ * @stat: What the card has done, in all connections; nothing else depends on it.
+ */
 struct net_journal {
 	struct journal_head head;
 	struct net_journal_queue queue[VIF_MAX_QUEUES];
+	struct netstat_file stat __attribute__((aligned(64)));
 	struct net_journal_ctrl ctrl;
 };
+_Static_assert(NETSTAT_QUEUES == VIF_MAX_QUEUES, "all are counted");
 
 /**
  * struct net_ring - Where a ring is, tx or rx.
  * @gref:   UNTRUSTED: of its page.
  * @log:    *Borrowed*: its journal; NULL: nobody will succeed us.
+ * @stat:   *Borrowed*: where to count; NULL: nobody will look.
  * @resume: @log holds what a predecessor left of this ring: go on with it.
  */
 struct net_ring {
 	uint32_t gref;
 	struct net_journal_ring *log;
+	struct netstat *stat;
 	bool resume;
 };
 

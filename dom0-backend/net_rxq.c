@@ -67,7 +67,8 @@ int rxq_init(struct rxq *q, struct gnt_map *gnt, const struct net_caps *caps,
 	q->log = ring->log ? ring->log : &q->own;
 	q->first = q->n = q->stalled = 0;
 	q->held = 0;
-	q->packets = q->drops = 0;
+	q->own_stat = (struct netstat){ 0 };
+	q->stat = ring->stat ? ring->stat : &q->own_stat;
 	q->limit = limit;
 	q->ready = true;
 	q->page = NULL;
@@ -170,12 +171,17 @@ static void answer(struct rxq *q, size_t len)
 		pop(q);
 	}
 	net_journal_answer(q->log, q->first);
-	q->packets++;
+	netstat_add(q->stat, NETSTAT_RX_PACKETS, 1);
+	netstat_add(q->stat, NETSTAT_RX_BYTES, len);
+	netstat_add(q->stat, NETSTAT_RX_GSO,
+		    q->vnet.gso_type != VIRTIO_NET_HDR_GSO_NONE);
+	netstat_add(q->stat, NETSTAT_RX_CSUM,
+		    q->vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM);
 }
 
-static void drop(struct rxq *q, const char *why)
+static void drop(struct rxq *q, enum netstat_count reason, const char *why)
 {
-	q->drops++;
+	netstat_add(q->stat, reason, 1);
 	log_limited(q->limit, LOG_LVL_WARN,
 		    "a packet for the guest is dropped: %s", why);
 }
@@ -208,7 +214,7 @@ static bool deliver(struct rxq *q)
 	q->stalled = 0;
 	if (have < need) {
 		refuse(q, have); /* the bad one's turn is next */
-		drop(q, "the guest's rx request is bad");
+		drop(q, NETSTAT_RX_DROP_BAD, "the guest's rx request is bad");
 		q->held = 0;
 		return true;
 	}
@@ -246,7 +252,7 @@ static size_t read_packet(struct rxq *q, struct virtio_net_hdr *v,
 	len = (size_t)got - sizeof(*v);
 	fault = net_rx_fault(q->caps, v, len);
 	if (fault) {
-		drop(q, fault);
+		drop(q, NETSTAT_RX_DROP_UNFIT, fault);
 		return 0;
 	}
 	return len;
@@ -257,7 +263,7 @@ static void hold(struct rxq *q, size_t len)
 {
 	if (net_rx_wants_csum(q->caps, &q->vnet, q->buf) &&
 	    net_csum_fill(q->buf, len, &q->vnet) < 0) {
-		drop(q, "its checksum lies outside");
+		drop(q, NETSTAT_RX_DROP_UNFIT, "its checksum lies outside");
 		return;
 	}
 	q->held = len;
@@ -284,7 +290,7 @@ static void sort(struct rxq *q, const struct virtio_net_hdr *v,
 		return;
 	}
 	if (net_steer_pass(q->steer, to, v, &mark, p, len))
-		drop(q, "its queue has no room for it");
+		drop(q, NETSTAT_RX_DROP_ROOM, "its queue has no room for it");
 	if (to == q->index) /* what comes next must not overtake it */
 		q->passed = true;
 }
@@ -396,7 +402,7 @@ static void read_direct(struct rxq *q)
 		close_gap(q, len);
 	shm_fetch(eth, *page_at(q, 0), sizeof(eth));
 	if (net_rx_wants_csum(q->caps, &q->vnet, eth) && fill_csum(q, len)) {
-		drop(q, "its checksum lies outside");
+		drop(q, NETSTAT_RX_DROP_UNFIT, "its checksum lies outside");
 		return;
 	}
 	answer(q, len);
@@ -456,12 +462,18 @@ int rxq_poll(struct rxq *q, unsigned int budget)
 
 bool rxq_push(struct rxq *q)
 {
-	return rxq_ring_back_push(&q->ring);
+	bool tell = rxq_ring_back_push(&q->ring);
+
+	netstat_add(q->stat, NETSTAT_RX_NOTIFIED, tell);
+	return tell;
 }
 
 bool rxq_arm(struct rxq *q)
 {
-	return q->stalled && rxq_ring_back_arm(&q->ring, q->stalled);
+	if (!q->stalled)
+		return false;
+	netstat_add(q->stat, NETSTAT_RX_ASKED, 1);
+	return rxq_ring_back_arm(&q->ring, q->stalled);
 }
 
 bool rxq_inject(struct rxq *q, const uint8_t *frame, size_t len)

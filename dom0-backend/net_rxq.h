@@ -46,6 +46,7 @@ RING_DEFINE(rxq_ring, netif_rx_request_t, union net_rx_rsp);
  * @log:     The journal, where they are; @own if nobody will succeed us.
  * @at:      Their pages, each at its index modulo RXQ_NENT: UNTRUSTED; NULL if its
  *           grant is bad.
+ * @stat:    Where to count; @own_stat if nobody will look.
  * @ready:   The TAP queue may have packets.
  * @stalled: Requests missing to go on; 0 if none are.
  * @held:    Bytes in @buf waiting for pages; described by @vnet and @mark.
@@ -65,7 +66,7 @@ struct rxq {
 	uint32_t first, n;
 	bool ready;
 	uint32_t stalled;
-	uint64_t packets, drops;
+	struct netstat *stat, own_stat;
 	struct log_limit *limit;
 	struct net_steer *steer;
 	unsigned int index;

@@ -54,6 +54,7 @@ int txq_init(struct txq *q, struct gnt_map *gnt, struct rxq *rx,
 		.tap = tap,
 		.gref = ring->gref,
 		.log = ring->log ? ring->log : &q->own,
+		.stat = ring->stat ? ring->stat : &q->own_stat,
 		.credit = (int64_t)conf->rate.bytes,
 		.since = util_clock_ns(),
 	};
@@ -75,14 +76,36 @@ static bool limited(const struct txq *q)
 	return q->conf.rate.bytes && q->conf.rate.usec;
 }
 
+void txq_limit_set(struct txq_limit *l, const struct txq_rate *rate)
+{
+	atomic_store(&l->packed, rate->bytes << 32 | rate->usec);
+}
+
+/* Go on with another rate if there is one. */
+static void follow_limit(struct txq *q)
+{
+	uint64_t v = atomic_load_explicit(&q->conf.limit->packed,
+					  memory_order_relaxed);
+	struct txq_rate rate = { v >> 32, v & UINT32_MAX };
+
+	if (rate.bytes == q->conf.rate.bytes && rate.usec == q->conf.rate.usec)
+		return;
+	q->conf.rate = rate;
+	q->credit = (int64_t)rate.bytes;
+	q->since = util_clock_ns();
+}
+
 /* Whether a packet may be sent now; credit comes steadily, up to one period's. */
 static bool has_credit(struct txq *q)
 {
-	uint64_t period = q->conf.rate.usec * NS_PER_USEC, now, periods;
+	uint64_t period, now, periods;
 
+	if (q->conf.limit)
+		follow_limit(q);
 	if (!limited(q))
 		return true;
 	now = util_clock_ns();
+	period = q->conf.rate.usec * NS_PER_USEC;
 	if (now - q->since >= period) {
 		/* So many make good any debt; more could overflow. */
 		periods = MIN((now - q->since) / period, PERIODS_MAX);
@@ -158,7 +181,7 @@ static void unmark(struct gnt_map *gnt, struct net_journal_ring *log,
 static void end_packet(struct txq *q)
 {
 	unmark(q->gnt, q->log, q->first, q->n);
-	q->drops++;
+	netstat_add(q->stat, NETSTAT_TX_DROP_DIED, 1);
 	answer(q, NETIF_RSP_DROPPED);
 }
 
@@ -247,9 +270,9 @@ static bool answered_dhcp(struct txq *q, const struct net_tx *p,
 	return len;
 }
 
-static int16_t refuse(struct txq *q, const char *why)
+static int16_t refuse(struct txq *q, enum netstat_count reason, const char *why)
 {
-	q->drops++;
+	netstat_add(q->stat, reason, 1);
 	log_limited(q->rx->limit, LOG_LVL_WARN,
 		    "a packet from the guest is dropped: %s", why);
 	return NETIF_RSP_ERROR;
@@ -257,9 +280,16 @@ static int16_t refuse(struct txq *q, const char *why)
 
 static int16_t refuse_spoofed(struct txq *q, const char *why)
 {
-	q->spoofed++;
-	refuse(q, why);
+	refuse(q, NETSTAT_TX_DROP_SPOOFED, why);
 	return NETIF_RSP_DROPPED;
+}
+
+static void count_sent(struct txq *q, const struct net_tx *p)
+{
+	netstat_add(q->stat, NETSTAT_TX_PACKETS, 1);
+	netstat_add(q->stat, NETSTAT_TX_BYTES, p->len);
+	netstat_add(q->stat, NETSTAT_TX_GSO, p->gso != 0);
+	netstat_add(q->stat, NETSTAT_TX_CSUM, p->csum_blank);
 }
 
 /* Send a packet whose pages are pinned; returns its status. */
@@ -282,18 +312,18 @@ static int16_t send_pinned(struct txq *q, const struct net_tx *p,
 		return NETIF_RSP_OKAY;
 	fault = net_tx_vnet(p, q->hdr, hlen, &vnet);
 	if (fault)
-		return refuse(q, fault);
+		return refuse(q, NETSTAT_TX_DROP_BAD, fault);
 	iov[0] = (struct iovec){ &vnet, sizeof(vnet) };
 	iov[1] = (struct iovec){ q->hdr, hlen };
 	n = 2 + fill_iov(p, page, hlen, iov + 2);
 	if (writev(q->tap, iov, n) < 0) {
-		q->drops++;
+		netstat_add(q->stat, NETSTAT_TX_DROP_HOST, 1);
 		log_limited(q->rx->limit, LOG_LVL_WARN,
 			    "the host takes no packet of %u bytes: %s", p->len,
 			    strerror(errno));
 		return NETIF_RSP_DROPPED;
 	}
-	q->packets++;
+	count_sent(q, p);
 	return NETIF_RSP_OKAY;
 }
 
@@ -304,9 +334,9 @@ static int16_t send_packet(struct txq *q)
 	int16_t status;
 
 	if (q->chain.fault)
-		return refuse(q, q->chain.fault);
+		return refuse(q, NETSTAT_TX_DROP_BAD, q->chain.fault);
 	if (pin(q, p, page)) {
-		q->drops++;
+		netstat_add(q->stat, NETSTAT_TX_DROP_GRANT, 1);
 		return NETIF_RSP_ERROR;
 	}
 	status = send_pinned(q, p, page);
@@ -331,14 +361,19 @@ int txq_poll(struct txq *q, unsigned int budget)
 
 bool txq_push(struct txq *q)
 {
-	return txq_ring_back_push(&q->ring);
+	bool tell = txq_ring_back_push(&q->ring);
+
+	netstat_add(q->stat, NETSTAT_TX_NOTIFIED, tell);
+	return tell;
 }
 
 bool txq_arm(struct txq *q, int *wait_ms)
 {
 	*wait_ms = -1;
-	if (has_credit(q))
+	if (has_credit(q)) {
+		netstat_add(q->stat, NETSTAT_TX_ASKED, 1);
 		return txq_ring_back_arm(&q->ring, 1);
+	}
 	*wait_ms = wait_for_credit(q);
 	return false;
 }

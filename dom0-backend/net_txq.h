@@ -39,15 +39,29 @@ struct txq_rate {
 	uint64_t bytes, usec;
 };
 
+/** struct txq_limit - A rate that may change at any time. */
+struct txq_limit {
+	_Atomic uint64_t packed;
+};
+
+/**
+ * txq_limit_set() - Set it; any thread.
+ * @rate: Each less than 2^32.
+ */
+void txq_limit_set(struct txq_limit *l, const struct txq_rate *rate);
+
 /**
  * struct txq_conf - What is done with a guest's packets.
  * @lease: What to answer to DHCP, or NULL.
  * @guard: What it may call itself, or NULL: anything.
+ * @rate:  Of what may be sent.
+ * @limit: What @rate is to be, now; NULL: it stays.
  */
 struct txq_conf {
 	const struct dhcp_lease *lease;
 	const struct net_guard *guard;
 	struct txq_rate rate;
+	const struct txq_limit *limit;
 };
 
 /**
@@ -56,7 +70,7 @@ struct txq_conf {
  *          for both.
  * @credit: Bytes that may be sent; falls below 0 by one packet at most.
  * @since:  When @credit was right, CLOCK_MONOTONIC ns.
- * @spoofed: Those of @drops that @conf.guard did not let pass.
+ * @stat:   Where to count; @own_stat if nobody will look.
  * @log:    The journal; @own if nobody will succeed us.
  * @first:  Ring index of the packet being read; it has taken @n slots so far.
  */
@@ -70,7 +84,7 @@ struct txq {
 	struct txq_ring_back ring;
 	int64_t credit;
 	uint64_t since;
-	uint64_t packets, drops, spoofed;
+	struct netstat *stat, own_stat;
 	struct net_journal_ring *log;
 	uint32_t first, n;
 	struct net_journal_ring own;

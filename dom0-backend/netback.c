@@ -174,9 +174,9 @@ int netback_start(struct net_queue **out, struct device *dev,
 		  const struct net_keys *keys, struct log_limit *limit)
 {
 	struct net_journal_queue *log = keys->log;
-	struct net_ring tx = { keys->tx_ref, log ? &log->tx : NULL,
+	struct net_ring tx = { keys->tx_ref, log ? &log->tx : NULL, keys->stat,
 			       keys->resume };
-	struct net_ring rx = { keys->rx_ref, log ? &log->rx : NULL,
+	struct net_ring rx = { keys->rx_ref, log ? &log->rx : NULL, keys->stat,
 			       keys->resume };
 	struct net_queue *q = calloc(1, sizeof(*q));
 	int ret;
@@ -254,11 +254,15 @@ void netback_release(struct device *dev, const struct net_keys *keys)
 
 void netback_stop(struct net_queue *q, struct net_stats *sum)
 {
+	const struct netstat *tx = q->tx.stat, *rx = q->rx.stat;
+
 	end_thread(q);
-	sum->tx_packets += q->tx.packets;
-	sum->tx_drops += q->tx.drops;
-	sum->tx_spoofed += q->tx.spoofed;
-	sum->rx_packets += q->rx.packets;
-	sum->rx_drops += q->rx.drops;
+	sum->tx_packets += tx->n[NETSTAT_TX_PACKETS];
+	sum->tx_drops +=
+		netstat_drops(tx, NETSTAT_TX_DROP_BAD, NETSTAT_TX_DROP_DIED);
+	sum->tx_spoofed += tx->n[NETSTAT_TX_DROP_SPOOFED];
+	sum->rx_packets += rx->n[NETSTAT_RX_PACKETS];
+	sum->rx_drops +=
+		netstat_drops(rx, NETSTAT_RX_DROP_BAD, NETSTAT_RX_DROP_ROOM);
 	free_queue(q);
 }

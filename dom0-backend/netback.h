@@ -50,6 +50,7 @@ struct net_conf {
  * struct net_keys - A queue, as the frontend describes it: UNTRUSTED.
  * @index:  Ours: which it is.
  * @log:    Ours, *borrowed*: the queue's journal; NULL: nobody will succeed us.
+ * @stat:   Ours, *borrowed*: where to count; NULL: nobody will look.
  * @resume: Ours: @log holds what a predecessor left: go on with it.
  */
 struct net_keys {
@@ -57,6 +58,7 @@ struct net_keys {
 	uint32_t tx_ref, rx_ref;
 	uint32_t tx_port, rx_port; /* the same: one channel for both */
 	struct net_journal_queue *log;
+	struct netstat *stat;
 	bool resume;
 };
 
@@ -123,6 +125,23 @@ bool netback_in_use(struct device *dev, const struct net_keys *keys);
  */
 void netback_release(struct device *dev, const struct net_keys *keys);
 
+/* netback_stats.c */
+
+/**
+ * struct netback_told - What the store has of a card's statistics.
+ * @begun: The directory is ours; else a predecessor's, or not there.
+ */
+struct netback_told {
+	bool begun;
+	struct netstat sum;
+};
+
+/** netback_tell_stats() - As blkback_tell_stats(). */
+void netback_tell_stats(struct device *dev, struct netback_told *told,
+			const struct netstat_file *f);
+
+/* netback_xs.c */
+
 /**
  * struct netback - A card; the private data of its struct device.
  * @tap:      TAP queues, @ntap of them: from --tap-fds.
@@ -133,7 +152,7 @@ void netback_release(struct device *dev, const struct net_keys *keys);
  * @keys:     Of the @nkeys queues that the frontend's keys name, as last read;
  *            @ctrl_gref and @ctrl_port are the control ring's if @wants_ctrl.
  * @queue:    Served now: @nqueues.
- * @limit:    Of each queue, through all connections.
+ * @log_limit: Of each queue, through all connections.
  * @has_ctrl: There is a control ring: @ctrl changes @steer, when told by
  *            @ctrl_evtchn.
  */
@@ -143,7 +162,9 @@ struct netback {
 	bool has_lease, has_guard;
 	struct dhcp_lease lease;
 	struct net_guard guard;
-	struct txq_rate rate; /* of the whole card */
+	struct txq_rate rate;	/* of the whole card */
+	struct txq_limit limit; /* of each queue */
+	struct netback_told stats;
 	struct net_conf conf;
 	int journal_fd;
 	struct net_journal *journal;
@@ -152,7 +173,7 @@ struct netback {
 	bool wants_ctrl;
 	uint32_t ctrl_gref, ctrl_port;
 	struct net_queue *queue[VIF_MAX_QUEUES];
-	struct log_limit limit[VIF_MAX_QUEUES];
+	struct log_limit log_limit[VIF_MAX_QUEUES];
 	unsigned int nqueues;
 	struct net_steer steer;
 	struct net_ctrl ctrl;

@@ -98,20 +98,55 @@ static int parse_rate(char *text, struct txq_rate *rate)
 	return 0;
 }
 
-static int read_rate(struct device *dev, struct netback *n)
+/* Return: 0, also without one; -EINVAL; or -errno of the store. */
+static int read_rate(struct device *dev, struct txq_rate *rate)
 {
 	char *text;
 	int ret = store_read(dev->store, &text, "%s/rate", dev->be);
 
+	*rate = (struct txq_rate){ 0 };
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
-	ret = parse_rate(text, &n->rate);
+	ret = parse_rate(text, rate);
 	if (ret)
-		log_err("%s/rate is not BYTES,MICROSECONDS; correct rate= in "
-			"the vif's specification",
-			dev->be);
+		log_limited(&dev->limit, LOG_LVL_ERR,
+			    "%s/rate is not BYTES,MICROSECONDS; correct rate= "
+			    "in the vif's specification",
+			    dev->be);
 	free(text);
 	return ret;
+}
+
+/* All queues together have what the card may send. */
+static void share_rate(struct netback *n)
+{
+	struct txq_rate rate = n->rate;
+
+	if (n->nkeys)
+		rate.bytes = (rate.bytes + n->nkeys - 1) / n->nkeys;
+	txq_limit_set(&n->limit, &rate);
+}
+
+/* A rate that the operator has written, now or just then. */
+static void changed(struct device *dev)
+{
+	struct netback *n = dev->priv;
+	struct txq_rate rate;
+
+	if (read_rate(dev, &rate) ||
+	    (rate.bytes == n->rate.bytes && rate.usec == n->rate.usec))
+		return;
+	n->rate = rate;
+	share_rate(n);
+	log_info("limit: %llu bytes in %llu us; 0 is none",
+		 (unsigned long long)rate.bytes, (unsigned long long)rate.usec);
+}
+
+static void tick(struct device *dev)
+{
+	struct netback *n = dev->priv;
+
+	netback_tell_stats(dev, &n->stats, &n->journal->stat);
 }
 
 static int map_journal(struct netback *n)
@@ -119,10 +154,13 @@ static int map_journal(struct netback *n)
 	void *p;
 	int ret = custody_map(n->journal_fd, sizeof(*n->journal), &p);
 
+	if (ret)
+		return ret;
+	n->journal = p;
+	ret = custody_reserve(n->journal_fd, 0, sizeof(*n->journal));
 	if (!ret)
-		n->journal = p;
-	return ret ? ret
-		   : custody_reserve(n->journal_fd, 0, sizeof(*n->journal));
+		netstat_begin(&n->journal->stat);
+	return ret;
 }
 
 static int init(struct device *dev)
@@ -139,7 +177,7 @@ static int init(struct device *dev)
 		ret = read_lease(dev, n);
 	if (!ret)
 		ret = read_guard(dev, n);
-	return ret ? ret : read_rate(dev, n);
+	return ret ? ret : read_rate(dev, &n->rate);
 }
 
 static void fini(struct device *dev)
@@ -380,10 +418,11 @@ static int start_queue(struct device *dev, struct net_keys *k)
 	int ret;
 
 	k->log = &n->journal->queue[k->index];
+	k->stat = &n->journal->stat.queue[k->index];
 	k->log->keys = (struct net_journal_keys){ k->tx_ref, k->rx_ref,
 						  k->tx_port, k->rx_port };
 	ret = netback_start(&n->queue[n->nqueues], dev, &n->conf,
-			    n->tap[n->nqueues], k, &n->limit[n->nqueues]);
+			    n->tap[n->nqueues], k, &n->log_limit[n->nqueues]);
 	if (!ret)
 		n->nqueues++;
 	else
@@ -407,9 +446,9 @@ static int start(struct device *dev, bool resume)
 	n->conf.tx = (struct txq_conf){
 		.lease = n->has_lease ? &n->lease : NULL,
 		.guard = n->has_guard ? &n->guard : NULL,
-		.rate = n->rate,
+		.limit = &n->limit,
 	};
-	n->conf.tx.rate.bytes = (n->rate.bytes + n->nkeys - 1) / n->nkeys;
+	share_rate(n);
 	for (unsigned int i = 0; i < n->nkeys && !ret; i++) {
 		n->keys[i].resume = resume;
 		ret = start_queue(dev, &n->keys[i]);
@@ -550,6 +589,8 @@ const struct device_ops netback_ops = {
 	.init = init,
 	.fini = fini,
 	.keys = keys,
+	.tick = tick,
+	.changed = changed,
 	.connect = connect,
 	.disconnect = disconnect,
 	.resume = resume,

@@ -114,7 +114,7 @@ void vif_close(struct vif_link *link);
  * vif_sweep() - Remove what killed parents have left: NAT bridges without ports,
  * with their rules.
  *
- * To be called once when the parent starts. Other parents' bridges in use have
+ * To be called when the parent starts, and when it ends. Other parents' bridges in use have
  * ports and stay.
  */
 void vif_sweep(void);

@@ -411,7 +411,10 @@ static unsigned int life_of_ctrl(unsigned int n)
 	return r.deaths;
 }
 
-Test(net_deaths, control_ring_at_every_step, .init = set_up_ctrl)
+TestSuite(net_deaths_ctrl, .init = set_up_ctrl, .fini = tear_down,
+	  .timeout = 600);
+
+Test(net_deaths_ctrl, at_every_step)
 {
 	unsigned int n = 1;
 

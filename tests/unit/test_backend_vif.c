@@ -267,6 +267,15 @@ Test(backend_vif, addresses_that_are_its_own)
 	fakedom_free(dom);
 }
 
+static pid_t new_worker(pid_t old)
+{
+	pid_t now = -1;
+
+	cr_assert(SOON((now = stack_worker(&s, "sv-netback", DOMID)) > 0 &&
+		       now != old));
+	return now;
+}
+
 /*
  * An address that the NAT chose binds nobody: not when it is found in the store
  * by the next sv-backend either. One that was asked for does, then too.
@@ -280,6 +289,7 @@ Test(backend_vif, nat_with_and_without_an_address)
 		struct fakenet *q = fakenet_new(dom, true);
 		int other = i ? NETIF_RSP_DROPPED : NETIF_RSP_OKAY;
 		char ip[INET_ADDRSTRLEN], again[INET_ADDRSTRLEN];
+		pid_t pid;
 
 		stack_write(&s, asked[i], "%s/ip", vif.be);
 		attach("net", "nat");
@@ -288,7 +298,9 @@ Test(backend_vif, nat_with_and_without_an_address)
 		cr_expect(stack_wait(&s, 0, asked[i], "%s/antispoof", vif.be));
 		cr_expect_eq(send_as(q, ip), NETIF_RSP_OKAY);
 		cr_expect_eq(send_as(q, "192.168.231.78"), other);
+		pid = new_worker(0);
 		stack_new_backend(&s);
+		(void)new_worker(pid);
 		dhcp(&q, 1, again);
 		cr_expect_str_eq(ip, again);
 		cr_expect_eq(send_as(q, ip), NETIF_RSP_OKAY);
@@ -603,15 +615,6 @@ static void end_talk(struct talk *t)
 	fakedom_free(t->dom);
 }
 
-static pid_t new_worker(pid_t old)
-{
-	pid_t now = -1;
-
-	cr_assert(SOON((now = stack_worker(&s, "sv-netback", DOMID)) > 0 &&
-		       now != old));
-	return now;
-}
-
 /* Nobody notices that a worker dies: interface, address, connection stay. */
 Test(backend_vif, killed_worker_is_replaced)
 {
@@ -680,6 +683,99 @@ Test(backend_vif, workers_are_replaced)
 	expect_talk(&t, true);
 	cr_expect_eq(stack_logged("ended"), 0, "told as if it were a mishap");
 	end_talk(&t);
+}
+
+/* ---- what it counts, and its limit ------------------------------------------- */
+
+static bool told(const char *name, const char *value)
+{
+	return stack_wait(&s, MS, value, "%s/statistics/%s", vif.be, name);
+}
+
+/* What the domain socket has of our device. */
+static struct netstat_file ask_stats(void)
+{
+	struct dom_devstats stats = { 0 };
+	struct netstat_file f = { 0 };
+	struct dom *d;
+	int fd = -1;
+
+	cr_assert_eq(dom_connect(&d, DOMID, DOM_ROLE_ADMIN, NULL, false), 0);
+	cr_assert_eq(dom_devstats(d, &stats, &fd), 0);
+	cr_expect_str_eq(stats.device, "vif/0");
+	cr_expect_eq(netstat_read(fd, stats.offset, &f), 0);
+	cr_expect_lt(write(fd, "", 1), 0, "for reading only");
+	close(fd);
+	dom_free(d);
+	return f;
+}
+
+/* By queue at the domain's socket, all together in the store; workers may die. */
+Test(backend_vif, statistics)
+{
+	struct netstat_file f;
+	struct talk t;
+	pid_t pid;
+	char sum[24];
+
+	stack_write(&s, "192.168.231.77", "%s/ip", vif.be);
+	begin_talk(&t);
+	pid = new_worker(0);
+	for (int i = 0; i < 3; i++)
+		cr_expect_eq(send_as(t.q[1], "10.0.0.9"), NETIF_RSP_DROPPED);
+	for (int i = 0; i < 4; i++)
+		cr_expect_eq(send_as(t.q[1], "192.168.231.77"), NETIF_RSP_OKAY);
+	cr_expect(told("tx_drop_spoofed", "3"));
+	f = ask_stats();
+	cr_expect_eq(f.queue[0].n[NETSTAT_TX_DROP_SPOOFED], 0);
+	cr_expect_eq(f.queue[1].n[NETSTAT_TX_DROP_SPOOFED], 3);
+	cr_expect_eq(f.queue[1].n[NETSTAT_TX_PACKETS], 4);
+	cr_expect_eq(f.queue[1].n[NETSTAT_TX_BYTES], 400);
+	cr_expect_geq(f.queue[1].n[NETSTAT_TX_NOTIFIED], 7);
+	cr_expect_geq(f.queue[1].n[NETSTAT_TX_ASKED], 1);
+	cr_expect_geq(f.queue[0].n[NETSTAT_RX_PACKETS] +
+			      f.queue[1].n[NETSTAT_RX_PACKETS],
+		      2, "an offer and an answer to ARP");
+	snprintf(sum, sizeof(sum), "%lu", f.queue[0].n[NETSTAT_TX_PACKETS] + 4);
+	cr_expect(told("tx_packets", sum));
+	kill(pid, SIGKILL);
+	(void)new_worker(pid);
+	cr_expect_eq(send_as(t.q[1], "192.168.231.77"), NETIF_RSP_OKAY);
+	f = ask_stats();
+	cr_expect_eq(f.queue[1].n[NETSTAT_TX_PACKETS], 5, "they go on");
+	snprintf(sum, sizeof(sum), "%lu", f.queue[0].n[NETSTAT_TX_PACKETS] + 5);
+	cr_expect(told("tx_packets", sum));
+	end_talk(&t);
+}
+
+/* The operator may think again while packets wait. */
+Test(backend_vif, rate_at_any_time)
+{
+	struct fakedom *dom = fakedom_new(DOMID, FAKENET_RAM);
+	struct fakenet *q = fakenet_new(dom, true);
+	uint64_t began;
+
+	attach("net", "none");
+	cr_assert(connect_card(&q, 1));
+	/* 40000 bytes: forty seconds. */
+	stack_write(&s, "1000,1000000", "%s/rate", vif.be);
+	cr_assert(SOON(stack_logged("limit: 1000 bytes in 1000000 us")));
+	frame_udp(out, 1000);
+	began = util_clock_ns();
+	for (int i = 0; i < 40; i++)
+		cr_assert(fakenet_send(q, &plain, out, 1000, 4096));
+	fakenet_push(q);
+	usleep(300000);
+	fakenet_reap(q);
+	cr_expect_leq(q->done, 2, "%u packets have passed", q->done);
+	stack_write(&s, "fast", "%s/rate", vif.be);
+	cr_assert(SOON(stack_logged("rate is not BYTES,MICROSECONDS")));
+	stack_write(&s, "0,0", "%s/rate", vif.be);
+	cr_expect(fakenet_reap_all(q));
+	cr_expect_lt(util_clock_ns() - began, 30000000000u);
+	detach();
+	fakenet_free(q);
+	fakedom_free(dom);
 }
 
 /* A domain that vanishes takes its interface and the NAT along. */
