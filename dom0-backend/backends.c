@@ -67,6 +67,7 @@ struct backend;
  * @args:    Add what the worker needs of it.
  * @ready:   If set: whether the host's end can be used; -EINPROGRESS till that is
  *           known.  On failure as @prepare.
+ * @lost:    If set: whether somebody has removed the host's end.
  * @reaped:  If set: whether @pid was a process of the host's end.
  * @quit:    If set: begin to end that process; its id, or 0 if there is none.
  * @served:  If set: the custody of what that process has started.
@@ -84,6 +85,7 @@ struct type {
 	int (*tell)(struct backend *b);
 	void (*args)(struct backend *b, struct start *s);
 	int (*ready)(struct backend *b, char *err, size_t errlen);
+	bool (*lost)(struct backend *b);
 	bool (*reaped)(struct backend *b, pid_t pid);
 	pid_t (*quit)(struct backend *b);
 	void (*undo)(struct backend *b);
@@ -385,6 +387,11 @@ static void undo_vif(struct backend *b)
 	vif_close(&b->end.link);
 }
 
+static bool lost_vif(struct backend *b)
+{
+	return vif_lost(&b->end.link);
+}
+
 static const struct type types[] = {
 	{ .name = "vbd",
 	  .program = "sv-blkback",
@@ -406,6 +413,7 @@ static const struct type types[] = {
 	  .prepare = prepare_vif,
 	  .tell = tell_vif,
 	  .args = args_vif,
+	  .lost = lost_vif,
 	  .undo = undo_vif },
 };
 
@@ -735,6 +743,10 @@ static void advance(struct backend *b)
 	int ret;
 
 	b->phase = WAITING;
+	if (b->prepared && b->type->lost && b->type->lost(b)) {
+		undo_end(b);
+		b->adopted = true; /* patience: it is in service */
+	}
 	if (b->type->overlap && !b->prepared && !prepare(b))
 		return;
 	ret = claim(b, err, sizeof(err));

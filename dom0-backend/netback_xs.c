@@ -146,6 +146,9 @@ static void tick(struct device *dev)
 {
 	struct netback *n = dev->priv;
 
+	if (tap_gone(n->tap[0]))
+		device_retire(dev,
+			      "the interface was removed; another is made");
 	netback_tell_stats(dev, &n->stats, &n->journal->stat);
 }
 

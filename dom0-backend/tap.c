@@ -103,6 +103,13 @@ int tap_offload(int fd, const struct net_caps *caps)
 	return ioctl(fd, TUNSETOFFLOAD, flags) ? -errno : 0;
 }
 
+bool tap_gone(int fd)
+{
+	struct ifreq ifr = { 0 };
+
+	return ioctl(fd, TUNGETIFF, &ifr) < 0 && errno == EBADFD;
+}
+
 int tap_carrier(int fd, bool on)
 {
 	int value = on;

@@ -61,6 +61,9 @@ int tap_attach(int fd, bool on) must_check;
  */
 int tap_offload(int fd, const struct net_caps *caps) must_check;
 
+/** tap_gone() - Whether the interface was removed: its queues are of no use. */
+bool tap_gone(int fd);
+
 /** tap_carrier() - Plug the cable in or out; Return: 0 or -errno. */
 int tap_carrier(int fd, bool on) must_check;
 

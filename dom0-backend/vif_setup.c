@@ -464,6 +464,15 @@ void vif_close(struct vif_link *link)
 	*link = (struct vif_link){ 0 };
 }
 
+bool vif_lost(struct vif_link *link)
+{
+	if (!link->nqueues || !tap_gone(link->fd[0]))
+		return false;
+	while (link->nqueues)
+		fd_close(&link->fd[--link->nqueues]);
+	return true;
+}
+
 void vif_sweep(void)
 {
 	struct link_nl *nl;

@@ -111,6 +111,13 @@ int vif_open(const struct vif_config *cfg, struct vif_link *out, char *err,
 void vif_close(struct vif_link *link);
 
 /**
+ * vif_lost() - Whether somebody has removed the interface.
+ *
+ * Then vif_close() will not look for it: there may be another of that name.
+ */
+bool vif_lost(struct vif_link *link);
+
+/**
  * vif_sweep() - Remove what killed parents have left: NAT bridges without ports,
  * with their rules.
  *

@@ -31,6 +31,11 @@ check "it is at work" wait_for 20 console_has stream 'netstream: connected'
 index() { ip -o link show svcard 2>/dev/null | cut -d: -f1; }
 has_link() { [ -n "$(index)" ]; }
 has_no_link() { [ -z "$(index)" ]; }
+has_worker_but() { # PID
+	local pid
+
+	pid=$(pid_of sv-netback) && [ "$pid" != "$1" ]
+}
 before=$(index)
 
 # Workers by KILL and HUP, parents, and both.
@@ -44,18 +49,17 @@ until over || [ $SECONDS -ge $deadline ]; do
 	sleep "0.$(printf %03d $((50 + RANDOM % 450)))"
 	n=$((n + 1))
 	if [ $((n % 8)) = 0 ]; then
+		old=$(pid_of sv-netback)
 		shoot sv-backend KILL && shot[parent]=$((shot[parent] + 1))
 		# At times a worker dies while nobody is there to see it.
-		if [ $((n % 16)) = 0 ]; then
-			[ -n "$before" ] && [ "$(index)" = "$before" ] ||
-				moved=$((moved + 1))
-			shoot sv-netback KILL && shot[both]=$((shot[both] + 1))
-		fi
+		[ $((n % 16)) = 0 ] && shoot sv-netback KILL &&
+			shot[both]=$((shot[both] + 1))
 		sv-backend >>"$work/parents.log" 2>&1 &
-		if [ $((n % 16)) = 0 ]; then
-			wait_for 10 has_link
-			before=$(index)
-		fi
+		# Till it holds the interface, too, one more death ends that.
+		wait_for 10 has_worker_but "$old"
+		[ $((n % 16)) = 0 ] && before=$(index)
+		[ -n "$before" ] && [ "$(index)" = "$before" ] ||
+			moved=$((moved + 1))
 	elif [ $((n % 8)) = 4 ]; then
 		shoot sv-backend HUP && shot[HUP]=$((shot[HUP] + 1))
 	else

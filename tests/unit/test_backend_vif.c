@@ -685,6 +685,20 @@ Test(backend_vif, workers_are_replaced)
 	end_talk(&t);
 }
 
+/* An administrator removes the interface: another is made, the guest goes on. */
+Test(backend_vif, removed_interface)
+{
+	struct link_info now = { 0 };
+	struct talk t;
+
+	begin_talk(&t);
+	cr_assert_eq(link_del(nl, t.link.index), 0);
+	cr_assert(SOON(!link_get(nl, "vif3.0", &now) && now.master));
+	expect_talk(&t, false);
+	cr_expect_eq(stack_logged("the interface was removed"), 1);
+	end_talk(&t);
+}
+
 /* ---- what it counts, and its limit ------------------------------------------- */
 
 static bool told(const char *name, const char *value)
