@@ -49,6 +49,8 @@ until over || [ $SECONDS -ge $deadline ]; do
 	sleep "0.$(printf %03d $((50 + RANDOM % 450)))"
 	n=$((n + 1))
 	if [ $((n % 8)) = 0 ]; then
+		# One that has just been shot: with both, the interface would go.
+		wait_for 10 pid_of sv-netback
 		old=$(pid_of sv-netback)
 		shoot sv-backend KILL && shot[parent]=$((shot[parent] + 1))
 		# At times a worker dies while nobody is there to see it.
