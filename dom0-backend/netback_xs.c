@@ -359,6 +359,7 @@ static void disconnect(struct device *dev)
 {
 	struct netback *n = dev->priv;
 	struct net_stats sum = { 0 };
+	bool served = n->nqueues;
 
 	if (tap_carrier(n->tap[0], false))
 		log_debug("the carrier is not turned off");
@@ -370,14 +371,17 @@ static void disconnect(struct device *dev)
 	n->conf.steer = NULL;
 	/* Whoever dies before leaves marks that a successor must clear. */
 	journal_valid(&n->journal->head, JOURNAL_VIF, 0);
-	log_limited(&dev->limit, LOG_LVL_INFO,
-		    "packets from the guest: %llu, dropped %llu, %llu of them "
-		    "in another's name; to the guest: %llu, dropped %llu",
-		    (unsigned long long)sum.tx_packets,
-		    (unsigned long long)sum.tx_drops,
-		    (unsigned long long)sum.tx_spoofed,
-		    (unsigned long long)sum.rx_packets,
-		    (unsigned long long)sum.rx_drops);
+	if (!served)
+		return;
+	log_limited(
+		&dev->limit, LOG_LVL_INFO,
+		"packets from the guest so far: %llu, dropped %llu, %llu of them "
+		"in another's name; to the guest: %llu, dropped %llu",
+		(unsigned long long)sum.tx_packets,
+		(unsigned long long)sum.tx_drops,
+		(unsigned long long)sum.tx_spoofed,
+		(unsigned long long)sum.rx_packets,
+		(unsigned long long)sum.rx_drops);
 }
 
 static void suspend(struct device *dev)
