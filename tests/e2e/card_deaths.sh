@@ -43,6 +43,7 @@ declare -A shot=([KILL]=0 [HUP]=0 [parent]=0 [both]=0)
 over() { console_has stream '^(SUCCESS|FAILURE|ERROR)'; }
 
 moved=0
+last=
 deadline=$((SECONDS + seconds * 2 + 60))
 n=0
 until over || [ $SECONDS -ge $deadline ]; do
@@ -50,7 +51,7 @@ until over || [ $SECONDS -ge $deadline ]; do
 	n=$((n + 1))
 	if [ $((n % 8)) = 0 ]; then
 		# One that has just been shot: with both, the interface would go.
-		wait_for 10 pid_of sv-netback
+		wait_for 10 has_worker_but "$last"
 		old=$(pid_of sv-netback)
 		shoot sv-backend KILL && shot[parent]=$((shot[parent] + 1))
 		# At times a worker dies while nobody is there to see it.
@@ -65,6 +66,7 @@ until over || [ $SECONDS -ge $deadline ]; do
 	elif [ $((n % 8)) = 4 ]; then
 		shoot sv-backend HUP && shot[HUP]=$((shot[HUP] + 1))
 	else
+		last=$(pid_of sv-netback)
 		shoot sv-netback KILL && shot[KILL]=$((shot[KILL] + 1))
 	fi
 done
