@@ -54,7 +54,7 @@ ldflags := -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
 
 ring_src := ring/ring.c ring/stream.c
 base_src := base/blkstat.c base/dommem.c base/domsock.c base/fd.c base/hist.c \
-	base/log.c base/paths.c base/sandbox.c base/sock.c base/util.c
+	base/log.c base/netstat.c base/paths.c base/sandbox.c base/sock.c base/util.c
 hypervisor_src := hypervisor/acpi.c hypervisor/boot.c hypervisor/bzimage.c \
 	hypervisor/cpuid.c hypervisor/guestmem.c hypervisor/image.c \
 	hypervisor/image_cache.c hypervisor/image_load.c hypervisor/unpack.c \
@@ -79,9 +79,10 @@ backend_src := dom0-backend/dhcp.c dom0-backend/forward.c \
 	dom0-backend/link_nl.c dom0-backend/nat.c dom0-backend/nft.c \
 	dom0-backend/ra.c \
 	dom0-backend/net_ctrl.c dom0-backend/net_guard.c dom0-backend/net_hash.c \
-	dom0-backend/net_steer.c \
+	dom0-backend/net_journal.c dom0-backend/net_steer.c \
 	dom0-backend/net_rxq.c dom0-backend/net_slots.c dom0-backend/net_txq.c \
-	dom0-backend/netback.c dom0-backend/netback_xs.c dom0-backend/tap.c \
+	dom0-backend/netback.c dom0-backend/netback_stats.c \
+	dom0-backend/netback_xs.c dom0-backend/tap.c \
 	dom0-backend/ovsdb.c dom0-backend/vif_bridge.c \
 	dom0-backend/vif_macvtap.c dom0-backend/vif_nat.c \
 	dom0-backend/vif_ovs.c dom0-backend/vif_route.c \
@@ -198,7 +199,7 @@ replays := $(fuzzers:%_fuzz=%_replay)
 guests := $(patsubst tests/guest/%/main.c,$(out)/guest/%.elf,$(wildcard tests/guest/*/main.c))
 
 # Those that need no hypercalls also run as process domains.
-procdoms := $(addprefix $(out)/procdom/,block blockbench net netbench power \
+procdoms := $(addprefix $(out)/procdom/,block blockbench net netbench netstream power \
 	reconnect suspend xenbus)
 
 all: $(bins) $(procdoms) $(if $(SAN),,$(guests))
@@ -307,9 +308,10 @@ $(out)/tests/hostile/test_disk_faults: override LDFLAGS += \
 	-Wl,--wrap=io_uring_submit,--wrap=io_uring_submit_and_wait
 # They decide at which step a worker dies (tests/lib/mortal.h).
 death_steps := evtchn_fd_bind evtchn_fd_notify gnt_get gnt_put io_uring_submit \
-	io_uring_submit_and_wait journal_recover ring_back_arm ring_back_push \
-	ring_back_put ring_back_take
-$(addprefix $(out)/tests/hostile/test_blk_,crash deaths): override LDFLAGS += \
+	io_uring_submit_and_wait journal_recover net_journal_recover \
+	net_journal_recover_ctrl net_steer_set readv ring_back_arm \
+	ring_back_push ring_back_put ring_back_take writev
+$(addprefix $(out)/tests/hostile/test_,blk_crash blk_deaths net_deaths): override LDFLAGS += \
 	$(death_steps:%=-Wl,--wrap=%)
 store_steps := rename sendmsg stream_reader_resume stream_release stream_write write
 $(out)/tests/hostile/test_store_deaths: override LDFLAGS += \

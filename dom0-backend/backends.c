@@ -25,6 +25,7 @@
 #include "dom0-backend/device.h"
 #include "dom0-backend/disk.h"
 #include "dom0-backend/journal.h"
+#include "dom0-backend/net_journal.h"
 #include "dom0-backend/spawn.h"
 #include "dom0-backend/vbd_setup.h"
 #include "dom0-backend/vif_setup.h"
@@ -66,20 +67,25 @@ struct backend;
  * @args:    Add what the worker needs of it.
  * @ready:   If set: whether the host's end can be used; -EINPROGRESS till that is
  *           known.  On failure as @prepare.
+ * @lost:    If set: whether somebody has removed the host's end.
  * @reaped:  If set: whether @pid was a process of the host's end.
  * @quit:    If set: begin to end that process; its id, or 0 if there is none.
  * @served:  If set: the custody of what that process has started.
  * @undo:    Unmake it.
  * @journal: Bytes of what its workers leave to their successors; 0: nothing.
  * @stats:   Where in it they count.
+ * @overlap: The host's end is made before a worker of another parent ends, with
+ *           which it would go.
  */
 struct type {
 	const char *name, *program, *served;
 	size_t journal, stats;
+	bool overlap;
 	int (*prepare)(struct backend *b, char *err, size_t errlen);
 	int (*tell)(struct backend *b);
 	void (*args)(struct backend *b, struct start *s);
 	int (*ready)(struct backend *b, char *err, size_t errlen);
+	bool (*lost)(struct backend *b);
 	bool (*reaped)(struct backend *b, pid_t pid);
 	pid_t (*quit)(struct backend *b);
 	void (*undo)(struct backend *b);
@@ -324,7 +330,9 @@ static int prepare_vif(struct backend *b, char *err, size_t errlen)
 		"vifname", "bridge",	"vlan",		  "net",       "mac",
 		"ip",	   "antispoof", "hotplug-script", "gatewaydev"
 	};
-	struct vif_config cfg = { .domid = b->domid, .devid = b->devid };
+	struct vif_config cfg = { .domid = b->domid,
+				  .devid = b->devid,
+				  .adopt = b->adopted };
 	const char **field[] = { &cfg.vifname, &cfg.bridge, &cfg.vlan,
 				 &cfg.net,     &cfg.mac,    &cfg.ip,
 				 &cfg.guard,   &cfg.script, &cfg.gatewaydev };
@@ -412,12 +420,37 @@ static void undo_vif(struct backend *b)
 	vif_close(&b->end.link);
 }
 
+static bool lost_vif(struct backend *b)
+{
+	return vif_lost(&b->end.link);
+}
+
 static const struct type types[] = {
-	{ "vbd", "sv-blkback", CUSTODY_SERVED, sizeof(struct journal),
-	  offsetof(struct journal, stat), prepare_vbd, tell_vbd, args_vbd,
-	  ready_vbd, reaped_vbd, quit_vbd, undo_vbd },
-	{ "vif", "sv-netback", NULL, 0, 0, prepare_vif, tell_vif, args_vif,
-	  ready_vif, reaped_vif, quit_vif, undo_vif },
+	{ .name = "vbd",
+	  .program = "sv-blkback",
+	  .served = CUSTODY_SERVED,
+	  .journal = sizeof(struct journal),
+	  .stats = offsetof(struct journal, stat),
+	  .prepare = prepare_vbd,
+	  .tell = tell_vbd,
+	  .args = args_vbd,
+	  .ready = ready_vbd,
+	  .reaped = reaped_vbd,
+	  .quit = quit_vbd,
+	  .undo = undo_vbd },
+	{ .name = "vif",
+	  .program = "sv-netback",
+	  .journal = sizeof(struct net_journal),
+	  .stats = offsetof(struct net_journal, stat),
+	  .overlap = true,
+	  .prepare = prepare_vif,
+	  .tell = tell_vif,
+	  .args = args_vif,
+	  .ready = ready_vif,
+	  .reaped = reaped_vif,
+	  .quit = quit_vif,
+	  .lost = lost_vif,
+	  .undo = undo_vif },
 };
 
 /* ---- telling the toolstack ------------------------------------------- */
@@ -706,6 +739,9 @@ static int try_prepare(struct store *s, void *arg)
 	struct backend *b = a->b;
 	struct complaint c = { b, a->err };
 
+	/* What was taken over is in use; it would not be there again. */
+	if (b->prepared && b->adopted && b->type->overlap)
+		return 0;
 	undo_end(b); /* of a try that was overtaken */
 	if (!store_exists(s, "%s/frontend", b->path))
 		return -ENOENT;
@@ -723,6 +759,10 @@ static bool prepare(struct backend *b)
 	if (!ret && !a.ret)
 		return true;
 	if (!ret && comes_free(b, a.ret)) {
+		/* What cannot be taken over has to be let go. */
+		if (b->adopted && b->type->overlap)
+			custody_signal(b->type->name, b->domid, b->devid,
+				       SIGTERM);
 		wait_free(b);
 	} else if (!ret) {
 		give_up(b, a.err);
@@ -743,6 +783,12 @@ static void advance(struct backend *b)
 	int ret;
 
 	b->phase = WAITING;
+	if (b->prepared && b->type->lost && b->type->lost(b)) {
+		undo_end(b);
+		b->adopted = true; /* patience: it is in service */
+	}
+	if (b->type->overlap && !b->prepared && !prepare(b))
+		return;
 	ret = claim(b, err, sizeof(err));
 	if (ret == -EAGAIN)
 		return;

@@ -129,32 +129,18 @@ static int set_sector(struct device *dev)
 
 static int map_journal(struct blkback *b)
 {
-	int anon = b->journal_fd < 0 ? MAP_ANONYMOUS : 0;
 	void *p;
-	int ret = anon ? 0 : custody_sign(b->journal_fd, CUSTODY_WORKER);
+	int ret = custody_map(b->journal_fd, sizeof(*b->journal), &p);
 
-	if (ret)
-		return ret;
-	p = mmap(NULL, sizeof(*b->journal), PROT_READ | PROT_WRITE,
-		 MAP_SHARED | anon, b->journal_fd, 0);
-	if (p == MAP_FAILED)
-		return -errno;
-	b->journal = p;
-	return 0;
-}
-
-/* Have memory for what is written to the journal: a full disk would be a SIGBUS. */
-static int reserve(const struct blkback *b, size_t at, size_t size)
-{
-	if (b->journal_fd < 0)
-		return 0;
-	return -posix_fallocate(b->journal_fd, (off_t)at, (off_t)size);
+	if (!ret)
+		b->journal = p;
+	return ret;
 }
 
 static int begin_stats(struct blkback *b)
 {
-	int ret = reserve(b, offsetof(struct journal, stat),
-			  sizeof(b->journal->stat));
+	int ret = custody_reserve(b->journal_fd, offsetof(struct journal, stat),
+				  sizeof(b->journal->stat));
 
 	if (!ret)
 		blkstat_begin(&b->journal->stat);
@@ -381,7 +367,7 @@ static void disconnect(struct device *dev)
 	/* Whoever dies in between leaves marks that a successor must clear. */
 	while (b->nqueues)
 		blkback_stop(b->queue[--b->nqueues]);
-	journal_valid(b->journal, 0);
+	journal_valid(&b->journal->head, JOURNAL_VBD, 0);
 }
 
 static void suspend(struct device *dev)
@@ -398,9 +384,10 @@ static int begin_queue(struct device *dev, struct blk_ring *ring)
 	struct blkback *b = dev->priv;
 	unsigned int i = b->nqueues;
 	size_t n = ring_slots(ring->npages, blk_layouts[ring->abi].slot) + 1;
-	int ret = reserve(b, offsetof(struct journal, queue[i]),
-			  offsetof(struct journal_queue, entry) +
-				  n * sizeof(struct journal_entry));
+	int ret = custody_reserve(b->journal_fd,
+				  offsetof(struct journal, queue[i]),
+				  offsetof(struct journal_queue, entry) +
+					  n * sizeof(struct journal_entry));
 
 	ring->log = &b->journal->queue[i];
 	ring->stat = &b->journal->stat.queue[i];
@@ -424,14 +411,14 @@ static int connect(struct device *dev)
 	int ret = read_rings(dev, b->max_queues);
 
 	/* A predecessor's, of a connection that is over. */
-	journal_valid(b->journal, 0);
+	journal_valid(&b->journal->head, JOURNAL_VBD, 0);
 	for (unsigned int i = 0; i < b->nrings && !ret; i++)
 		ret = begin_queue(dev, &b->ring[i]);
 	if (ret) {
 		disconnect(dev);
 		return ret;
 	}
-	journal_valid(b->journal, b->nqueues);
+	journal_valid(&b->journal->head, JOURNAL_VBD, b->nqueues);
 	log_limited(&dev->limit, LOG_LVL_INFO,
 		    "serving %u queue(s), %s, %llu sectors%s", b->nqueues,
 		    blk_layouts[b->abi].protocol,
@@ -473,7 +460,8 @@ static bool same_ring(const struct blk_ring *x, const struct blk_ring *y)
 static int find_rings(struct device *dev, struct blk_ring *ring)
 {
 	struct blkback *b = dev->priv;
-	unsigned int n = journal_nqueues(b->journal);
+	unsigned int n =
+		journal_nqueues(&b->journal->head, JOURNAL_VBD, JOURNAL_QUEUES);
 	int ret = n ? 0 : -ENOENT;
 
 	for (unsigned int i = 0; i < n && !ret; i++)

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
 
@@ -169,4 +170,24 @@ int custody_sign(int fd, enum custody_role role)
 	struct flock fl = record(F_RDLCK, role);
 
 	return fcntl(fd, F_SETLK, &fl) < 0 ? -errno : 0;
+}
+
+int custody_map(int fd, size_t size, void **out)
+{
+	int ret = fd < 0 ? 0 : custody_sign(fd, CUSTODY_WORKER);
+	void *p;
+
+	if (ret)
+		return ret;
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	*out = p;
+	return 0;
+}
+
+int custody_reserve(int fd, size_t at, size_t size)
+{
+	return fd < 0 ? 0 : -posix_fallocate(fd, (off_t)at, (off_t)size);
 }

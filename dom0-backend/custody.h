@@ -11,7 +11,7 @@
 /*
  * How it works
  *
- * A device's journal (journal.h) is a file below <run>/journal, so that it outlives
+ * A device's journal (journal.h, net_journal.h) is a file below <run>/journal, so that it outlives
  * worker and parent.  A parent opens it, locks it (flock(2)), gives the open file
  * to a worker and closes its own descriptor.  From then on the lock lives as long
  * as anything of that worker does: its process, and the kernel's remains of its
@@ -36,7 +36,7 @@ enum custody_role { CUSTODY_WORKER, CUSTODY_SERVER, CUSTODY_NROLES };
 
 /**
  * custody_take() - Lock a device's journal for a worker to be started.
- * @type:  "vbd"; with @domid and @devid the file's name.
+ * @type:  "vbd" or "vif"; with @domid and @devid the file's name.
  * @fresh: Nobody served this device before: begin with an empty journal.
  * @fd:    *Given*, close-on-exec; written only on success.
  *
@@ -103,5 +103,24 @@ void custody_sweep(bool (*lives)(unsigned int domid));
  * Return: 0 or -errno.
  */
 int custody_sign(int fd, enum custody_role role) must_check;
+
+/**
+ * custody_map() - For a worker: be known as the one that has a journal; map it.
+ * @fd:  The journal; -1: nobody will succeed us, and it is this process's alone.
+ * @out: @size bytes, for munmap(); written only on success.
+ *
+ * Return: 0 or -errno.
+ */
+int custody_map(int fd, size_t size, void **out) must_check;
+
+/**
+ * custody_reserve() - Have memory for what will be written to a journal.
+ * @fd: As for custody_map().
+ *
+ * A full disk would be a SIGBUS later.
+ *
+ * Return: 0 or -errno.
+ */
+int custody_reserve(int fd, size_t at, size_t size) must_check;
 
 #endif

@@ -229,6 +229,13 @@ void device_refuse(struct device *dev, const char *why)
 	dev->status = DEVICE_REFUSED;
 }
 
+void device_retire(struct device *dev, const char *why)
+{
+	log_err("%s", why);
+	dev->status = 1;
+	stop(dev);
+}
+
 int device_bad_key(struct device *dev, const char *dir, const char *name,
 		   const char *want, int ret)
 {

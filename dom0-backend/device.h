@@ -136,6 +136,12 @@ void device_fail(struct device *dev, const char *why);
 void device_refuse(struct device *dev, const char *why);
 
 /**
+ * device_retire() - End the loop, for a successor that finds better conditions.
+ * @why: One line, for the log.
+ */
+void device_retire(struct device *dev, const char *why);
+
+/**
  * device_bad_key() - Tell, within limits, why a frontend's key cannot be used.
  * @want: What it must be.
  * @ret:  -errno of reading or judging it.

@@ -4,22 +4,23 @@
 
 #include <errno.h>
 
-#define MAGIC	0x6a427653u /* "SvBj" */
-#define VERSION 1u
+#define MAGIC 0x6a427653u /* "SvBj" */
 
-void journal_valid(struct journal *j, unsigned int nqueues)
+void journal_valid(struct journal_head *j, uint32_t version,
+		   unsigned int nqueues)
 {
 	j->magic = MAGIC;
-	j->version = VERSION;
+	j->version = version;
 	/* Ordering: all that a successor reads before it. */
 	atomic_store_explicit(&j->nqueues, nqueues, memory_order_release);
 }
 
-unsigned int journal_nqueues(const struct journal *j)
+unsigned int journal_nqueues(const struct journal_head *j, uint32_t version,
+			     unsigned int max)
 {
 	uint32_t n = atomic_load_explicit(&j->nqueues, memory_order_acquire);
 
-	if (j->magic != MAGIC || j->version != VERSION || n > JOURNAL_QUEUES)
+	if (j->magic != MAGIC || j->version != version || n > max)
 		return 0;
 	return n;
 }

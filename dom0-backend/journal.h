@@ -102,29 +102,42 @@ struct journal_queue {
 _Static_assert(offsetof(struct journal_queue, entry) % 64 == 0, "as entries");
 
 /**
- * struct journal - The whole file.
+ * struct journal_head - How the file of any type of device begins.
+ * @version: JOURNAL_VBD, or whatever another type has.
  * @nqueues: Of the connection that is being served; 0: none is.
- * @stat:    What the disk has done, in all connections; nothing else depends on it.
  */
-struct journal {
+struct journal_head {
 	uint32_t magic, version;
 	_Atomic uint32_t nqueues;
 	uint8_t pad[52];
+};
+
+#define JOURNAL_VBD 1u
+
+/**
+ * struct journal - The whole file.
+ * @stat: What the disk has done, in all connections; nothing else depends on it.
+ */
+struct journal {
+	struct journal_head head;
 	struct journal_queue queue[JOURNAL_QUEUES];
 	struct blkstat_file stat;
 };
 _Static_assert(BLKSTAT_QUEUES == JOURNAL_QUEUES, "all are counted");
 
 /** journal_valid() - From now on @nqueues are served; 0: no longer. */
-void journal_valid(struct journal *j, unsigned int nqueues);
+void journal_valid(struct journal_head *j, uint32_t version,
+		   unsigned int nqueues);
 
 /**
  * journal_nqueues() - Of the connection that was being served.
- * @j: UNTRUSTED.
+ * @j:   UNTRUSTED.
+ * @max: That the file has room for.
  *
- * Return: 0 if there was none; at most JOURNAL_QUEUES.
+ * Return: 0 if there was none; at most @max.
  */
-unsigned int journal_nqueues(const struct journal *j);
+unsigned int journal_nqueues(const struct journal_head *j, uint32_t version,
+			     unsigned int max);
 
 /** journal_begin() - Nothing was taken yet from a new ring of @nent slots. */
 void journal_begin(struct journal_queue *q, const struct journal_ring *ring,

@@ -241,6 +241,7 @@ static void set_up(struct parent *p)
 static void tear_down(struct parent *p)
 {
 	backends_free(p->backends);
+	vif_sweep(); /* of cards that a dead parent's workers have closed since */
 	event_free(p->child_ev);
 	event_free(p->term_ev);
 	event_free(p->int_ev);

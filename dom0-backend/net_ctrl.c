@@ -8,25 +8,6 @@
 
 #define SUCCESS XEN_NETIF_CTRL_STATUS_SUCCESS
 
-int net_ctrl_init(struct net_ctrl *c, struct gnt_map *gnt,
-		  struct net_steer *steer, struct log_limit *limit,
-		  uint32_t gref)
-{
-	int ret;
-
-	*c = (struct net_ctrl){
-		.gnt = gnt,
-		.steer = steer,
-		.limit = limit,
-		.gref = gref,
-		.hash.nqueues = steer->nqueues,
-	};
-	ret = gnt_get(gnt, gref, GNT_WRITE, &c->page);
-	if (ret)
-		return ret;
-	return net_ctrl_ring_back_attach(&c->ring, &c->page, 1, NULL);
-}
-
 void net_ctrl_fini(struct net_ctrl *c)
 {
 	if (c->page)
@@ -162,27 +143,90 @@ static void carry_out(struct net_ctrl *c,
 	if (req->type < ARRAY_SIZE(types) && types[req->type].fn)
 		rsp.status = types[req->type].fn(c, req->data, &data);
 	rsp.data = data;
-	if (rsp.status == SUCCESS)
+	if (rsp.status == SUCCESS) {
+		c->log->hash = c->hash;
 		net_steer_set(c->steer, &c->hash);
-	else
+	} else {
 		log_limited(c->limit, LOG_LVL_WARN,
 			    "control ring: request %u (%s; %u, %u, %u): "
 			    "refused with status %u",
 			    req->type, name_of(req->type), req->data[0],
 			    req->data[1], req->data[2], rsp.status);
+	}
 	net_ctrl_ring_back_put(&c->ring, &rsp);
+	/* Ordering: the hash and the response before this. */
+	atomic_fetch_add_explicit(&c->log->answered, 1, memory_order_release);
+}
+
+static int attach(struct net_ctrl *c, bool resume)
+{
+	struct net_journal_ctrl *log = c->log;
+	struct ring_pos at = { .req_cons = 0 };
+	int ret;
+
+	if (!resume) {
+		atomic_store(&log->answered, 0);
+		atomic_store(&log->taken, 0);
+		log->hash = c->hash;
+		return net_ctrl_ring_back_attach(&c->ring, &c->page, 1, NULL);
+	}
+	ret = net_journal_recover_ctrl(log, c->hash.nqueues, &at);
+	if (!ret)
+		ret = net_ctrl_ring_back_attach(&c->ring, &c->page, 1, &at);
+	if (ret)
+		return ret;
+	c->hash = log->hash;
+	net_steer_set(c->steer, &c->hash);
+	if (at.req_cons != at.rsp_prod)
+		carry_out(c, &log->req);
+	return 0;
+}
+
+int net_ctrl_init(struct net_ctrl *c, struct gnt_map *gnt,
+		  struct net_steer *steer, struct log_limit *limit,
+		  uint32_t gref, struct net_journal_ctrl *log, bool resume)
+{
+	int ret;
+
+	*c = (struct net_ctrl){
+		.gnt = gnt,
+		.steer = steer,
+		.limit = limit,
+		.gref = gref,
+		.log = log ? log : &c->own,
+		.hash.nqueues = steer->nqueues,
+	};
+	ret = gnt_get(gnt, gref, GNT_WRITE, &c->page);
+	return ret ? ret : attach(c, resume);
+}
+
+void net_ctrl_release(struct gnt_map *gnt, const struct net_journal_ctrl *log)
+{
+	const struct xen_netif_ctrl_request *req = &log->req;
+	void SHM *page;
+
+	if (atomic_load(&log->taken) != atomic_load(&log->answered) &&
+	    (req->type == XEN_NETIF_CTRL_TYPE_SET_HASH_KEY ||
+	     req->type == XEN_NETIF_CTRL_TYPE_SET_HASH_MAPPING) &&
+	    !gnt_get(gnt, req->data[0], GNT_READ, &page))
+		gnt_put(gnt, req->data[0], GNT_READ);
+	if (!gnt_get(gnt, log->gref, GNT_WRITE, &page))
+		gnt_put(gnt, log->gref, GNT_WRITE);
 }
 
 int net_ctrl_poll(struct net_ctrl *c, unsigned int budget)
 {
-	struct xen_netif_ctrl_request req;
+	struct net_journal_ctrl *log = c->log;
 	int ret;
 
 	while (budget--) {
-		ret = net_ctrl_ring_back_take(&c->ring, &req);
+		ret = net_ctrl_ring_back_take(&c->ring, &log->req);
 		if (ret <= 0)
 			return ret;
-		carry_out(c, &req);
+		log->redone = 0;
+		/* Ordering: the copy before this. */
+		atomic_fetch_add_explicit(&log->taken, 1, memory_order_release);
+		carry_out(c, &log->req);
 	}
 	return 1;
 }

@@ -86,6 +86,17 @@ uint32_t net_hash_set_map(struct net_hash *h, const uint32_t *map, uint32_t n,
 	return XEN_NETIF_CTRL_STATUS_SUCCESS;
 }
 
+bool net_hash_sane(const struct net_hash *h, uint32_t nqueues)
+{
+	struct net_hash other = { .nqueues = nqueues };
+
+	if (h->nqueues != nqueues || h->types & ~TYPES_ALL ||
+	    net_hash_set_algorithm(&other, h->algorithm) ||
+	    net_hash_set_map_size(&other, h->nmap))
+		return false;
+	return !net_hash_set_map(&other, h->map, h->nmap, 0);
+}
+
 /* Hash @n bytes of addresses, and the ports at @ports unless NULL. */
 static struct net_mark mark(const struct net_hash *h, uint8_t type,
 			    const uint8_t *addrs, uint32_t n,

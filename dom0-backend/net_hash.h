@@ -74,6 +74,12 @@ uint32_t net_hash_map_fault(const struct net_hash *h, uint32_t n, uint32_t at);
 uint32_t net_hash_set_map(struct net_hash *h, const uint32_t *map, uint32_t n,
 			  uint32_t at);
 
+/**
+ * net_hash_sane() - Whether this can be what a guest has asked for.
+ * @h: UNTRUSTED: any bytes.
+ */
+bool net_hash_sane(const struct net_hash *h, uint32_t nqueues);
+
 /** net_hash_active() - Whether packets are to be hashed. */
 static inline bool net_hash_active(const struct net_hash *h)
 {

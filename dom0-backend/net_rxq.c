@@ -9,18 +9,66 @@
 
 #include "ring/shm.h"
 
+static void SHM **page_at(struct rxq *q, uint32_t i)
+{
+	return &q->at[(q->first + i) % RXQ_NENT];
+}
+
+static const struct net_journal_slot *slot_at(struct rxq *q, uint32_t i)
+{
+	return net_journal_slot(q->log, q->first + i);
+}
+
+/* Pin the page of the next request, which the journal has. */
+static void add_page(struct rxq *q)
+{
+	uint32_t gref = slot_at(q, q->n)->gref;
+	void SHM **page = page_at(q, q->n++);
+	int ret;
+
+	*page = NULL;
+	ret = gnt_get(q->gnt, gref, GNT_WRITE, page);
+	if (ret)
+		log_limited(q->limit, LOG_LVL_WARN,
+			    "rx request: grant %u cannot be written: %s; "
+			    "answered with an error",
+			    gref, strerror(-ret));
+}
+
+static int attach(struct rxq *q, bool resume)
+{
+	struct ring_pos at = { .req_cons = 0 };
+	int ret;
+
+	if (!resume) {
+		net_journal_begin(q->log);
+		return rxq_ring_back_attach(&q->ring, &q->page, 1, NULL);
+	}
+	ret = net_journal_recover(q->log, &at);
+	if (!ret)
+		ret = rxq_ring_back_attach(&q->ring, &q->page, 1, &at);
+	if (ret)
+		return ret;
+	q->first = at.rsp_prod;
+	while (q->first + q->n != at.req_cons)
+		add_page(q);
+	return 0;
+}
+
 int rxq_init(struct rxq *q, struct gnt_map *gnt, const struct net_caps *caps,
-	     struct log_limit *limit, int tap, uint32_t gref)
+	     struct log_limit *limit, int tap, const struct net_ring *ring)
 {
 	int ret;
 
 	q->gnt = gnt;
 	q->caps = caps;
 	q->tap = tap;
-	q->gref = gref;
+	q->gref = ring->gref;
+	q->log = ring->log ? ring->log : &q->own;
 	q->first = q->n = q->stalled = 0;
 	q->held = 0;
-	q->packets = q->drops = 0;
+	q->own_stat = (struct netstat){ 0 };
+	q->stat = ring->stat ? ring->stat : &q->own_stat;
 	q->limit = limit;
 	q->ready = true;
 	q->page = NULL;
@@ -28,10 +76,8 @@ int rxq_init(struct rxq *q, struct gnt_map *gnt, const struct net_caps *caps,
 	q->hash = (struct net_hash){ 0 };
 	q->mark = (struct net_mark){ 0 };
 	q->passed = false;
-	ret = gnt_get(gnt, gref, GNT_WRITE, &q->page);
-	if (ret)
-		return ret;
-	return rxq_ring_back_attach(&q->ring, &q->page, 1, NULL);
+	ret = gnt_get(gnt, ring->gref, GNT_WRITE, &q->page);
+	return ret ? ret : attach(q, ring->resume);
 }
 
 void rxq_steer(struct rxq *q, struct net_steer *steer, unsigned int index)
@@ -41,18 +87,11 @@ void rxq_steer(struct rxq *q, struct net_steer *steer, unsigned int index)
 	q->version = 0;
 }
 
-static struct rxq_slot *slot_at(struct rxq *q, uint32_t i)
-{
-	return &q->slot[(q->first + i) % RXQ_NENT];
-}
-
-/* The first slot has been answered. */
+/* The first slot has been answered; net_journal_answer() follows. */
 static void pop(struct rxq *q)
 {
-	struct rxq_slot *s = slot_at(q, 0);
-
-	if (s->page)
-		gnt_put(q->gnt, s->gref, GNT_WRITE);
+	if (*page_at(q, 0))
+		gnt_put(q->gnt, slot_at(q, 0)->gref, GNT_WRITE);
 	q->first++;
 	q->n--;
 }
@@ -64,6 +103,21 @@ void rxq_fini(struct rxq *q)
 	if (q->page)
 		gnt_put(q->gnt, q->gref, GNT_WRITE);
 	q->page = NULL;
+}
+
+void rxq_release(struct gnt_map *gnt, struct net_journal_ring *log)
+{
+	struct ring_pos at;
+	void SHM *page;
+
+	if (net_journal_recover(log, &at))
+		return;
+	for (uint32_t i = at.rsp_prod; i != at.req_cons; i++) {
+		uint32_t gref = net_journal_slot(log, i)->gref;
+
+		if (!gnt_get(gnt, gref, GNT_WRITE, &page))
+			gnt_put(gnt, gref, GNT_WRITE);
+	}
 }
 
 void rxq_ready(struct rxq *q)
@@ -80,19 +134,15 @@ void rxq_passed(struct rxq *q)
 static int fill(struct rxq *q)
 {
 	netif_rx_request_t req;
-	struct rxq_slot *s;
 	int ret;
 
 	while ((ret = rxq_ring_back_take(&q->ring, &req)) > 0) {
-		s = slot_at(q, q->n++);
-		*s = (struct rxq_slot){ .gref = req.gref, .id = req.id };
-		ret = gnt_get(q->gnt, s->gref, GNT_WRITE, &s->page);
-		if (ret)
-			log_limited(q->limit, LOG_LVL_WARN,
-				    "rx request: grant %u cannot be written: "
-				    "%s; answered with an error",
-				    s->gref, strerror(-ret));
+		*net_journal_slot(q->log, q->first + q->n) =
+			(struct net_journal_slot){ .gref = req.gref,
+						   .id = req.id };
+		add_page(q);
 	}
+	net_journal_take(q->log, q->first + q->n);
 	return ret;
 }
 
@@ -107,6 +157,7 @@ static void refuse(struct rxq *q, uint32_t n)
 		rxq_ring_back_put(&q->ring, &r);
 		pop(q);
 	}
+	net_journal_answer(q->log, q->first);
 }
 
 static void answer(struct rxq *q, size_t len)
@@ -119,12 +170,18 @@ static void answer(struct rxq *q, size_t len)
 		rxq_ring_back_put(&q->ring, &r);
 		pop(q);
 	}
-	q->packets++;
+	net_journal_answer(q->log, q->first);
+	netstat_add(q->stat, NETSTAT_RX_PACKETS, 1);
+	netstat_add(q->stat, NETSTAT_RX_BYTES, len);
+	netstat_add(q->stat, NETSTAT_RX_GSO,
+		    q->vnet.gso_type != VIRTIO_NET_HDR_GSO_NONE);
+	netstat_add(q->stat, NETSTAT_RX_CSUM,
+		    q->vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM);
 }
 
-static void drop(struct rxq *q, const char *why)
+static void drop(struct rxq *q, enum netstat_count reason, const char *why)
 {
-	q->drops++;
+	netstat_add(q->stat, reason, 1);
 	log_limited(q->limit, LOG_LVL_WARN,
 		    "a packet for the guest is dropped: %s", why);
 }
@@ -134,7 +191,7 @@ static uint32_t usable(struct rxq *q, uint32_t max)
 {
 	uint32_t n = 0;
 
-	while (n < max && n < q->n && slot_at(q, n)->page)
+	while (n < max && n < q->n && *page_at(q, n))
 		n++;
 	return n;
 }
@@ -157,7 +214,7 @@ static bool deliver(struct rxq *q)
 	q->stalled = 0;
 	if (have < need) {
 		refuse(q, have); /* the bad one's turn is next */
-		drop(q, "the guest's rx request is bad");
+		drop(q, NETSTAT_RX_DROP_BAD, "the guest's rx request is bad");
 		q->held = 0;
 		return true;
 	}
@@ -165,7 +222,7 @@ static bool deliver(struct rxq *q)
 	for (size_t at = 0; at < q->held; at += SV_PAGE_SIZE, page++) {
 		if (page == 1)
 			page += extras;
-		shm_post(slot_at(q, page)->page, q->buf + at,
+		shm_post(*page_at(q, page), q->buf + at,
 			 MIN(q->held - at, SV_PAGE_SIZE));
 	}
 	answer(q, q->held);
@@ -195,7 +252,7 @@ static size_t read_packet(struct rxq *q, struct virtio_net_hdr *v,
 	len = (size_t)got - sizeof(*v);
 	fault = net_rx_fault(q->caps, v, len);
 	if (fault) {
-		drop(q, fault);
+		drop(q, NETSTAT_RX_DROP_UNFIT, fault);
 		return 0;
 	}
 	return len;
@@ -206,7 +263,7 @@ static void hold(struct rxq *q, size_t len)
 {
 	if (net_rx_wants_csum(q->caps, &q->vnet, q->buf) &&
 	    net_csum_fill(q->buf, len, &q->vnet) < 0) {
-		drop(q, "its checksum lies outside");
+		drop(q, NETSTAT_RX_DROP_UNFIT, "its checksum lies outside");
 		return;
 	}
 	q->held = len;
@@ -233,7 +290,7 @@ static void sort(struct rxq *q, const struct virtio_net_hdr *v,
 		return;
 	}
 	if (net_steer_pass(q->steer, to, v, &mark, p, len))
-		drop(q, "its queue has no room for it");
+		drop(q, NETSTAT_RX_DROP_ROOM, "its queue has no room for it");
 	if (to == q->index) /* what comes next must not overtake it */
 		q->passed = true;
 }
@@ -295,8 +352,8 @@ static void close_gap(struct rxq *q, size_t len)
 	uint8_t page[SV_PAGE_SIZE];
 
 	for (uint32_t i = 1; i < net_rx_slots(len, false); i++) {
-		shm_fetch(page, slot_at(q, i + 1)->page, sizeof(page));
-		shm_post(slot_at(q, i)->page, page, sizeof(page));
+		shm_fetch(page, *page_at(q, i + 1), sizeof(page));
+		shm_post(*page_at(q, i), page, sizeof(page));
 	}
 }
 
@@ -309,15 +366,14 @@ static int fill_csum(struct rxq *q, size_t len)
 	int at;
 
 	for (size_t i = 0; i * SV_PAGE_SIZE < len; i++)
-		shm_fetch(q->buf + i * SV_PAGE_SIZE,
-			  slot_at(q, (uint32_t)i)->page,
+		shm_fetch(q->buf + i * SV_PAGE_SIZE, *page_at(q, (uint32_t)i),
 			  MIN(len - i * SV_PAGE_SIZE, SV_PAGE_SIZE));
 	at = net_csum_fill(q->buf, len, &q->vnet);
 	for (int i = at; at >= 0 && i < at + 2; i++) {
-		struct rxq_slot *s =
-			slot_at(q, (uint32_t)i / (uint32_t)SV_PAGE_SIZE);
+		void SHM *page =
+			*page_at(q, (uint32_t)i / (uint32_t)SV_PAGE_SIZE);
 
-		shm_post((uint8_t SHM *)s->page + i % (int)SV_PAGE_SIZE,
+		shm_post((uint8_t SHM *)page + i % (int)SV_PAGE_SIZE,
 			 q->buf + i, 1);
 	}
 	return at < 0 ? at : 0;
@@ -334,9 +390,8 @@ static void read_direct(struct rxq *q)
 
 	for (uint32_t i = 0; i < pages_wanted(q); i++) {
 		if (i != 1 || !gap)
-			iov[n++] =
-				(struct iovec){ shm_bulk(slot_at(q, i)->page),
-						SV_PAGE_SIZE };
+			iov[n++] = (struct iovec){ shm_bulk(*page_at(q, i)),
+						   SV_PAGE_SIZE };
 	}
 	/* What lands here shows that the packet was too long. */
 	iov[n++] = (struct iovec){ q->buf, sizeof(q->buf) };
@@ -345,9 +400,9 @@ static void read_direct(struct rxq *q)
 		return;
 	if (gap && q->vnet.gso_type == VIRTIO_NET_HDR_GSO_NONE)
 		close_gap(q, len);
-	shm_fetch(eth, slot_at(q, 0)->page, sizeof(eth));
+	shm_fetch(eth, *page_at(q, 0), sizeof(eth));
 	if (net_rx_wants_csum(q->caps, &q->vnet, eth) && fill_csum(q, len)) {
-		drop(q, "its checksum lies outside");
+		drop(q, NETSTAT_RX_DROP_UNFIT, "its checksum lies outside");
 		return;
 	}
 	answer(q, len);
@@ -371,7 +426,7 @@ static bool step_straight(struct rxq *q)
 /* Pass on one packet; false if nothing can be done now. */
 static bool step(struct rxq *q)
 {
-	if (q->n && !slot_at(q, 0)->page) {
+	if (q->n && !*page_at(q, 0)) {
 		refuse(q, 1);
 		return true;
 	}
@@ -407,12 +462,18 @@ int rxq_poll(struct rxq *q, unsigned int budget)
 
 bool rxq_push(struct rxq *q)
 {
-	return rxq_ring_back_push(&q->ring);
+	bool tell = rxq_ring_back_push(&q->ring);
+
+	netstat_add(q->stat, NETSTAT_RX_NOTIFIED, tell);
+	return tell;
 }
 
 bool rxq_arm(struct rxq *q)
 {
-	return q->stalled && rxq_ring_back_arm(&q->ring, q->stalled);
+	if (!q->stalled)
+		return false;
+	netstat_add(q->stat, NETSTAT_RX_ASKED, 1);
+	return rxq_ring_back_arm(&q->ring, q->stalled);
 }
 
 bool rxq_inject(struct rxq *q, const uint8_t *frame, size_t len)

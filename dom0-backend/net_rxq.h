@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "dom0-backend/gnt_map.h"
+#include "dom0-backend/net_journal.h"
 #include "dom0-backend/net_slots.h"
 #include "dom0-backend/net_steer.h"
 #include "ring/ring.h"
@@ -26,24 +27,26 @@
  * may wait for more pages. Nothing else is buffered: what the guest does not
  * make room for stays in the TAP queue, where the kernel drops what is too much.
  *
+ * Pages taken are in the queue's journal (net_journal.h) till they are answered: a
+ * successor fills them from the first one on.  The packet that was being read, or
+ * that waited in private memory, dies with us.
+ *
  * For a guest that has said which queue packets belong to (net_steer.h), each is
  * read into private memory, to be looked at, and passed on if it belongs to
  * another queue. That goes on while this one has no pages.
  */
 #define RXQ_NENT 256u /* slots of a ring of one page */
+_Static_assert(RXQ_NENT == NET_JOURNAL_SLOTS, "a journal has room for all");
 
 RING_DEFINE(rxq_ring, netif_rx_request_t, union net_rx_rsp);
 
-/** struct rxq_slot - A page of the guest; NULL if its grant is bad. */
-struct rxq_slot {
-	void SHM *page; /* UNTRUSTED */
-	uint32_t gref;
-	uint16_t id;
-};
-
 /**
  * struct rxq - One rx ring. Members are private to net_rxq.c.
- * @slot:    Requests taken and not answered: @n from @first on, cyclic.
+ * @first:   Ring index of the first of @n requests taken and not answered.
+ * @log:     The journal, where they are; @own if nobody will succeed us.
+ * @at:      Their pages, each at its index modulo RXQ_NENT: UNTRUSTED; NULL if its
+ *           grant is bad.
+ * @stat:    Where to count; @own_stat if nobody will look.
  * @ready:   The TAP queue may have packets.
  * @stalled: Requests missing to go on; 0 if none are.
  * @held:    Bytes in @buf waiting for pages; described by @vnet and @mark.
@@ -58,11 +61,12 @@ struct rxq {
 	uint32_t gref; /* of the ring */
 	void SHM *page;
 	struct rxq_ring_back ring;
-	struct rxq_slot slot[RXQ_NENT];
+	struct net_journal_ring *log, own;
+	void SHM *at[RXQ_NENT];
 	uint32_t first, n;
 	bool ready;
 	uint32_t stalled;
-	uint64_t packets, drops;
+	struct netstat *stat, own_stat;
 	struct log_limit *limit;
 	struct net_steer *steer;
 	unsigned int index;
@@ -81,12 +85,12 @@ struct rxq {
  * @q:    Filled in; on failure only rxq_fini() may follow.
  * @gnt:  *Borrowed*, as @caps and @limit, until rxq_fini().
  * @tap:  TAP queue, non-blocking; *borrowed*.
- * @gref: UNTRUSTED: of the ring's page.
  *
- * Return: 0 or -errno.
+ * Return: 0; -EPROTO if the journal cannot be; or -errno.
  */
 int rxq_init(struct rxq *q, struct gnt_map *gnt, const struct net_caps *caps,
-	     struct log_limit *limit, int tap, uint32_t gref) must_check;
+	     struct log_limit *limit, int tap,
+	     const struct net_ring *ring) must_check;
 
 /**
  * rxq_steer() - Before the first packet: these go by their hash.
@@ -97,6 +101,12 @@ void rxq_steer(struct rxq *q, struct net_steer *steer, unsigned int index);
 
 /** rxq_fini() - Unpin all pages; harmless after a failed or no rxq_init(). */
 void rxq_fini(struct rxq *q);
+
+/**
+ * rxq_release() - Clear the marks that a predecessor has left on pages.
+ * @log: UNTRUSTED.
+ */
+void rxq_release(struct gnt_map *gnt, struct net_journal_ring *log);
 
 /** rxq_ready() - The TAP queue has become readable. */
 void rxq_ready(struct rxq *q);

@@ -15,8 +15,35 @@
 #define WAIT_MAX_MS 1000
 #define PERIODS_MAX (NET_LEN_MAX + 1) /* of a byte or more: see has_credit() */
 
+/*
+ * A packet that a predecessor had taken: whether it was sent is not known, and it
+ * must not be sent twice.
+ */
+static void end_packet(struct txq *q);
+
+static int attach(struct txq *q, bool resume)
+{
+	struct ring_pos at = { .req_cons = 0 };
+	int ret;
+
+	if (!resume) {
+		net_journal_begin(q->log);
+		return txq_ring_back_attach(&q->ring, &q->page, 1, NULL);
+	}
+	ret = net_journal_recover(q->log, &at);
+	if (!ret)
+		ret = txq_ring_back_attach(&q->ring, &q->page, 1, &at);
+	if (ret)
+		return ret;
+	q->first = at.rsp_prod;
+	q->n = at.req_cons - at.rsp_prod;
+	if (q->n)
+		end_packet(q);
+	return 0;
+}
+
 int txq_init(struct txq *q, struct gnt_map *gnt, struct rxq *rx,
-	     const struct txq_conf *conf, int tap, uint32_t gref)
+	     const struct txq_conf *conf, int tap, const struct net_ring *ring)
 {
 	int ret;
 
@@ -25,14 +52,14 @@ int txq_init(struct txq *q, struct gnt_map *gnt, struct rxq *rx,
 		.rx = rx,
 		.conf = *conf,
 		.tap = tap,
-		.gref = gref,
+		.gref = ring->gref,
+		.log = ring->log ? ring->log : &q->own,
+		.stat = ring->stat ? ring->stat : &q->own_stat,
 		.credit = (int64_t)conf->rate.bytes,
 		.since = util_clock_ns(),
 	};
-	ret = gnt_get(gnt, gref, GNT_WRITE, &q->page);
-	if (ret)
-		return ret;
-	return txq_ring_back_attach(&q->ring, &q->page, 1, NULL);
+	ret = gnt_get(gnt, ring->gref, GNT_WRITE, &q->page);
+	return ret ? ret : attach(q, ring->resume);
 }
 
 void txq_fini(struct txq *q)
@@ -49,14 +76,36 @@ static bool limited(const struct txq *q)
 	return q->conf.rate.bytes && q->conf.rate.usec;
 }
 
+void txq_limit_set(struct txq_limit *l, const struct txq_rate *rate)
+{
+	atomic_store(&l->packed, rate->bytes << 32 | rate->usec);
+}
+
+/* Go on with another rate if there is one. */
+static void follow_limit(struct txq *q)
+{
+	uint64_t v = atomic_load_explicit(&q->conf.limit->packed,
+					  memory_order_relaxed);
+	struct txq_rate rate = { v >> 32, v & UINT32_MAX };
+
+	if (rate.bytes == q->conf.rate.bytes && rate.usec == q->conf.rate.usec)
+		return;
+	q->conf.rate = rate;
+	q->credit = (int64_t)rate.bytes;
+	q->since = util_clock_ns();
+}
+
 /* Whether a packet may be sent now; credit comes steadily, up to one period's. */
 static bool has_credit(struct txq *q)
 {
-	uint64_t period = q->conf.rate.usec * NS_PER_USEC, now, periods;
+	uint64_t period, now, periods;
 
+	if (q->conf.limit)
+		follow_limit(q);
 	if (!limited(q))
 		return true;
 	now = util_clock_ns();
+	period = q->conf.rate.usec * NS_PER_USEC;
 	if (now - q->since >= period) {
 		/* So many make good any debt; more could overflow. */
 		periods = MIN((now - q->since) / period, PERIODS_MAX);
@@ -79,6 +128,7 @@ static int wait_for_credit(const struct txq *q)
 /* Take a packet's slots; 1 if it is complete in q->chain. */
 static int take_chain(struct txq *q)
 {
+	struct net_journal_slot *s;
 	union net_tx_slot slot;
 	int ret;
 
@@ -86,11 +136,14 @@ static int take_chain(struct txq *q)
 	q->n = 0;
 	while ((ret = txq_ring_back_take(&q->ring, &slot)) > 0) {
 		assert(q->n < TXQ_NENT); /* ring.h: no more are in flight */
-		q->slot[q->n].extra = net_chain_want(&q->chain) ==
-				      NET_WANT_EXTRA;
-		q->slot[q->n++].id = slot.req.id;
-		if (net_chain_add(&q->chain, &slot) == NET_WANT_NONE)
+		s = net_journal_slot(q->log, q->first + q->n++);
+		s->gref = slot.req.gref;
+		s->id = slot.req.id;
+		s->extra = net_chain_want(&q->chain) == NET_WANT_EXTRA;
+		if (net_chain_add(&q->chain, &slot) == NET_WANT_NONE) {
+			net_journal_take(q->log, q->first + q->n);
 			return 1;
+		}
 	}
 	return !ret && q->n ? -EBADMSG : ret;
 }
@@ -98,13 +151,46 @@ static int take_chain(struct txq *q)
 static void answer(struct txq *q, int16_t status)
 {
 	for (uint32_t i = 0; i < q->n; i++) {
+		const struct net_journal_slot *s =
+			net_journal_slot(q->log, q->first + i);
 		netif_tx_response_t rsp = {
-			.id = q->slot[i].id,
-			.status = q->slot[i].extra ? NETIF_RSP_NULL : status,
+			.id = s->id,
+			.status = s->extra ? NETIF_RSP_NULL : status,
 		};
 
 		txq_ring_back_put(&q->ring, &rsp);
 	}
+	q->first += q->n;
+	net_journal_answer(q->log, q->first);
+}
+
+/* Clear the marks that a predecessor may have left: those of the same grants. */
+static void unmark(struct gnt_map *gnt, struct net_journal_ring *log,
+		   uint32_t first, uint32_t n)
+{
+	const struct net_journal_slot *s;
+	void SHM *page;
+
+	for (uint32_t i = 0; i < n; i++) {
+		s = net_journal_slot(log, first + i);
+		if (!s->extra && !gnt_get(gnt, s->gref, GNT_READ, &page))
+			gnt_put(gnt, s->gref, GNT_READ);
+	}
+}
+
+static void end_packet(struct txq *q)
+{
+	unmark(q->gnt, q->log, q->first, q->n);
+	netstat_add(q->stat, NETSTAT_TX_DROP_DIED, 1);
+	answer(q, NETIF_RSP_DROPPED);
+}
+
+void txq_release(struct gnt_map *gnt, struct net_journal_ring *log)
+{
+	struct ring_pos at;
+
+	if (!net_journal_recover(log, &at))
+		unmark(gnt, log, at.rsp_prod, at.req_cons - at.rsp_prod);
 }
 
 /* Pin all pieces; page[i] is that of frag[i]. */
@@ -200,9 +286,9 @@ static bool answered_solicit(struct txq *q, size_t hlen)
 	return true;
 }
 
-static int16_t refuse(struct txq *q, const char *why)
+static int16_t refuse(struct txq *q, enum netstat_count reason, const char *why)
 {
-	q->drops++;
+	netstat_add(q->stat, reason, 1);
 	log_limited(q->rx->limit, LOG_LVL_WARN,
 		    "a packet from the guest is dropped: %s", why);
 	return NETIF_RSP_ERROR;
@@ -210,9 +296,16 @@ static int16_t refuse(struct txq *q, const char *why)
 
 static int16_t refuse_spoofed(struct txq *q, const char *why)
 {
-	q->spoofed++;
-	refuse(q, why);
+	refuse(q, NETSTAT_TX_DROP_SPOOFED, why);
 	return NETIF_RSP_DROPPED;
+}
+
+static void count_sent(struct txq *q, const struct net_tx *p)
+{
+	netstat_add(q->stat, NETSTAT_TX_PACKETS, 1);
+	netstat_add(q->stat, NETSTAT_TX_BYTES, p->len);
+	netstat_add(q->stat, NETSTAT_TX_GSO, p->gso != 0);
+	netstat_add(q->stat, NETSTAT_TX_CSUM, p->csum_blank);
 }
 
 /* Send a packet whose pages are pinned; returns its status. */
@@ -235,18 +328,18 @@ static int16_t send_pinned(struct txq *q, const struct net_tx *p,
 		return NETIF_RSP_OKAY;
 	fault = net_tx_vnet(p, q->hdr, hlen, &vnet);
 	if (fault)
-		return refuse(q, fault);
+		return refuse(q, NETSTAT_TX_DROP_BAD, fault);
 	iov[0] = (struct iovec){ &vnet, sizeof(vnet) };
 	iov[1] = (struct iovec){ q->hdr, hlen };
 	n = 2 + fill_iov(p, page, hlen, iov + 2);
 	if (writev(q->tap, iov, n) < 0) {
-		q->drops++;
+		netstat_add(q->stat, NETSTAT_TX_DROP_HOST, 1);
 		log_limited(q->rx->limit, LOG_LVL_WARN,
 			    "the host takes no packet of %u bytes: %s", p->len,
 			    strerror(errno));
 		return NETIF_RSP_DROPPED;
 	}
-	q->packets++;
+	count_sent(q, p);
 	return NETIF_RSP_OKAY;
 }
 
@@ -257,9 +350,9 @@ static int16_t send_packet(struct txq *q)
 	int16_t status;
 
 	if (q->chain.fault)
-		return refuse(q, q->chain.fault);
+		return refuse(q, NETSTAT_TX_DROP_BAD, q->chain.fault);
 	if (pin(q, p, page)) {
-		q->drops++;
+		netstat_add(q->stat, NETSTAT_TX_DROP_GRANT, 1);
 		return NETIF_RSP_ERROR;
 	}
 	status = send_pinned(q, p, page);
@@ -284,14 +377,19 @@ int txq_poll(struct txq *q, unsigned int budget)
 
 bool txq_push(struct txq *q)
 {
-	return txq_ring_back_push(&q->ring);
+	bool tell = txq_ring_back_push(&q->ring);
+
+	netstat_add(q->stat, NETSTAT_TX_NOTIFIED, tell);
+	return tell;
 }
 
 bool txq_arm(struct txq *q, int *wait_ms)
 {
 	*wait_ms = -1;
-	if (has_credit(q))
+	if (has_credit(q)) {
+		netstat_add(q->stat, NETSTAT_TX_ASKED, 1);
 		return txq_ring_back_arm(&q->ring, 1);
+	}
 	*wait_ms = wait_for_credit(q);
 	return false;
 }

@@ -10,6 +10,7 @@
 #include "dom0-backend/dhcp.h"
 #include "dom0-backend/gnt_map.h"
 #include "dom0-backend/net_guard.h"
+#include "dom0-backend/net_journal.h"
 #include "dom0-backend/net_slots.h"
 #include "dom0-backend/ra.h"
 #include "ring/ring.h"
@@ -23,8 +24,12 @@
  * nothing is ever in flight between two calls. A bad packet is answered with an
  * error and dropped; a packet that does not end within the ring, like an
  * impossible index, ends the connection.
+ *
+ * Between the taking of a packet's last slot and the last answer it is in the
+ * queue's journal (net_journal.h), for a successor if we are killed.
  */
 #define TXQ_NENT 256u /* slots of a ring of one page */
+_Static_assert(TXQ_NENT == NET_JOURNAL_SLOTS, "a journal has room for all");
 
 RING_DEFINE(txq_ring, union net_tx_slot, netif_tx_response_t);
 
@@ -35,17 +40,31 @@ struct txq_rate {
 	uint64_t bytes, usec;
 };
 
+/** struct txq_limit - A rate that may change at any time. */
+struct txq_limit {
+	_Atomic uint64_t packed;
+};
+
+/**
+ * txq_limit_set() - Set it; any thread.
+ * @rate: Each less than 2^32.
+ */
+void txq_limit_set(struct txq_limit *l, const struct txq_rate *rate);
+
 /**
  * struct txq_conf - What is done with a guest's packets.
  * @lease: What to answer to DHCP, or NULL.
  * @ra:    What to answer to router solicitations, or NULL.
  * @guard: What it may call itself, or NULL: anything.
+ * @rate:  Of what may be sent.
+ * @limit: What @rate is to be, now; NULL: it stays.
  */
 struct txq_conf {
 	const struct dhcp_lease *lease;
 	const struct ra *ra;
 	const struct net_guard *guard;
 	struct txq_rate rate;
+	const struct txq_limit *limit;
 };
 
 /**
@@ -54,8 +73,9 @@ struct txq_conf {
  *          for both.
  * @credit: Bytes that may be sent; falls below 0 by one packet at most.
  * @since:  When @credit was right, CLOCK_MONOTONIC ns.
- * @spoofed: Those of @drops that @conf.guard did not let pass.
- * @slot:   Those of the packet being read: @n.
+ * @stat:   Where to count; @own_stat if nobody will look.
+ * @log:    The journal; @own if nobody will succeed us.
+ * @first:  Ring index of the packet being read; it has taken @n slots so far.
  */
 struct txq {
 	struct gnt_map *gnt;
@@ -67,12 +87,10 @@ struct txq {
 	struct txq_ring_back ring;
 	int64_t credit;
 	uint64_t since;
-	uint64_t packets, drops, spoofed;
-	uint32_t n;
-	struct {
-		uint16_t id;
-		bool extra;
-	} slot[TXQ_NENT];
+	struct netstat *stat, own_stat;
+	struct net_journal_ring *log;
+	uint32_t first, n;
+	struct net_journal_ring own;
 	struct net_chain chain;
 	uint8_t hdr[NET_HDR_MAX];
 };
@@ -82,15 +100,21 @@ struct txq {
  * @q:     Filled in; on failure only txq_fini() may follow.
  * @gnt:   *Borrowed*, as @rx and what @conf points to, until txq_fini().
  * @tap:   TAP queue, non-blocking; *borrowed*.
- * @gref:  UNTRUSTED: of the ring's page.
  *
- * Return: 0 or -errno.
+ * Return: 0; -EPROTO if the journal cannot be; or -errno.
  */
 int txq_init(struct txq *q, struct gnt_map *gnt, struct rxq *rx,
-	     const struct txq_conf *conf, int tap, uint32_t gref) must_check;
+	     const struct txq_conf *conf, int tap,
+	     const struct net_ring *ring) must_check;
 
 /** txq_fini() - Unpin the ring; harmless after a failed or no txq_init(). */
 void txq_fini(struct txq *q);
+
+/**
+ * txq_release() - Clear the marks that a predecessor has left on packets.
+ * @log: UNTRUSTED.
+ */
+void txq_release(struct gnt_map *gnt, struct net_journal_ring *log);
 
 /**
  * txq_poll() - Send packets.

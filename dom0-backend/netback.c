@@ -18,7 +18,8 @@
 /**
  * struct net_queue - One queue; after the start its thread's alone.
  * @split: @rx_evtchn is bound too, else @tx_evtchn is for both rings.
- * @stop:  Set, and then @stop_fd written, to end the thread.
+ * @running: The thread has been started.
+ * @stop:  Set, and then @stop_fd written, to end it.
  * @announce: Likewise, to tell the guest its router.
  */
 struct net_queue {
@@ -28,6 +29,7 @@ struct net_queue {
 	struct evtchn_fd tx_evtchn, rx_evtchn;
 	bool split;
 	int epoll, stop_fd;
+	bool running;
 	_Atomic bool stop, announce;
 	pthread_t thread;
 };
@@ -153,21 +155,32 @@ static int bind_ports(struct net_queue *q, const struct net_keys *keys)
 	return ret;
 }
 
-static void free_queue(struct net_queue *q)
+/* Everything but the marks of its grants. */
+static void free_marked(struct net_queue *q)
 {
 	evtchn_fd_close(&q->tx_evtchn);
 	evtchn_fd_close(&q->rx_evtchn);
-	txq_fini(&q->tx);
-	rxq_fini(&q->rx);
 	fd_close(&q->epoll);
 	fd_close(&q->stop_fd);
 	free(q);
+}
+
+static void free_queue(struct net_queue *q)
+{
+	txq_fini(&q->tx);
+	rxq_fini(&q->rx);
+	free_marked(q);
 }
 
 int netback_start(struct net_queue **out, struct device *dev,
 		  const struct net_conf *conf, int tap,
 		  const struct net_keys *keys, struct log_limit *limit)
 {
+	struct net_journal_queue *log = keys->log;
+	struct net_ring tx = { keys->tx_ref, log ? &log->tx : NULL, keys->stat,
+			       keys->resume };
+	struct net_ring rx = { keys->rx_ref, log ? &log->rx : NULL, keys->stat,
+			       keys->resume };
 	struct net_queue *q = calloc(1, sizeof(*q));
 	int ret;
 
@@ -176,24 +189,29 @@ int netback_start(struct net_queue **out, struct device *dev,
 	q->dev = dev;
 	q->epoll = q->stop_fd = -1;
 	q->tx_evtchn = q->rx_evtchn = (struct evtchn_fd)EVTCHN_FD_INIT;
-	ret = rxq_init(&q->rx, dev->gnt, &conf->caps, limit, tap, keys->rx_ref);
+	ret = rxq_init(&q->rx, dev->gnt, &conf->caps, limit, tap, &rx);
 	if (!ret)
-		ret = txq_init(&q->tx, dev->gnt, &q->rx, &conf->tx, tap,
-			       keys->tx_ref);
+		ret = txq_init(&q->tx, dev->gnt, &q->rx, &conf->tx, tap, &tx);
 	if (!ret && conf->steer)
 		rxq_steer(&q->rx, conf->steer, keys->index);
 	if (!ret)
 		ret = bind_ports(q, keys);
 	if (!ret)
 		ret = add_sources(q);
-	if (!ret)
-		ret = -pthread_create(&q->thread, NULL, serve, q);
 	if (ret) {
 		free_queue(q);
 		return ret;
 	}
 	*out = q;
 	return 0;
+}
+
+int netback_run(struct net_queue *q)
+{
+	int ret = -pthread_create(&q->thread, NULL, serve, q);
+
+	q->running = !ret;
+	return ret;
 }
 
 static void wake(struct net_queue *q)
@@ -210,15 +228,55 @@ void netback_announce(struct net_queue *q)
 	wake(q);
 }
 
-void netback_stop(struct net_queue *q, struct net_stats *sum)
+static void end_thread(struct net_queue *q)
 {
+	if (!q->running)
+		return;
 	atomic_store(&q->stop, true);
 	wake(q);
 	pthread_join(q->thread, NULL);
-	sum->tx_packets += q->tx.packets;
-	sum->tx_drops += q->tx.drops;
-	sum->tx_spoofed += q->tx.spoofed;
-	sum->rx_packets += q->rx.packets;
-	sum->rx_drops += q->rx.drops;
+}
+
+void netback_suspend(struct net_queue *q)
+{
+	end_thread(q);
+	free_marked(q);
+}
+
+bool netback_in_use(struct device *dev, const struct net_keys *keys)
+{
+	return gnt_marked(dev->gnt, keys->tx_ref) &&
+	       gnt_marked(dev->gnt, keys->rx_ref);
+}
+
+static void release_page(struct gnt_map *gnt, uint32_t gref)
+{
+	void SHM *page;
+
+	if (!gnt_get(gnt, gref, GNT_WRITE, &page))
+		gnt_put(gnt, gref, GNT_WRITE);
+}
+
+void netback_release(struct device *dev, const struct net_keys *keys)
+{
+	txq_release(dev->gnt, &keys->log->tx);
+	rxq_release(dev->gnt, &keys->log->rx);
+	/* Last: whoever follows us, if we die before, begins again. */
+	release_page(dev->gnt, keys->rx_ref);
+	release_page(dev->gnt, keys->tx_ref);
+}
+
+void netback_stop(struct net_queue *q, struct net_stats *sum)
+{
+	const struct netstat *tx = q->tx.stat, *rx = q->rx.stat;
+
+	end_thread(q);
+	sum->tx_packets += tx->n[NETSTAT_TX_PACKETS];
+	sum->tx_drops +=
+		netstat_drops(tx, NETSTAT_TX_DROP_BAD, NETSTAT_TX_DROP_DIED);
+	sum->tx_spoofed += tx->n[NETSTAT_TX_DROP_SPOOFED];
+	sum->rx_packets += rx->n[NETSTAT_RX_PACKETS];
+	sum->rx_drops +=
+		netstat_drops(rx, NETSTAT_RX_DROP_BAD, NETSTAT_RX_DROP_ROOM);
 	free_queue(q);
 }

@@ -4,7 +4,7 @@
 
 int main(int argc, char **argv)
 {
-	struct netback n = { 0 };
+	struct netback n = { .journal_fd = -1 };
 
 	return device_main(argc, argv, &netback_ops, &n);
 }

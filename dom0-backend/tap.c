@@ -4,8 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if.h>
 #include <linux/if_tun.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -85,6 +85,25 @@ int tap_open_macvtap(const char *name, int index, unsigned int nqueues, int *fd)
 	return -ENODEV;
 }
 
+int tap_join(const char *name, unsigned int nqueues, int *fd)
+{
+	unsigned int n, index = if_nametoindex(name);
+	int ret = index ? 0 : -ENODEV;
+
+	for (n = 0; n < nqueues && !ret; n++) {
+		ret = open_queue("/dev/net/tun", name, 0, &fd[n]);
+		if (ret)
+			break;
+		ret = n ? tap_attach(fd[n], false) : 0;
+	}
+	/* If the others have let go meanwhile, what we have opened is new. */
+	if (!ret && if_nametoindex(name) != index)
+		ret = -ENODEV;
+	while (ret && n)
+		fd_close(&fd[--n]);
+	return ret;
+}
+
 int tap_attach(int fd, bool on)
 {
 	struct ifreq ifr = { 0 };
@@ -108,6 +127,13 @@ int tap_offload(int fd, const struct net_caps *caps)
 	if (caps->tso6)
 		flags |= TUN_F_TSO6;
 	return ioctl(fd, TUNSETOFFLOAD, flags) ? -errno : 0;
+}
+
+bool tap_gone(int fd)
+{
+	struct ifreq ifr = { 0 };
+
+	return ioctl(fd, TUNGETIFF, &ifr) < 0 && errno == EBADFD;
 }
 
 int tap_carrier(int fd, bool on)

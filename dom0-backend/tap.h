@@ -10,7 +10,7 @@
 #include "dom0-backend/net_slots.h"
 
 /*
- * tap_open() needs CAP_NET_ADMIN and is for the parent; all else works on an
+ * tap_open() and tap_join() need CAP_NET_ADMIN and are for the parent; all else works on an
  * open queue without privilege, from any network namespace, and is for the
  * worker.
  */
@@ -43,6 +43,18 @@ int tap_open_macvtap(const char *name, int index, unsigned int nqueues,
 		     int *fd) must_check;
 
 /**
+ * tap_join() - Open more queues of an interface that others hold, too.
+ * @name: Of the interface.
+ *
+ * As tap_open(), but the carrier stays as it is.  The interface lives on when the
+ * others let go; what comes for the guest then waits in the queue that is attached.
+ *
+ * Return: 0; -ENODEV if there is none; -EINVAL or -EBUSY if it is none of
+ * tap_open()'s; or -errno.
+ */
+int tap_join(const char *name, unsigned int nqueues, int *fd) must_check;
+
+/**
  * tap_attach() - Let a queue take part or not; packets for the guest are spread
  * over the queues attached.
  * @fd: Any queue; being as wanted already is fine.
@@ -61,6 +73,9 @@ int tap_attach(int fd, bool on) must_check;
  * Return: 0 or -errno.
  */
 int tap_offload(int fd, const struct net_caps *caps) must_check;
+
+/** tap_gone() - Whether the interface was removed: its queues are of no use. */
+bool tap_gone(int fd);
 
 /**
  * tap_carrier() - Plug the cable in or out.

@@ -89,4 +89,18 @@ static int attach(struct vif_setup *s)
 			strerror(-ret));
 }
 
-const struct vif_wiring vif_bridge = { .check = check, .attach = attach };
+/* It is a port still; Open vSwitch's were swept away when we started. */
+static int adopt(struct vif_setup *s, const char *arg)
+{
+	int ret = check(s, arg);
+
+	return ret || s->link->wiring == &vif_bridge
+		       ? ret
+		       : s->link->wiring->attach(s);
+}
+
+const struct vif_wiring vif_bridge = {
+	.check = check,
+	.attach = attach,
+	.adopt = adopt,
+};

@@ -186,6 +186,16 @@ static int check(struct vif_setup *s, const char *arg)
 	return 0;
 }
 
+/* The guest's address is in the store, and on the interface. */
+static int adopt(struct vif_setup *s, const char *arg)
+{
+	int ret = parse_nat(s, arg);
+
+	if (!ret)
+		memcpy(s->link->nat, s->nat.bridge, VIF_NAME_MAX);
+	return ret;
+}
+
 static void undo(struct link_nl *nl, const struct vif_link *link)
 {
 	int lock;
@@ -211,8 +221,5 @@ static void sweep(struct link_nl *nl)
 }
 
 const struct vif_wiring vif_nat = {
-	"nat",
-	.check = check,
-	.undo = undo,
-	.sweep = sweep,
+	"nat", .check = check, .adopt = adopt, .undo = undo, .sweep = sweep,
 };

@@ -104,6 +104,13 @@ static int attach(struct vif_setup *s)
 	return ret;
 }
 
+/* Routes are the interface's, and so is the mark that keeps forwarding on. */
+static int adopt(struct vif_setup *s, const char *arg)
+{
+	(void)s, (void)arg;
+	return 0;
+}
+
 /* Routes have gone with the interface. */
 static void undo(struct link_nl *nl, const struct vif_link *link)
 {
@@ -118,8 +125,5 @@ static void undo(struct link_nl *nl, const struct vif_link *link)
 }
 
 const struct vif_wiring vif_route = {
-	"route",
-	.check = check,
-	.attach = attach,
-	.undo = undo,
+	"route", .check = check, .attach = attach, .adopt = adopt, .undo = undo,
 };

@@ -119,7 +119,8 @@ static int check_none(struct vif_setup *s, const char *arg)
 			util_escape(shown, sizeof(shown), arg, strlen(arg)));
 }
 
-static const struct vif_wiring vif_none = { "none", .check = check_none };
+static const struct vif_wiring vif_none = { "none", .check = check_none,
+					    .adopt = check_none };
 
 static const struct vif_wiring *const wirings[] = { &vif_bridge,  &vif_ovs,
 						    &vif_nat,	  &vif_route,
@@ -142,10 +143,10 @@ static bool is_named(const struct vif_wiring *w, const char *net,
 	return true;
 }
 
-/* Settle how to wire it, and whether that can be done. */
-static int choose(struct vif_setup *s)
+/* Settle how to wire it; @arg is what net= has behind the name. */
+static int choose(struct vif_setup *s, const char **arg)
 {
-	const char *net = s->cfg->net, *arg, *why;
+	const char *net = s->cfg->net, *why;
 	char shown[64];
 
 	if (vif_has(s->cfg->vlan) && vlan_parse(s->cfg->vlan, &s->vlan, &why))
@@ -159,28 +160,55 @@ static int choose(struct vif_setup *s)
 				"out, or vlan=");
 	s->has_vlan = vif_has(s->cfg->vlan);
 	if (vif_has(s->cfg->script)) {
+		*arg = NULL;
 		s->link->wiring = &vif_script;
-		return vif_script.check(s, NULL);
+		return 0;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(wirings); i++) {
-		if (!wirings[i]->check || !is_named(wirings[i], net, &arg))
+		if (!wirings[i]->check || !is_named(wirings[i], net, arg))
 			continue;
 		s->link->wiring = wirings[i];
-		return wirings[i]->check(s, arg);
+		return 0;
 	}
 	return vif_fail(s, -EINVAL, "net='%s' is not known: " VIF_NETS,
 			util_escape(shown, sizeof(shown), net, strlen(net)));
+}
+
+static unsigned int count_queues(const struct vif_config *cfg)
+{
+	unsigned int n = MIN(cfg->queues, VIF_MAX_QUEUES);
+
+	return n ? n : device_max_queues(VIF_MAX_QUEUES);
+}
+
+static void let_go(struct vif_link *l)
+{
+	while (l->nqueues)
+		fd_close(&l->fd[--l->nqueues]);
+}
+
+/* Take an interface over that is there, and wired; else it has to be made. */
+static bool adopt(struct vif_setup *s, const char *arg)
+{
+	struct vif_link *l = s->link;
+	unsigned int n = count_queues(s->cfg);
+
+	if (!s->cfg->adopt || !l->wiring->adopt || tap_join(l->name, n, l->fd))
+		return false;
+	l->nqueues = n;
+	if (!l->wiring->adopt(s, arg))
+		return true;
+	let_go(l);
+	return false;
 }
 
 static int open_tap(struct vif_setup *s)
 {
 	struct vif_link *l = s->link;
 	const struct vif_wiring *w = l->wiring;
-	unsigned int n = MIN(s->cfg->queues, VIF_MAX_QUEUES);
+	unsigned int n = count_queues(s->cfg);
 	int ret;
 
-	if (!n)
-		n = device_max_queues(VIF_MAX_QUEUES);
 	ret = w->open ? w->open(s, n) : tap_open(l->name, n, l->fd);
 	if (!ret) {
 		l->nqueues = n;
@@ -238,6 +266,15 @@ static int wire_tap(struct vif_setup *s)
 	return w->attach ? w->attach(s) : 0;
 }
 
+static int make(struct vif_setup *s, const char *arg)
+{
+	int ret = s->link->wiring->check(s, arg);
+
+	if (!ret)
+		ret = open_tap(s);
+	return ret ? ret : wire_tap(s);
+}
+
 int vif_open(const struct vif_config *cfg, struct vif_link *out, char *err,
 	     size_t errlen)
 {
@@ -249,6 +286,7 @@ int vif_open(const struct vif_config *cfg, struct vif_link *out, char *err,
 		.err = err,
 		.errlen = errlen,
 	};
+	const char *arg;
 	int ret;
 
 	memset(link.fd, -1, sizeof(link.fd));
@@ -263,11 +301,9 @@ int vif_open(const struct vif_config *cfg, struct vif_link *out, char *err,
 	ret = link_open(&s.nl);
 	if (ret)
 		return vif_fail(&s, ret, "netlink: %s", strerror(-ret));
-	ret = choose(&s);
-	if (!ret)
-		ret = open_tap(&s);
-	if (!ret)
-		ret = wire_tap(&s);
+	ret = choose(&s, &arg);
+	if (!ret && !adopt(&s, arg))
+		ret = make(&s, arg);
 	fd_close(&s.lock);
 	link_close(s.nl);
 	if (ret) {
@@ -311,6 +347,14 @@ void vif_close(struct vif_link *link)
 		link->wiring->undo(nl, link);
 	link_close(nl);
 	*link = (struct vif_link){ .hotplug = HOTPLUG_INIT };
+}
+
+bool vif_lost(struct vif_link *link)
+{
+	if (!link->nqueues || !tap_gone(link->fd[0]))
+		return false;
+	let_go(link);
+	return true;
 }
 
 void vif_sweep(void)

@@ -63,12 +63,15 @@ struct vif_wiring;
  * @script:  Key hotplug-script: path of a hotplug script, which does all of it.
  * @gatewaydev: Key gatewaydev, for such a script.
  * @ip:      Key ip: IPv4 address wanted for the guest under net=nat.
+ * @adopt:   The interface may be there, wired and with its address told to the
+ *           store: a worker that outlived another parent holds it.
  * @guard:   Addresses that the guest may send from (net_guard.h); any if absent.
  */
 struct vif_config {
 	unsigned int domid, devid;
 	unsigned int queues;
 	unsigned int mtu;
+	bool adopt;
 	const char *vifname, *bridge, *vlan, *net, *mac, *ip, *guard;
 	const char *script, *gatewaydev;
 };
@@ -97,6 +100,7 @@ enum vif_script { VIF_SCRIPT_NONE, VIF_SCRIPT_RUNS, VIF_SCRIPT_DONE };
  * @fd:      *Owned*: one descriptor per queue, close-on-exec, non-blocking; pass
  *           all of them to the worker, in this order. All queues but the first
  *           are detached, and the carrier is off, until the worker connects.
+ *           Of an interface that was taken over the carrier is as it was, and @ip and @lease, which the store has, are "".
  */
 struct vif_link {
 	const struct vif_wiring *wiring;
@@ -115,7 +119,7 @@ struct vif_link {
 };
 
 /**
- * vif_open() - Make a vif's interface and wire it.
+ * vif_open() - Make a vif's interface and wire it, or take it over.
  * @cfg:    What to make.
  * @out:    Filled on success only; end it by vif_close().
  * @err:    On failure receives one line that names the object, the value and a
@@ -160,10 +164,18 @@ pid_t vif_quit(struct vif_link *link);
 void vif_close(struct vif_link *link);
 
 /**
+ * vif_lost() - Whether somebody has removed the interface.
+ *
+ * Then vif_close() will not look for it: there may be another of that name.
+ */
+bool vif_lost(struct vif_link *link);
+
+/**
  * vif_sweep() - Remove what killed parents have left.
  *
- * To be called once when the parent starts. NAT bridges of other parents that are in
- * use have ports and stay; anything else is marked with its run directory.
+ * To be called when the parent starts, and when it ends. NAT bridges in use have ports
+ * and stay; anything else is marked with the run directory, and what is still in use
+ * is made again when it is taken over.
  */
 void vif_sweep(void);
 

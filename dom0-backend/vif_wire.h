@@ -19,6 +19,9 @@
  * @open:   If set: make the interface, with so many queues, in setup.link->fd; else
  *          it is a TAP.  -EEXIST without a message: there is one of that name.
  * @attach: If set: the interface is there and up; it has no carrier yet.
+ * @adopt:  In place of @check, @open and @attach: another parent's worker has the
+ *          interface, which is wired; settle what @undo needs.  If it fails, or is
+ *          not set, the interface is made anew.
  * @sweep:  If set: when a parent starts, undo what killed ones have left.
  * @undo:   If set: of @check and @attach, also of their halves; the interface is
  *          gone by now.
@@ -31,6 +34,7 @@ struct vif_wiring {
 	int (*check)(struct vif_setup *s, const char *arg);
 	int (*open)(struct vif_setup *s, unsigned int nqueues);
 	int (*attach)(struct vif_setup *s);
+	int (*adopt)(struct vif_setup *s, const char *arg);
 	void (*undo)(struct link_nl *nl, const struct vif_link *link);
 	void (*sweep)(struct link_nl *nl);
 };

@@ -200,6 +200,7 @@ static int start_track(struct ringtop_dom *d, struct ringtop_ring *r,
 		old->track = (struct track){ 0 };
 		r->counted = old->counted;
 		r->stat = old->stat;
+		r->card = old->card;
 		track_pause(&r->track);
 		return 0;
 	}
@@ -496,24 +497,46 @@ static void count_device(struct ringtop_dom *d, const char *device,
 		    util_u64(r->part + strlen(part), BLKSTAT_QUEUES - 1,
 			     &queue))
 			continue;
-		r->counted = true;
+		r->counted = RINGTOP_DISK;
 		r->stat = f->queue[queue];
+	}
+}
+
+/* The same of a card, each queue of which has two rings. */
+static void count_card(struct ringtop_dom *d, const char *device,
+		       const struct netstat_file *f)
+{
+	unsigned int queue;
+	char way[3];
+
+	for (size_t i = 0; i < d->n; i++) {
+		struct ringtop_ring *r = &d->ring[i];
+
+		if (r->problem[0] || strcmp(r->device, device) != 0 ||
+		    sscanf(r->part, "queue-%u/%2s", &queue, way) != 2 ||
+		    queue >= NETSTAT_QUEUES)
+			continue;
+		r->counted = way[0] == 't' ? RINGTOP_TX : RINGTOP_RX;
+		r->card = f->queue[queue];
 	}
 }
 
 void ringtop_count(struct ringtop_dom *d)
 {
 	struct dom_devstats s = { 0 };
+	struct netstat_file card;
 	struct blkstat_file f;
 	int fd;
 
 	for (size_t i = 0; i < d->n; i++)
-		d->ring[i].counted = false;
+		d->ring[i].counted = RINGTOP_UNCOUNTED;
 	for (unsigned int i = 0; i < MAX_DEVICES; i++, s.index++) {
 		if (dom_devstats(d->admin, &s, &fd))
 			return;
 		if (!blkstat_read(fd, s.offset, &f))
 			count_device(d, s.device, &f);
+		else if (!netstat_read(fd, s.offset, &card))
+			count_card(d, s.device, &card);
 		close(fd);
 	}
 }

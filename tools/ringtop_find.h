@@ -5,6 +5,7 @@
 
 #include "base/blkstat.h"
 #include "base/dommem.h"
+#include "base/netstat.h"
 #include "ring/stream.h"
 #include "tools/ringtop_track.h"
 #include "tools/xl_store.h"
@@ -26,6 +27,14 @@
 #define RINGTOP_MAX_QUEUES 64u
 #define RINGTOP_PROBLEM	   192
 
+/** enum ringtop_counted - What a backend counts in a ring. */
+enum ringtop_counted {
+	RINGTOP_UNCOUNTED,
+	RINGTOP_DISK,
+	RINGTOP_TX, /* of a card */
+	RINGTOP_RX,
+};
+
 /**
  * struct ringtop_ring - One ring, or a device whose rings cannot be found.
  * @device:  "console", "store", "vbd/51712", "vif/0".
@@ -34,8 +43,9 @@
  * @stream:  Bytes in @map, not slots in the ring that begins at @page.
  * @npages:  Pages of the ring; 0 for streams.
  * @port:    The guest's end of its event channel.
- * @counted: The backend counts in this ring,
- * @stat:    and had this at the last ringtop_count(); UNTRUSTED.
+ * @counted: What the backend counts in this ring: it had
+ * @stat:    this, of a disk,
+ * @card:    or this, of a card's queue, at the last ringtop_count(); UNTRUSTED.
  */
 struct ringtop_ring {
 	char device[32];
@@ -47,8 +57,9 @@ struct ringtop_ring {
 	const void *page; /* UNTRUSTED */
 	struct stream_map map;
 	struct track track;
-	bool counted;
+	enum ringtop_counted counted;
 	struct blkstat stat;
+	struct netstat card;
 };
 
 /**

@@ -112,6 +112,35 @@ static void put_stat(FILE *f, const struct blkstat *s)
 	}
 }
 
+/* The first count of a ring of a card, and the one behind its last. */
+static unsigned int first_count(const struct ringtop_ring *r)
+{
+	return r->counted == RINGTOP_TX ? NETSTAT_TX_PACKETS
+					: NETSTAT_RX_PACKETS;
+}
+
+static unsigned int end_count(const struct ringtop_ring *r)
+{
+	return r->counted == RINGTOP_TX ? NETSTAT_RX_PACKETS : NETSTAT_NCOUNTS;
+}
+
+/* Without the way, which the ring has in its name: "packets". */
+static const char *count_name(unsigned int i)
+{
+	return netstat_names[i] + sizeof("tx");
+}
+
+static void put_card(FILE *f, const struct ringtop_ring *r)
+{
+	fputs("  backend:", f);
+	for (unsigned int i = first_count(r); i < end_count(r); i++) {
+		if (r->card.n[i])
+			fprintf(f, " %s: %llu", count_name(i),
+				(unsigned long long)r->card.n[i]);
+	}
+	fputc('\n', f);
+}
+
 void ringtop_lines(FILE *f, const struct ringtop_dom *d,
 		   const struct ringtop_ring *r)
 {
@@ -146,8 +175,10 @@ void ringtop_lines(FILE *f, const struct ringtop_dom *d,
 			  track_rsp_armed(t));
 	}
 	put_times(f, s);
-	if (r->counted)
+	if (r->counted == RINGTOP_DISK)
 		put_stat(f, &r->stat);
+	else if (r->counted)
+		put_card(f, r);
 }
 
 void ringtop_bars(FILE *f, const struct track_sum *s, unsigned int width)
@@ -275,6 +306,15 @@ static void json_stat(yajl_gen g, const struct blkstat *s)
 	yajl_gen_map_close(g);
 }
 
+static void json_card(yajl_gen g, const struct ringtop_ring *r)
+{
+	key(g, "counted");
+	yajl_gen_map_open(g);
+	for (unsigned int i = first_count(r); i < end_count(r); i++)
+		put_int(g, count_name(i), r->card.n[i]);
+	yajl_gen_map_close(g);
+}
+
 static void json_latency(yajl_gen g, const struct track_sum *s)
 {
 	key(g, "latency");
@@ -341,8 +381,10 @@ static void json_ring(yajl_gen g, const struct ringtop_ring *r)
 	put_int(g, "responses", s->responses);
 	put_double(g, "requests_per_s", per_second(s, s->requests));
 	put_double(g, "responses_per_s", per_second(s, s->responses));
-	if (r->counted)
+	if (r->counted == RINGTOP_DISK)
 		json_stat(g, &r->stat);
+	else if (r->counted)
+		json_card(g, r);
 	json_latency(g, s);
 	yajl_gen_map_close(g);
 }

@@ -60,6 +60,40 @@ check "the guest uses a queue for each of its vCPUs" \
 	"$logs"/sv-backend.log
 check "its card is gone with it" wait_for 20 test ! -e /sys/class/net/svguest
 
+# The same again, while the card's worker is killed all the time.
+mortal() {
+	until console_has mortal 'SPLITVISOR-DONE' 2>/dev/null; do
+		sleep 2
+		console_has mortal 'TEST net ok' 2>/dev/null &&
+			shoot sv-netback KILL &&
+			echo killed >>"$work/killed"
+	done
+}
+rm -f "$work/received" "$work/fetched" "$work/www/finished"
+guest=$(config mortal 6.12-cloud 6.12-cloud-none \
+	"net:10.96.0.2/24:10.96.0.1,run:/transfer:10.96.0.1:$mib" \
+	"memory = 512" "vcpus = 2" \
+	"vif = ['bridge=svnet0,vifname=svguest,mac=00:16:3e:00:00:0a']")
+$bb httpd -f -p 10.96.0.1:7002 -h "$work/www" &
+server=$!
+serve &
+mortal &
+check "a guest whose card's worker dies on and on transfers" \
+	boot "$guest" mortal 240
+output=$(facts mortal)
+check "it receives what the host sent" \
+	console_has mortal 'DONE passed=2 failed=0'
+kill $server
+check "the host receives what it sent" cmp "$work/received" "$work/www/stream"
+output=$(cat "$work/killed"; tail -n 20 "$logs/sv-backend.log")
+[ "$(wc -l <"$work/killed")" -ge 3 ]
+ok $? "it died $(wc -l <"$work/killed") times"
+no_reconnect() {
+	[ "$(grep -c 'dom[0-9]*/vif0.*serving 2 queue' "$logs"/sv-backend.log)" = 2 ]
+}
+check "and the guest never connected again" no_reconnect
+check "the card is gone with it" wait_for 20 test ! -e /sys/class/net/svguest
+
 # A world behind the host, which knows no way back to the guest's network.
 ip netns add world
 ip link add svup type veth peer name svdown netns world

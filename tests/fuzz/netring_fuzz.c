@@ -87,6 +87,8 @@ static void restore_grants(void)
 static void begin(bool guarded)
 {
 	struct txq_conf conf = { .guard = guarded ? &guard : NULL };
+	struct net_ring tx_at = { .gref = net->keys.tx_ref };
+	struct net_ring rx_at = { .gref = net->keys.rx_ref };
 
 	restore_grants();
 
@@ -96,8 +98,8 @@ static void begin(bool guarded)
 		;
 	assert(!txq_ring_front_init(&net->tx, &net->tx_ring, 1));
 	assert(!rxq_ring_front_init(&net->rx, &net->rx_ring, 1));
-	assert(!rxq_init(&rx, gnt, &caps, &limit, tap, net->keys.rx_ref));
-	assert(!txq_init(&tx, gnt, &rx, &conf, tap, net->keys.tx_ref));
+	assert(!rxq_init(&rx, gnt, &caps, &limit, tap, &rx_at));
+	assert(!txq_init(&tx, gnt, &rx, &conf, tap, &tx_at));
 	for (uint32_t i = 0; i < FAKENET_PAGES; i++) {
 		memset(net->tx_page[i].mem, 'a' + (int)i % 26, SV_PAGE_SIZE);
 		/* Headers that are some, so that offloads can be asked for. */

@@ -177,7 +177,8 @@ Test(net_peer, connections_fail_at_each_step)
 		few.rlim_cur = (rlim_t)next + more;
 		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
 		if (netback_start(&nic.back[0], &nic.dev, &nic.conf, nic.tap[0],
-				  &f->keys, &nic.limit[0])) {
+				  &f->keys, &nic.limit[0]) ||
+		    netback_run(nic.back[0])) {
 			bad++;
 		} else {
 			good++;

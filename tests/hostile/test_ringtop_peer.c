@@ -185,6 +185,31 @@ Test(ringtop_peer, counters_of_a_disk)
 		dom_free(be[i]);
 }
 
+Test(ringtop_peer, counters_of_a_card)
+{
+	static struct netstat_file f;
+	struct dom *be[2];
+
+	put_device("vif", 0);
+	put(FE "vif/0", "tx-ring-ref", blk[0].at.gref[0]);
+	put(FE "vif/0", "rx-ring-ref", blk[1].at.gref[0]);
+	put(FE "vif/0", "event-channel", 11);
+	netstat_begin(&f);
+	netstat_add(&f.queue[0], NETSTAT_RX_BYTES, 5);
+	netstat_add(&f.queue[1], NETSTAT_RX_BYTES, 6);
+	cr_assert_eq(ringtop_find(d, xs, "vif"), 0);
+	be[0] = offer("vif/1", &f, sizeof(f));
+	be[1] = offer("vif/0", &f, sizeof(f));
+	ringtop_count(d);
+	cr_expect_eq(ring(0, "vif/0", "queue-0/tx")->counted, RINGTOP_TX);
+	cr_expect_eq(ring(1, "vif/0", "queue-0/rx")->counted, RINGTOP_RX);
+	cr_expect_eq(d->ring[1].card.n[NETSTAT_RX_BYTES], 5);
+	dom_free(be[1]);
+	ringtop_count(d);
+	cr_expect_eq(d->ring[1].counted, RINGTOP_UNCOUNTED);
+	dom_free(be[0]);
+}
+
 Test(ringtop_peer, queues_have_directories)
 {
 	put(FE "vbd/51712", "multi-queue-num-queues", 2);

@@ -580,7 +580,7 @@ static void scribble(struct journal *j)
 
 	switch (rand() % 8) {
 	case 0:
-		atomic_store(&j->nqueues, any);
+		atomic_store(&j->head.nqueues, any);
 		break;
 	case 1:
 		atomic_store(&log->taken, any * (uint64_t)any * any);

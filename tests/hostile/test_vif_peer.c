@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // tests/hostile/test_vif_peer.c - a network frontend that attacks live daemons.
+#include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 
+#include "base/paths.h"
+#include "dom0-backend/net_journal.h"
 #include "tests/lib/fakenic.h"
 #include "tests/lib/fakevif.h"
 #include "tests/lib/fini.h"
@@ -19,6 +25,7 @@
 #include "tests/lib/netns.h"
 #include "tests/lib/packet.h"
 #include "tests/lib/patience.h"
+#include "tests/lib/proc.h"
 
 /*
  * As test_vbd_peer.c, with a card: an interface of the host's that nobody else
@@ -398,4 +405,207 @@ Test(vif_peer, flood_for_a_guest_that_takes_nothing)
 	cr_expect(comes_in(sizeof(big), MS));
 	expect_service();
 	expect_same_worker();
+}
+
+/* ---- what a worker leaves to the next one --------------------------------------- */
+
+static struct net_journal *map_journal(void)
+{
+	char path[PATH_MAX];
+	void *p;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/journal/vif-%u-0", paths_run(), DOMID);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	cr_assert_geq(fd, 0);
+	p = mmap(NULL, sizeof(struct net_journal), PROT_READ | PROT_WRITE,
+		 MAP_SHARED, fd, 0);
+	cr_assert_neq(p, MAP_FAILED);
+	close(fd);
+	return p;
+}
+
+/* It takes part in nothing any more. */
+static void stop_worker(void)
+{
+	kill(worker, SIGSTOP);
+	cr_assert(SOON(proc_stopped(worker)));
+}
+
+static void kill_worker(void)
+{
+	pid_t now;
+
+	kill(worker, SIGKILL);
+	cr_assert(SOON((now = stack_worker(&s, "sv-netback", DOMID)) > 0 &&
+		       now != worker),
+		  "no successor");
+	worker = now;
+}
+
+static void scribble(struct net_journal *j)
+{
+	struct net_journal_queue *log = &j->queue[(unsigned int)rand() % 2];
+	struct net_journal_ring *r = rand() % 2 ? &log->tx : &log->rx;
+	struct net_journal_slot *slot = &r->slot[(unsigned int)rand() % 256];
+	uint32_t any = (uint32_t)rand() >> rand() % 31;
+
+	switch (rand() % 8) {
+	case 0:
+		atomic_store(&j->head.nqueues, any);
+		break;
+	case 1:
+		atomic_store(&r->taken, any);
+		break;
+	case 2:
+		atomic_fetch_sub(&r->answered, any % 300);
+		break;
+	case 3:
+		log->keys.tx_ref = any;
+		break;
+	case 4:
+		j->ctrl.served = any % 2;
+		break;
+	case 5:
+		atomic_fetch_add(&r->taken, any % 300);
+		break;
+	default:
+		*slot = (struct net_journal_slot){ any, (uint16_t)any,
+						   (uint16_t)(any >> 16) };
+	}
+}
+
+/* A journal full of lies: the card may close, but nobody else is harmed. */
+Test(vif_peer, journal_full_of_lies)
+{
+	struct net_journal *j = map_journal();
+
+	srand(1);
+	for (int turn = 0; turn < 20; turn++) {
+		stop_worker();
+		for (int i = rand() % 20; i >= 0; i--)
+			scribble(j);
+		kill_worker();
+		reconnect();
+		expect_service();
+		expect_same_worker();
+	}
+	munmap(j, sizeof(*j));
+}
+
+/* A packet that the worker has taken when it stops for good. */
+static uint32_t leave_packet(struct net_journal *j)
+{
+	struct net_journal_ring *r = &j->queue[0].tx;
+	uint32_t gref = q->tx_page[7].gref;
+
+	stop_worker();
+	*net_journal_slot(r, atomic_load(&r->taken)) =
+		(struct net_journal_slot){ .gref = gref, .id = 7 };
+	fakedom_entry(dom, gref)->flags |= GTF_reading;
+	net_journal_take(r, atomic_load(&r->taken) + 1);
+	return gref;
+}
+
+/* GT-07: one that has closed gets all its pages back. */
+Test(vif_peer, pages_come_back_from_the_dead)
+{
+	struct net_journal *j = map_journal();
+	uint32_t gref = leave_packet(j);
+
+	stack_write(&s, "6", "%s/state", vif.fe);
+	kill_worker();
+	cr_assert(stack_wait(&s, MS, "6", "%s/state", vif.be));
+	cr_expect_eq(fakedom_entry(dom, gref)->flags,
+		     GTF_permit_access | GTF_readonly);
+	for (uint32_t i = 0; i < FAKENET_PAGES; i++)
+		cr_assert_eq(fakedom_entry(dom, q->rx_page[i].gref)->flags,
+			     GTF_permit_access, "page %u", i);
+	cr_expect_eq(fakedom_entry(dom, q->keys.tx_ref)->flags,
+		     GTF_permit_access);
+	cr_expect_eq(fakedom_entry(dom, q->keys.rx_ref)->flags,
+		     GTF_permit_access);
+	fakenet_free(q);
+	stack_write(&s, "1", "%s/state", vif.fe);
+	connect_card();
+	expect_service();
+	munmap(j, sizeof(*j));
+}
+
+/* Another kernel, which has other rings: it is served, and the old are left alone. */
+static void offer_others(void)
+{
+	q = fakenet_new(dom, true);
+	fakevif_write_keys(&vif, &q, 1);
+	fakenet_post(q, 100);
+}
+
+/* The same numbers, granted anew: nothing marks them. */
+static void grant_again(void)
+{
+	uint16_t *tx = &fakedom_entry(dom, q->keys.tx_ref)->flags;
+	uint16_t *rx = &fakedom_entry(dom, q->keys.rx_ref)->flags;
+
+	*tx = *rx = GTF_permit_access;
+	fakenet_restart(q);
+	fakenet_post(q, 100);
+}
+
+/* Others, of pages that the dead worker has marked. */
+static void swap_rings(void)
+{
+	uint32_t ref = q->keys.tx_ref;
+	void *ring = q->tx_ring;
+
+	q->keys.tx_ref = q->keys.rx_ref;
+	q->keys.rx_ref = ref;
+	q->tx_ring = q->rx_ring;
+	q->rx_ring = ring;
+	fakenet_restart(q);
+	fakevif_write_keys(&vif, &q, 1);
+	fakenet_post(q, 100);
+}
+
+static const struct {
+	const char *name;
+	void (*go)(void);
+} ways[] = {
+	{ "other rings", offer_others },
+	{ "the same numbers", grant_again },
+	{ "each other's pages", swap_rings },
+};
+
+ParameterizedTestParameters(vif_peer, anew_while_no_worker_lives)
+{
+	static unsigned int way[ARRAY_SIZE(ways)];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(ways); i++)
+		way[i] = i;
+	return cr_make_param_array(unsigned int, way, ARRAY_SIZE(ways));
+}
+
+/* FM-15: what a dead worker had of a connection that is over is left alone. */
+ParameterizedTest(unsigned int *way, vif_peer, anew_while_no_worker_lives)
+{
+	const char *name = ways[*way].name;
+	struct net_journal *j = map_journal();
+	uint8_t was[2][SV_PAGE_SIZE];
+	struct fakenet *old = q;
+
+	(void)leave_packet(j);
+	memcpy(was[0], old->tx_ring, SV_PAGE_SIZE);
+	memcpy(was[1], old->rx_ring, SV_PAGE_SIZE);
+	ways[*way].go();
+	kill_worker();
+	cr_assert(SOON(stack_logged("the frontend has begun anew")), "%s",
+		  name);
+	cr_assert(stack_wait(&s, MS, "4", "%s/state", vif.be), "%s", name);
+	expect_service();
+	cr_expect_eq(stack_logged("serving on"), 0, "%s", name);
+	if (q != old) {
+		cr_expect_arr_eq(old->tx_ring, was[0], SV_PAGE_SIZE);
+		cr_expect_arr_eq(old->rx_ring, was[1], SV_PAGE_SIZE);
+		fakenet_free(old);
+	}
+	munmap(j, sizeof(*j));
 }

@@ -26,7 +26,7 @@ static void serve(struct fakectrl *c, struct gnt_map *gnt, unsigned int nqueues)
 {
 	require(!net_steer_init(&c->steer, nqueues) &&
 			!net_ctrl_init(&c->back, gnt, &c->steer, &c->limit,
-				       c->ring_ref),
+				       c->ring_ref, NULL, false),
 		"backend");
 }
 

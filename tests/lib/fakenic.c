@@ -124,7 +124,8 @@ void fakenic_start(struct fakenic *n)
 		n->front[i]->keys.index = i;
 		require(!netback_start(&n->back[i], &n->dev, &n->conf,
 				       n->tap[i], &n->front[i]->keys,
-				       &n->limit[i]),
+				       &n->limit[i]) &&
+				!netback_run(n->back[i]),
 			"netback_start");
 	}
 	require(!tap_offload(n->tap[0], &n->conf.caps), "tap");

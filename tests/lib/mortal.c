@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// tests/lib/mortal.c - block workers in processes that die at a given step.
+// tests/lib/mortal.c - workers in processes that die at a given step.
 #include "tests/lib/mortal.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include <liburing.h>
 
 #include "dom0-backend/evtchn_fd.h"
 
 static struct mortal *mortal;
+static bool is_worker; /* the test calls these as well */
 
 static void step(void)
 {
+	if (!is_worker)
+		return;
 	if (atomic_fetch_add(&mortal->steps, 1) + 1 ==
 	    atomic_load(&mortal->die_at))
 		kill(getpid(), SIGKILL);
@@ -51,6 +56,16 @@ WRAP(int, evtchn_fd_bind, (struct evtchn_fd * e, struct dom *d, uint32_t port),
 WRAP(int, journal_recover,
      (struct journal_queue * q, uint32_t nent, struct ring_pos *at),
      (q, nent, at))
+
+WRAP(int, net_journal_recover,
+     (const struct net_journal_ring *r, struct ring_pos *at), (r, at))
+WRAP(int, net_journal_recover_ctrl,
+     (struct net_journal_ctrl * c, unsigned int n, struct ring_pos *at),
+     (c, n, at))
+WRAP(void, net_steer_set, (struct net_steer * s, const struct net_hash *h),
+     (s, h))
+WRAP(ssize_t, readv, (int fd, const struct iovec *v, int n), (fd, v, n))
+WRAP(ssize_t, writev, (int fd, const struct iovec *v, int n), (fd, v, n))
 
 struct mortal *mortal_new(void)
 {
@@ -108,8 +123,102 @@ pid_t mortal_start(struct mortal *m, unsigned int domid,
 	}
 	if (pid)
 		return pid;
+	is_worker = true;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (init(&disk, arg))
 		_exit(1);
 	serve(m, domid, fb, n, &disk);
+}
+
+static struct device card_dev;
+static struct net_conf card_conf;
+
+static void open_card(const struct fakenic *nic)
+{
+	card_conf = nic->conf;
+	card_dev.fail_fd = -1;
+	if (dom_connect(&card_dev.dom, nic->dev.domid, DOM_ROLE_BACKEND,
+			"vif/0", false) ||
+	    gnt_new(&card_dev.gnt, card_dev.dom))
+		_exit(1);
+}
+
+/* As netback_xs.c does it: all is in the journal before anything is shown. */
+static void start_card(struct mortal *m, const struct fakenic *nic)
+{
+	static struct log_limit limit;
+	struct net_queue *q[VIF_MAX_QUEUES];
+	struct net_keys k;
+
+	for (unsigned int i = 0; i < nic->nqueues; i++) {
+		k = nic->front[i]->keys;
+		k.index = i;
+		k.log = &m->card.queue[i];
+		k.resume = atomic_load(&m->valid);
+		if (netback_start(&q[i], &card_dev, &card_conf, nic->tap[i], &k,
+				  &limit))
+			_exit(1);
+	}
+	atomic_store(&m->valid, true);
+	for (unsigned int i = 0; i < nic->nqueues; i++) {
+		if (netback_run(q[i]))
+			_exit(1);
+	}
+}
+
+/* The control ring's end of a worker; it is the main thread's. */
+static void start_ctrl(struct mortal *m, const struct fakenic *nic,
+		       const uint32_t *at, struct net_ctrl *c,
+		       struct evtchn_fd *e)
+{
+	static struct log_limit limit;
+	static struct net_steer steer;
+
+	if (net_steer_init(&steer, nic->nqueues) ||
+	    net_ctrl_init(c, card_dev.gnt, &steer, &limit, at[0], &m->card.ctrl,
+			  atomic_load(&m->valid)) ||
+	    evtchn_fd_bind(e, card_dev.dom, at[1]))
+		_exit(1);
+	card_conf.steer = &steer;
+}
+
+static _Noreturn void serve_ctrl(struct net_ctrl *c, struct evtchn_fd *e)
+{
+	struct pollfd p = { .fd = e->kick, .events = POLLIN };
+	uint64_t n;
+
+	for (;;) {
+		if (net_ctrl_poll(c, 1) < 0)
+			_exit(1);
+		if (net_ctrl_push(c))
+			evtchn_fd_notify(e);
+		if (!net_ctrl_arm(c) && poll(&p, 1, -1) > 0 &&
+		    read(e->kick, &n, sizeof(n)) < 0)
+			_exit(1);
+	}
+}
+
+pid_t mortal_card(struct mortal *m, const struct fakenic *nic,
+		  const uint32_t *ctrl)
+{
+	struct evtchn_fd e = EVTCHN_FD_INIT;
+	static struct net_ctrl c;
+	pid_t pid = fork();
+
+	if (pid < 0) {
+		perror("mortal: fork");
+		abort();
+	}
+	if (pid)
+		return pid;
+	is_worker = true;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	open_card(nic);
+	if (ctrl)
+		start_ctrl(m, nic, ctrl, &c, &e);
+	start_card(m, nic);
+	if (ctrl)
+		serve_ctrl(&c, &e);
+	for (;;)
+		pause();
 }

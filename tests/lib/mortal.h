@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tests/lib/mortal.h - block workers in processes that die at a given step. */
+/* tests/lib/mortal.h - workers in processes that die at a given step. */
 #ifndef TESTS_LIB_MORTAL_H
 #define TESTS_LIB_MORTAL_H
 
@@ -8,7 +8,9 @@
 #include <sys/types.h>
 
 #include "dom0-backend/journal.h"
+#include "dom0-backend/net_journal.h"
 #include "tests/lib/fakeblk.h"
+#include "tests/lib/fakenic.h"
 
 #define MORTAL_QUEUES 3u
 
@@ -17,20 +19,21 @@
  *
  * The test plays the guest; a child process is the worker, with the journal in
  * memory that both share.  Each call by which a worker changes what others can see
- * (the ring, grant entries, the disk, the event channel) or takes from a queue is
+ * (the ring, grant entries, the disk or the TAP queue, the event channel) or takes from a queue is
  * wrapped at link time (death_steps in the Makefile) and counted; the child dies
  * before the one that was asked for.
  */
 
 /**
  * struct mortal - Shared with the workers.
- * @log:    Their journal.
+ * @log:    Their journal; @card: that of a card's.
  * @steps:  So many have been made.
  * @die_at: The number of the one before which a worker dies; 0: it lives.
  * @valid:  As journal_valid() has it: all rings are served.
  */
 struct mortal {
 	struct journal_queue log[MORTAL_QUEUES];
+	struct net_journal card;
 	atomic_uint steps, die_at;
 	atomic_bool valid;
 };
@@ -51,5 +54,12 @@ void mortal_expect(struct mortal *m, unsigned int n);
 pid_t mortal_start(struct mortal *m, unsigned int domid,
 		   const struct fakeblk *fb, unsigned int n,
 		   int (*init)(struct disk *d, void *arg), void *arg);
+
+/**
+ * mortal_card() - The same for a card: all queues of @nic, with its TAP queues.
+ * @ctrl: Reference and port of a control ring; NULL: there is none.
+ */
+pid_t mortal_card(struct mortal *m, const struct fakenic *nic,
+		  const uint32_t *ctrl);
 
 #endif

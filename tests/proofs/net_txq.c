@@ -158,9 +158,11 @@ void sent(void)
 	static struct net_guard guard;
 	static struct rxq rx;
 	static struct txq q;
+	uint64_t drops = 0;
 	int16_t status;
 
 	q.rx = &rx;
+	q.stat = &q.own_stat;
 	q.conf.lease = any_bool() ? &lease : NULL;
 	q.conf.guard = any_bool() ? &guard : NULL;
 	any_packet(&q.chain.pkt);
@@ -173,9 +175,11 @@ void sent(void)
 	PROVE(pinned == 0, "nothing stays pinned");
 	PROVE(!denied || (status == NETIF_RSP_DROPPED && !given),
 	      "in another's name: the host gets nothing");
-	PROVE(q.spoofed == denied, "counted apart");
-	PROVE((status == NETIF_RSP_OKAY) == (q.drops == 0) &&
-		      q.drops + q.packets <= 1,
+	PROVE(q.stat->n[NETSTAT_TX_DROP_SPOOFED] == denied, "counted apart");
+	for (int i = NETSTAT_TX_DROP_BAD; i <= NETSTAT_TX_DROP_DIED; i++)
+		drops += q.stat->n[i];
+	PROVE((status == NETIF_RSP_OKAY) == (drops == 0) &&
+		      drops + q.stat->n[NETSTAT_TX_PACKETS] <= 1,
 	      "counted");
 }
 
@@ -246,6 +250,8 @@ void polled(void)
 
 	watched = any_u8() % SLOTS;
 	q.rx = &rx;
+	q.log = &q.own;
+	q.stat = &q.own_stat;
 	q.chain.fault = any_bool() ? "a fault" : NULL;
 	q.chain.pkt.nfrags = 1;
 	q.chain.pkt.len = packet_len = q.chain.pkt.frag[0].len = NET_LEN_MIN;

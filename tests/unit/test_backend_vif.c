@@ -303,11 +303,13 @@ Test(backend_vif, addresses_that_are_its_own)
 	fakedom_free(dom);
 }
 
-static void close_card(struct fakenet *q)
+static pid_t new_worker(pid_t old)
 {
-	cr_assert(fakevif_step(&vif, "6", "6"));
-	fakenet_free(q);
-	stack_write(&s, "1", "%s/state", vif.fe);
+	pid_t now = -1;
+
+	cr_assert(SOON((now = stack_worker(&s, "sv-netback", DOMID)) > 0 &&
+		       now != old));
+	return now;
 }
 
 /*
@@ -323,6 +325,7 @@ Test(backend_vif, nat_with_and_without_an_address)
 		struct fakenet *q = fakenet_new(dom, true);
 		int other = i ? NETIF_RSP_DROPPED : NETIF_RSP_OKAY;
 		char ip[INET_ADDRSTRLEN], again[INET_ADDRSTRLEN];
+		pid_t pid;
 
 		stack_write(&s, asked[i], "%s/ip", vif.be);
 		attach("net", "nat");
@@ -331,11 +334,9 @@ Test(backend_vif, nat_with_and_without_an_address)
 		cr_expect(stack_wait(&s, 0, asked[i], "%s/antispoof", vif.be));
 		cr_expect_eq(send_as(q, ip), NETIF_RSP_OKAY);
 		cr_expect_eq(send_as(q, "192.168.231.78"), other);
+		pid = new_worker(0);
 		stack_new_backend(&s);
-		cr_assert(stack_wait(&s, MS, "5", "%s/state", vif.be));
-		close_card(q);
-		q = fakenet_new(dom, true);
-		cr_assert(connect_card(&q, 1));
+		(void)new_worker(pid);
 		dhcp(&q, 1, again);
 		cr_expect_str_eq(ip, again);
 		cr_expect_eq(send_as(q, ip), NETIF_RSP_OKAY);
@@ -709,32 +710,237 @@ Test(backend_vif, bad_control_rings)
 	fakedom_free(dom);
 }
 
-/* The interface belongs to the parent and outlives a worker. */
-Test(backend_vif, killed_worker_comes_back)
-{
-	struct fakedom *dom = fakedom_new(DOMID, 2 * FAKENET_RAM);
-	struct fakenet *q = fakenet_new(dom, true);
-	char ip[INET_ADDRSTRLEN], again[INET_ADDRSTRLEN];
-	struct link_info before, after;
-	pid_t pid = -1;
+/* ---- workers and parents die ------------------------------------------------- */
 
+/* A card behind the NAT whose guest and host have found each other. */
+struct talk {
+	struct fakedom *dom;
+	struct fakenet *q[2];
+	uint32_t guest, host;
+	struct link_info link;
+};
+
+static void begin_talk(struct talk *t)
+{
+	char ip[INET_ADDRSTRLEN];
+	struct in_addr a;
+
+	t->dom = fakedom_new(DOMID, 2 * FAKENET_RAM);
+	for (unsigned int i = 0; i < 2; i++)
+		t->q[i] = fakenet_new(t->dom, true);
 	attach("net", "nat");
-	cr_assert(connect_card(&q, 1));
-	dhcp(&q, 1, ip);
-	cr_assert_eq(link_get(nl, "vif3.0", &before), 0);
-	cr_assert_eq(stack_workers(&s, &pid), 1);
+	cr_assert(connect_card(t->q, 2));
+	dhcp(t->q, 2, ip);
+	inet_pton(AF_INET, ip, &a);
+	t->guest = a.s_addr;
+	inet_pton(AF_INET, "192.168.231.1", &a);
+	t->host = a.s_addr;
+	arp(t->q, 2, t->guest, t->host);
+	cr_assert_eq(link_get(nl, "vif3.0", &t->link), 0);
+}
+
+/* What is asked while nobody serves waits in rings and TAP queues. */
+static void expect_talk(struct talk *t, bool same_link)
+{
+	struct link_info now;
+
+	for (int i = 0; i < 5; i++) {
+		arp(t->q, 2, t->guest, t->host);
+		echo(t->q, 2, t->guest, t->host);
+	}
+	cr_expect(stack_wait(&s, 0, "4", "%s/state", vif.be));
+	cr_assert_eq(link_get(nl, "vif3.0", &now), 0);
+	cr_expect_eq(now.index == t->link.index, same_link);
+}
+
+static void end_talk(struct talk *t)
+{
+	detach();
+	for (unsigned int i = 0; i < 2; i++) {
+		/* Of the last connection nothing is marked. */
+		for (unsigned int k = 0; k < FAKENET_PAGES; k++)
+			cr_assert_eq(fakedom_entry(t->dom,
+						   t->q[i]->rx_page[k].gref)
+						     ->flags &
+					     (GTF_reading | GTF_writing),
+				     0);
+		fakenet_free(t->q[i]);
+	}
+	fakedom_free(t->dom);
+}
+
+/* Nobody notices that a worker dies: interface, address, connection stay. */
+Test(backend_vif, killed_worker_is_replaced)
+{
+	struct talk t;
+	pid_t pid = 0;
+
+	begin_talk(&t);
+	for (int i = 0; i < 10; i++) {
+		pid = new_worker(pid);
+		usleep(25000); /* or it looks like one that cannot live */
+		kill(pid, SIGKILL);
+		expect_talk(&t, true);
+	}
+	cr_expect_eq(stack_logged("serving on"), 10);
+	end_talk(&t);
+}
+
+/* Workers serve on without a parent; the next one takes the interface over. */
+Test(backend_vif, parent_crash)
+{
+	struct talk t;
+	pid_t pid, now;
+
+	begin_talk(&t);
+	pid = new_worker(0);
+	kill(s.backend, SIGKILL);
+	usleep(100000);
+	expect_talk(&t, true);
+	cr_expect_eq(kill(pid, 0), 0, "it ended with its parent");
+	stack_new_backend(&s);
+	now = new_worker(pid);
+	expect_talk(&t, true);
+	/* One that dies while there is no parent is replaced as well. */
+	kill(s.backend, SIGKILL);
+	kill(now, SIGKILL);
+	stack_new_backend(&s);
+	expect_talk(&t, false);
+	end_talk(&t);
+}
+
+/* The end of sv-backend in good order is a pause for the guest, no more. */
+Test(backend_vif, parent_stops_and_starts)
+{
+	struct link_info info;
+	struct talk t;
+
+	begin_talk(&t);
+	kill(s.backend, SIGTERM);
+	cr_assert(stack_wait_workers(&s, 0));
+	cr_expect(SOON(link_get(nl, "vif3.0", &info) == -ENODEV));
+	stack_new_backend(&s);
+	expect_talk(&t, false);
+	end_talk(&t);
+}
+
+/* SIGHUP: a new program serves on. */
+Test(backend_vif, workers_are_replaced)
+{
+	struct talk t;
+	pid_t pid;
+
+	begin_talk(&t);
+	pid = new_worker(0);
+	kill(s.backend, SIGHUP);
+	(void)new_worker(pid);
+	expect_talk(&t, true);
+	cr_expect_eq(stack_logged("ended"), 0, "told as if it were a mishap");
+	end_talk(&t);
+}
+
+/* An administrator removes the interface: another is made, the guest goes on. */
+Test(backend_vif, removed_interface)
+{
+	struct link_info now = { 0 };
+	struct talk t;
+
+	begin_talk(&t);
+	cr_assert_eq(link_del(nl, t.link.index), 0);
+	cr_assert(SOON(!link_get(nl, "vif3.0", &now) && now.master));
+	expect_talk(&t, false);
+	cr_expect_eq(stack_logged("the interface was removed"), 1);
+	end_talk(&t);
+}
+
+/* ---- what it counts, and its limit ------------------------------------------- */
+
+static bool told(const char *name, const char *value)
+{
+	return stack_wait(&s, MS, value, "%s/statistics/%s", vif.be, name);
+}
+
+/* What the domain socket has of our device. */
+static struct netstat_file ask_stats(void)
+{
+	struct dom_devstats stats = { 0 };
+	struct netstat_file f = { 0 };
+	struct dom *d;
+	int fd = -1;
+
+	cr_assert_eq(dom_connect(&d, DOMID, DOM_ROLE_ADMIN, NULL, false), 0);
+	cr_assert_eq(dom_devstats(d, &stats, &fd), 0);
+	cr_expect_str_eq(stats.device, "vif/0");
+	cr_expect_eq(netstat_read(fd, stats.offset, &f), 0);
+	cr_expect_lt(write(fd, "", 1), 0, "for reading only");
+	close(fd);
+	dom_free(d);
+	return f;
+}
+
+/* By queue at the domain's socket, all together in the store; workers may die. */
+Test(backend_vif, statistics)
+{
+	struct netstat_file f;
+	struct talk t;
+	pid_t pid;
+	char sum[24];
+
+	stack_write(&s, "192.168.231.77", "%s/ip", vif.be);
+	begin_talk(&t);
+	pid = new_worker(0);
+	for (int i = 0; i < 3; i++)
+		cr_expect_eq(send_as(t.q[1], "10.0.0.9"), NETIF_RSP_DROPPED);
+	for (int i = 0; i < 4; i++)
+		cr_expect_eq(send_as(t.q[1], "192.168.231.77"), NETIF_RSP_OKAY);
+	cr_expect(told("tx_drop_spoofed", "3"));
+	f = ask_stats();
+	cr_expect_eq(f.queue[0].n[NETSTAT_TX_DROP_SPOOFED], 0);
+	cr_expect_eq(f.queue[1].n[NETSTAT_TX_DROP_SPOOFED], 3);
+	cr_expect_eq(f.queue[1].n[NETSTAT_TX_PACKETS], 4);
+	cr_expect_eq(f.queue[1].n[NETSTAT_TX_BYTES], 400);
+	cr_expect_geq(f.queue[1].n[NETSTAT_TX_NOTIFIED], 7);
+	cr_expect_geq(f.queue[1].n[NETSTAT_TX_ASKED], 1);
+	cr_expect_geq(f.queue[0].n[NETSTAT_RX_PACKETS] +
+			      f.queue[1].n[NETSTAT_RX_PACKETS],
+		      2, "an offer and an answer to ARP");
+	snprintf(sum, sizeof(sum), "%lu", f.queue[0].n[NETSTAT_TX_PACKETS] + 4);
+	cr_expect(told("tx_packets", sum));
 	kill(pid, SIGKILL);
-	cr_assert(stack_wait(&s, MS, "5", "%s/state", vif.be));
-	cr_assert_eq(link_get(nl, "vif3.0", &after), 0);
-	cr_expect_eq(before.index, after.index);
-	stack_write(&s, "6", "%s/state", vif.fe);
-	cr_assert(stack_wait(&s, MS, "6", "%s/state", vif.be));
-	fakenet_free(q);
-	stack_write(&s, "1", "%s/state", vif.fe);
-	q = fakenet_new(dom, true);
+	(void)new_worker(pid);
+	cr_expect_eq(send_as(t.q[1], "192.168.231.77"), NETIF_RSP_OKAY);
+	f = ask_stats();
+	cr_expect_eq(f.queue[1].n[NETSTAT_TX_PACKETS], 5, "they go on");
+	snprintf(sum, sizeof(sum), "%lu", f.queue[0].n[NETSTAT_TX_PACKETS] + 5);
+	cr_expect(told("tx_packets", sum));
+	end_talk(&t);
+}
+
+/* The operator may think again while packets wait. */
+Test(backend_vif, rate_at_any_time)
+{
+	struct fakedom *dom = fakedom_new(DOMID, FAKENET_RAM);
+	struct fakenet *q = fakenet_new(dom, true);
+	uint64_t began;
+
+	attach("net", "none");
 	cr_assert(connect_card(&q, 1));
-	dhcp(&q, 1, again);
-	cr_expect_str_eq(ip, again);
+	/* 40000 bytes: forty seconds. */
+	stack_write(&s, "1000,1000000", "%s/rate", vif.be);
+	cr_assert(SOON(stack_logged("limit: 1000 bytes in 1000000 us")));
+	frame_udp(out, 1000);
+	began = util_clock_ns();
+	for (int i = 0; i < 40; i++)
+		cr_assert(fakenet_send(q, &plain, out, 1000, 4096));
+	fakenet_push(q);
+	usleep(300000);
+	fakenet_reap(q);
+	cr_expect_leq(q->done, 2, "%u packets have passed", q->done);
+	stack_write(&s, "fast", "%s/rate", vif.be);
+	cr_assert(SOON(stack_logged("rate is not BYTES,MICROSECONDS")));
+	stack_write(&s, "0,0", "%s/rate", vif.be);
+	cr_expect(fakenet_reap_all(q));
+	cr_expect_lt(util_clock_ns() - began, 30000000000u);
 	detach();
 	fakenet_free(q);
 	fakedom_free(dom);

@@ -49,21 +49,26 @@ static void expect_at(uint64_t taken, uint32_t inflight)
 	cr_expect_eq(n, inflight);
 }
 
+static unsigned int nqueues(void)
+{
+	return journal_nqueues(&j->head, JOURNAL_VBD, JOURNAL_QUEUES);
+}
+
 Test(journal, says_which_connection_is_valid)
 {
-	cr_expect_eq(journal_nqueues(j), 0, "a new file");
-	journal_valid(j, 16);
-	cr_expect_eq(journal_nqueues(j), 16);
-	journal_valid(j, 0);
-	cr_expect_eq(journal_nqueues(j), 0);
-	journal_valid(j, 1);
-	j->version++;
-	cr_expect_eq(journal_nqueues(j), 0, "another version's");
-	journal_valid(j, 1);
-	j->magic = 0;
-	cr_expect_eq(journal_nqueues(j), 0);
-	journal_valid(j, 17);
-	cr_expect_eq(journal_nqueues(j), 0, "more than there are");
+	cr_expect_eq(nqueues(), 0, "a new file");
+	journal_valid(&j->head, JOURNAL_VBD, 16);
+	cr_expect_eq(nqueues(), 16);
+	journal_valid(&j->head, JOURNAL_VBD, 0);
+	cr_expect_eq(nqueues(), 0);
+	journal_valid(&j->head, JOURNAL_VBD, 1);
+	j->head.version++;
+	cr_expect_eq(nqueues(), 0, "another version's");
+	journal_valid(&j->head, JOURNAL_VBD, 1);
+	j->head.magic = 0;
+	cr_expect_eq(nqueues(), 0);
+	journal_valid(&j->head, JOURNAL_VBD, 17);
+	cr_expect_eq(nqueues(), 0, "more than there are");
 }
 
 Test(journal, new_ring_forgets_the_old_one)

@@ -211,9 +211,12 @@ Test(net_ctrl, bad_rings)
 {
 	struct net_ctrl other;
 
-	cr_expect_lt(net_ctrl_init(&other, gnt, &c.steer, &c.limit, 400), 0);
+	cr_expect_lt(net_ctrl_init(&other, gnt, &c.steer, &c.limit, 400, NULL,
+				   false),
+		     0);
 	net_ctrl_fini(&other);
-	cr_expect_eq(net_ctrl_init(&other, gnt, &c.steer, &c.limit, c.page_ref),
+	cr_expect_eq(net_ctrl_init(&other, gnt, &c.steer, &c.limit, c.page_ref,
+				   NULL, false),
 		     -EACCES, "read-only");
 	net_ctrl_fini(&other);
 	cr_expect_eq(gnt_pins(gnt, c.page_ref), 0);

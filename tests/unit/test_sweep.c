@@ -182,9 +182,14 @@ static int run_card(void)
 	sweep_on();
 	ret = netback_start(&q, &nic.dev, &nic.conf, nic.tap[0],
 			    &nic.front[0]->keys, &nic.limit[0]);
+	if (!ret)
+		ret = netback_run(q);
 	sweep_off();
-	if (ret)
+	if (ret) {
+		if (q)
+			netback_stop(q, &sum);
 		return ret;
+	}
 	ret = use_card(nic.front[0]);
 	sweep_on();
 	netback_stop(q, &sum);
