@@ -47,6 +47,7 @@
 #define RARE_MS	   100u
 #define SERVED	   (CLAIMS + 300u) /* looks, till a server is killed: 30 s */
 #define SERVED_MS  35000u /* that sv-blksource has to end, with its server */
+#define LOOKS	   2u	  /* after the last worker without a device has ended */
 #define READY_MS   20u	  /* from one look at the host's end to the next */
 #define RELOAD_MS  200u	  /* that a new worker must live before the next */
 
@@ -133,7 +134,8 @@ struct backends {
 	struct event_base *base;
 	struct store *store;
 	struct store_watch *watch;
-	struct event *reload_ev;
+	struct event *reload_ev, *orphans_ev;
+	unsigned int looks;
 	bool stopping;
 	LIST_HEAD(backend_list, backend) list;
 };
@@ -517,9 +519,21 @@ static void undo(struct backend *b)
 		custody_drop(b->type->served, b->domid, b->devid);
 }
 
+/* For what a dead parent's workers leave, when they end. */
+static void look_again(struct backends *all)
+{
+	const struct timeval soon = { .tv_sec = 1 };
+
+	all->looks = LOOKS;
+	event_add(all->orphans_ev, &soon);
+}
+
 static void forget(struct backend *b)
 {
 	undo(b);
+	/* A dead parent's worker may have the interface still. */
+	if (!b->all->stopping)
+		look_again(b->all);
 	event_free(b->timer);
 	LIST_REMOVE(b, link);
 	free(b);
@@ -1159,6 +1173,46 @@ void backends_reload(struct backends *all)
 	reload_next(-1, 0, all);
 }
 
+/* Is there, or will be again: what served it has a successor. */
+static bool is_kept(void *arg, const char *type, unsigned int domid,
+		    unsigned int devid)
+{
+	const struct backends *all = arg;
+
+	if (!strcmp(type, CUSTODY_SERVED))
+		type = "vbd";
+	return domain_lives(domid) &&
+	       store_exists(all->store, ROOT "/%s/%u/%u", type, domid, devid);
+}
+
+/*
+ * Workers of a dead parent whose device has gone: they end by themselves.  Then
+ * nobody uses what was made for them.
+ */
+static void look_after_orphans(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval again = { .tv_sec = 1 };
+	struct backends *all = arg;
+
+	(void)fd;
+	(void)what;
+	if (custody_sweep(is_kept, all))
+		all->looks = LOOKS;
+	vif_tidy();
+	/* Its interface may close after its journal. */
+	if (all->looks && all->looks--)
+		event_add(all->orphans_ev, &again);
+}
+
+static void free_all(struct backends *all)
+{
+	if (all->reload_ev)
+		event_free(all->reload_ev);
+	if (all->orphans_ev)
+		event_free(all->orphans_ev);
+	free(all);
+}
+
 int backends_new(struct backends **out, struct event_base *base,
 		 struct store *store)
 {
@@ -1170,18 +1224,18 @@ int backends_new(struct backends **out, struct event_base *base,
 	all->base = base;
 	all->store = store;
 	LIST_INIT(&all->list);
-	custody_sweep(domain_lives);
 	all->reload_ev = evtimer_new(base, reload_next, all);
-	ret = all->reload_ev ? 0 : -ENOMEM;
+	all->orphans_ev = evtimer_new(base, look_after_orphans, all);
+	ret = all->reload_ev && all->orphans_ev ? 0 : -ENOMEM;
 	if (!ret)
 		ret = store_watch_each(store, ROOT, on_change, all,
 				       &all->watch);
 	if (ret) {
-		if (all->reload_ev)
-			event_free(all->reload_ev);
-		free(all);
+		free_all(all);
 		return ret;
 	}
+	all->looks = LOOKS;
+	look_after_orphans(-1, 0, all);
 	*out = all;
 	return 0;
 }
@@ -1331,6 +1385,5 @@ void backends_free(struct backends *all)
 		forget(b);
 	}
 	store_unwatch(all->watch);
-	event_free(all->reload_ev);
-	free(all);
+	free_all(all);
 }

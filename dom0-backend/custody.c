@@ -145,24 +145,33 @@ void custody_drop(const char *type, unsigned int domid, unsigned int devid)
 	unlink(path);
 }
 
-void custody_sweep(bool (*lives)(unsigned int domid))
+unsigned int custody_sweep(bool (*keeps)(void *arg, const char *type,
+					 unsigned int domid,
+					 unsigned int devid),
+			   void *arg)
 {
 	char path[PATH_MAX], type[8], dom[16], dev[16];
-	uint64_t domid, devid;
 	DIR *dir = opendir(directory(path));
+	unsigned int left = 0, id[2];
+	uint64_t domid, devid;
 	struct dirent *d;
 
 	while (dir && (d = readdir(dir))) {
 		if (sscanf(d->d_name, "%7[a-z]-%15[0-9]-%15[0-9]", type, dom,
-			   dev) == 3 &&
-		    !util_u64(dom, UINT32_MAX, &domid) &&
-		    !util_u64(dev, UINT32_MAX, &devid) &&
-		    !lives((unsigned int)domid))
-			custody_drop(type, (unsigned int)domid,
-				     (unsigned int)devid);
+			   dev) != 3 ||
+		    util_u64(dom, UINT32_MAX, &domid) ||
+		    util_u64(dev, UINT32_MAX, &devid))
+			continue;
+		id[0] = (unsigned int)domid;
+		id[1] = (unsigned int)devid;
+		if (keeps(arg, type, id[0], id[1]))
+			continue;
+		left += !custody_free(type, id[0], id[1]);
+		custody_drop(type, id[0], id[1]);
 	}
 	if (dir)
 		closedir(dir);
+	return left;
 }
 
 int custody_sign(int fd, enum custody_role role)

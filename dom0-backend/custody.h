@@ -90,10 +90,15 @@ void custody_signal_others(int fd, int sig);
 void custody_drop(const char *type, unsigned int domid, unsigned int devid);
 
 /**
- * custody_sweep() - custody_drop() for all journals of domains that are gone.
- * @lives: Whether a domain still is there.
+ * custody_sweep() - custody_drop() for all journals that nobody keeps.
+ * @keeps: Whether a device still is there.
+ *
+ * Return: how many of them stay, for something of a worker is left.
  */
-void custody_sweep(bool (*lives)(unsigned int domid));
+unsigned int custody_sweep(bool (*keeps)(void *arg, const char *type,
+					 unsigned int domid,
+					 unsigned int devid),
+			   void *arg);
 
 /**
  * custody_sign() - Be known as the one that has @fd, in a role.

@@ -369,3 +369,13 @@ void vif_sweep(void)
 	}
 	link_close(nl);
 }
+
+void vif_tidy(void)
+{
+	struct link_nl *nl;
+
+	if (link_open(&nl))
+		return;
+	vif_nat.sweep(nl);
+	link_close(nl);
+}

@@ -179,4 +179,7 @@ bool vif_lost(struct vif_link *link);
  */
 void vif_sweep(void);
 
+/** vif_tidy() - Of that what nobody uses any more; at any time. */
+void vif_tidy(void);
+
 #endif

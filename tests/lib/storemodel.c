@@ -355,6 +355,7 @@ static void touch(const struct req *r, int path, unsigned int how)
 static int enter(struct req *r, struct sm_who w, const char *given,
 		 unsigned int need, bool special, unsigned int touches)
 {
+	unsigned int has;
 	char name[64];
 	int ret;
 
@@ -375,7 +376,10 @@ static int enter(struct req *r, struct sm_who w, const char *given,
 		r->nearest = parent_of(r->nearest);
 		r->missing++;
 	}
-	if ((rights(&r->tree->n[r->nearest].perms, w.domid) & need) != need)
+	has = rights(&r->tree->n[r->nearest].perms, w.domid);
+	if (r->missing && need == OWNER && has & W)
+		return -ENOENT;
+	if ((has & need) != need)
 		return -EACCES;
 	touch(r, r->path, touches);
 	return r->missing && need != W ? -ENOENT : 0;
