@@ -911,7 +911,9 @@ Test(store_peer, reset_in_a_transaction)
 		cr_assert_eq(bed_write(g, t, "data/x", ""), 3);
 		cr_assert_eq(bed_watch(g, "data", "t"), 0);
 		cr_expect_eq(bed_str(g, XS_RESET_WATCHES, t, "", NULL), 3);
-		cr_expect_eq(bed_str(g, XS_RESET_WATCHES, t, "", NULL), 3);
+		cr_expect_eq(bed_str(g, XS_RESET_WATCHES, t, "", NULL),
+			     -ENOENT);
+		cr_expect_eq(bed_str(g, XS_RESET_WATCHES, 0, "", NULL), 3);
 		cr_expect_eq(bed_end(g, t, true), -ENOENT);
 	}
 	bed_start(g);
