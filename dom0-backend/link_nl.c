@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/paths.h"
 
 #define VLAN_MSG 40000 /* every VLAN an attribute of its own */
 
@@ -147,6 +148,34 @@ static int put_bridge(struct nl_msg *msg, const char *name,
 	nla_nest_end(msg, data);
 	nla_nest_end(msg, linkinfo);
 	return 0;
+}
+
+void link_owner(char owner[LINK_OWNER])
+{
+	const char *dir = paths_run();
+	uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
+
+	for (; *dir; dir++)
+		h = (h ^ (uint8_t)*dir) * UINT64_C(1099511628211);
+	snprintf(owner, LINK_OWNER, "%016llx", (unsigned long long)h);
+}
+
+void link_half_name(char name[LINK_NAME_MAX])
+{
+	char owner[LINK_OWNER];
+
+	link_owner(owner);
+	snprintf(name, LINK_NAME_MAX, "svnew%.10s", owner);
+}
+
+void link_remove_half(struct link_nl *nl)
+{
+	char name[LINK_NAME_MAX];
+	struct link_info info;
+
+	link_half_name(name);
+	if (!link_get(nl, name, &info) && link_del(nl, info.index))
+		log_warn("interface %s is not removed", name);
 }
 
 int link_add_bridge(struct link_nl *nl, const char *name, const char *mac)
@@ -374,6 +403,8 @@ int link_change(struct link_nl *nl, int index, const struct link_want *want)
 		goto put;
 	rtnl_link_set_ifindex(old, index);
 	rtnl_link_set_ifindex(new, index);
+	if (want->name)
+		rtnl_link_set_name(new, want->name);
 	if (want->alias)
 		rtnl_link_set_ifalias(new, want->alias);
 	if (mac)

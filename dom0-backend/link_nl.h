@@ -37,11 +37,12 @@ struct link_info {
 
 /**
  * struct link_want - Changes; what is 0 or NULL stays.
+ * @name: Of one that is down.
  * @mac: "fe:ff:ff:ff:ff:ff".
  * @up:  Bring it up; it stays up otherwise.
  */
 struct link_want {
-	const char *alias, *mac;
+	const char *name, *alias, *mac;
 	int master;
 	unsigned int mtu, txqlen;
 	bool up;
@@ -68,6 +69,23 @@ int link_get_index(struct link_nl *nl, int index,
 int link_each(struct link_nl *nl,
 	      int (*fn)(void *arg, const struct link_info *info),
 	      void *arg) must_check;
+
+/**
+ * link_owner() - What marks things as this host's, by its run directory.
+ *
+ * Nobody else uses that directory while we run (main.c locks it): whatever is
+ * marked so when we start was left by one of us that was killed.
+ */
+#define LINK_OWNER 24
+void link_owner(char owner[LINK_OWNER]);
+
+/**
+ * link_half_name() - What an interface is called until it bears its mark.
+ *
+ * One at a time: link_remove_half() removes what a killed one of us has left there.
+ */
+void link_half_name(char name[LINK_NAME_MAX]);
+void link_remove_half(struct link_nl *nl);
 
 /**
  * link_add_bridge() - Make a bridge that forwards at once and talks no STP.

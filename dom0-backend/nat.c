@@ -385,7 +385,7 @@ int nat_up(struct link_nl *nl, struct nat *nat, int *index, char *err,
 	   size_t errlen)
 {
 	struct link_want mark = { 0 };
-	char mac[18], alias[LINK_ALIAS_MAX];
+	char half[LINK_NAME_MAX], mac[18], alias[LINK_ALIAS_MAX];
 	struct nat bare = *nat;
 	struct link_info info;
 	int ret;
@@ -399,9 +399,10 @@ int nat_up(struct link_nl *nl, struct nat *nat, int *index, char *err,
 	if (ret)
 		return ret;
 	bridge_mac(nat->bridge, mac);
-	ret = link_add_bridge(nl, nat->bridge, mac);
+	link_half_name(half);
+	ret = link_add_bridge(nl, half, mac);
 	if (!ret)
-		ret = link_get(nl, nat->bridge, &info);
+		ret = link_get(nl, half, &info);
 	if (ret) {
 		snprintf(err, errlen, "bridge %s cannot be made: %s%s",
 			 nat->bridge, strerror(-ret),
@@ -414,10 +415,15 @@ int nat_up(struct link_nl *nl, struct nat *nat, int *index, char *err,
 	bare.has6 = false;
 	bridge_alias(alias, &bare);
 	mark.alias = alias;
+	mark.name = nat->bridge;
 	ret = link_change(nl, info.index, &mark);
-	if (!ret)
+	if (ret)
+		snprintf(err, errlen, "bridge %s cannot be named: %s",
+			 nat->bridge, strerror(-ret));
+	else
 		ret = wire_bridge(nl, nat, info.index, err, errlen);
 	if (ret) {
+		link_remove_half(nl);
 		nat_down(nl, nat->bridge);
 		return ret;
 	}

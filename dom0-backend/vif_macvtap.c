@@ -14,7 +14,7 @@
 /* "DEV", or "DEV:MODE". */
 static int check(struct vif_setup *s, const char *arg)
 {
-	char dev[VIF_NAME_MAX] = "", owner[VIF_OWNER];
+	char dev[VIF_NAME_MAX] = "", owner[LINK_OWNER];
 	struct link_info info;
 	size_t len = arg ? strcspn(arg, ":") : 0;
 	int ret;
@@ -42,23 +42,23 @@ static int check(struct vif_setup *s, const char *arg)
 	s->lower = info.index;
 	s->mtu = info.mtu;
 	s->mac = s->cfg->mac;
-	vif_owner(owner);
+	link_owner(owner);
 	snprintf(s->alias, sizeof(s->alias), MARK "%s", owner);
 	return 0;
 }
 
 static int open_queues(struct vif_setup *s, unsigned int n)
 {
-	struct link_want mark = { .alias = s->alias };
 	struct vif_link *l = s->link;
+	struct link_want mark = { .name = l->name, .alias = s->alias };
+	char half[LINK_NAME_MAX];
 	struct link_info info;
 	int ret;
 
-	ret = link_add_macvtap(s->nl, l->name, s->lower, s->mode, s->mac);
-	if (ret == -EEXIST)
-		return ret;
+	link_half_name(half);
+	ret = link_add_macvtap(s->nl, half, s->lower, s->mode, s->mac);
 	if (!ret)
-		ret = link_get(s->nl, l->name, &info);
+		ret = link_get(s->nl, half, &info);
 	if (ret)
 		return vif_fail(s, ret,
 				"interface %s cannot be made on %s: %s%s",
@@ -72,6 +72,10 @@ static int open_queues(struct vif_setup *s, unsigned int n)
 					  "through?"
 					: "");
 	ret = link_change(s->nl, info.index, &mark);
+	if (ret == -EEXIST) {
+		link_remove_half(s->nl);
+		return ret;
+	}
 	if (!ret)
 		ret = tap_open_macvtap(l->name, info.index, n, l->fd);
 	if (!ret)
@@ -100,9 +104,9 @@ static int remove_marked(void *arg, const struct link_info *info)
 static void sweep(struct link_nl *nl)
 {
 	struct leftovers l = { .nl = nl };
-	char owner[VIF_OWNER];
+	char owner[LINK_OWNER];
 
-	vif_owner(owner);
+	link_owner(owner);
 	snprintf(l.mark, sizeof(l.mark), MARK "%s", owner);
 	if (link_each(nl, remove_marked, &l))
 		log_warn("interfaces cannot be listed");

@@ -92,7 +92,7 @@ int vif_ovs_check(struct vif_setup *s)
 
 static int attach(struct vif_setup *s)
 {
-	char owner[VIF_OWNER];
+	char owner[LINK_OWNER];
 	struct ovsdb_port port = {
 		.bridge = s->link->ovs,
 		.name = s->link->name,
@@ -109,7 +109,7 @@ static int attach(struct vif_setup *s)
 				"mac= of %s is not an address such as "
 				"00:16:3e:01:02:03",
 				s->link->name);
-	vif_owner(owner);
+	link_owner(owner);
 	ret = ovsdb_open(&db);
 	if (ret)
 		return vif_fail(s, ret, "Open vSwitch is gone: %s",
@@ -130,12 +130,12 @@ static int attach(struct vif_setup *s)
 
 static void undo(struct link_nl *nl, const struct vif_link *link)
 {
-	char owner[VIF_OWNER];
+	char owner[LINK_OWNER];
 	struct ovsdb *db;
 	int ret;
 
 	(void)nl;
-	vif_owner(owner);
+	link_owner(owner);
 	ret = ovsdb_open(&db);
 	if (!ret) {
 		ret = ovsdb_del_ports(db, owner, link->name);
@@ -149,11 +149,11 @@ static void undo(struct link_nl *nl, const struct vif_link *link)
 /* Ports of those that a killed parent of this run directory had. */
 static void sweep(struct link_nl *nl)
 {
-	char owner[VIF_OWNER];
+	char owner[LINK_OWNER];
 	struct ovsdb *db;
 
 	(void)nl;
-	vif_owner(owner);
+	link_owner(owner);
 	if (ovsdb_open(&db))
 		return;
 	if (ovsdb_del_ports(db, owner, NULL))

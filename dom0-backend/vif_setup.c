@@ -39,16 +39,6 @@ bool vif_name_is_good(const char *name)
 	return len && len < VIF_NAME_MAX;
 }
 
-void vif_owner(char owner[VIF_OWNER])
-{
-	const char *dir = paths_run();
-	uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a */
-
-	for (; *dir; dir++)
-		h = (h ^ (uint8_t)*dir) * UINT64_C(1099511628211);
-	snprintf(owner, VIF_OWNER, "%016llx", (unsigned long long)h);
-}
-
 int vif_check_name(struct vif_setup *s, const char *what, const char *name)
 {
 	char shown[64];
@@ -363,6 +353,7 @@ void vif_sweep(void)
 
 	if (link_open(&nl))
 		return;
+	link_remove_half(nl);
 	for (size_t i = 0; i < ARRAY_SIZE(wirings); i++) {
 		if (wirings[i]->sweep)
 			wirings[i]->sweep(nl);

@@ -93,15 +93,6 @@ int vif_check_name(struct vif_setup *s, const char *what,
 		   const char *name) must_check;
 
 /**
- * vif_owner() - What marks things as this host's, by its run directory.
- *
- * Nobody else uses that directory while we run (main.c locks it): whatever is
- * marked so when we start was left by one of us that was killed.
- */
-#define VIF_OWNER 24
-void vif_owner(char owner[VIF_OWNER]);
-
-/**
  * vif_ovs_check() - Whether bridge= names a bridge of Open vSwitch.
  *
  * Return: 0: it does, and the wiring is vif_ovs; -ENODEV without a message if there
