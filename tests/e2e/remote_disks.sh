@@ -366,7 +366,8 @@ sed "s/'locked'/'single'/; s#^disk.*#disk = ['$single,qcow2,xvda,w']#" \
 check "a guest with a qcow2 disk of its own" xl create -q "$work/single.cfg"
 check "it is at work" wait_for 60 console_has single 'every size and place ok'
 statistics=/local/domain/0/backend/vbd/$(xl domid single)/51712/statistics
-requests() { xenstore-read "$statistics/wr_req"; }
+# A new worker has not told them yet.
+requests() { xenstore-read "$statistics/wr_req" 2>/dev/null || echo 0; }
 works_on() { [ "$(requests)" -gt "$1" ]; }
 no_others() { [ -z "$(workers sv-blkback)$(workers sv-blksource)" ]; }
 another_server() { [ -n "$(servers)" ] && [ "$(servers)" != "$nbd" ]; }

@@ -222,7 +222,10 @@ static void addf(struct text *t, const char *fmt, ...)
 static bool spoil(struct text *t, uint32_t type)
 {
 	static const uint32_t types[] = {
-		XS_WRITE, XS_SET_PERMS, XS_WATCH, XS_UNWATCH, XS_DIRECTORY_PART,
+		XS_WRITE,
+		XS_WATCH,
+		XS_UNWATCH,
+		XS_DIRECTORY_PART,
 	};
 	bool survives = false;
 
@@ -325,6 +328,9 @@ static uint32_t make(const struct client *c, struct text *t, bool *spoilt)
 	};
 	uint32_t type = chance(80) ? one_of(types) : XS_RESET_WATCHES;
 
+	/* Theirs tells of each step of a transaction, also to a node it has made. */
+	if (c->tx && (type == XS_RM || type == XS_SET_PERMS))
+		type = XS_READ;
 	switch (type) {
 	case XS_GET_DOMAIN_PATH:
 	case XS_IS_DOMAIN_INTRODUCED:
