@@ -1178,11 +1178,18 @@ static bool is_kept(void *arg, const char *type, unsigned int domid,
 		    unsigned int devid)
 {
 	const struct backends *all = arg;
+	char *text = NULL;
+	int ret;
 
 	if (!strcmp(type, CUSTODY_SERVED))
 		type = "vbd";
-	return domain_lives(domid) &&
-	       store_exists(all->store, ROOT "/%s/%u/%u", type, domid, devid);
+	if (!domain_lives(domid))
+		return false;
+	/* A store that does not answer now has not said that it is gone. */
+	ret = store_read(all->store, &text, ROOT "/%s/%u/%u", type, domid,
+			 devid);
+	free(text);
+	return ret != -ENOENT;
 }
 
 /*
