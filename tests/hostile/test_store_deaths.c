@@ -30,6 +30,7 @@
 #include "tests/lib/fakedom.h"
 #include "tests/lib/fini.h"
 #include "tests/lib/patience.h"
+#include "tests/lib/proc.h"
 #include "tests/lib/storemodel.h"
 #include "xenstore-lite/conn.h"
 #include "xenstore-lite/dispatch.h"
@@ -176,7 +177,7 @@ static void start_store(void)
 		     !store.mortal || first ? 0 : 1 + store.lives / 2 % 60);
 	atomic_store(&fate->halfway, store.lives % 2);
 	atomic_store(&fate->slow, store.lives % 4 < 2);
-	store.pid = fork();
+	store.pid = proc_fork();
 	cr_assert(store.pid >= 0);
 	if (!store.pid) {
 		close(pair[1]);

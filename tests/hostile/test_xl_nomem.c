@@ -16,6 +16,7 @@
 
 #include "base/paths.h"
 #include "tests/lib/failalloc.h"
+#include "tests/lib/proc.h"
 #include "tests/lib/stack.h"
 #include "tests/lib/fakedom.h"
 #include "tools/xl_cmd.h"
@@ -142,7 +143,7 @@ ParameterizedTest(struct verb *v, xl_nomem, verbs)
 
 	do {
 		cr_assert_lt(++nth, MOST);
-		pid = fork();
+		pid = proc_fork();
 		cr_assert_geq(pid, 0);
 		if (pid == 0)
 			run(v, nth);

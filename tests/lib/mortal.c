@@ -13,6 +13,7 @@
 #include <liburing.h>
 
 #include "dom0-backend/evtchn_fd.h"
+#include "tests/lib/proc.h"
 
 static struct mortal *mortal;
 static bool is_worker; /* the test calls these as well */
@@ -115,7 +116,7 @@ pid_t mortal_start(struct mortal *m, unsigned int domid,
 		   int (*init)(struct disk *d, void *arg), void *arg)
 {
 	static struct disk disk;
-	pid_t pid = fork();
+	pid_t pid = proc_fork();
 
 	if (pid < 0) {
 		perror("mortal: fork");
@@ -203,7 +204,7 @@ pid_t mortal_card(struct mortal *m, const struct fakenic *nic,
 {
 	struct evtchn_fd e = EVTCHN_FD_INIT;
 	static struct net_ctrl c;
-	pid_t pid = fork();
+	pid_t pid = proc_fork();
 
 	if (pid < 0) {
 		perror("mortal: fork");

@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "base/sock.h"
 #include "tests/lib/patience.h"
+#include "tests/lib/proc.h"
 
 static void must(bool good, const char *what)
 {
@@ -184,7 +185,7 @@ void nbdbed_lie(struct nbdbed *b, const struct nbdlie *lie)
 	int fd = sock_listen(b->uri.path, SOCK_STREAM), one;
 
 	must(fd >= 0 && !fcntl(fd, F_SETFL, 0), "listen");
-	b->pid = fork();
+	b->pid = proc_fork();
 	if (b->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		signal(SIGPIPE, SIG_IGN);

@@ -26,7 +26,7 @@ unsigned long long proc_status(pid_t pid, const char *key, int base)
 }
 
 /* The state is the letter behind the name, which may hold anything. */
-static bool thread_stopped(pid_t pid, const char *tid)
+static char thread_state(pid_t pid, const char *tid)
 {
 	char path[64], line[512] = "";
 	const char *at = NULL;
@@ -38,24 +38,40 @@ static bool thread_stopped(pid_t pid, const char *tid)
 		at = strrchr(line, ')');
 	if (file)
 		fclose(file);
-	return at && at[1] == ' ' && at[2] == 'T';
+	return at && at[1] == ' ' ? at[2] : '?';
 }
 
-bool proc_stopped(pid_t pid)
+/* Whether each thread but @except has that state. */
+static bool threads_are(pid_t pid, pid_t except, char state)
 {
 	const struct dirent *e;
-	bool stopped = true;
+	bool all = true;
 	char path[64];
 	DIR *dir;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	dir = opendir(path);
 	while (dir && (e = readdir(dir)))
-		stopped &= e->d_name[0] == '.' ||
-			   thread_stopped(pid, e->d_name);
+		all &= e->d_name[0] == '.' || atoi(e->d_name) == except ||
+		       thread_state(pid, e->d_name) == state;
 	if (dir)
 		closedir(dir);
-	return dir && stopped;
+	return dir && all;
+}
+
+bool proc_stopped(pid_t pid)
+{
+	return threads_are(pid, 0, 'T');
+}
+
+pid_t proc_fork(void)
+{
+	for (int i = 0; i < 10000; i++) {
+		if (threads_are(getpid(), gettid(), 'S'))
+			break;
+		usleep(100);
+	}
+	return fork();
 }
 
 unsigned long proc_cpu_ms(pid_t pid)

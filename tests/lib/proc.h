@@ -18,6 +18,19 @@ unsigned long long proc_status(pid_t pid, const char *key, int base);
 /** proc_stopped() - Whether each of its threads has been stopped by a signal. */
 bool proc_stopped(pid_t pid);
 
+/**
+ * proc_fork() - fork(), for a child that goes on in this program.
+ *
+ * A test has threads that it did not start: Criterion's reporter, the accepting
+ * ends of fakes.  One that allocates at the moment of the fork leaves its lock
+ * taken in the child; glibc's allocator is made for that, the sanitizers' is not,
+ * and such a child hangs in its first malloc().  So this waits, up to a second,
+ * until each other thread sleeps.
+ *
+ * Return: as fork().
+ */
+pid_t proc_fork(void);
+
 /** proc_cpu_ms() - Time on CPUs until now, system and user, in 10 ms steps. */
 unsigned long proc_cpu_ms(pid_t pid);
 

@@ -17,6 +17,7 @@
 #include "tests/lib/fini.h"
 #include "tests/lib/nbdbed.h"
 #include "tests/lib/patience.h"
+#include "tests/lib/proc.h"
 
 #define BYTES (8u << 20)
 #define DEPTH 32u
@@ -582,7 +583,7 @@ static void die_writing(uint8_t *page)
 	struct disk_io io = {
 		.op = DISK_WRITE, .niov = 1, .iov = &v, .left = 4096
 	};
-	pid_t pid = fork();
+	pid_t pid = proc_fork();
 
 	cr_assert_geq(pid, 0);
 	if (!pid) {

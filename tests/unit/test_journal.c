@@ -13,6 +13,7 @@
 #include <criterion/parameterized.h>
 
 #include "dom0-backend/journal.h"
+#include "tests/lib/proc.h"
 
 #define NENT 32u
 
@@ -145,7 +146,7 @@ Test(journal, killed_at_any_instruction, .timeout = 300)
 	cr_assert_neq(log, MAP_FAILED);
 	/* As after some life: the place was used before. */
 	log->entry[9].redone = JOURNAL_REDO_MAX;
-	pid = fork();
+	pid = proc_fork();
 	cr_assert_geq(pid, 0);
 	if (pid == 0)
 		be_stepped(log);

@@ -31,6 +31,7 @@
 #include "tests/lib/netns.h"
 #include "tests/lib/packet.h"
 #include "tests/lib/patience.h"
+#include "tests/lib/proc.h"
 
 #define MAC_A "00:16:3e:00:00:0a"
 #define MAC_B "00:16:3e:00:00:0b"
@@ -491,7 +492,7 @@ Test(vif_setup, open_vswitch_is_swept)
 
 	ovs_start();
 	ovs("ovs-vsctl --no-wait add-port ovs0 mine");
-	pid = fork();
+	pid = proc_fork();
 	if (!pid) {
 		if (open_vif(&cfg, &l))
 			_exit(1);
@@ -503,7 +504,7 @@ Test(vif_setup, open_vswitch_is_swept)
 			 "mine vif3.0");
 	cr_assert_eq(open_vif(&cfg, &l), 0, "the same again: %s", err);
 	vif_close(&l);
-	pid = fork();
+	pid = proc_fork();
 	if (!pid) {
 		if (open_vif(&cfg, &l))
 			_exit(1);
@@ -694,7 +695,7 @@ Test(vif_setup, forwarding_has_several_users)
 	vif_close(&lb);
 	cr_expect_eq(forward(), '0');
 
-	pid = fork();
+	pid = proc_fork();
 	if (!pid) {
 		if (open_vif(&a, &la))
 			_exit(1);
@@ -754,7 +755,7 @@ Test(vif_setup, macvtap)
 	close(host);
 
 	/* It would outlive us: the next to start removes it. */
-	pid = fork();
+	pid = proc_fork();
 	if (!pid) {
 		if (open_vif(&a, &l))
 			_exit(1);
@@ -1148,7 +1149,7 @@ Test(vif_setup, what_a_killed_parent_leaves_is_swept)
 	int status;
 	pid_t pid;
 
-	pid = fork();
+	pid = proc_fork();
 	if (!pid) {
 		if (open_vif(&a, &l))
 			_exit(1);
