@@ -54,7 +54,8 @@ ldflags := -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
 
 ring_src := ring/ring.c ring/stream.c
 base_src := base/blkstat.c base/dommem.c base/domsock.c base/fd.c base/hist.c \
-	base/log.c base/netstat.c base/paths.c base/sandbox.c base/sock.c base/util.c
+	base/log.c base/netstat.c base/paths.c base/sandbox.c base/sock.c \
+	base/statfile.c base/util.c
 hypervisor_src := hypervisor/acpi.c hypervisor/boot.c hypervisor/bzimage.c \
 	hypervisor/cpuid.c hypervisor/guestmem.c hypervisor/image.c \
 	hypervisor/image_cache.c hypervisor/image_load.c hypervisor/unpack.c \
@@ -77,7 +78,7 @@ store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 backend_src := dom0-backend/dhcp.c dom0-backend/forward.c \
 	dom0-backend/hotplug.c dom0-backend/vif_script.c \
 	dom0-backend/link_nl.c dom0-backend/nat.c dom0-backend/nft.c \
-	dom0-backend/ra.c \
+	dom0-backend/ra.c dom0-backend/words.c \
 	dom0-backend/net_ctrl.c dom0-backend/net_guard.c dom0-backend/net_hash.c \
 	dom0-backend/net_journal.c dom0-backend/net_steer.c \
 	dom0-backend/net_rxq.c dom0-backend/net_slots.c dom0-backend/net_txq.c \

@@ -2,21 +2,13 @@
 // base/blkstat.c - what a disk has done: counters that outlive their writer.
 #include "base/blkstat.h"
 
-#include <errno.h>
-#include <string.h>
-#include <unistd.h>
-
-#define MAGIC	0x73627653u /* "Svbs" */
-#define VERSION 1u
+static const struct statfile kind = { .magic = 0x73627653u, .version = 1 };
 
 #define WORDS (sizeof(struct blkstat) / sizeof(uint64_t))
 
 void blkstat_begin(struct blkstat_file *f)
 {
-	if (f->magic != MAGIC || f->version != VERSION)
-		memset(f, 0, sizeof(*f));
-	f->magic = MAGIC;
-	f->version = VERSION;
+	statfile_begin(&f->head, sizeof(*f), &kind);
 	/* What a predecessor had under way is taken anew, or is no more. */
 	for (unsigned int i = 0; i < BLKSTAT_QUEUES; i++)
 		f->queue[i].depth = 0;
@@ -35,18 +27,5 @@ void blkstat_sum(struct blkstat *sum, const struct blkstat *queue)
 
 int blkstat_read(int fd, uint64_t offset, struct blkstat_file *out)
 {
-	struct blkstat_file f;
-	ssize_t n;
-
-	if (offset > INT64_MAX - sizeof(f))
-		return -EPROTO;
-	n = pread(fd, &f, sizeof(f), (off_t)offset);
-	if (n < 0)
-		return -errno;
-	if (n == sizeof(f) && !f.magic && !f.version)
-		return -ENODATA;
-	if (n != sizeof(f) || f.magic != MAGIC || f.version != VERSION)
-		return -EPROTO;
-	*out = f;
-	return 0;
+	return statfile_read(fd, offset, &out->head, sizeof(*out), &kind);
 }

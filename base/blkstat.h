@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "base/hist.h"
+#include "base/statfile.h"
 
 /*
  * How it works
@@ -66,8 +67,7 @@ _Static_assert(sizeof(struct blkstat) % 64 == 0, "whole cache lines");
 
 /** struct blkstat_file - All queues of a disk. */
 struct blkstat_file {
-	uint32_t magic, version;
-	uint8_t pad[56];
+	struct statfile head;
 	struct blkstat queue[BLKSTAT_QUEUES];
 };
 
@@ -123,12 +123,7 @@ void blkstat_sum(struct blkstat *sum, const struct blkstat *queue);
 
 /**
  * blkstat_read() - Read a file that another process gave us.
- * @fd:     UNTRUSTED.
- * @offset: Where it begins there.
- * @out:    Written only on success.
- *
- * Return: 0; -ENODATA if no worker has begun to count; -EPROTO if it is no such
- * file; or -errno.
+ * @out: For the rest and what is returned see statfile_read().
  */
 int blkstat_read(int fd, uint64_t offset, struct blkstat_file *out) must_check;
 

@@ -2,12 +2,7 @@
 // base/netstat.c - what a card has done: counters that outlive their writer.
 #include "base/netstat.h"
 
-#include <errno.h>
-#include <string.h>
-#include <unistd.h>
-
-#define MAGIC	0x736e7653u /* "Svns" */
-#define VERSION 1u
+static const struct statfile kind = { .magic = 0x736e7653u, .version = 1 };
 
 const char *const netstat_names[NETSTAT_NCOUNTS] = {
 	[NETSTAT_TX_PACKETS] = "tx_packets",
@@ -44,10 +39,7 @@ uint64_t netstat_drops(const struct netstat *s, enum netstat_count first,
 
 void netstat_begin(struct netstat_file *f)
 {
-	if (f->magic != MAGIC || f->version != VERSION)
-		memset(f, 0, sizeof(*f));
-	f->magic = MAGIC;
-	f->version = VERSION;
+	statfile_begin(&f->head, sizeof(*f), &kind);
 }
 
 void netstat_sum(struct netstat *sum, const struct netstat *queue)
@@ -58,18 +50,5 @@ void netstat_sum(struct netstat *sum, const struct netstat *queue)
 
 int netstat_read(int fd, uint64_t offset, struct netstat_file *out)
 {
-	struct netstat_file f;
-	ssize_t n;
-
-	if (offset > INT64_MAX - sizeof(f))
-		return -EPROTO;
-	n = pread(fd, &f, sizeof(f), (off_t)offset);
-	if (n < 0)
-		return -errno;
-	if (n == sizeof(f) && !f.magic && !f.version)
-		return -ENODATA;
-	if (n != sizeof(f) || f.magic != MAGIC || f.version != VERSION)
-		return -EPROTO;
-	*out = f;
-	return 0;
+	return statfile_read(fd, offset, &out->head, sizeof(*out), &kind);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/statfile.h"
 #include "base/util.h"
 
 /*
@@ -66,8 +67,7 @@ _Static_assert(sizeof(struct netstat) % 64 == 0 && NETSTAT_NCOUNTS <= 24,
 
 /** struct netstat_file - All queues of a card. */
 struct netstat_file {
-	uint32_t magic, version;
-	uint8_t pad[56];
+	struct statfile head;
 	struct netstat queue[NETSTAT_QUEUES];
 };
 

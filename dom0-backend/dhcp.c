@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/be.h"
+#include "dom0-backend/words.h"
+
 /* Offsets in a frame without VLAN tag and IP options: no client sends them. */
 enum {
 	ETH = 0,
@@ -48,30 +51,7 @@ enum { DISCOVER = 1, OFFER = 2, REQUEST = 3, ACK = 5, NAK = 6 };
 #define CLIENT_PORT  68
 #define IP_ANY_BCAST 0xffffffffu
 
-/* The host's end of every vif has this address, as with Xen. */
-static const uint8_t host_mac[6] = { 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff };
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
-static void set16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void set32(uint8_t *p, uint32_t v)
-{
-	set16(p, v >> 16);
-	set16(p + 2, v);
-}
+static const uint8_t host_mac[6] = VIF_HOST_MAC;
 
 static void print_ip(char *buf, uint32_t ip)
 {
@@ -135,26 +115,20 @@ static int parse_ip(const char *text, uint32_t *ip)
 /* "A.B.C.D/LEN" */
 static int parse_net(char *text, struct dhcp_lease *l)
 {
-	char *slash = strchr(text, '/');
+	const char *len = words_cut(text);
 	uint64_t n;
 
-	if (!slash)
-		return -EINVAL;
-	*slash = '\0';
-	if (util_u64(slash + 1, 30, &n) || !n)
+	if (!len || util_u64(len, 30, &n) || !n)
 		return -EINVAL;
 	l->prefix = (uint8_t)n;
 	return parse_ip(text, &l->ip);
 }
 
-static int parse_word(char *word, struct dhcp_lease *l)
+static int parse_word(const char *word, char *value, void *lease)
 {
-	char *value = strchr(word, '=');
+	struct dhcp_lease *l = lease;
 	uint64_t n;
 
-	if (!value)
-		return -EINVAL;
-	*value++ = '\0';
 	if (!strcmp(word, "mac"))
 		return dhcp_mac_parse(value, l->mac);
 	if (!strcmp(word, "ip"))
@@ -163,28 +137,18 @@ static int parse_word(char *word, struct dhcp_lease *l)
 		return parse_ip(value, &l->router);
 	if (!strcmp(word, "dns") && l->ndns < DHCP_DNS_MAX)
 		return parse_ip(value, &l->dns[l->ndns++]);
-	if (!strcmp(word, "mtu") && !util_u64(value, 65535, &n)) {
-		l->mtu = (uint16_t)n;
-		return 0;
-	}
-	return -EINVAL;
+	if (strcmp(word, "mtu") != 0 || util_u64(value, 65535, &n))
+		return -EINVAL;
+	l->mtu = (uint16_t)n;
+	return 0;
 }
 
 int dhcp_lease_parse(const char *text, struct dhcp_lease *out)
 {
 	struct dhcp_lease l = { 0 };
-	char buf[DHCP_LEASE_TEXT], *word, *rest = buf;
-	int ret;
+	int ret = words_each(text, parse_word, &l);
 
-	if (strlen(text) >= sizeof(buf))
-		return -EINVAL;
-	memcpy(buf, text, strlen(text) + 1);
-	while ((word = strsep(&rest, " "))) {
-		ret = parse_word(word, &l);
-		if (ret)
-			return ret;
-	}
-	if (!l.ip || !l.router)
+	if (ret || !l.ip || !l.router)
 		return -EINVAL;
 	*out = l;
 	return 0;
@@ -192,9 +156,9 @@ int dhcp_lease_parse(const char *text, struct dhcp_lease *out)
 
 bool dhcp_may_be(const uint8_t *h, size_t len)
 {
-	return len >= 64 && get16(h + ETH + 12) == 0x0800 && h[IP] == 0x45 &&
-	       h[IP + 9] == 17 && get16(h + UDP + 2) == SERVER_PORT &&
-	       get16(h + UDP) == CLIENT_PORT;
+	return len >= 64 && get_be16(h + ETH + 12) == 0x0800 && h[IP] == 0x45 &&
+	       h[IP + 9] == 17 && get_be16(h + UDP + 2) == SERVER_PORT &&
+	       get_be16(h + UDP) == CLIENT_PORT;
 }
 
 /* What of a request matters. */
@@ -208,9 +172,9 @@ static void take_option(uint8_t code, const uint8_t *p, size_t n, struct ask *a)
 	if (code == OPT_TYPE && n == 1)
 		a->type = *p;
 	else if (code == OPT_WANTED_IP && n == 4)
-		a->wanted = get32(p);
+		a->wanted = get_be32(p);
 	else if (code == OPT_SERVER && n == 4)
-		a->server = get32(p);
+		a->server = get_be32(p);
 }
 
 /* Each turn goes on by at least one byte: ends at @len. */
@@ -243,11 +207,11 @@ static bool is_request(const uint8_t *in, size_t len,
 
 	if (len < B_OPTIONS || !dhcp_may_be(in, len))
 		return false;
-	dst = get32(in + IP + 16);
+	dst = get_be32(in + IP + 16);
 	return (dst == IP_ANY_BCAST || dst == lease->router) &&
-	       !(get16(in + IP + 6) & 0x3fff) && in[B_OP] == 1 &&
+	       !(get_be16(in + IP + 6) & 0x3fff) && in[B_OP] == 1 &&
 	       in[B_HTYPE] == 1 && in[B_HLEN] == 6 &&
-	       get32(in + B_COOKIE) == COOKIE &&
+	       get_be32(in + B_COOKIE) == COOKIE &&
 	       !memcmp(in + B_CHADDR, lease->mac, 6);
 }
 
@@ -255,7 +219,7 @@ static bool is_request(const uint8_t *in, size_t len,
 static uint8_t decide(const uint8_t *in, const struct ask *a,
 		      const struct dhcp_lease *lease)
 {
-	uint32_t ip = a->wanted ? a->wanted : get32(in + B_CIADDR);
+	uint32_t ip = a->wanted ? a->wanted : get_be32(in + B_CIADDR);
 
 	if (a->server && a->server != lease->router)
 		return 0;
@@ -290,7 +254,7 @@ static void put_options(uint8_t *p, uint8_t type, const struct dhcp_lease *l)
 			*p++ = (uint8_t)(4 * l->ndns);
 		}
 		for (unsigned int i = 0; i < l->ndns; i++, p += 4)
-			set32(p, l->dns[i]);
+			set_be32(p, l->dns[i]);
 	}
 	*p = OPT_END;
 }
@@ -298,7 +262,7 @@ static void put_options(uint8_t *p, uint8_t type, const struct dhcp_lease *l)
 static uint16_t checksum(const uint8_t *p, size_t len, uint32_t sum)
 {
 	for (size_t i = 0; i < len; i += 2) /* @len is even here */
-		sum += get16(p + i);
+		sum += get_be16(p + i);
 	sum = (sum & 0xffff) + (sum >> 16);
 	return (uint16_t) ~((sum & 0xffff) + (sum >> 16));
 }
@@ -312,22 +276,22 @@ static void put_headers(uint8_t *out, const uint8_t *to_mac, uint32_t to,
 
 	memcpy(out + ETH, to_mac, 6);
 	memcpy(out + ETH + 6, host_mac, 6);
-	set16(out + ETH + 12, 0x0800);
+	set_be16(out + ETH + 12, 0x0800);
 
 	out[IP] = 0x45;
-	set16(out + IP + 2, DHCP_REPLY_MAX - IP);
+	set_be16(out + IP + 2, DHCP_REPLY_MAX - IP);
 	out[IP + 8] = 64;
 	out[IP + 9] = 17;
-	set32(out + IP + 12, from);
-	set32(out + IP + 16, to);
-	set16(out + IP + 10, checksum(out + IP, 20, 0));
+	set_be32(out + IP + 12, from);
+	set_be32(out + IP + 16, to);
+	set_be16(out + IP + 10, checksum(out + IP, 20, 0));
 
-	set16(out + UDP, SERVER_PORT);
-	set16(out + UDP + 2, CLIENT_PORT);
-	set16(out + UDP + 4, (uint32_t)udp_len);
+	set_be16(out + UDP, SERVER_PORT);
+	set_be16(out + UDP + 2, CLIENT_PORT);
+	set_be16(out + UDP + 4, (uint32_t)udp_len);
 	sum = (uint16_t)~checksum(out + IP + 12, 8, 17 + (uint32_t)udp_len);
 	sum = checksum(out + UDP, udp_len, sum);
-	set16(out + UDP + 6, sum ? sum : 0xffff); /* 0 would mean none */
+	set_be16(out + UDP + 6, sum ? sum : 0xffff); /* 0 would mean none */
 }
 
 size_t dhcp_reply(const uint8_t *in, size_t len, const struct dhcp_lease *lease,
@@ -353,10 +317,10 @@ size_t dhcp_reply(const uint8_t *in, size_t len, const struct dhcp_lease *lease,
 	memcpy(out + B_FLAGS, in + B_FLAGS, 2);
 	memcpy(out + B_CHADDR, in + B_CHADDR, 16);
 	if (type != NAK)
-		set32(out + B_YIADDR, lease->ip);
+		set_be32(out + B_YIADDR, lease->ip);
 	if (type == ACK)
 		memcpy(out + B_CIADDR, in + B_CIADDR, 4);
-	set32(out + B_COOKIE, COOKIE);
+	set_be32(out + B_COOKIE, COOKIE);
 	put_options(out + B_OPTIONS, type, lease);
 
 	bcast = type == NAK || (in[B_FLAGS] & 0x80);

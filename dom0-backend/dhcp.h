@@ -19,6 +19,12 @@
 #define DHCP_REPLY_MAX	342u /* 14 + 20 + 8 + 300: enough for all we say */
 #define DHCP_DNS_MAX	3
 
+/* The host's end of every vif has this address, as with Xen. */
+#define VIF_HOST_MAC                               \
+	{                                          \
+		0xfe, 0xff, 0xff, 0xff, 0xff, 0xff \
+	}
+
 /**
  * struct dhcp_lease - What the guest is told. Addresses in host byte order.
  * @mac:    The card that it is for; frames of other addresses are not answered.

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/be.h"
+
 #define NOT_OF_IT                                                            \
 	"the image is not of the format that the configuration names: name " \
 	"its own (qemu-img info tells it)"
@@ -18,22 +20,6 @@
 #define HAS_NO_BACKING                                                  \
 	"the image builds upon no other file: name none below it with " \
 	"backing=, or make it do so with qemu-img rebase"
-
-static uint32_t be32(const uint8_t *at)
-{
-	uint32_t n;
-
-	memcpy(&n, at, sizeof(n));
-	return be32toh(n);
-}
-
-static uint64_t be64(const uint8_t *at)
-{
-	uint64_t n;
-
-	memcpy(&n, at, sizeof(n));
-	return be64toh(n);
-}
 
 static uint64_t le64(const uint8_t *at)
 {
@@ -62,12 +48,12 @@ static const char *check_qcow(int fd, uint32_t from, uint32_t to, bool *backed)
 	uint32_t version;
 
 	look(fd, 0, h, sizeof(h));
-	version = be32(h + 4);
+	version = get_be32(h + 4);
 	if (memcmp(h, "QFI\xfb", 4) != 0 || version < from || version > to)
 		return NOT_OF_IT;
-	*backed = be64(h + 8) != 0;
+	*backed = get_be64(h + 8) != 0;
 	/* Incompatible feature 2. */
-	if (version >= 3 && (be64(h + 72) & 4))
+	if (version >= 3 && (get_be64(h + 72) & 4))
 		return "the image keeps its data in another file (data_file): "
 		       "make one of them with qemu-img convert";
 	return NULL;
@@ -96,7 +82,7 @@ static const char *check_vhd(int fd, bool *backed)
 		look(fd, (uint64_t)st.st_size - sizeof(f), f, sizeof(f));
 	if (memcmp(f, "conectix", 8) != 0)
 		return NOT_OF_IT;
-	*backed = be32(f + 60) == 4; /* differencing */
+	*backed = get_be32(f + 60) == 4; /* differencing */
 	return NULL;
 }
 

@@ -7,6 +7,7 @@
 #include <linux/if_ether.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "dom0-backend/dhcp.h"
 #include "dom0-backend/net_slots.h"
 
@@ -41,11 +42,6 @@ enum {
 	NEIGHBOUR_ADVERT = 136,
 	MLD2_REPORT = 143,
 };
-
-static uint16_t be16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
 
 /* ---- the list --------------------------------------------------------------- */
 
@@ -148,10 +144,10 @@ static const char *judge_ip4(const struct net_guard *g, const uint8_t *h,
 	if (listed(g, src, IP4))
 		return NULL;
 	/* What is behind the packet's own end is not its. */
-	len = MIN(len, (size_t)o.ip + be16(h + o.ip + IP4_LEN_AT));
+	len = MIN(len, (size_t)o.ip + get_be16(h + o.ip + IP4_LEN_AT));
 	if (unspecified(src, IP4) && proto == IPPROTO_UDP &&
-	    o.l4 + UDP_PORTS <= len && be16(h + o.l4) == DHCP_CLIENT &&
-	    be16(h + o.l4 + 2) == DHCP_SERVER)
+	    o.l4 + UDP_PORTS <= len && get_be16(h + o.l4) == DHCP_CLIENT &&
+	    get_be16(h + o.l4 + 2) == DHCP_SERVER)
 		return NULL;
 	return "its IPv4 source address is not in ip=";
 }
@@ -173,7 +169,7 @@ struct carried {
 /* Return: false if the headers do not show what is carried. */
 static bool follow(const uint8_t *h, size_t len, size_t ip, struct carried *c)
 {
-	size_t end = ip + IP6_HDR + be16(h + ip + IP6_LEN_AT);
+	size_t end = ip + IP6_HDR + get_be16(h + ip + IP6_LEN_AT);
 
 	*c = (struct carried){
 		.at = ip + IP6_HDR,
@@ -188,7 +184,7 @@ static bool follow(const uint8_t *h, size_t len, size_t ip, struct carried *c)
 		c->whole = false;
 		if (c->at + FRAG_HDR > c->end)
 			return false;
-		if (be16(frag + FRAG_OFF_AT) & 0xfff8)
+		if (get_be16(frag + FRAG_OFF_AT) & 0xfff8)
 			return true;
 		c->proto = frag[0];
 		c->at += FRAG_HDR;
@@ -244,7 +240,7 @@ static const char *judge_arp(const struct net_guard *g, const uint8_t *arp,
 		return "its ARP sender's MAC address is not the card's";
 	if (listed(g, arp + ARP_IP_AT, IP4) ||
 	    (unspecified(arp + ARP_IP_AT, IP4) &&
-	     be16(arp + ARP_OP_AT) == ARP_REQUEST))
+	     get_be16(arp + ARP_OP_AT) == ARP_REQUEST))
 		return NULL;
 	return "its ARP sender's IPv4 address is not in ip=";
 }

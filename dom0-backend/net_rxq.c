@@ -273,15 +273,30 @@ static void hold(struct rxq *q, size_t len)
 /* ---- by the hash ------------------------------------------------------------ */
 
 /*
- * Send a packet the way that its hash says. Our own, too, waits outside while
- * another is held: what comes behind it may be for a queue that has room.
+ * Whether packets go by their hash now.  Whoever has read a packet asks again: it
+ * may have come after the guest was told that they do.
+ */
+static bool sorting(struct rxq *q)
+{
+	if (q->steer)
+		net_steer_get(q->steer, &q->version, &q->hash);
+	return net_hash_active(&q->hash);
+}
+
+/*
+ * Send a packet the way that its hash says, if any. Our own, too, waits outside
+ * while another is held: what comes behind it may be for a queue that has room.
  */
 static void sort(struct rxq *q, const struct virtio_net_hdr *v,
 		 const uint8_t *p, size_t len)
 {
-	struct net_mark mark = net_hash_mark(&q->hash, p, len);
-	unsigned int to = net_hash_queue(&q->hash, &mark);
+	struct net_mark mark = { 0 };
+	unsigned int to = q->index;
 
+	if (sorting(q)) {
+		mark = net_hash_mark(&q->hash, p, len);
+		to = net_hash_queue(&q->hash, &mark);
+	}
 	if (to == q->index && !q->held) {
 		q->vnet = *v;
 		q->mark = mark;
@@ -315,14 +330,6 @@ static void take_passed(struct rxq *q)
 		hold(q, len);
 }
 
-/* Return: whether packets go by their hash now. */
-static bool sorting(struct rxq *q)
-{
-	if (q->steer)
-		net_steer_get(q->steer, &q->version, &q->hash);
-	return net_hash_active(&q->hash);
-}
-
 /* ---- straight --------------------------------------------------------------- */
 
 /* Read a packet into @buf. */
@@ -331,8 +338,14 @@ static void read_held(struct rxq *q)
 	struct iovec iov[2] = { [1] = { q->buf, sizeof(q->buf) } };
 	size_t len = read_packet(q, &q->vnet, iov, 2);
 
-	if (len)
+	if (!len)
+		return;
+	if (!sorting(q)) {
 		hold(q, len);
+		return;
+	}
+	memcpy(q->unsorted, q->buf, len);
+	sort(q, &q->vnet, q->unsorted, len);
 }
 
 /* Pages that the largest packet takes, and the place left for an extra info. */
@@ -357,6 +370,14 @@ static void close_gap(struct rxq *q, size_t len)
 	}
 }
 
+/* Copy a packet that lies in the guest's pages, whose second @gap skips. */
+static void gather(struct rxq *q, uint8_t *to, size_t len, bool gap)
+{
+	for (uint32_t i = 0; i * SV_PAGE_SIZE < len; i++)
+		shm_fetch(to + i * SV_PAGE_SIZE, *page_at(q, i + (gap && i)),
+			  MIN(len - i * SV_PAGE_SIZE, SV_PAGE_SIZE));
+}
+
 /*
  * Fill in the checksum of a packet that lies in the guest's pages. What the
  * guest may have written there meanwhile spoils its own packet only.
@@ -365,9 +386,7 @@ static int fill_csum(struct rxq *q, size_t len)
 {
 	int at;
 
-	for (size_t i = 0; i * SV_PAGE_SIZE < len; i++)
-		shm_fetch(q->buf + i * SV_PAGE_SIZE, *page_at(q, (uint32_t)i),
-			  MIN(len - i * SV_PAGE_SIZE, SV_PAGE_SIZE));
+	gather(q, q->buf, len, false);
 	at = net_csum_fill(q->buf, len, &q->vnet);
 	for (int i = at; at >= 0 && i < at + 2; i++) {
 		void SHM *page =
@@ -398,8 +417,15 @@ static void read_direct(struct rxq *q)
 	len = read_packet(q, &q->vnet, iov, n);
 	if (!len)
 		return;
-	if (gap && q->vnet.gso_type == VIRTIO_NET_HDR_GSO_NONE)
+	if (gap && q->vnet.gso_type == VIRTIO_NET_HDR_GSO_NONE) {
 		close_gap(q, len);
+		gap = false;
+	}
+	if (sorting(q)) {
+		gather(q, q->unsorted, len, gap);
+		sort(q, &q->vnet, q->unsorted, len);
+		return;
+	}
 	shm_fetch(eth, *page_at(q, 0), sizeof(eth));
 	if (net_rx_wants_csum(q->caps, &q->vnet, eth) && fill_csum(q, len)) {
 		drop(q, NETSTAT_RX_DROP_UNFIT, "its checksum lies outside");

@@ -7,6 +7,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/be.h"
+
 #define VLAN_TAGS_MAX 2
 #define ETH_TYPE_AT   12u
 #define ETH_HDR	      14u
@@ -18,17 +20,6 @@
 #define TCP_CSUM_AT   16u
 #define UDP_CSUM_AT   6u
 
-static uint16_t be16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static void put16(uint8_t *p, uint16_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
 /* Sum of 16-bit words, the last one padded; for less than 128 KiB. */
 static uint32_t add16(const uint8_t *p, size_t len)
 {
@@ -36,7 +27,7 @@ static uint32_t add16(const uint8_t *p, size_t len)
 	size_t i;
 
 	for (i = 0; i + 1 < len; i += 2)
-		sum += be16(p + i);
+		sum += get_be16(p + i);
 	return i < len ? sum + (uint32_t)(p[i] << 8) : sum;
 }
 
@@ -175,7 +166,7 @@ static int parse_ip(const uint8_t *h, size_t len, uint16_t type,
 	if (type == ETH_P_IP) {
 		if (at + IP4_HDR > len || ip[0] >> 4 != 4 || (ip[0] & 15) < 5)
 			return -EPROTO;
-		*proto = be16(ip + 6) & 0x3fff ? IPPROTO_FRAGMENT : ip[9];
+		*proto = get_be16(ip + 6) & 0x3fff ? IPPROTO_FRAGMENT : ip[9];
 		at += (size_t)(ip[0] & 15u) * 4;
 	} else if (type == ETH_P_IPV6) {
 		if (at + IP6_HDR > len || ip[0] >> 4 != 6)
@@ -197,13 +188,13 @@ int net_eth_parse(const uint8_t *h, size_t len, size_t *at, uint16_t *type)
 
 	if (len < ETH_HDR)
 		return -EPROTO;
-	t = be16(h + ETH_TYPE_AT);
+	t = get_be16(h + ETH_TYPE_AT);
 	for (int i = 0; i < VLAN_TAGS_MAX; i++) {
 		if (t != ETH_P_8021Q && t != ETH_P_8021AD)
 			break;
 		if (end + VLAN_HDR > len)
 			return -EPROTO;
-		t = be16(h + end + 2);
+		t = get_be16(h + end + 2);
 		end += VLAN_HDR;
 	}
 	*at = end;
@@ -265,7 +256,7 @@ static void put_pseudo_csum(uint8_t *h, const struct net_hdr *o, uint32_t len)
 
 	sum = fold(add16(addr, n) + (o->tcp ? IPPROTO_TCP : IPPROTO_UDP) + len -
 		   o->l4);
-	put16(h + o->l4 + o->csum, sum);
+	set_be16(h + o->l4 + o->csum, sum);
 }
 
 const char *net_tx_vnet(const struct net_tx *pkt, uint8_t *h, size_t hlen,
@@ -320,7 +311,7 @@ const char *net_rx_fault(const struct net_caps *caps,
 bool net_rx_wants_csum(const struct net_caps *caps,
 		       const struct virtio_net_hdr *v, const uint8_t *eth)
 {
-	uint16_t type = be16(eth + ETH_TYPE_AT);
+	uint16_t type = get_be16(eth + ETH_TYPE_AT);
 
 	if (!(v->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
 	    v->gso_type != VIRTIO_NET_HDR_GSO_NONE)
@@ -338,7 +329,7 @@ int net_csum_fill(uint8_t *p, size_t len, struct virtio_net_hdr *v)
 		return -EPROTO;
 	/* The field holds the pseudo-header's sum: it takes part as it is. */
 	sum = (uint16_t)~fold(add16(p + v->csum_start, len - v->csum_start));
-	put16(p + at, sum ? sum : 0xffff); /* 0 would mean none, in UDP */
+	set_be16(p + at, sum ? sum : 0xffff); /* 0 would mean none, in UDP */
 	v->flags = VIRTIO_NET_HDR_F_DATA_VALID;
 	return (int)at;
 }

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "dom0-backend/dhcp.h"
+#include "dom0-backend/words.h"
 
 /* Offsets in a frame without VLAN tag and extension headers. */
 enum { IP6 = 14, ICMP = IP6 + 40, OPTIONS = ICMP + 16 };
@@ -24,8 +26,7 @@ enum { OPT_PREFIX = 3, OPT_MTU = 5, OPT_RDNSS = 25 };
 #define ON_LINK_AUTO  0xc0
 #define SOLICIT_BYTES 8u
 
-/* The host's end of every vif has this address, as with Xen. */
-static const uint8_t host_mac[6] = { 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff };
+static const uint8_t host_mac[6] = VIF_HOST_MAC;
 
 void ra_print(const struct ra *r, char *text)
 {
@@ -55,26 +56,20 @@ static int parse_ip6(const char *text, uint8_t *out)
 
 static int parse_prefix(char *text, struct ra *r)
 {
-	char *slash = strchr(text, '/');
+	const char *len = words_cut(text);
 	uint8_t net[16];
 
-	if (!slash || strcmp(slash, "/64") != 0)
-		return -EINVAL;
-	*slash = '\0';
-	if (parse_ip6(text, net))
+	if (!len || strcmp(len, "64") != 0 || parse_ip6(text, net))
 		return -EINVAL;
 	memcpy(r->prefix, net, sizeof(r->prefix));
 	return 0;
 }
 
-static int parse_word(char *word, struct ra *r)
+static int parse_word(const char *word, char *value, void *ra)
 {
-	char *value = strchr(word, '=');
+	struct ra *r = ra;
 	uint64_t n;
 
-	if (!value)
-		return -EINVAL;
-	*value++ = '\0';
 	if (!strcmp(word, "mac"))
 		return dhcp_mac_parse(value, r->mac);
 	if (!strcmp(word, "prefix"))
@@ -83,28 +78,18 @@ static int parse_word(char *word, struct ra *r)
 		return parse_ip6(value, r->router);
 	if (!strcmp(word, "dns") && r->ndns < RA_DNS_MAX)
 		return parse_ip6(value, r->dns[r->ndns++]);
-	if (!strcmp(word, "mtu") && !util_u64(value, 65535, &n)) {
-		r->mtu = (uint16_t)n;
-		return 0;
-	}
-	return -EINVAL;
+	if (strcmp(word, "mtu") != 0 || util_u64(value, 65535, &n))
+		return -EINVAL;
+	r->mtu = (uint16_t)n;
+	return 0;
 }
 
 int ra_parse(const char *text, struct ra *out)
 {
-	char buf[RA_TEXT], *word, *rest = buf;
 	struct ra r = { 0 };
-	int ret;
+	int ret = words_each(text, parse_word, &r);
 
-	if (strlen(text) >= sizeof(buf))
-		return -EINVAL;
-	memcpy(buf, text, strlen(text) + 1);
-	while ((word = strsep(&rest, " "))) {
-		ret = parse_word(word, &r);
-		if (ret)
-			return ret;
-	}
-	if (!r.prefix[0] || r.router[0] != 0xfe)
+	if (ret || !r.prefix[0] || r.router[0] != 0xfe)
 		return -EINVAL;
 	*out = r;
 	return 0;
@@ -118,26 +103,14 @@ bool ra_asked(const uint8_t *h, size_t len, const struct ra *ra)
 	       h[ICMP] == SOLICIT && !h[ICMP + 1];
 }
 
-static void set16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void set32(uint8_t *p, uint32_t v)
-{
-	set16(p, v >> 16);
-	set16(p + 2, v);
-}
-
 static uint8_t *put_prefix(uint8_t *p, const uint8_t *prefix)
 {
 	p[0] = OPT_PREFIX;
 	p[1] = 4; /* in units of 8 bytes, as always */
 	p[2] = 64;
 	p[3] = ON_LINK_AUTO;
-	set32(p + 4, VALID_SECS);
-	set32(p + 8, PREFERRED);
+	set_be32(p + 4, VALID_SECS);
+	set_be32(p + 8, PREFERRED);
 	memcpy(p + 16, prefix, 8);
 	return p + 32;
 }
@@ -146,7 +119,7 @@ static uint8_t *put_mtu(uint8_t *p, uint16_t mtu)
 {
 	p[0] = OPT_MTU;
 	p[1] = 1;
-	set32(p + 4, mtu);
+	set_be32(p + 4, mtu);
 	return p + 8;
 }
 
@@ -154,7 +127,7 @@ static uint8_t *put_dns(uint8_t *p, const struct ra *ra)
 {
 	p[0] = OPT_RDNSS;
 	p[1] = (uint8_t)(1 + 2 * ra->ndns);
-	set32(p + 4, ROUTER_SECS);
+	set_be32(p + 4, ROUTER_SECS);
 	memcpy(p + 8, ra->dns, 16u * ra->ndns);
 	return p + 8 + 16u * ra->ndns;
 }
@@ -178,10 +151,10 @@ size_t ra_frame(const struct ra *ra, uint8_t *out)
 	memset(out, 0, RA_MAX);
 	memcpy(out, all_mac, 6);
 	memcpy(out + 6, host_mac, 6);
-	set16(out + 12, 0x86dd);
+	set_be16(out + 12, 0x86dd);
 	out[ICMP] = ADVERTISE;
 	out[ICMP + 4] = GUEST_HOPS;
-	set16(out + ICMP + 6, ROUTER_SECS);
+	set_be16(out + ICMP + 6, ROUTER_SECS);
 	p = put_prefix(p, ra->prefix);
 	if (ra->mtu)
 		p = put_mtu(p, ra->mtu);
@@ -190,12 +163,12 @@ size_t ra_frame(const struct ra *ra, uint8_t *out)
 	len = (size_t)(p - out);
 
 	out[IP6] = 0x60;
-	set16(out + IP6 + 4, (uint32_t)(len - ICMP));
+	set_be16(out + IP6 + 4, (uint32_t)(len - ICMP));
 	out[IP6 + 6] = NEXT_ICMP6;
 	out[IP6 + 7] = HOP_LIMIT;
 	memcpy(out + IP6 + 8, ra->router, 16);
 	memcpy(out + IP6 + 24, all, 16);
-	set16(out + ICMP + 2, checksum(out + IP6 + 8, len - IP6 - 8,
-				       NEXT_ICMP6 + (uint32_t)(len - ICMP)));
+	set_be16(out + ICMP + 2, checksum(out + IP6 + 8, len - IP6 - 8,
+					  NEXT_ICMP6 + (uint32_t)(len - ICMP)));
 	return len;
 }

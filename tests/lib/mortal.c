@@ -27,6 +27,14 @@ static void step(void)
 		kill(getpid(), SIGKILL);
 }
 
+static void be_late(void)
+{
+	unsigned int us = is_worker ? atomic_load(&mortal->late) : 0;
+
+	if (us)
+		usleep(us);
+}
+
 #define WRAP(type, name, params, args)     \
 	type __real_##name params;         \
 	type __wrap_##name params;         \
@@ -65,8 +73,16 @@ WRAP(int, net_journal_recover_ctrl,
      (c, n, at))
 WRAP(void, net_steer_set, (struct net_steer * s, const struct net_hash *h),
      (s, h))
-WRAP(ssize_t, readv, (int fd, const struct iovec *v, int n), (fd, v, n))
 WRAP(ssize_t, writev, (int fd, const struct iovec *v, int n), (fd, v, n))
+
+ssize_t __real_readv(int fd, const struct iovec *v, int n);
+ssize_t __wrap_readv(int fd, const struct iovec *v, int n);
+ssize_t __wrap_readv(int fd, const struct iovec *v, int n)
+{
+	step();
+	be_late();
+	return __real_readv(fd, v, n);
+}
 
 struct mortal *mortal_new(void)
 {
@@ -83,6 +99,21 @@ void mortal_expect(struct mortal *m, unsigned int n)
 {
 	atomic_store(&m->steps, 0);
 	atomic_store(&m->die_at, n);
+}
+
+/* Return: 0 in the worker. */
+static pid_t fork_worker(void)
+{
+	pid_t pid = proc_fork();
+
+	if (pid < 0) {
+		perror("mortal: fork");
+		abort();
+	}
+	is_worker = !pid;
+	if (is_worker)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
 }
 
 /* A worker's life in a process of its own; it ends by being killed. */
@@ -116,16 +147,10 @@ pid_t mortal_start(struct mortal *m, unsigned int domid,
 		   int (*init)(struct disk *d, void *arg), void *arg)
 {
 	static struct disk disk;
-	pid_t pid = proc_fork();
+	pid_t pid = fork_worker();
 
-	if (pid < 0) {
-		perror("mortal: fork");
-		abort();
-	}
 	if (pid)
 		return pid;
-	is_worker = true;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (init(&disk, arg))
 		_exit(1);
 	serve(m, domid, fb, n, &disk);
@@ -204,16 +229,10 @@ pid_t mortal_card(struct mortal *m, const struct fakenic *nic,
 {
 	struct evtchn_fd e = EVTCHN_FD_INIT;
 	static struct net_ctrl c;
-	pid_t pid = proc_fork();
+	pid_t pid = fork_worker();
 
-	if (pid < 0) {
-		perror("mortal: fork");
-		abort();
-	}
 	if (pid)
 		return pid;
-	is_worker = true;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	open_card(nic);
 	if (ctrl)
 		start_ctrl(m, nic, ctrl, &c, &e);

@@ -29,12 +29,13 @@
  * @log:    Their journal; @card: that of a card's.
  * @steps:  So many have been made.
  * @die_at: The number of the one before which a worker dies; 0: it lives.
+ * @late:   Microseconds by which each readv() of a worker is late.
  * @valid:  As journal_valid() has it: all rings are served.
  */
 struct mortal {
 	struct journal_queue log[MORTAL_QUEUES];
 	struct net_journal card;
-	atomic_uint steps, die_at;
+	atomic_uint steps, die_at, late;
 	atomic_bool valid;
 };
 

@@ -82,7 +82,7 @@ Test(blkstat, a_successor_goes_on)
 	cr_expect_eq(f.queue[0].kind[BLKSTAT_WRITE].bytes, 512);
 	cr_expect_eq(f.queue[15].depth, 0, "it has nothing under way");
 	cr_expect_eq(f.queue[15].depth_max, 5);
-	f.version++;
+	f.head.version++;
 	blkstat_begin(&f);
 	cr_expect_eq(f.queue[0].kind[BLKSTAT_WRITE].bytes, 0, "not ours");
 }
@@ -115,7 +115,7 @@ Test(blkstat, read)
 	cr_expect_eq(ftruncate(fd, 1024 + sizeof(f) - 1), 0);
 	cr_expect_eq(blkstat_read(fd, 1024, &got), -EPROTO, "shorter now");
 	close(fd);
-	f.version++;
+	f.head.version++;
 	fd = file_with(&f, sizeof(f), 0);
 	cr_expect_eq(blkstat_read(fd, 0, &got), -EPROTO, "another version");
 	memset(&f, 0, sizeof(f));
