@@ -27,5 +27,10 @@ void blkstat_sum(struct blkstat *sum, const struct blkstat *queue)
 
 int blkstat_read(int fd, uint64_t offset, struct blkstat_file *out)
 {
-	return statfile_read(fd, offset, &out->head, sizeof(*out), &kind);
+	struct blkstat_file f;
+	int ret = statfile_read(fd, offset, &f.head, sizeof(f), &kind);
+
+	if (!ret)
+		*out = f;
+	return ret;
 }

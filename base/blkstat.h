@@ -123,7 +123,7 @@ void blkstat_sum(struct blkstat *sum, const struct blkstat *queue);
 
 /**
  * blkstat_read() - Read a file that another process gave us.
- * @out: For the rest and what is returned see statfile_read().
+ * @out: Written only on success; the rest is as for statfile_read().
  */
 int blkstat_read(int fd, uint64_t offset, struct blkstat_file *out) must_check;
 

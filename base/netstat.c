@@ -50,5 +50,10 @@ void netstat_sum(struct netstat *sum, const struct netstat *queue)
 
 int netstat_read(int fd, uint64_t offset, struct netstat_file *out)
 {
-	return statfile_read(fd, offset, &out->head, sizeof(*out), &kind);
+	struct netstat_file f;
+	int ret = statfile_read(fd, offset, &f.head, sizeof(f), &kind);
+
+	if (!ret)
+		*out = f;
+	return ret;
 }
