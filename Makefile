@@ -70,7 +70,8 @@ hypervisor_src += hypervisor/conlog.c hypervisor/context.c hypervisor/domctl.c \
 store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 	xenstore-lite/control.c xenstore-lite/dispatch.c \
 	xenstore-lite/domain.c xenstore-lite/hash.c xenstore-lite/ledger.c \
-	xenstore-lite/node.c xenstore-lite/ops.c xenstore-lite/path.c \
+	xenstore-lite/node.c xenstore-lite/ops.c xenstore-lite/ops_limits.c \
+	xenstore-lite/path.c \
 	xenstore-lite/perm.c xenstore-lite/quota.c xenstore-lite/record.c \
 	xenstore-lite/state.c xenstore-lite/txn.c xenstore-lite/watch.c \
 	xenstore-lite/wire.c

@@ -19,9 +19,10 @@
 #define IN_SIZE (2 * WIRE_MAX)
 #define SOCKET_OUT \
 	(256ul * 1024) /* unread bytes after which we stop to listen */
-#define SOCKET_MAX (16ul * 1024 * 1024) /* and after which we hang up */
-#define EVENTS_MAX 1024			/* unread events of one guest */
-#define IOVS	   64
+#define SOCKET_MAX  (16ul * 1024 * 1024) /* and after which we hang up */
+#define EVENTS_MAX  1024		 /* unread events of one guest */
+#define REPLIES_MAX 1024 /* unread replies, whatever its quota */
+#define IOVS	    64
 
 /* One message on its way out. */
 struct out {
@@ -75,6 +76,7 @@ static struct conn *conn_alloc(unsigned int domid)
 		return NULL;
 	}
 	c->fd = -1;
+	c->features = WIRE_FEATURES;
 	c->serial = ++last_serial;
 	c->who = (struct perm_who){ .domid = domid,
 				    .target = -1,
@@ -172,7 +174,8 @@ static void park(struct conn *c, uint32_t error, const char *what)
 		    what);
 	conn_restore_parked(c);
 	record_parked(c->who.domid);
-	shm_release((shm_word SHM *)&c->ring.page->error, error);
+	if (c->features & XENSTORE_SERVER_FEATURE_ERROR)
+		shm_release((shm_word SHM *)&c->ring.page->error, error);
 	c->ring.notify = true;
 }
 
@@ -366,7 +369,7 @@ static bool room_for_event(struct conn *c, size_t len)
 		return false;
 	}
 	return c->nevents < EVENTS_MAX &&
-	       !account_over(QUOTA_MEMORY, c->account->memory, len);
+	       !account_over(c->account, QUOTA_MEMORY, c->account->memory, len);
 }
 
 void conn_event(struct conn *c, const char *path, const char *token)
@@ -487,7 +490,9 @@ static void flush(struct conn *c)
 static bool intake_full(const struct conn *c)
 {
 	if (c->domain)
-		return account_over(QUOTA_OUTSTANDING, c->nreplies, 1);
+		return c->nreplies >= REPLIES_MAX ||
+		       account_over(c->account, QUOTA_OUTSTANDING, c->nreplies,
+				    1);
 	return c->out_bytes > SOCKET_OUT;
 }
 

@@ -69,6 +69,7 @@ struct conn_ring {
  * @who:      Whose rights it has.
  * @serial:   Never reused; salts this connection's keys in shared tables.
  * @domain:   For a ring; NULL for a socket.
+ * @features: Of WIRE_FEATURES: those that its client has.
  * @fd:       Owned socket; -1 for a ring.
  * @parked:   Broke the protocol; neither heard nor spoken to (ring).
  * @lost:     Its last transaction failed for a conflict.
@@ -84,6 +85,7 @@ struct conn {
 	struct perm_who who;
 	uint64_t serial;
 	struct domain *domain;
+	uint32_t features;
 	int fd;
 	struct conn_ring ring;
 	struct event *rd, *wr, *stall;
