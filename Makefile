@@ -71,10 +71,9 @@ store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 	xenstore-lite/control.c xenstore-lite/dispatch.c \
 	xenstore-lite/domain.c xenstore-lite/hash.c xenstore-lite/ledger.c \
 	xenstore-lite/node.c xenstore-lite/ops.c xenstore-lite/ops_limits.c \
-	xenstore-lite/path.c \
-	xenstore-lite/perm.c xenstore-lite/quota.c xenstore-lite/record.c \
-	xenstore-lite/state.c xenstore-lite/txn.c xenstore-lite/watch.c \
-	xenstore-lite/wire.c
+	xenstore-lite/path.c xenstore-lite/perm.c xenstore-lite/quota.c \
+	xenstore-lite/record.c xenstore-lite/state.c xenstore-lite/txn.c \
+	xenstore-lite/watch.c xenstore-lite/wire.c
 backend_src := dom0-backend/dhcp.c dom0-backend/forward.c \
 	dom0-backend/hotplug.c dom0-backend/vif_script.c \
 	dom0-backend/link_nl.c dom0-backend/nat.c dom0-backend/nft.c \
@@ -121,6 +120,7 @@ tools_src := tools/doctor.c tools/doctor_kvm.c tools/ringtop_find.c \
 	tools/xl_cfg_host.c tools/xl_cmd.c tools/xl_cmd_console.c \
 	tools/xl_cmd_create.c tools/xl_cmd_dev.c tools/xl_cmd_dmesg.c \
 	tools/xl_cmd_info.c tools/xl_cmd_list.c tools/xl_cmd_power.c \
+	tools/xl_cmd_xsquota.c tools/xl_limits.c \
 	tools/xl_console.c tools/xl_daemons.c tools/xl_host.c tools/xl_json.c \
 	tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_proc.c \
 	tools/xl_run.c tools/xl_store.c tools/xl_suspend.c tools/xl_tree.c
