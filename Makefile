@@ -314,7 +314,8 @@ death_steps := evtchn_fd_bind evtchn_fd_notify gnt_get gnt_put io_uring_submit \
 	ring_back_push ring_back_put ring_back_take writev
 $(addprefix $(out)/tests/hostile/test_,blk_crash blk_deaths net_deaths): override LDFLAGS += \
 	$(death_steps:%=-Wl,--wrap=%)
-store_steps := rename sendmsg stream_reader_resume stream_release stream_write write
+store_steps := rename sendmsg stream_reader_resume stream_release stream_write \
+	stream_writer_resume write
 $(out)/tests/hostile/test_store_deaths: override LDFLAGS += \
 	$(store_steps:%=-Wl,--wrap=%)
 # It decides that of whatever else can fail, too.

@@ -36,6 +36,11 @@
  * or a socket client with too many bytes, is not listened to until it reads.
  * Identical events waiting for one client are sent once.  Events that a guest
  * leaves unread for 20 s are dropped.
+ *
+ * A guest that asks for it (RECONNECTION, xenstore-ring.txt) begins anew, also one
+ * that broke its ring: what it asked and was told is void, and so are its watches
+ * and transactions.  The word by which it asks stays until the journal has that, so
+ * that a store that is killed on the way is followed by one that is asked again.
  */
 
 #define CONN_QUANTUM 16

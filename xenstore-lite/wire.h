@@ -11,7 +11,8 @@
 
 /* What rings are offered, unless a domain is to have less (SET_FEATURE). */
 #define WIRE_FEATURES                                                         \
-	(XENSTORE_SERVER_FEATURE_ERROR | XENSTORE_SERVER_FEATURE_WATCHDEPTH | \
+	(XENSTORE_SERVER_FEATURE_RECONNECTION |                               \
+	 XENSTORE_SERVER_FEATURE_ERROR | XENSTORE_SERVER_FEATURE_WATCHDEPTH | \
 	 XENSTORE_SERVER_FEATURE_DOMID_ANY)
 
 #define WIRE_HDR     sizeof(struct xsd_sockmsg)

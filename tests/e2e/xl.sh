@@ -12,7 +12,7 @@
 stand_in
 cd "$work" || exit 1
 
-features=14 # that the store offers
+features=15 # that the store offers
 
 ip link set lo up
 ip link add xenbr0 type bridge
