@@ -255,6 +255,32 @@ Test(store_limits, each_of_them_binds)
 	}
 }
 
+/* Answers that wait besides what the ring holds. */
+Test(store_limits, unread_answers)
+{
+	static const struct {
+		struct xsd_sockmsg h;
+		char path[5];
+	} m = { { .type = XS_READ, .len = 5 }, "data" };
+	char text[901];
+
+	introduce();
+	memset(text, 'v', 900);
+	text[900] = '\0';
+	cr_assert_eq(bed_write(g, 0, "data", text), 3);
+	cr_assert_eq(ASK(SET_QUOTA, "5", "outstanding", "2"), 3);
+	for (int i = 0; i < 10; i++)
+		cr_assert_eq(bed_send(g, &m, 21), 21);
+	bed_pump();
+	cr_expect_eq(g->conn->nreplies, 2);
+	cr_expect_eq(ASK(SET_QUOTA, "5", "outstanding", "0"), 3);
+	conn_kick(g->conn);
+	bed_pump();
+	cr_expect_geq(g->conn->nreplies, 9, "no limit");
+	bed_take(g);
+	cr_expect_str_eq(bed_read(g, 0, "data"), text);
+}
+
 Test(store_limits, quotas_go_with_the_domain)
 {
 	cr_assert_eq(ASK(SET_QUOTA, "5", "nodes", "7"), 3);
