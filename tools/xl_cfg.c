@@ -489,7 +489,7 @@ static int parse_features(const struct parse *p)
 		return ret;
 	errno = 0;
 	mask = strtoul(v, &end, 0);
-	if (errno || !*v || *end || *v == '-' || mask > UINT32_MAX)
+	if (errno || !*v || *end || mask > UINT32_MAX)
 		return refuse(
 			p, "xenstore_feature_mask",
 			"xenstore_feature_mask = '%s': not a number up to 0xffffffff",

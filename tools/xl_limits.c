@@ -23,7 +23,7 @@ int xl_limit_parse(struct xl_limit *l, const char *spec, const char **why)
 	*why = "uses illegal value";
 	errno = 0;
 	v = strtoul(eq + 1, &end, 0);
-	if (errno || !eq[1] || *end || eq[1] == '-' || v > UINT32_MAX)
+	if (errno || !eq[1] || *end || v > UINT32_MAX)
 		return -EINVAL;
 	l->value = (uint32_t)v;
 	l->name = strndup(spec, (size_t)(eq - spec));

@@ -279,6 +279,9 @@ Test(store_limits, unread_answers)
 	cr_expect_geq(g->conn->nreplies, 9, "no limit");
 	bed_take(g);
 	cr_expect_str_eq(bed_read(g, 0, "data"), text);
+	for (int i = 0; i < 3000 && bed_send(g, &m, 21) == 21; i++)
+		bed_pump();
+	cr_expect_eq(g->conn->nreplies, 1024, "but our own");
 }
 
 Test(store_limits, quotas_go_with_the_domain)
