@@ -372,8 +372,8 @@ static int join_ring(struct domain *d)
 	return ret ? ret : watch_fd(&d->kick_ev, d->kick, on_kick, d);
 }
 
-/* Its ring, where it and the toolstack say. */
-static int find_ring(struct domain *d, uint64_t gfn, uint32_t port)
+/* Its ring, where it and the toolstack say; and whether it has shut down before. */
+static int find_ring(struct domain *d, uint64_t gfn, uint32_t port, bool *down)
 {
 	struct dom_info info;
 	int ret = dom_info(d->sock, &info);
@@ -388,6 +388,7 @@ static int find_ring(struct domain *d, uint64_t gfn, uint32_t port)
 	if (ret)
 		return ret;
 	d->life = info.life;
+	*down = info.state & DOM_SHUTDOWN;
 	return join_ring(d);
 }
 
@@ -437,7 +438,8 @@ static int meet(unsigned int domid, struct domain **out)
 
 static int introduce(struct domain *d, uint64_t gfn, uint32_t port)
 {
-	int ret = find_ring(d, gfn, port);
+	bool down = false;
+	int ret = find_ring(d, gfn, port, &down);
 
 	if (!ret)
 		ret = conn_new_ring(d, d->domid, d->page, d->call, &d->conn);
@@ -451,6 +453,10 @@ static int introduce(struct domain *d, uint64_t gfn, uint32_t port)
 	note_ring(d);
 	log_info("dom%u: introduced, port %u", d->domid, d->port);
 	watch_fire_special(PATH_INTRODUCE, d->domid, live);
+	if (down) {
+		set_shutdown(d, true);
+		watch_fire_special(PATH_RELEASE, d->domid, live);
+	}
 	/* A shutdown may have been announced while we made our calls. */
 	event_active(d->ev, EV_READ, 0);
 	return 0;

@@ -315,3 +315,21 @@ Test(store_limits, known_is_not_introduced)
 	cr_expect(SOON((bed_pump(), QUOTA("5", "nodes") == -ENOENT)));
 	cr_expect_str_eq(bed_event(d0), "");
 }
+
+/* It is announced then, and once. */
+Test(store_limits, shut_down_before_it_is_introduced)
+{
+	bed_watch(d0, "@releaseDomain", "r");
+	bed_event(d0);
+	cr_assert_eq(ASK(SET_QUOTA, "5", "nodes", "7"), 3);
+	fakedom_shutdown(dom, 0);
+	cr_assert_eq(QUOTA("5", "nodes"), 7);
+	introduce();
+	bed_take(d0);
+	cr_expect_str_eq(bed_event(d0), "@releaseDomain|r");
+	bed_pump();
+	bed_take(d0);
+	cr_expect_str_eq(bed_event(d0), "");
+	ASK(IS_DOMAIN_INTRODUCED, "5");
+	cr_expect_str_eq(d0->reply, "T");
+}
