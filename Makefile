@@ -71,10 +71,10 @@ hypervisor_src += hypervisor/conlog.c hypervisor/context.c hypervisor/domctl.c \
 store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 	xenstore-lite/control.c xenstore-lite/dispatch.c \
 	xenstore-lite/domain.c xenstore-lite/hash.c xenstore-lite/ledger.c \
-	xenstore-lite/node.c xenstore-lite/ops.c xenstore-lite/path.c \
-	xenstore-lite/perm.c xenstore-lite/quota.c xenstore-lite/record.c \
-	xenstore-lite/state.c xenstore-lite/txn.c xenstore-lite/watch.c \
-	xenstore-lite/wire.c
+	xenstore-lite/node.c xenstore-lite/ops.c xenstore-lite/ops_limits.c \
+	xenstore-lite/path.c xenstore-lite/perm.c xenstore-lite/quota.c \
+	xenstore-lite/record.c xenstore-lite/state.c xenstore-lite/txn.c \
+	xenstore-lite/watch.c xenstore-lite/wire.c
 backend_src := dom0-backend/dhcp.c dom0-backend/forward.c \
 	dom0-backend/hotplug.c dom0-backend/vif_script.c \
 	dom0-backend/link_nl.c dom0-backend/nat.c dom0-backend/nft.c \
@@ -121,6 +121,7 @@ tools_src := tools/doctor.c tools/doctor_kvm.c tools/ringtop_find.c \
 	tools/xl_cfg_host.c tools/xl_cmd.c tools/xl_cmd_console.c \
 	tools/xl_cmd_create.c tools/xl_cmd_dev.c tools/xl_cmd_dmesg.c \
 	tools/xl_cmd_info.c tools/xl_cmd_list.c tools/xl_cmd_power.c \
+	tools/xl_cmd_xsquota.c tools/xl_limits.c \
 	tools/xl_console.c tools/xl_daemons.c tools/xl_host.c tools/xl_json.c \
 	tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_proc.c \
 	tools/xl_run.c tools/xl_store.c tools/xl_suspend.c tools/xl_tree.c
@@ -314,7 +315,8 @@ death_steps := evtchn_fd_bind evtchn_fd_notify gnt_get gnt_put io_uring_submit \
 	ring_back_push ring_back_put ring_back_take writev
 $(addprefix $(out)/tests/hostile/test_,blk_crash blk_deaths net_deaths): override LDFLAGS += \
 	$(death_steps:%=-Wl,--wrap=%)
-store_steps := rename sendmsg stream_reader_resume stream_release stream_write write
+store_steps := rename sendmsg stream_reader_resume stream_release stream_write \
+	stream_writer_resume write
 $(out)/tests/hostile/test_store_deaths: override LDFLAGS += \
 	$(store_steps:%=-Wl,--wrap=%)
 # It decides that of whatever else can fail, too.

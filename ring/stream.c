@@ -63,6 +63,19 @@ int stream_writer_attach(struct stream_writer *w, const struct stream_map *map,
 	return ret;
 }
 
+int stream_writer_resume(struct stream_writer *w, const struct stream_map *map,
+			 enum stream_wake wake, uint32_t at)
+{
+	int ret;
+
+	ret = attach(&w->s, map, wake, map->prod);
+	if (ret)
+		return ret;
+	w->s.at = w->s.seen = at;
+	shm_release((shm_word SHM *)map->prod, at);
+	return 0;
+}
+
 /*
  * Accept the peer's index: it moves forward from what was seen, at most to
  * @limit. One comparison, as in ring.c, rejects overfull and backwards alike.

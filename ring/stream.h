@@ -132,6 +132,17 @@ STREAM_CHECKED int stream_writer_attach(struct stream_writer *w,
 					enum stream_wake wake);
 
 /**
+ * stream_writer_resume() - Begin to write at a place of our own choice.
+ * @at: Where the reader stands: what it has not taken is taken back.
+ *
+ * For a stream whose reader waits meanwhile, and attaches anew.  Return: as
+ * stream_reader_attach().
+ */
+STREAM_CHECKED int stream_writer_resume(struct stream_writer *w,
+					const struct stream_map *map,
+					enum stream_wake wake, uint32_t at);
+
+/**
  * stream_read() - Take bytes out.
  * @r:      Attached reader.
  * @buf:    Filled.

@@ -212,6 +212,31 @@ static int write_store(struct xs_handle *h, struct job *j,
 	return ret;
 }
 
+/* What it is offered by the store, and may have of it. */
+static int limit(const struct job *j)
+{
+	const struct xl_cfg *c = j->c;
+	uint32_t features;
+	size_t failed = 0;
+	int ret = 0;
+
+	if (c->hidden)
+		ret = xl_features_get(&features);
+	if (c->hidden && !ret)
+		ret = xl_features_set(j->domid, features & ~c->hidden);
+	if (ret) {
+		log_err("domain '%s': xenstore_feature_mask: the store refuses it: %s (see %s/sv-xenstored.log)",
+			c->name, strerror(-ret), paths_log());
+		return ret;
+	}
+	ret = xl_limits_set((int)j->domid, c->limits, c->nlimits, &failed);
+	if (ret)
+		log_err("domain '%s': xenstore_quota '%s=%u': the store refuses it: %s (`xl xenstore-quota-get -g` lists names)",
+			c->name, c->limits[failed].name,
+			c->limits[failed].value, strerror(-ret));
+	return ret;
+}
+
 static int introduce(struct xs_handle *h, struct job *j, struct dom *dom)
 {
 	struct dom_info info;
@@ -230,6 +255,9 @@ static int introduce(struct xs_handle *h, struct job *j, struct dom *dom)
 		.console_port = info.console_port,
 	};
 	ret = write_store(h, j, fill_rings);
+	if (ret)
+		return ret;
+	ret = limit(j);
 	if (ret)
 		return ret;
 	if (!xs_introduce_domain(h, j->domid, info.store_gfn,

@@ -476,6 +476,28 @@ static int parse_actions(const struct parse *p)
 	return 0;
 }
 
+/* As libxlutil reads a number: also 0x... */
+static int parse_features(const struct parse *p)
+{
+	const char *v;
+	unsigned long mask;
+	char *end;
+	int ret;
+
+	ret = get(p, "xenstore_feature_mask", &v);
+	if (ret || !v)
+		return ret;
+	errno = 0;
+	mask = strtoul(v, &end, 0);
+	if (errno || !*v || *end || mask > UINT32_MAX)
+		return refuse(
+			p, "xenstore_feature_mask",
+			"xenstore_feature_mask = '%s': not a number up to 0xffffffff",
+			v);
+	p->c->hidden = ~(uint32_t)mask;
+	return 0;
+}
+
 /* ---- Devices -------------------------------------------------------------- */
 
 /* The list behind @key; *n is 0 if the key is absent. */
@@ -561,6 +583,33 @@ static int parse_vifs(const struct parse *p)
 	return 0;
 }
 
+static int parse_limits(const struct parse *p)
+{
+	struct xl_cfg *c = p->c;
+	XLU_ConfigList *list;
+	size_t n;
+	int ret;
+
+	ret = get_list(p, "xenstore_quota", &list, &n);
+	if (ret || !n)
+		return ret;
+	c->limits = calloc(n, sizeof(*c->limits));
+	if (!c->limits)
+		return -ENOMEM;
+	for (size_t i = 0; i < n && !ret; i++) {
+		const char *spec = xlu_cfg_get_listitem(list, (int)i), *why;
+
+		ret = xl_limit_parse(&c->limits[i], spec ? spec : "", &why);
+		if (ret == -EINVAL)
+			return refuse(
+				p, "xenstore_quota",
+				"xenstore_quota '%s': %s (NAME=NUMBER is wanted; `xl xenstore-quota-get -g` lists names)",
+				spec ? spec : "", why);
+		c->nlimits += !ret;
+	}
+	return ret;
+}
+
 /* ---- The whole ------------------------------------------------------------ */
 
 static int check_keys(const struct parse *p)
@@ -628,7 +677,7 @@ static int parse_all(struct parse *p)
 	static int (*const steps[])(const struct parse *) = {
 		check_keys,   parse_name,  parse_type,	   parse_uuid,
 		parse_kernel, parse_sizes, parse_tsc_mode, parse_actions,
-		parse_disks,  parse_vifs,
+		parse_disks,  parse_vifs,  parse_features, parse_limits,
 	};
 	int ret = 0;
 
@@ -676,6 +725,7 @@ void xl_cfg_free(struct xl_cfg *c)
 		xl_vif_free(&c->vifs[i]);
 	free(c->disks);
 	free(c->vifs);
+	xl_limits_free(c->limits, c->nlimits);
 	memset(c, 0, sizeof(*c));
 }
 

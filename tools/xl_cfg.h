@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/util.h"
+#include "tools/xl_limits.h"
 
 /*
  * How it works
@@ -123,6 +124,9 @@ struct xl_cfg {
 	size_t ndisks;
 	struct xl_vif *vifs;
 	size_t nvifs;
+	uint32_t hidden; /* features of the store that it is not offered */
+	struct xl_limit *limits;
+	size_t nlimits;
 };
 
 /**

@@ -64,7 +64,8 @@ const struct xl_cmd xl_cmds[] = {
 	  "^] leaves the console." },
 	{ "info", xl_cmd_info, false, false, "Get information about Xen host",
 	  "[options]",
-	  "-n, --numa         List host NUMA topology information" },
+	  "-n, --numa         List host NUMA topology information\n"
+	  "-x, --xenstore     List Xenstore information" },
 	{ "domid", xl_cmd_domid, false, false,
 	  "Convert a domain name to domain id", "<DomainName>", "" },
 	{ "domname", xl_cmd_domname, false, false,
@@ -93,6 +94,11 @@ const struct xl_cmd xl_cmds[] = {
 	  "Destroy a domain's virtual block device",
 	  "[options] <Domain> <DevId>",
 	  "-f, --force            Do not ask the guest." },
+	{ "xenstore-quota-get", xl_cmd_xsquota_get, false, false,
+	  "List global or domain specific Xenstore quotas", "<Domain>|-g", "" },
+	{ "xenstore-quota-set", xl_cmd_xsquota_set, false, true,
+	  "Set global or domain specific Xenstore quotas",
+	  "<Domain>|-g <quota>=<val>...", "" },
 };
 const size_t xl_ncmds = ARRAY_SIZE(xl_cmds);
 

@@ -90,5 +90,7 @@ int xl_cmd_block_attach(int argc, char **argv);
 int xl_cmd_network_attach(int argc, char **argv);
 int xl_cmd_block_detach(int argc, char **argv);
 int xl_cmd_network_detach(int argc, char **argv);
+int xl_cmd_xsquota_get(int argc, char **argv);
+int xl_cmd_xsquota_set(int argc, char **argv);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "tools/xl_cmd.h"
 #include "tools/xl_host.h"
+#include "tools/xl_limits.h"
 
 /* What guests are told (hypervisor/version.h), and so what xl says, too. */
 #define XEN_MAJOR 4
@@ -113,21 +114,33 @@ static void print_xen(void)
 	field("cc_compile_domain", "");
 	field("cc_compile_date", "");
 	field("build_id", "");
-	number("xend_config_format", 4);
+}
+
+/* None, if there is no store. */
+static void print_store(void)
+{
+	uint32_t features;
+
+	if (xl_features_get(&features))
+		features = 0;
+	printf("%-22s : 0x%08x\n", "xenstore_features", features);
 }
 
 int xl_cmd_info(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "numa", no_argument, NULL, 'n' },
+		{ "xenstore", no_argument, NULL, 'x' },
 		{ 0 },
 	};
-	bool topology = false;
+	bool topology = false, store = false;
 	struct xl_host h;
 	int opt, status = 0;
 
-	while ((opt = xl_getopt(argc, argv, "n", longs, 0, &status)) > 0)
-		topology = true;
+	while ((opt = xl_getopt(argc, argv, "nx", longs, 0, &status)) > 0) {
+		topology |= opt == 'n';
+		store |= opt == 'x';
+	}
 	if (!opt)
 		return status;
 	xl_host_read(&h);
@@ -135,5 +148,8 @@ int xl_cmd_info(int argc, char **argv)
 	if (topology)
 		print_topology(&h);
 	print_xen();
+	if (store)
+		print_store();
+	number("xend_config_format", 4);
 	return 0;
 }

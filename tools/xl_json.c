@@ -109,6 +109,25 @@ static void put_create_info(yajl_gen g, const struct xl_cfg *c, bool live)
 	yajl_gen_map_close(g);
 }
 
+static void put_limits(yajl_gen g, const struct xl_cfg *c)
+{
+	if (c->hidden)
+		member_number(g, "xenstore_feature_mask", ~c->hidden);
+	if (!c->nlimits)
+		return;
+	member_map(g, "xenstore_quota");
+	put_string(g, "quota");
+	yajl_gen_array_open(g);
+	for (size_t i = 0; i < c->nlimits; i++) {
+		yajl_gen_map_open(g);
+		member_string(g, "name", c->limits[i].name);
+		member_number(g, "val", c->limits[i].value);
+		yajl_gen_map_close(g);
+	}
+	yajl_gen_array_close(g);
+	yajl_gen_map_close(g);
+}
+
 static void put_build_info(yajl_gen g, const struct xl_cfg *c, bool live)
 {
 	member_map(g, "b_info");
@@ -136,6 +155,7 @@ static void put_build_info(yajl_gen g, const struct xl_cfg *c, bool live)
 	if (live)
 		member_bool(g, "msr_relaxed", false);
 	yajl_gen_map_close(g);
+	put_limits(g, c);
 	yajl_gen_map_close(g);
 }
 

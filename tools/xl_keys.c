@@ -151,8 +151,8 @@ static const struct xl_key keys[] = {
 	REFUSE("vtpm"),
 	QUIET("vuart"),
 	QUIET("xen_platform_pci"),
-	INERT("xenstore_feature_mask"),
-	INERT("xenstore_quota"),
+	USED("xenstore_feature_mask"),
+	USED("xenstore_quota"),
 };
 
 static int by_name(const void *name, const void *key)

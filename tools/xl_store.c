@@ -10,46 +10,79 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <xen/io/xs_wire.h>
+#include <sys/time.h>
 
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/sock.h"
+#include "base/xs_wire.h"
 #include "tools/xl_proc.h"
 
-#define PING_TIMEOUT_MS 5000
-#define MAX_ATTEMPTS	200
-#define MAX_PATH	512 /* ours; the protocol's limit is higher */
+#define PING_TIMEOUT_S 5
+#define MAX_ATTEMPTS   200
+#define MAX_PATH       512 /* ours; the protocol's limit is higher */
 
-int xl_store_ping(void)
+/* Wait for an answer, and read all of it. */
+static int take_reply(int fd, uint32_t type, char *reply)
 {
-	struct {
-		struct xsd_sockmsg hdr;
-		char path[2];
-	} req = { { XS_DIRECTORY, 1, 0, 2 }, "/" };
-	struct pollfd pfd = { .events = POLLIN };
+	const struct timeval limit = { .tv_sec = PING_TIMEOUT_S };
+	struct xsd_sockmsg hdr;
+	int ret;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)))
+		return -errno;
+	ret = fd_read_all(fd, &hdr, sizeof(hdr));
+	if (!ret && hdr.len >= XL_STORE_REPLY)
+		ret = -EPROTO;
+	if (!ret)
+		ret = fd_read_all(fd, reply, hdr.len);
+	if (ret)
+		return ret == -EAGAIN ? -ETIMEDOUT : ret;
+	reply[hdr.len] = '\0';
+	if (hdr.type != XS_ERROR)
+		return hdr.type == type ? 0 : -EPROTO;
+	for (size_t i = 0; i < ARRAY_SIZE(xsd_errors); i++)
+		if (!strcmp(xsd_errors[i].errstring, reply))
+			return -xsd_errors[i].errnum;
+	return -EINVAL;
+}
+
+int xl_store_talk(uint32_t type, const char *const *args, char *reply)
+{
+	struct xsd_sockmsg hdr = { .type = type, .req_id = 1 };
+	char msg[sizeof(hdr) + XL_STORE_REPLY];
+	size_t at = sizeof(hdr);
 	int fd, ret;
 
+	for (; *args; args++) {
+		size_t len = strlen(*args) + 1;
+
+		if (len > sizeof(msg) - 1 - at)
+			return -E2BIG;
+		memcpy(msg + at, *args, len);
+		at += len;
+	}
+	hdr.len = (uint32_t)(at - sizeof(hdr));
+	memcpy(msg, &hdr, sizeof(hdr));
 	fd = sock_connect(paths_store(), SOCK_STREAM);
 	if (fd < 0)
 		return fd;
-	pfd.fd = fd;
-	ret = fd_write_all(fd, &req, sizeof(req.hdr) + sizeof(req.path));
-	if (!ret) {
-		/* A signal, of a child that ended for one, is no answer. */
-		do
-			ret = poll(&pfd, 1, PING_TIMEOUT_MS);
-		while (ret < 0 && errno == EINTR);
-		if (ret < 0)
-			ret = -errno;
-		else
-			ret = ret ? 0 : -ETIMEDOUT;
-	}
+	ret = fd_write_all(fd, msg, at);
 	if (!ret)
-		ret = fd_read_all(fd, &req.hdr, sizeof(req.hdr));
+		ret = take_reply(fd, type, reply);
 	fd_close(&fd);
 	return ret == -EPIPE ? -ECONNREFUSED : ret;
+}
+
+/* That there is too much of it is an answer, too. */
+int xl_store_ping(void)
+{
+	char reply[XL_STORE_REPLY];
+	int ret = xl_store_talk(XS_DIRECTORY, (const char *[]){ "/", NULL },
+				reply);
+
+	return ret == -E2BIG ? 0 : ret;
 }
 
 int xl_store_open(struct xs_handle **h)

@@ -17,6 +17,19 @@
  */
 int xl_store_ping(void) must_check;
 
+#define XL_STORE_REPLY 4097 /* the longest payload, and a NUL */
+
+/**
+ * xl_store_talk() - One request, by its own connection.
+ * @type: XS_* of base/xs_wire.h: one that libxenstore may not know.
+ * @args: Strings; NULL ends.  They are sent with their NULs.
+ * @reply: XL_STORE_REPLY bytes; NUL-terminated on success.
+ *
+ * Return: 0, what the store says in an ERROR, or as xl_store_ping().
+ */
+int xl_store_talk(uint32_t type, const char *const *args,
+		  char *reply) must_check;
+
 /**
  * xl_store_open() - Connect to the store.
  * @h: *Owned* by the caller; xs_close() it, and before any fork().

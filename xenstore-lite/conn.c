@@ -19,9 +19,10 @@
 #define IN_SIZE (2 * WIRE_MAX)
 #define SOCKET_OUT \
 	(256ul * 1024) /* unread bytes after which we stop to listen */
-#define SOCKET_MAX (16ul * 1024 * 1024) /* and after which we hang up */
-#define EVENTS_MAX 1024			/* unread events of one guest */
-#define IOVS	   64
+#define SOCKET_MAX  (16ul * 1024 * 1024) /* and after which we hang up */
+#define EVENTS_MAX  1024		 /* unread events of one guest */
+#define REPLIES_MAX 1024 /* unread replies, whatever its quota */
+#define IOVS	    64
 
 /* One message on its way out. */
 struct out {
@@ -75,6 +76,7 @@ static struct conn *conn_alloc(unsigned int domid)
 		return NULL;
 	}
 	c->fd = -1;
+	c->features = WIRE_FEATURES;
 	c->serial = ++last_serial;
 	c->who = (struct perm_who){ .domid = domid,
 				    .target = -1,
@@ -172,7 +174,8 @@ static void park(struct conn *c, uint32_t error, const char *what)
 		    what);
 	conn_restore_parked(c);
 	record_parked(c->who.domid);
-	shm_release((shm_word SHM *)&c->ring.page->error, error);
+	if (c->features & XENSTORE_SERVER_FEATURE_ERROR)
+		shm_release((shm_word SHM *)&c->ring.page->error, error);
 	c->ring.notify = true;
 }
 
@@ -366,7 +369,7 @@ static bool room_for_event(struct conn *c, size_t len)
 		return false;
 	}
 	return c->nevents < EVENTS_MAX &&
-	       !account_over(QUOTA_MEMORY, c->account->memory, len);
+	       !account_over(c->account, QUOTA_MEMORY, c->account->memory, len);
 }
 
 void conn_event(struct conn *c, const char *path, const char *token)
@@ -487,7 +490,9 @@ static void flush(struct conn *c)
 static bool intake_full(const struct conn *c)
 {
 	if (c->domain)
-		return account_over(QUOTA_OUTSTANDING, c->nreplies, 1);
+		return c->nreplies >= REPLIES_MAX ||
+		       account_over(c->account, QUOTA_OUTSTANDING, c->nreplies,
+				    1);
 	return c->out_bytes > SOCKET_OUT;
 }
 
@@ -718,6 +723,64 @@ static void serve(struct conn *c)
 	signal_guest(c);
 }
 
+/* ---- Beginning anew ---------------------------------------------------- */
+
+static void drop_all(struct conn *c)
+{
+	conn_ends(c);
+	watch_del_all(c);
+	txn_free_all(c);
+	out_free(c);
+	in_free(c);
+	event_del(c->stall);
+}
+
+static bool wants_anew(const struct conn *c)
+{
+	return c->ring.page &&
+	       c->features & XENSTORE_SERVER_FEATURE_RECONNECTION &&
+	       shm_acquire((shm_word SHM *)&c->ring.page->connection) ==
+		       XENSTORE_RECONNECT;
+}
+
+/*
+ * Both streams are empty where the guest's own words stand, which it leaves alone
+ * till it is told; if it does not, it breaks its ring again.
+ */
+static int empty_ring(struct conn *c)
+{
+	struct stream_map req = STREAM_MAP(c->ring.page, req);
+	struct stream_map rsp = STREAM_MAP(c->ring.page, rsp);
+	int ret = stream_reader_resume(&c->ring.req, &req, STREAM_WAKE_ALWAYS,
+				       shm_acquire((shm_word SHM *)req.prod));
+
+	if (ret)
+		return ret;
+	return stream_writer_resume(&c->ring.rsp, &rsp, STREAM_WAKE_ALWAYS,
+				    shm_acquire((shm_word SHM *)rsp.cons));
+}
+
+static void begin_anew(struct conn *c)
+{
+	struct xenstore_domain_interface SHM *page = c->ring.page;
+
+	log_limited(&c->limit, LOG_LVL_INFO,
+		    "dom%u: its store connection begins anew, as it asks",
+		    c->who.domid);
+	drop_all(c);
+	if (empty_ring(c))
+		return;
+	c->parked = c->mute = c->blocked = false;
+	c->readable = true;
+	conn_record(c);
+	ledger_commit();
+	shm_release((shm_word SHM *)&page->error, XENSTORE_ERROR_NONE);
+	shm_release((shm_word SHM *)&page->connection, XENSTORE_CONNECTED);
+	c->ring.notify = true;
+	signal_guest(c);
+	conn_kick(c);
+}
+
 /* ---- Turns ------------------------------------------------------------- */
 
 static void end_hold(void)
@@ -793,7 +856,9 @@ void conn_run(void)
 		ready_remove(c);
 		if (is_stub(c) || must_wait(c))
 			continue;
-		if (!c->dead)
+		if (wants_anew(c))
+			begin_anew(c);
+		else if (!c->dead)
 			serve(c);
 		if (c->dead)
 			conn_free(c);
@@ -884,10 +949,7 @@ int conn_new_ring(struct domain *d, unsigned int domid, void SHM *page,
 void conn_restore_parked(struct conn *c)
 {
 	c->parked = true;
-	watch_del_all(c);
-	txn_free_all(c);
-	out_free(c);
-	event_del(c->stall);
+	drop_all(c);
 }
 
 int conn_restore_progress(struct conn *c, const struct record_ring *r)
@@ -968,6 +1030,9 @@ int conn_join(struct conn *c, void SHM *page, int call)
 	int ret;
 
 	ret = attach(c, page, call);
+	conn_kick(c);
+	if (!ret && wants_anew(c))
+		return 0;
 	if (!ret && !c->parked)
 		ret = stream_reader_resume(&c->ring.req, &req,
 					   STREAM_WAKE_ALWAYS, req_at);
@@ -981,6 +1046,5 @@ int conn_join(struct conn *c, void SHM *page, int call)
 	else
 		park(c, XENSTORE_ERROR_RINGIDX, "impossible reply ring index");
 	c->ring.notify = true;
-	conn_kick(c);
 	return 0;
 }

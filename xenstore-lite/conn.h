@@ -36,6 +36,11 @@
  * or a socket client with too many bytes, is not listened to until it reads.
  * Identical events waiting for one client are sent once.  Events that a guest
  * leaves unread for 20 s are dropped.
+ *
+ * A guest that asks for it (RECONNECTION, xenstore-ring.txt) begins anew, also one
+ * that broke its ring: what it asked and was told is void, and so are its watches
+ * and transactions.  The word by which it asks stays until the journal has that, so
+ * that a store that is killed on the way is followed by one that is asked again.
  */
 
 #define CONN_QUANTUM 16
@@ -69,6 +74,7 @@ struct conn_ring {
  * @who:      Whose rights it has.
  * @serial:   Never reused; salts this connection's keys in shared tables.
  * @domain:   For a ring; NULL for a socket.
+ * @features: Of WIRE_FEATURES: those that its client has.
  * @fd:       Owned socket; -1 for a ring.
  * @parked:   Broke the protocol; neither heard nor spoken to (ring).
  * @lost:     Its last transaction failed for a conflict.
@@ -84,6 +90,7 @@ struct conn {
 	struct perm_who who;
 	uint64_t serial;
 	struct domain *domain;
+	uint32_t features;
 	int fd;
 	struct conn_ring ring;
 	struct event *rd, *wr, *stall;

@@ -45,6 +45,8 @@ static int control_check(struct req *r, struct text *t)
 	char path[PATH_BUF];
 	struct walk w;
 
+	if (r->args.n != 1)
+		return -EINVAL;
 	if (walk_init(&w, tree_get(live, "/")))
 		return -ENOMEM;
 	for (size_t i = 0; i < w.n; i++) {
@@ -57,7 +59,6 @@ static int control_check(struct req *r, struct text *t)
 			wrong++;
 	}
 	wrong += accounts_nodes() != charged;
-	(void)r;
 	if (wrong)
 		text_add(t, "%zu of %zu nodes are charged wrongly", wrong,
 			 charged);
@@ -88,54 +89,127 @@ static int control_print(struct req *r, struct text *t)
 	return 0;
 }
 
+/* What a domain has of a limit now; of some there is only the most that it had. */
+static uint64_t quota_use(const struct account *a, enum quota_id q)
+{
+	const struct conn *c = domain_conn(a->domid);
+
+	switch (q) {
+	case QUOTA_NODES:
+		return a->owned.n;
+	case QUOTA_WATCHES:
+		return a->watches;
+	case QUOTA_OUTSTANDING:
+		return c ? c->nreplies : 0;
+	case QUOTA_MEMORY:
+		return a->memory;
+	case QUOTA_TRANSACTIONS:
+		return a->transactions;
+	default:
+		return 0;
+	}
+}
+
+/* Soft ones are only limits: what is used is told of the hard ones. */
+static bool quota_is_soft(enum quota_id q)
+{
+	return q == QUOTA_SOFT_MEMORY;
+}
+
 static int quota_of_domain(const char *arg, struct text *t)
 {
+	static const struct account nothing;
 	const struct account *a;
 	uint64_t domid;
 
 	if (util_u64(arg, DOMID_LIMIT - 1, &domid))
 		return -EINVAL;
 	a = account_find((unsigned int)domid);
+	if (!a)
+		a = &nothing;
 	text_add(t, "Domain %u:\n", (unsigned int)domid);
-	text_add(t, "%-17s: %8zu\n", quotas[QUOTA_NODES].name,
-		 a ? a->owned.n : 0);
-	text_add(t, "%-17s: %8u\n", quotas[QUOTA_WATCHES].name,
-		 a ? a->watches : 0);
-	text_add(t, "%-17s: %8u\n", quotas[QUOTA_TRANSACTIONS].name,
-		 a ? a->transactions : 0);
-	text_add(t, "%-17s: %8llu\n", quotas[QUOTA_MEMORY].name,
-		 a ? (unsigned long long)a->memory : 0);
+	for (enum quota_id q = 0; q < QUOTA_COUNT; q++) {
+		uint64_t use = quota_use(a, q);
+
+		if (!quota_is_soft(q))
+			text_add(t, "%-17s: %8llu (max %8llu)\n",
+				 quotas[q].name, (unsigned long long)use,
+				 (unsigned long long)MAX(use, a->max[q]));
+	}
+	return 0;
+}
+
+static int quota_most(const struct req *r, struct text *t)
+{
+	if (r->args.n > 3 ||
+	    (r->args.n == 3 && strcmp(r->args.v[2], "-r") != 0))
+		return -EINVAL;
+	if (r->args.n == 3)
+		accounts_reset_max();
+	text_add(t, "Max. seen accounting values:\n");
+	for (enum quota_id q = 0; q < QUOTA_COUNT; q++)
+		if (!quota_is_soft(q))
+			text_add(t, "%-17s: %8llu\n", quotas[q].name,
+				 (unsigned long long)quotas[q].max);
+	return 0;
+}
+
+static int quota_change(const struct req *r, const char *prefix)
+{
+	char name[64];
+	uint64_t limit;
+	int q;
+
+	if (r->args.n != 4 ||
+	    util_u64(r->args.v[3], QUOTA_GLOBAL - 1, &limit) || !limit)
+		return -EINVAL;
+	snprintf(name, sizeof(name), "%s%s", prefix, r->args.v[2]);
+	q = quota_find(name);
+	if (q < 0 || quota_is_soft((enum quota_id)q) != !!*prefix)
+		return -EINVAL;
+	quotas[q].limit = (uint32_t)limit;
+	record_quota(quotas[q].name, (uint32_t)limit);
+	return 0;
+}
+
+static int quota_list(const struct req *r, struct text *t, const char *prefix)
+{
+	size_t skip = strlen(prefix);
+
+	if (r->args.n != 1)
+		return -EINVAL;
+	text_add(t, "Quota settings:\n");
+	for (enum quota_id q = 0; q < QUOTA_COUNT; q++)
+		if (quota_is_soft(q) == !!*prefix)
+			text_add(t, "%-17s: %8u %s\n", quotas[q].name + skip,
+				 quotas[q].limit, quotas[q].text);
 	return 0;
 }
 
 static int control_quota(struct req *r, struct text *t)
 {
-	uint64_t limit;
-	int ret;
+	const char *what = r->args.n > 1 ? r->args.v[1] : "";
 
-	if (r->args.n == 2)
-		return quota_of_domain(r->args.v[1], t);
-	if (r->args.n == 4 && !strcmp(r->args.v[1], "set")) {
-		if (util_u64(r->args.v[3], UINT32_MAX, &limit))
-			return -EINVAL;
-		ret = quota_set(r->args.v[2], (unsigned int)limit);
-		if (!ret)
-			record_quota(r->args.v[2], (unsigned int)limit);
-		return ret;
-	}
-	if (r->args.n != 1)
-		return -EINVAL;
-	for (size_t i = 0; i < QUOTA_COUNT; i++)
-		text_add(t, "%-17s: %8u %s\n", quotas[i].name, quotas[i].limit,
-			 quotas[i].text);
-	return 0;
+	if (!strcmp(what, "set"))
+		return quota_change(r, "");
+	if (!strcmp(what, "max"))
+		return quota_most(r, t);
+	return r->args.n == 2 ? quota_of_domain(what, t) : quota_list(r, t, "");
+}
+
+static int control_quota_soft(struct req *r, struct text *t)
+{
+	if (r->args.n > 1 && !strcmp(r->args.v[1], "set"))
+		return quota_change(r, "soft-");
+	return quota_list(r, t, "soft-");
 }
 
 static int control_memreport(struct req *r, struct text *t)
 {
 	struct walk w;
 
-	(void)r;
+	if (r->args.n != 1)
+		return -EINVAL;
 	if (walk_init(&w, tree_get(dispatch_live(), "/")))
 		return -ENOMEM;
 	text_add(t, "nodes            : %12zu\n", w.n);
@@ -166,15 +240,17 @@ static const struct {
 	{ "log", control_log, "on|off" },
 	{ "memreport", control_memreport, "" },
 	{ "print", control_print, "<string>" },
-	{ "quota", control_quota, "[set <name> <val>|<domid>]" },
+	{ "quota", control_quota, "[set <name> <val>|<domid>|max [-r]]" },
+	{ "quota-soft", control_quota_soft, "[set <name> <val>]" },
 	{ "help", control_help, "" },
 };
 
 static int control_help(struct req *r, struct text *t)
 {
-	(void)r;
+	if (r->args.n != 1)
+		return -EINVAL;
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		text_add(t, "%s\t%s\n", commands[i].name, commands[i].args);
+		text_add(t, "%-15s %s\n", commands[i].name, commands[i].args);
 	return 0;
 }
 

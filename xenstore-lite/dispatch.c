@@ -84,8 +84,15 @@ static const struct op ops[] = {
 			       OP_NOTXN, 0 },
 	[XS_DIRECTORY_PART] = { "DIRECTORY_PART", op_directory_part, 2, 2,
 				OP_PATH | OP_READ | OP_ALONE, TXN_LIST },
+	[XS_GET_FEATURE] = { "GET_FEATURE", op_get_feature, 0, 2, OP_NOTXN, 0 },
+	[XS_SET_FEATURE] = { "SET_FEATURE", op_set_feature, 2, 2,
+			     OP_PRIV | OP_NOTXN | OP_ALONE, 0 },
+	[XS_GET_QUOTA] = { "GET_QUOTA", op_get_quota, 0, 2,
+			   OP_PRIV | OP_NOTXN | OP_ALONE, 0 },
+	[XS_SET_QUOTA] = { "SET_QUOTA", op_set_quota, 2, 3,
+			   OP_PRIV | OP_NOTXN | OP_ALONE, 0 },
 };
-static_assert(ARRAY_SIZE(ops) == XS_DIRECTORY_PART + 1, "a row per type");
+static_assert(ARRAY_SIZE(ops) == XS_SET_QUOTA + 1, "a row per type");
 
 void dispatch_setup(struct tree *t)
 {
@@ -134,7 +141,7 @@ static int find_path(struct req *r, const struct op *op)
 	if (path_is_special(r->path) && !(op->flags & OP_SPECIAL))
 		return -EINVAL;
 	if (!who->privileged &&
-	    account_over(QUOTA_PATH_MAX, 0,
+	    account_over(r->conn->account, QUOTA_PATH_MAX, 0,
 			 (size_t)len - path_local_prefix(r->path)))
 		return -EINVAL;
 	if (op->flags & (OP_READ | OP_WRITE | OP_OWNER))
@@ -175,18 +182,24 @@ static int check_access(const struct req *r, const struct op *op)
 
 static int check_quota(const struct req *r, const struct op *op)
 {
-	const struct account *a = r->conn->account;
+	struct account *a = r->conn->account;
 	long nodes = (long)a->owned.n + (r->txn ? r->txn->growth : 0);
 
 	if (r->conn->who.privileged)
 		return 0;
 	if (op->flags & OP_CREATE && r->place.missing &&
-	    account_over(QUOTA_NODES, (uint64_t)MAX(nodes, 0L),
+	    account_over(a, QUOTA_NODES, (uint64_t)MAX(nodes, 0L),
 			 r->place.missing))
 		return -ENOSPC;
-	if (op->flags & OP_GROWS &&
-	    account_over(QUOTA_MEMORY, a->memory, r->msg->hdr.len))
+	if (!(op->flags & OP_GROWS))
+		return 0;
+	if (account_over(a, QUOTA_MEMORY, a->memory, r->msg->hdr.len))
 		return -ENOSPC;
+	if (account_over(a, QUOTA_SOFT_MEMORY, a->memory, r->msg->hdr.len))
+		log_limited(&r->conn->limit, LOG_LVL_WARN,
+			    "dom%u: has %llu bytes of the store, more than its "
+			    "soft quota",
+			    a->domid, (unsigned long long)a->memory);
 	return 0;
 }
 

@@ -33,6 +33,9 @@
  * then, and not before, backends may forget it.  One that was only suspended and
  * goes on may shut down again.
  *
+ * A domain may be known before: SET_FEATURE and SET_QUOTA may come first.  What they
+ * say goes when the VMM that they found has gone.
+ *
  * A VMM may have fallen to its guest.  Everybody else waits while INTRODUCE asks
  * it for page and event channel, so there is little time for its answers; what
  * it gives must be memory that stays, and descriptors that never block.
@@ -48,6 +51,8 @@ struct domain {
 	uint32_t port, life; /* as of struct dom_info; so are */
 	uint32_t pid;
 	uint64_t start_ns;
+	uint32_t features;
+	bool introduced;
 	bool shutdown;	  /* announced already */
 	struct dom *sock; /* NULL till it was joined again */
 	struct event *ev, *kick_ev;
@@ -90,14 +95,26 @@ static struct domain *find(unsigned int domid)
 	return NULL;
 }
 
+static struct domain *find_introduced(unsigned int domid)
+{
+	struct domain *d = find(domid);
+
+	return d && d->introduced ? d : NULL;
+}
+
 bool domain_is_introduced(unsigned int domid)
 {
-	return domid == 0 || find(domid);
+	return domid == 0 || find_introduced(domid);
 }
 
 unsigned int domain_count(void)
 {
-	return (unsigned int)domains.n;
+	const struct domain *d;
+	unsigned int n = 0;
+
+	TAILQ_FOREACH (d, &list, entry)
+		n += d->introduced;
+	return n;
 }
 
 static void note(const struct domain *d)
@@ -106,9 +123,12 @@ static void note(const struct domain *d)
 					 .life = d->life,
 					 .pid = d->pid,
 					 .start_ns = d->start_ns,
-					 .shutdown = d->shutdown };
+					 .shutdown = d->shutdown,
+					 .early = !d->introduced };
 
 	record_domain(&r);
+	if (d->features != WIRE_FEATURES)
+		record_features(d->domid, d->features);
 }
 
 /* The connection is another one, or there is none. */
@@ -223,43 +243,47 @@ static void bury(unsigned int domid)
 	if (domid < DOMID_LIMIT)
 		record_life(domid, perm_life(domid));
 	remove_nodes(domid);
+	account_forget(domid);
+}
+
+static void forget(struct domain *d)
+{
+	htab_del(&domains, &d->link);
+	TAILQ_REMOVE(&list, d, entry);
+	domain_free(d);
 }
 
 static void domain_gone(struct domain *d, const char *why)
 {
 	unsigned int domid = d->domid;
+	bool introduced = d->introduced;
 
 	log_info("dom%u: %s", domid, why);
-	htab_del(&domains, &d->link);
-	TAILQ_REMOVE(&list, d, entry);
-	domain_free(d);
+	forget(d);
 	record_domain_gone(domid);
 	bury(domid);
-	watch_fire_special(PATH_RELEASE, domid, live);
+	if (introduced)
+		watch_fire_special(PATH_RELEASE, domid, live);
 }
 
 int domain_release(unsigned int domid)
 {
 	struct domain *d = find(domid);
+	int ret = d && d->introduced ? 0 : -ENOENT;
 
-	if (!d) {
-		if (domid)
-			bury(domid);
-		return -ENOENT;
-	}
-	domain_gone(d, "released");
-	return 0;
+	if (d)
+		domain_gone(d, "released");
+	else if (domid)
+		bury(domid);
+	return ret;
 }
 
 void domain_free_all(void)
 {
 	struct domain *d;
 
-	while ((d = TAILQ_FIRST(&list))) {
-		htab_del(&domains, &d->link);
-		TAILQ_REMOVE(&list, d, entry);
-		domain_free(d);
-	}
+	while ((d = TAILQ_FIRST(&list)))
+		forget(d);
 	htab_fini(&domains);
 	if (rejoin_ev)
 		event_free(rejoin_ev);
@@ -291,7 +315,8 @@ static void on_message(evutil_socket_t fd, short what, void *arg)
 			break;
 		if (msg.type == DOM_EV_RESUMED)
 			set_shutdown(d, false);
-		if (msg.type != DOM_EV_SHUTDOWN || d->shutdown)
+		if (msg.type != DOM_EV_SHUTDOWN || d->shutdown ||
+		    !d->introduced)
 			continue;
 		set_shutdown(d, true);
 		log_info("dom%u: shut down, reason %u", d->domid,
@@ -326,12 +351,11 @@ static int watch_fd(struct event **out, int fd, event_callback_fn fn,
 }
 
 /* What the guest finds in its page when we begin. */
-static void init_page(struct xenstore_domain_interface SHM *page)
+static void init_page(const struct domain *d)
 {
-	shm_release((shm_word SHM *)&page->server_features,
-		    XENSTORE_SERVER_FEATURE_ERROR |
-			    XENSTORE_SERVER_FEATURE_WATCHDEPTH |
-			    XENSTORE_SERVER_FEATURE_DOMID_ANY);
+	struct xenstore_domain_interface SHM *page = d->page;
+
+	shm_release((shm_word SHM *)&page->server_features, d->features);
 	shm_release((shm_word SHM *)&page->error, XENSTORE_ERROR_NONE);
 	shm_release((shm_word SHM *)&page->connection, XENSTORE_CONNECTED);
 }
@@ -348,15 +372,12 @@ static int join_ring(struct domain *d)
 	return ret ? ret : watch_fd(&d->kick_ev, d->kick, on_kick, d);
 }
 
-static int connect_domain(struct domain *d, uint64_t gfn, uint32_t port)
+/* Its ring, where it and the toolstack say; and whether it has shut down before. */
+static int find_ring(struct domain *d, uint64_t gfn, uint32_t port, bool *down)
 {
 	struct dom_info info;
-	int ret;
+	int ret = dom_info(d->sock, &info);
 
-	ret = dom_connect(&d->sock, d->domid, DOM_ROLE_STORE, NULL, true);
-	if (ret)
-		return ret == -ECONNREFUSED ? -ENOENT : ret;
-	ret = dom_info(d->sock, &info);
 	if (!ret && (info.store_gfn != gfn || info.store_port != port)) {
 		log_warn("dom%u: INTRODUCE says frame %#llx and port %u, the "
 			 "domain %#llx and %u",
@@ -367,39 +388,91 @@ static int connect_domain(struct domain *d, uint64_t gfn, uint32_t port)
 	if (ret)
 		return ret;
 	d->life = info.life;
+	*down = info.state & DOM_SHUTDOWN;
+	return join_ring(d);
+}
+
+/* A domain as it is before anything is known of it; NULL when out of memory. */
+static struct domain *domain_alloc(unsigned int domid)
+{
+	struct domain *d = calloc(1, sizeof(*d));
+
+	if (!d || htab_reserve(&domains)) {
+		free(d);
+		return NULL;
+	}
+	d->domid = domid;
+	d->features = WIRE_FEATURES;
+	d->kick = d->call = -1;
+	htab_add(&domains, &d->link, domid_hash(domid));
+	TAILQ_INSERT_TAIL(&list, d, entry);
+	return d;
+}
+
+/* Look for a domain of which nothing is known yet. */
+static int meet(unsigned int domid, struct domain **out)
+{
+	struct domain *d = domain_alloc(domid);
+	struct dom_info info;
+	int ret;
+
+	if (!d)
+		return -ENOMEM;
+	ret = dom_connect(&d->sock, domid, DOM_ROLE_STORE, NULL, true);
+	if (ret == -ECONNREFUSED)
+		ret = -ENOENT;
+	if (!ret)
+		ret = dom_info(d->sock, &info);
+	if (!ret)
+		ret = watch_fd(&d->ev, dom_fd(d->sock), on_message, d);
+	if (ret) {
+		forget(d);
+		return ret;
+	}
+	d->life = info.life;
 	d->pid = info.pid;
 	d->start_ns = info.start_ns;
-	ret = join_ring(d);
-	return ret ? ret : watch_fd(&d->ev, dom_fd(d->sock), on_message, d);
+	*out = d;
+	return 0;
+}
+
+static int introduce(struct domain *d, uint64_t gfn, uint32_t port)
+{
+	bool down = false;
+	int ret = find_ring(d, gfn, port, &down);
+
+	if (!ret)
+		ret = conn_new_ring(d, d->domid, d->page, d->call, &d->conn);
+	if (ret) {
+		leave_ring(d);
+		return ret;
+	}
+	d->introduced = true;
+	d->conn->features = d->features;
+	init_page(d);
+	note_ring(d);
+	log_info("dom%u: introduced, port %u", d->domid, d->port);
+	watch_fire_special(PATH_INTRODUCE, d->domid, live);
+	if (down) {
+		set_shutdown(d, true);
+		watch_fire_special(PATH_RELEASE, d->domid, live);
+	}
+	/* A shutdown may have been announced while we made our calls. */
+	event_active(d->ev, EV_READ, 0);
+	return 0;
 }
 
 static int domain_new(unsigned int domid, uint64_t gfn, uint32_t port)
 {
-	struct domain *d = calloc(1, sizeof(*d));
-	int ret = -ENOMEM;
+	struct domain *d;
+	int ret = meet(domid, &d);
 
-	if (!d || htab_reserve(&domains)) {
-		free(d);
+	if (ret)
 		return ret;
-	}
-	d->domid = domid;
-	d->kick = d->call = -1;
-	ret = connect_domain(d, gfn, port);
-	if (!ret)
-		ret = conn_new_ring(d, domid, d->page, d->call, &d->conn);
-	if (ret) {
-		domain_free(d);
-		return ret;
-	}
-	init_page(d->page);
-	htab_add(&domains, &d->link, domid_hash(domid));
-	TAILQ_INSERT_TAIL(&list, d, entry);
-	note_ring(d);
-	log_info("dom%u: introduced, port %u", domid, d->port);
-	watch_fire_special(PATH_INTRODUCE, domid, live);
-	/* A shutdown may have been announced while we made our calls. */
-	event_active(d->ev, EV_READ, 0);
-	return 0;
+	ret = introduce(d, gfn, port);
+	if (ret)
+		forget(d);
+	return ret;
 }
 
 /* A guest that was resumed anew has another page and another channel. */
@@ -436,10 +509,11 @@ static int restart(struct domain *d)
 	ret = follow_life(d);
 	if (ret)
 		return ret;
-	init_page(d->page);
+	init_page(d);
 	ret = conn_new_ring(d, d->domid, d->page, d->call, &d->conn);
 	if (ret)
 		return ret;
+	d->conn->features = d->features;
 	d->conn->who.target = who.target;
 	d->conn->who.target_life = who.target_life;
 	return 0;
@@ -504,7 +578,7 @@ static int rejoin(struct domain *d)
 		d->sock = NULL;
 		return ret;
 	}
-	down = info.state & DOM_SHUTDOWN;
+	down = info.state & DOM_SHUTDOWN && d->introduced;
 	if (down && !d->shutdown)
 		watch_fire_special(PATH_RELEASE, d->domid, live);
 	set_shutdown(d, down);
@@ -541,7 +615,7 @@ unsigned int domain_rejoin_all(void)
 		int ret = d->sock ? 0 : rejoin(d);
 
 		next = TAILQ_NEXT(d, entry);
-		n += !ret;
+		n += !ret && d->introduced;
 		if (ret == -ENOENT) {
 			domain_gone(d, "its VMM has gone");
 		} else if (ret) {
@@ -560,45 +634,50 @@ int domain_restore(const struct record_domain *r)
 {
 	struct domain *d = find(r->domid);
 
-	if (!d) {
-		d = calloc(1, sizeof(*d));
-		if (!d || htab_reserve(&domains)) {
-			free(d);
-			return -ENOMEM;
-		}
-		d->domid = r->domid;
-		d->kick = d->call = -1;
-		htab_add(&domains, &d->link, domid_hash(d->domid));
-		TAILQ_INSERT_TAIL(&list, d, entry);
-	}
+	if (!d)
+		d = domain_alloc(r->domid);
+	if (!d)
+		return -ENOMEM;
 	d->life = r->life;
 	d->pid = r->pid;
 	d->start_ns = r->start_ns;
 	d->shutdown = r->shutdown;
+	d->introduced = !r->early;
+	return 0;
+}
+
+int domain_restore_features(unsigned int domid, uint32_t features)
+{
+	struct domain *d = find(domid);
+
+	if (!d)
+		return -EPROTO;
+	d->features = features & WIRE_FEATURES;
 	return 0;
 }
 
 int domain_restore_ring(unsigned int domid, const struct record_ring *r)
 {
 	struct domain *d = find(domid);
+	int ret;
 
 	if (!d)
 		return -EPROTO;
 	if (d->conn)
 		conn_free(d->conn);
 	d->conn = NULL;
-	return r ? conn_restore(d, domid, r, &d->conn) : 0;
+	ret = r ? conn_restore(d, domid, r, &d->conn) : 0;
+	if (!ret && r)
+		d->conn->features = d->features;
+	return ret;
 }
 
 void domain_restore_gone(unsigned int domid)
 {
 	struct domain *d = find(domid);
 
-	if (!d)
-		return;
-	htab_del(&domains, &d->link);
-	TAILQ_REMOVE(&list, d, entry);
-	domain_free(d);
+	if (d)
+		forget(d);
 }
 
 struct conn *domain_conn(unsigned int domid)
@@ -625,6 +704,13 @@ int domain_introduce(unsigned int domid, uint64_t gfn, uint32_t port)
 			domain_gone(d, "its VMM has gone");
 		d = find(domid);
 	}
+	if (d && !d->introduced) {
+		ret = introduce(d, gfn, port);
+		if (ret != -EPIPE && ret != -ECONNRESET)
+			return ret;
+		domain_gone(d, "its VMM has gone");
+		d = NULL;
+	}
 	if (!d)
 		return domain_new(domid, gfn, port);
 	ret = domain_restart(d);
@@ -633,9 +719,58 @@ int domain_introduce(unsigned int domid, uint64_t gfn, uint32_t port)
 	return ret;
 }
 
+/* Find a domain, or get to know it; NULL for dom0. */
+static int acquaint(unsigned int domid, struct domain **out)
+{
+	int ret = 0;
+
+	*out = domid ? find(domid) : NULL;
+	if (domid >= DOMID_LIMIT)
+		ret = -ENOENT;
+	else if (domid && !*out)
+		ret = meet(domid, out);
+	return ret;
+}
+
+int domain_know(unsigned int domid, bool keep)
+{
+	struct domain *d;
+	int ret = acquaint(domid, &d);
+
+	if (!ret && d && keep)
+		note(d);
+	return ret;
+}
+
+int domain_features(unsigned int domid, uint32_t *features)
+{
+	struct domain *d;
+	int ret = acquaint(domid, &d);
+
+	if (!ret)
+		*features = d ? d->features : WIRE_FEATURES;
+	return ret;
+}
+
+int domain_set_features(unsigned int domid, uint32_t features)
+{
+	struct domain *d;
+	int ret = acquaint(domid, &d);
+
+	if (ret)
+		return ret;
+	if (!d || d->introduced)
+		return -EBUSY;
+	if (features & ~(uint32_t)WIRE_FEATURES)
+		return -EINVAL;
+	d->features = features;
+	note(d);
+	return 0;
+}
+
 int domain_resume(unsigned int domid)
 {
-	struct domain *d = find(domid);
+	struct domain *d = find_introduced(domid);
 
 	if (!d)
 		return -ENOENT;
@@ -645,9 +780,9 @@ int domain_resume(unsigned int domid)
 
 int domain_set_target(unsigned int domid, unsigned int target)
 {
-	struct domain *d = find(domid);
+	struct domain *d = find_introduced(domid);
 
-	if (!d || !find(target) || !d->conn)
+	if (!d || !find_introduced(target) || !d->conn)
 		return -ENOENT;
 	d->conn->who.target = (int)target;
 	d->conn->who.target_life = perm_life(target);

@@ -37,6 +37,31 @@ int domain_introduce(unsigned int domid, uint64_t gfn,
  */
 int domain_release(unsigned int domid) must_check;
 
+/**
+ * domain_features() - What a domain's ring page offers, or is to offer.
+ * @domid: 0, an introduced domain, or one whose VMM answers.
+ *
+ * Return: 0 or -ENOENT.
+ */
+int domain_features(unsigned int domid, uint32_t *features) must_check;
+
+/**
+ * domain_set_features() - Offer a domain less; until it is introduced.
+ * @features: Of WIRE_FEATURES.
+ *
+ * Return: 0, -ENOENT, -EBUSY if it is introduced, -EINVAL for features that there
+ * are not.
+ */
+int domain_set_features(unsigned int domid, uint32_t features) must_check;
+
+/**
+ * domain_know() - Whether there is such a domain, as of domain_features().
+ * @keep: What is said of it now is to last as long as it.
+ *
+ * Return: 0 or -ENOENT.
+ */
+int domain_know(unsigned int domid, bool keep) must_check;
+
 /** domain_resume() - It runs again after a shutdown; Return: 0 or -ENOENT. */
 int domain_resume(unsigned int domid) must_check;
 
@@ -51,18 +76,20 @@ int domain_set_target(unsigned int domid, unsigned int target) must_check;
 void domain_record_all(void);
 
 /**
- * domain_restore(), domain_restore_ring(), domain_restore_gone() - As noted.
+ * domain_restore(), domain_restore_features(), domain_restore_ring(),
+ * domain_restore_gone() - As noted.
  * @r: NULL: it has no ring.
  *
  * A domain is served after domain_rejoin_all().  Return: 0, -ENOMEM, or -EPROTO for
  * a ring of a domain that was not noted, or that cannot be.
  */
 int domain_restore(const struct record_domain *r) must_check;
+int domain_restore_features(unsigned int domid, uint32_t features) must_check;
 int domain_restore_ring(unsigned int domid,
 			const struct record_ring *r) must_check;
 void domain_restore_gone(unsigned int domid);
 
-/** domain_conn() - A restored domain's connection, or NULL. */
+/** domain_conn() - A domain's connection, or NULL. */
 struct conn *domain_conn(unsigned int domid);
 
 /**

@@ -151,7 +151,8 @@ int op_write(struct req *r)
 	size_t len = r->args.rest_len;
 	struct value *v;
 
-	if (!r->conn->who.privileged && account_over(QUOTA_NODE_SIZE, 0, len))
+	if (!r->conn->who.privileged &&
+	    account_over(r->conn->account, QUOTA_NODE_SIZE, 0, len))
 		return -ENOSPC;
 	v = value_new(r->args.rest, len);
 	if (len && !v)
@@ -194,10 +195,13 @@ int op_set_perms(struct req *r)
 	ret = perm_parse(&p, r->args.rest, r->args.rest_len);
 	if (ret)
 		return ret;
+	if (!(r->conn->features & XENSTORE_SERVER_FEATURE_DOMID_ANY))
+		perm_void(p, DOMID_EVERY);
 	/* XSA-352: nobody gives away what counts against him. */
 	if (!who->privileged && perm_owner(p) != perm_owner(now))
 		ret = -EPERM;
-	else if (!who->privileged && account_over(QUOTA_PERMS, 0, p->n))
+	else if (!who->privileged &&
+		 account_over(r->conn->account, QUOTA_PERMS, 0, p->n))
 		ret = -ENOSPC;
 	if (!ret) {
 		batch_init(&b, r->tree);
@@ -216,6 +220,8 @@ static int parse_depth(const struct req *r, uint32_t *depth)
 	*depth = WATCH_ANY_DEPTH;
 	if (r->args.n < 3)
 		return 0;
+	if (!(r->conn->features & XENSTORE_SERVER_FEATURE_WATCHDEPTH))
+		return -EINVAL;
 	if (util_u64(r->args.v[2], WATCH_ANY_DEPTH - 1, &v))
 		return -EINVAL;
 	*depth = (uint32_t)v;
@@ -239,7 +245,7 @@ int op_watch(struct req *r)
 	if (strlen(token) > CONN_TOKEN_MAX)
 		return -E2BIG;
 	if (!c->who.privileged &&
-	    account_over(QUOTA_WATCHES, c->account->watches, 1))
+	    account_over(c->account, QUOTA_WATCHES, c->account->watches, 1))
 		return -E2BIG;
 	skip = strlen(r->path) - strlen(given);
 	ret = watch_add(c, r->path, skip, token, depth, &w);
@@ -276,8 +282,8 @@ int op_transaction_start(struct req *r)
 
 	if (r->txn)
 		return -EBUSY; /* they do not nest */
-	if (!c->who.privileged &&
-	    account_over(QUOTA_TRANSACTIONS, c->account->transactions, 1))
+	if (!c->who.privileged && account_over(c->account, QUOTA_TRANSACTIONS,
+					       c->account->transactions, 1))
 		return -ENOSPC;
 	ret = txn_start(c, dispatch_live(), &t);
 	if (ret)
@@ -309,11 +315,11 @@ int op_transaction_end(struct req *r)
 
 /* ---- Domains ----------------------------------------------------------- */
 
-static int parse_domid(const struct req *r, size_t arg, unsigned int *domid)
+int op_domid(const struct req *r, size_t arg, unsigned int *domid)
 {
 	uint64_t v;
 
-	if (util_u64(r->args.v[arg], DOMID_LIMIT - 1, &v))
+	if (util_u64(r->args.v[arg], UINT16_MAX, &v))
 		return -EINVAL;
 	*domid = (unsigned int)v;
 	return 0;
@@ -324,7 +330,7 @@ int op_introduce(struct req *r)
 	uint64_t gfn, port;
 	unsigned int domid;
 
-	if (parse_domid(r, 0, &domid) ||
+	if (op_domid(r, 0, &domid) ||
 	    util_u64(r->args.v[1], UINT64_MAX, &gfn) ||
 	    util_u64(r->args.v[2], UINT32_MAX, &port))
 		return -EINVAL;
@@ -335,7 +341,7 @@ int op_release(struct req *r)
 {
 	unsigned int domid;
 
-	if (parse_domid(r, 0, &domid) || !domid)
+	if (op_domid(r, 0, &domid) || !domid)
 		return -EINVAL;
 	return domain_release(domid);
 }
@@ -344,7 +350,7 @@ int op_resume(struct req *r)
 {
 	unsigned int domid;
 
-	if (parse_domid(r, 0, &domid) || !domid)
+	if (op_domid(r, 0, &domid) || !domid)
 		return -EINVAL;
 	return domain_resume(domid);
 }
@@ -353,7 +359,7 @@ int op_set_target(struct req *r)
 {
 	unsigned int domid, target;
 
-	if (parse_domid(r, 0, &domid) || parse_domid(r, 1, &target) || !domid)
+	if (op_domid(r, 0, &domid) || op_domid(r, 1, &target) || !domid)
 		return -EINVAL;
 	return domain_set_target(domid, target);
 }
@@ -362,9 +368,11 @@ int op_is_introduced(struct req *r)
 {
 	unsigned int domid;
 
-	if (parse_domid(r, 0, &domid))
+	if (op_domid(r, 0, &domid))
 		return -EINVAL;
-	req_reply_str(r, domain_is_introduced(domid) ? "T" : "F");
+	req_reply_str(r, domid == DOMID_MYSELF || domain_is_introduced(domid)
+				 ? "T"
+				 : "F");
 	return 0;
 }
 
@@ -373,7 +381,7 @@ int op_get_domain_path(struct req *r)
 	unsigned int domid;
 	char path[40];
 
-	if (parse_domid(r, 0, &domid))
+	if (op_domid(r, 0, &domid))
 		return -EINVAL;
 	snprintf(path, sizeof(path), "/local/domain/%u", domid);
 	req_reply_str(r, path);

@@ -30,6 +30,15 @@ int op_set_target(struct req *r) must_check;
 int op_is_introduced(struct req *r) must_check;
 int op_get_domain_path(struct req *r) must_check;
 
+/* ops_limits.c */
+int op_get_feature(struct req *r) must_check;
+int op_set_feature(struct req *r) must_check;
+int op_get_quota(struct req *r) must_check;
+int op_set_quota(struct req *r) must_check;
+
+/** op_domid() - Read the string @arg as a domid; Return: 0 or -EINVAL. */
+int op_domid(const struct req *r, size_t arg, unsigned int *domid) must_check;
+
 /** op_control() - control.c. */
 int op_control(struct req *r) must_check;
 

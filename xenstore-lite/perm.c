@@ -94,6 +94,13 @@ int perm_parse(struct perms **out, const char *text, size_t len)
 	return 0;
 }
 
+void perm_void(struct perms *p, unsigned int domid)
+{
+	for (uint32_t i = 1; i < p->n; i++)
+		if (p->e[i].domid == domid)
+			p->e[i].life = perm_life(domid) - 1;
+}
+
 size_t perm_print(const struct perms *p, char *buf)
 {
 	size_t at = 0;
@@ -137,7 +144,7 @@ static bool names(const struct perm_entry *e, const struct perm_who *who)
 {
 	if (!alive(e))
 		return false;
-	return e->domid == who->domid ||
+	return e->domid == who->domid || e->domid == DOMID_EVERY ||
 	       ((int)e->domid == who->target && e->life == who->target_life);
 }
 
@@ -146,7 +153,7 @@ unsigned int perm_rights(const struct perms *p, const struct perm_who *who)
 	if (who->privileged || names(&p->e[0], who))
 		return PERM_READ | PERM_WRITE | PERM_OWNER;
 	for (uint32_t i = 1; i < p->n; i++) {
-		if (p->e[i].domid == DOMID_EVERY || names(&p->e[i], who))
+		if (names(&p->e[i], who))
 			return p->e[i].rights;
 	}
 	return p->e[0].rights;

@@ -9,9 +9,13 @@
 
 #include "base/util.h"
 
-/* The first domid that names no domain, and the one that names all of them. */
-#define DOMID_LIMIT 0x7ff0u
-#define DOMID_EVERY 0x7ff5u
+/*
+ * The first domid that names no domain, the one that names whoever asks, and the one
+ * that names all (xen.h).
+ */
+#define DOMID_LIMIT  0x7ff0u
+#define DOMID_MYSELF 0x7ff0u
+#define DOMID_EVERY  0x7ff5u
 
 enum perm_rights {
 	PERM_NONE = 0,
@@ -73,6 +77,9 @@ struct perms *perm_new(const struct perm_entry *e, size_t n);
  * Return: 0, -EINVAL for malformed text or too many entries, -ENOMEM.
  */
 int perm_parse(struct perms **out, const char *text, size_t len) must_check;
+
+/** perm_void() - Rights given to @domid in a list that nobody shares give nothing. */
+void perm_void(struct perms *p, unsigned int domid);
 
 /**
  * perm_print() - The reverse of perm_parse(), without dead domains.

@@ -80,9 +80,18 @@ void record_life(unsigned int domid, uint32_t life)
 	ledger_end();
 }
 
-void record_quota(const char *name, unsigned int limit)
+void record_quota(const char *name, uint32_t limit)
 {
 	ledger_begin(RECORD_QUOTA);
+	put_str(name);
+	put_u32(limit);
+	ledger_end();
+}
+
+void record_domain_quota(unsigned int domid, const char *name, uint32_t limit)
+{
+	ledger_begin(RECORD_DOMAIN_QUOTA);
+	put_u32(domid);
 	put_str(name);
 	put_u32(limit);
 	ledger_end();
@@ -95,7 +104,15 @@ void record_domain(const struct record_domain *d)
 	put_u32(d->life);
 	put_u32(d->pid);
 	put_u64(d->start_ns);
-	put_u8(d->shutdown);
+	put_u8((uint8_t)(d->shutdown | d->early << 1));
+	ledger_end();
+}
+
+void record_features(unsigned int domid, uint32_t features)
+{
+	ledger_begin(RECORD_FEATURES);
+	put_u32(domid);
+	put_u32(features);
 	ledger_end();
 }
 

@@ -37,6 +37,8 @@ enum record_type {
 	RECORD_UNWATCH_ALL,
 	RECORD_TXN,
 	RECORD_TXN_END,
+	RECORD_DOMAIN_QUOTA,
+	RECORD_FEATURES,
 };
 
 struct perms;
@@ -49,26 +51,33 @@ void record_node(const char *path, const struct perms *perms,
 /** record_rm() - A node has gone, with all below it, if it was there. */
 void record_rm(const char *path);
 
-/** record_life() - What perm_life() is now. */
+/** record_life() - What perm_life() is now; with a life its own limits end. */
 void record_life(unsigned int domid, uint32_t life);
 
-/** record_quota() - What a limit is now. */
-void record_quota(const char *name, unsigned int limit);
+/** record_quota() - What a global limit is now. */
+void record_quota(const char *name, uint32_t limit);
+
+/** record_domain_quota() - A limit of a domain's own, till record_life(). */
+void record_domain_quota(unsigned int domid, const char *name, uint32_t limit);
 
 /**
- * struct record_domain - An introduced domain.
+ * struct record_domain - A domain that is known.
  * @life:     As of struct dom_info.
  * @pid:      Of its VMM, which, with
  * @start_ns: tells it from another domain of the same number.
  * @shutdown: Its shutdown was announced.
+ * @early:    It was not introduced yet.
  */
 struct record_domain {
 	uint32_t domid, life, pid;
 	uint64_t start_ns;
-	bool shutdown;
+	bool shutdown, early;
 };
 
 void record_domain(const struct record_domain *d);
+
+/** record_features() - What a known domain is offered, if not all. */
+void record_features(unsigned int domid, uint32_t features);
 void record_domain_gone(unsigned int domid);
 
 /**

@@ -91,27 +91,49 @@ static int apply_life(struct record *r)
 	unsigned int domid = record_u32(r);
 
 	perm_set_life(domid, record_u32(r));
+	account_forget(domid);
 	return 0;
 }
 
 /* A limit that there is no more does not matter. */
 static int apply_quota(struct record *r)
 {
-	const char *name = record_str(r);
+	int q = quota_find(record_str(r));
+	uint32_t limit = record_u32(r);
 
-	(void)!quota_set(name, record_u32(r));
+	if (q >= 0)
+		quotas[q].limit = limit;
 	return 0;
+}
+
+static int apply_domain_quota(struct record *r)
+{
+	unsigned int domid = record_u32(r);
+	int q = quota_find(record_str(r));
+	uint32_t limit = record_u32(r);
+
+	return q < 0 ? 0 : account_set(domid, (enum quota_id)q, limit);
 }
 
 static int apply_domain(struct record *r)
 {
 	struct record_domain d = { .domid = record_u32(r) };
+	uint8_t flags;
 
 	d.life = record_u32(r);
 	d.pid = record_u32(r);
 	d.start_ns = record_u64(r);
-	d.shutdown = record_u8(r);
+	flags = record_u8(r);
+	d.shutdown = flags & 1;
+	d.early = flags & 2;
 	return domain_restore(&d);
+}
+
+static int apply_features(struct record *r)
+{
+	unsigned int domid = record_u32(r);
+
+	return domain_restore_features(domid, record_u32(r));
 }
 
 static int apply_domain_gone(struct record *r)
@@ -239,6 +261,8 @@ static const struct {
 	[RECORD_UNWATCH_ALL] = { .on = apply_unwatch_all },
 	[RECORD_TXN] = { .on = apply_txn },
 	[RECORD_TXN_END] = { .on = apply_txn_end },
+	[RECORD_DOMAIN_QUOTA] = { .apply = apply_domain_quota },
+	[RECORD_FEATURES] = { .apply = apply_features },
 };
 
 static int whole(const struct record *r, int ret)
@@ -359,8 +383,7 @@ static void dump(void)
 	for (unsigned int domid = 0; domid < DOMID_LIMIT; domid++)
 		if (perm_life(domid))
 			record_life(domid, perm_life(domid));
-	for (size_t i = 0; i < QUOTA_COUNT; i++)
-		record_quota(quotas[i].name, quotas[i].limit);
+	accounts_record();
 	dump_node(PATH_INTRODUCE);
 	dump_node(PATH_RELEASE);
 	dump_tree();

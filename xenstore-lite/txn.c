@@ -117,7 +117,7 @@ static int charge(struct txn *t, size_t bytes)
 	struct account *a = t->conn->account;
 
 	if (!t->conn->who.privileged &&
-	    account_over(QUOTA_MEMORY, a->memory, bytes))
+	    account_over(a, QUOTA_MEMORY, a->memory, bytes))
 		return -ENOSPC;
 	a->memory += bytes;
 	t->memory += bytes;
@@ -131,7 +131,7 @@ static int entry_new(struct txn *t, const char *path, size_t len, uint64_t hash,
 	int ret;
 
 	if (!t->conn->who.privileged &&
-	    account_over(QUOTA_TXN_NODES, t->nentries, 1))
+	    account_over(t->conn->account, QUOTA_TXN_NODES, t->nentries, 1))
 		return -ENOSPC;
 	ret = charge(t, sizeof(*e) + len + 1);
 	if (ret)
@@ -278,14 +278,14 @@ static int replay_one(struct txn *t, struct batch *b, const struct txn_entry *e)
 
 static int check_growth(const struct txn *t, const struct batch *b)
 {
-	const struct account *a = t->conn->account;
+	struct account *a = t->conn->account;
 	long growth;
 
 	if (t->conn->who.privileged)
 		return 0;
 	growth = batch_growth(b, a->domid);
 	if (growth > 0 &&
-	    account_over(QUOTA_NODES, a->owned.n, (uint64_t)growth))
+	    account_over(a, QUOTA_NODES, a->owned.n, (uint64_t)growth))
 		return -ENOSPC;
 	return 0;
 }

@@ -246,9 +246,11 @@ void watch_fire_special(const char *name, unsigned int domid,
 		qsort(found.v, found.n, sizeof(struct watch *), by_seq);
 	for (size_t i = 0; i < found.n; i++) {
 		const struct watch *w = found.v[i];
-		bool bare = w->len == len &&
-			    (!w->depth || w->depth == WATCH_ANY_DEPTH);
+		bool bare = w->len == len && w->depth == WATCH_ANY_DEPTH;
 
+		/* As in Xen's: what is told lies below that one. */
+		if (w->len == len && !w->depth)
+			continue;
 		if (perm_rights(n->perms, &w->conn->who) & PERM_READ)
 			conn_event(w->conn, bare ? name : path, w->token);
 	}

@@ -95,8 +95,8 @@ extern bool watch_quiet;
  * @domid: Which domain.
  * @tree:  The live tree; holds the permissions of the special nodes.
  *
- * Watches with a depth of 1 or more get "<name>/<domid>", as do watches on
- * that path; the others get the bare name.
+ * Watches with a depth of 1 or more get "<name>/<domid>", as do watches on that
+ * path; those without get the bare name, and those with a depth of 0 nothing.
  */
 void watch_fire_special(const char *name, unsigned int domid,
 			const struct tree *tree);

@@ -3,20 +3,17 @@
 #ifndef XENSTORE_LITE_WIRE_H
 #define XENSTORE_LITE_WIRE_H
 
-#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <xen/io/xs_wire.h>
 
 #include "base/util.h"
+#include "base/xs_wire.h"
 
-/* Newer than the header of Xen 4.17 (xs_wire.h of Xen 4.22). */
-#define XS_GET_FEATURE			   23
-#define XS_SET_FEATURE			   24
-#define XS_GET_QUOTA			   25
-#define XS_SET_QUOTA			   26
-#define XENSTORE_SERVER_FEATURE_WATCHDEPTH 4
-#define XENSTORE_SERVER_FEATURE_DOMID_ANY  8
+/* What rings are offered, unless a domain is to have less (SET_FEATURE). */
+#define WIRE_FEATURES                                                         \
+	(XENSTORE_SERVER_FEATURE_RECONNECTION |                               \
+	 XENSTORE_SERVER_FEATURE_ERROR | XENSTORE_SERVER_FEATURE_WATCHDEPTH | \
+	 XENSTORE_SERVER_FEATURE_DOMID_ANY)
 
 #define WIRE_HDR     sizeof(struct xsd_sockmsg)
 #define WIRE_MAX     (WIRE_HDR + XENSTORE_PAYLOAD_MAX)

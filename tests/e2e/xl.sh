@@ -12,6 +12,8 @@
 stand_in
 cd "$work" || exit 1
 
+features=15 # that the store offers
+
 ip link set lo up
 ip link add xenbr0 type bridge
 echo a kernel >kernel
@@ -418,6 +420,57 @@ output=$(timeout 60 xl list 2>&1) &&
 ok $? "a VMM that hangs does not hang the list"
 check "a VMM that hangs can be destroyed" timeout 60 xl destroy bare
 is_clean "a VMM that hangs"
+
+# ---- What the store grants a domain ------------------------------------------
+
+quota_of() { # DOMAIN NAME
+	xl xenstore-quota-get "$1" | awk -v q="$2" '$1 == q { print $2 }'
+}
+quota_is() { [ "$(quota_of "$1" "$2" 2>/dev/null)" = "$3" ]; }
+cat bare.cfg - >granted.cfg <<-EOF
+	xenstore_quota = [ "nodes=50", "watches=0x10" ]
+	xenstore_feature_mask = 2
+EOF
+xl create -q granted.cfg
+quota_is bare nodes 50 && quota_is bare watches 16 && quota_is bare transactions 10
+ok $? "xenstore_quota: the domain has its own, and for the rest the global ones"
+check "xenstore_quota: the global ones stay" quota_is -g nodes 1000
+output=$(xl xenstore-quota-get -g)
+[ "$(head -n 3 <<<"$output")" = "$(printf 'Quota name           Quota value\n--------------------------------\nnodes                    1000')" ]
+ok $? "xenstore-quota-get prints what xl prints"
+output=$(xl xenstore-quota-set bare nodes=60 node-size=0 2>&1) && [ -z "$output" ] &&
+	quota_is bare nodes 60 && quota_is bare node-size 0
+ok $? "xenstore-quota-set"
+output=$(xl xenstore-quota-set bare apples=1 2>&1)
+[ $? = 1 ] && grep -q '^Quota could not be set. (apples=1: no such quota' <<<"$output"
+ok $? "xenstore-quota-set: a quota that there is not"
+output=$(xl xenstore-quota-set bare apples 2>&1)
+[ $? = 1 ] && [ "$output" = 'Quota specification "apples" lacks "=".' ]
+ok $? "xenstore-quota-set: what is no quota"
+output=$(xl xenstore-quota-get nobody 2>&1)
+[ $? = 1 ] && [ "$output" = 'nobody is an invalid domain identifier (rc=-6)' ]
+ok $? "xenstore-quota-get: a domain that there is not"
+xl xenstore-quota-set -g nodes=900 && quota_is -g nodes 900
+ok $? "xenstore-quota-set -g"
+xl xenstore-quota-set -g nodes=1000
+kill -9 "$(store_pid)"
+check "quotas outlive the store" wait_for 5 quota_is bare nodes 60
+output=$(xl info -x | grep -A1 '^xenstore_features')
+[ "$output" = "$(printf 'xenstore_features      : 0x%08x\nxend_config_format     : 4' "$features")" ]
+ok $? "info -x tells what the store offers"
+signal_guest bare USR1
+check "xenstore_quota: poweroff" wait_for 5 gone bare
+is_clean "xenstore_quota"
+xl create -q bare.cfg
+check "xenstore_quota: the next domain does not have it" quota_is bare nodes 1000
+xl destroy bare
+cat bare.cfg - >granted.cfg <<-EOF
+	xenstore_quota = [ "apples=50" ]
+EOF
+output=$(xl create -q granted.cfg 2>&1)
+[ $? = 3 ] && grep -q "xenstore_quota 'apples=50': the store refuses it" <<<"$output"
+ok $? "xenstore_quota: a quota that there is not refuses the domain"
+is_clean "xenstore_quota that is refused"
 
 xl create -q -F bare.cfg &
 pid=$!

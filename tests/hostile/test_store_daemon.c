@@ -390,6 +390,40 @@ Test(store_daemon, watches_come_and_go)
 
 /* ---- Lives -------------------------------------------------------------- */
 
+static void begin_anew(struct xsguest *g)
+{
+	_Atomic uint32_t *word = (_Atomic uint32_t *)&g->page->connection;
+
+	atomic_store(word, XENSTORE_RECONNECT);
+	xsguest_kick(g);
+	cr_assert(SOON(atomic_load(word) == XENSTORE_CONNECTED));
+	xsguest_attach(g);
+}
+
+/* Without pause, with requests on their way and a ring broken in between. */
+Test(store_daemon, begins_anew_without_end)
+{
+	struct xsguest *g = xsguest_new(b.h, FIRST);
+	unsigned long long before = 0;
+
+	for (int i = 0; i < SCALE(4000); i++) {
+		cr_assert_eq(xsguest_op(g, XS_WATCH, 0, "data\0t", 7), 3);
+		while (i % 8 == 1 && xsguest_put(g, XS_READ, 0, "data", 5))
+			;
+		if (i % 8 == 2) {
+			g->page->req_prod += 5000;
+			xsguest_kick(g);
+		}
+		begin_anew(g);
+		if (i == SCALE(4000) / 5)
+			before = xsbed_rss_kib(&b);
+	}
+	cr_assert_eq(xsbed_uses(&b, FIRST, "watches"), 0);
+	cr_expect(memory_is_as(before, SLACK_KIB));
+	cr_expect_leq(xsbed_logged(&b, "begins anew"), 40, "it fills the log");
+	xsguest_free(g);
+}
+
 /* XSA-425, XSA-512, XSA-484: another kernel in the same VMM, with what the old
  * one had open, and now and then another life of the same domain. */
 Test(store_daemon, introduced_over_and_over)
@@ -403,9 +437,12 @@ Test(store_daemon, introduced_over_and_over)
 		cr_assert_eq(xsguest_op(g, XS_WATCH, 0, "data\0t", 7), 3);
 		cr_assert_gt(xsguest_str(g, XS_TRANSACTION_START, 0, ""), 0);
 		cr_assert_eq(xsguest_write(g, 1, "data/t", "v"), 3);
-		/* A guest that asks for a reconnection that we do not offer. */
-		g->page->connection = XENSTORE_RECONNECT;
-		xsguest_kick(g);
+		if (i % 2) {
+			begin_anew(g);
+			cr_assert_eq(xsbed_uses(&b, FIRST, "watches"), 0);
+			cr_assert_eq(xsguest_write(g, 1, "data/t", "v"),
+				     -ENOENT);
+		}
 		cr_assert_gt(xsguest_str(g, XS_READ, 0, "data"), -1);
 		if (i % 4 == 3) {
 			cr_assert(xs_release_domain(b.h, FIRST));

@@ -110,6 +110,10 @@ WRAP(int, stream_reader_resume,
      (struct stream_reader * r, const struct stream_map *map,
       enum stream_wake wake, uint32_t at),
      (r, map, wake, at))
+WRAP(int, stream_writer_resume,
+     (struct stream_writer * w, const struct stream_map *map,
+      enum stream_wake wake, uint32_t at),
+     (w, map, wake, at))
 WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags),
      (fd, m, flags))
 WRAP(int, rename, (const char *from, const char *to), (from, to))
@@ -539,6 +543,36 @@ static void check_events(void)
 	}
 }
 
+/* A guest begins anew, in the middle of a message and with an answer unread. */
+static void reconnect(unsigned int d)
+{
+	static const struct {
+		struct xsd_sockmsg h;
+		char body[2];
+	} m = { { .type = XS_GET_DOMAIN_PATH, .len = 2 }, "1" };
+	struct client *c = &clients[d];
+	struct xenstore_domain_interface *page = fakedom_store_page(c->dom);
+	uint64_t end = util_clock_ns() + PATIENCE_NS;
+	_Atomic uint32_t *word = (_Atomic uint32_t *)&page->connection;
+	bool notify;
+
+	for (unsigned int n = rnd(3); n; n--)
+		cr_assert_eq(stream_write(&c->req, &m, HDR + 2, &notify),
+			     (int)HDR + 2);
+	(void)!stream_write(&c->req, &m, rnd(HDR + 2), &notify);
+	atomic_store(word, XENSTORE_RECONNECT);
+	fakedom_send(c->dom, FAKEDOM_STORE_PORT);
+	while (atomic_load(word) != XENSTORE_CONNECTED) {
+		fakedom_wait(c->dom, FAKEDOM_STORE_PORT, 5);
+		cr_assert(util_clock_ns() < end, "dom%u: it stays closed", d);
+		look_after_store();
+	}
+	attach(c);
+	c->in_len = 0;
+	memset(c->txn, 0, sizeof(c->txn));
+	sm_reset_watches(d);
+}
+
 static void one_step(void)
 {
 	struct sm_who w = { .domid = rnd(GUESTS + 1) };
@@ -551,7 +585,11 @@ static void one_step(void)
 		w.txn = (int)rnd(SM_TXNS + 1);
 	if (w.txn && !c->txn[w.txn - 1])
 		w.txn = 0;
-	if (what < 3 && w.domid) {
+	if (what == 15 && w.domid && !rnd(2)) {
+		w.txn = 0;
+		reconnect(w.domid);
+		got = want = 0;
+	} else if (what < 3 && w.domid) {
 		w.txn = 0;
 		got = watch(w, &want);
 	} else if (what == 3 && w.domid && free_slot(c)) {

@@ -151,7 +151,7 @@ Test(store_peer, every_type_with_garbage)
 	}
 	cr_expect_eq(bed_op(g, XS_INVALID, 0, "", 0), -ENOSYS);
 	cr_expect_eq(bed_op(g, 20, 0, "", 0), -ENOSYS);
-	cr_expect_eq(bed_op(g, XS_GET_FEATURE, 0, "", 0), -ENOSYS);
+	cr_expect_eq(bed_op(g, XS_SET_QUOTA + 1, 0, "", 0), -ENOSYS);
 	cr_expect_eq(bed_op(g, XS_WATCH_EVENT, 0, "", 0), -ENOSYS);
 	bed_write(d0, 0, "/secret", "s");
 }
@@ -288,9 +288,12 @@ ParameterizedTest(struct access *t, store_peer, access)
 /* Nothing that is dom0's to do. */
 Test(store_peer, privileged_calls)
 {
-	static const uint32_t types[] = { XS_CONTROL, XS_INTRODUCE,
-					  XS_RELEASE, XS_IS_DOMAIN_INTRODUCED,
-					  XS_RESUME,  XS_SET_TARGET };
+	static const uint32_t types[] = {
+		XS_CONTROL,	XS_INTRODUCE,	XS_RELEASE,
+		XS_RESUME,	XS_SET_TARGET,	XS_IS_DOMAIN_INTRODUCED,
+		XS_GET_FEATURE, XS_SET_FEATURE, XS_GET_QUOTA,
+		XS_SET_QUOTA,
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
 		cr_expect_eq(bed_str(g, types[i], 0, "1", "2", "3", NULL),

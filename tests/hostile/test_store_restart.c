@@ -14,10 +14,12 @@
 
 #include "base/paths.h"
 #include "base/sock.h"
+#include "base/xs_wire.h"
 #include "tests/lib/fini.h"
 #include "tests/lib/patience.h"
 #include "tests/lib/stack.h"
 #include "tests/lib/xsguest.h"
+#include "tools/xl_store.h"
 
 #define NODES 100000u
 
@@ -100,6 +102,102 @@ Test(store_restart, tree_permissions_and_limits)
 	got = xs_get_permissions(h, XBT_NULL, "@releaseDomain", &n);
 	cr_expect(got && n == 2);
 	free(got);
+}
+
+/* What dom0 asks by a message that libxenstore does not know. */
+static const char *told(uint32_t type, const char *a, const char *b,
+			const char *c)
+{
+	const char *args[] = { a, b, c, NULL };
+	static char reply[XL_STORE_REPLY];
+	int ret = xl_store_talk(type, args, reply);
+
+	return ret ? strerrorname_np(-ret) : reply;
+}
+
+Test(store_restart, limits_and_features_of_domains)
+{
+	struct xsguest *early = xsguest_create(4), *g;
+	int got = 0;
+
+	cr_expect_str_eq(told(XS_SET_QUOTA, "4", "nodes", "40"), "OK");
+	cr_expect_str_eq(told(XS_SET_FEATURE, "4", "4", NULL), "OK");
+	g = xsguest_new(h, 3);
+	cr_expect_str_eq(told(XS_SET_QUOTA, "3", "nodes", "3"), "OK");
+	cr_expect_str_eq(told(XS_SET_QUOTA, "watches", "99", NULL), "OK");
+	for (int i = 0; i < 3; i++) {
+		restart();
+		cr_expect_str_eq(told(XS_GET_QUOTA, "3", "nodes", NULL), "3");
+		cr_expect_str_eq(told(XS_GET_QUOTA, "4", "nodes", NULL), "40");
+		cr_expect_str_eq(told(XS_GET_FEATURE, "4", NULL, NULL), "4");
+		cr_expect_str_eq(told(XS_GET_QUOTA, "watches", NULL, NULL),
+				 "99");
+		cr_expect_not(xs_is_domain_introduced(h, 4));
+		cr_expect(xs_is_domain_introduced(h, 3));
+	}
+	for (int i = 0; i < 5; i++) {
+		char path[16];
+
+		snprintf(path, sizeof(path), "data/%d", i);
+		got += xsguest_write(g, 0, path, "") >= 0;
+	}
+	cr_expect_eq(got, 2, "its home counts, too");
+	cr_assert(xsguest_introduce(h, early));
+	cr_expect_eq(early->page->server_features, 4);
+	restart();
+	cr_expect_str_eq(told(XS_GET_FEATURE, "4", NULL, NULL), "4");
+	cr_expect_str_eq(told(XS_SET_FEATURE, "4", "1", NULL), "EBUSY");
+	cr_expect_lt(xsguest_op(early, XS_WATCH, 0,
+				"data\0t\0"
+				"x",
+				9),
+		     0);
+	/* Its VMM ends while there is no store. */
+	xs_close(h);
+	stack_kill_store(&s);
+	xsguest_free(early);
+	stack_start_store(&s);
+	h = xs_open(0);
+	cr_assert(h);
+	early = xsguest_create(4);
+	cr_expect_str_eq(told(XS_GET_QUOTA, "4", "nodes", NULL), "1000");
+	cr_expect_str_eq(told(XS_GET_FEATURE, "4", NULL, NULL), "15");
+	xsguest_free(early);
+	xsguest_free(g);
+	cr_expect(consistent());
+}
+
+/* A guest that began anew has nothing left of what was before, also afterwards. */
+Test(store_restart, guest_begins_anew)
+{
+	struct xsguest *g = xsguest_new(h, 3);
+	_Atomic uint32_t *word = (_Atomic uint32_t *)&g->page->connection;
+
+	for (int i = 0; i < 5; i++) {
+		unsigned int events;
+
+		cr_assert_geq(xsguest_op(g, XS_WATCH, 0, "data\0t", 7), 0);
+		if (i % 2) /* there is nobody to ask */
+			stack_kill_store(&s);
+		atomic_store(word, XENSTORE_RECONNECT);
+		xsguest_kick(g);
+		if (i % 2)
+			stack_start_store(&s);
+		cr_assert(SOON(atomic_load(word) == XENSTORE_CONNECTED));
+		xsguest_attach(g);
+		if (i % 2) {
+			xs_close(h);
+			h = xs_open(0);
+			cr_assert(h);
+		} else {
+			restart();
+		}
+		events = g->events;
+		cr_assert_geq(xsguest_write(g, 0, "data", "x"), 0);
+		cr_expect_eq(g->events, events, "its watch is void");
+	}
+	xsguest_free(g);
+	cr_expect(consistent());
 }
 
 /* A guest asks before and after, and hears of what it watches. */

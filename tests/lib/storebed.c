@@ -93,20 +93,37 @@ struct bed_client *bed_dom0(void)
 	return c;
 }
 
+void bed_attach(struct bed_client *c)
+{
+	struct stream_map req = STREAM_MAP(c->page, req);
+	struct stream_map rsp = STREAM_MAP(c->page, rsp);
+
+	assert(!stream_writer_attach(&c->req, &req, STREAM_WAKE_ALWAYS));
+	assert(!stream_reader_attach(&c->rsp, &rsp, STREAM_WAKE_ALWAYS));
+	c->in_len = 0;
+}
+
+struct bed_client *bed_domain(unsigned int domid, void *page)
+{
+	struct bed_client *c = client_new(domid);
+
+	c->page = page;
+	c->conn = domain_conn(domid);
+	assert(c->conn);
+	bed_attach(c);
+	return c;
+}
+
 struct bed_client *bed_guest(unsigned int domid)
 {
 	struct bed_client *c = client_new(domid);
-	struct stream_map req, rsp;
 
 	c->page = aligned_alloc(4096, 4096);
 	c->dummy = malloc(1); /* only asked for being there */
 	c->call = eventfd(0, EFD_NONBLOCK);
 	assert(c->page && c->dummy && c->call >= 0);
 	memset(c->page, 0, 4096);
-	req = STREAM_MAP(c->page, req);
-	rsp = STREAM_MAP(c->page, rsp);
-	assert(!stream_writer_attach(&c->req, &req, STREAM_WAKE_ALWAYS));
-	assert(!stream_reader_attach(&c->rsp, &rsp, STREAM_WAKE_ALWAYS));
+	bed_attach(c);
 	assert(!conn_new_ring(c->dummy, domid, c->page, c->call, &c->conn));
 	bed_pump();
 	return c;
@@ -114,14 +131,15 @@ struct bed_client *bed_guest(unsigned int domid)
 
 void bed_close(struct bed_client *c)
 {
-	if (c->conn)
+	if (c->dummy)
 		conn_free(c->conn);
 	fd_close(&c->fd);
 	bed_pump();
 	fd_close(&c->call);
 	for (size_t i = 0; i < c->nevents; i++)
 		free(c->events[i]);
-	free(c->page);
+	if (c->dummy)
+		free(c->page);
 	free(c->dummy);
 	free(c);
 }

@@ -58,6 +58,12 @@ void bed_step(void);
 struct bed_client *bed_dom0(void);
 struct bed_client *bed_guest(unsigned int domid);
 
+/** bed_attach() - The guest begins anew with its half of the ring. */
+void bed_attach(struct bed_client *c);
+
+/** bed_domain() - A guest that was introduced; @page is *borrowed*. */
+struct bed_client *bed_domain(unsigned int domid, void *page);
+
 /** bed_close() - The client goes away; its domain, if any, stays. */
 void bed_close(struct bed_client *c);
 

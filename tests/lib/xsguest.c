@@ -24,15 +24,20 @@
 
 /* ---- Life --------------------------------------------------------------- */
 
-void xsguest_begin(struct xsguest *g)
+void xsguest_attach(struct xsguest *g)
 {
 	struct stream_map req = STREAM_MAP(g->page, req);
 	struct stream_map rsp = STREAM_MAP(g->page, rsp);
 
-	memset(g->page, 0, SV_PAGE_SIZE);
 	CHECK(!stream_writer_attach(&g->req, &req, STREAM_WAKE_ALWAYS));
 	CHECK(!stream_reader_attach(&g->rsp, &rsp, STREAM_WAKE_ALWAYS));
 	g->in_len = 0;
+}
+
+void xsguest_begin(struct xsguest *g)
+{
+	memset(g->page, 0, SV_PAGE_SIZE);
+	xsguest_attach(g);
 }
 
 bool xsguest_introduce(struct xs_handle *h, struct xsguest *g)

@@ -59,9 +59,10 @@ struct xsguest *xsguest_new(struct xs_handle *h, unsigned int domid);
 /**
  * xsguest_create() - A domain that nobody knows yet; its ring is not attached.
  *
- * xsguest_begin() empties the ring, and attaches to it.
+ * xsguest_attach() attaches to the ring as it is; xsguest_begin() empties it before.
  */
 struct xsguest *xsguest_create(unsigned int domid);
+void xsguest_attach(struct xsguest *g);
 void xsguest_begin(struct xsguest *g);
 
 /** xsguest_introduce() - INTRODUCE, also once more; a ring begins anew. */

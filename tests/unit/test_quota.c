@@ -10,14 +10,56 @@
 
 Test(quota, limits)
 {
-	cr_expect(!account_over(QUOTA_NODES, 999, 1));
-	cr_expect(account_over(QUOTA_NODES, 1000, 1));
-	cr_expect_eq(quota_set("nodes", 5), 0);
-	cr_expect(!account_over(QUOTA_NODES, 4, 1));
-	cr_expect(account_over(QUOTA_NODES, 5, 1));
-	cr_expect_eq(quota_set("noodles", 5), -EINVAL);
-	for (int i = 0; i < QUOTA_COUNT; i++)
-		cr_expect(quotas[i].name && quotas[i].text, "row %d", i);
+	struct account *a = account_pin(7);
+
+	cr_expect(!account_over(a, QUOTA_NODES, 999, 1));
+	cr_expect(account_over(a, QUOTA_NODES, 1000, 1));
+	quotas[QUOTA_NODES].limit = 5;
+	cr_expect(!account_over(a, QUOTA_NODES, 4, 1));
+	cr_expect(account_over(a, QUOTA_NODES, 5, 1));
+	quotas[QUOTA_NODES].limit = 0;
+	cr_expect(!account_over(a, QUOTA_NODES, 1u << 30, 1), "no limit");
+	cr_expect_eq(quota_find("noodles"), -EINVAL);
+	cr_expect_eq(quota_find("permissions"), QUOTA_PERMS);
+	for (int i = 0; i < QUOTA_COUNT; i++) {
+		cr_assert(quotas[i].name && quotas[i].text, "row %d", i);
+		cr_expect_eq(quota_find(quotas[i].name), i);
+	}
+	account_unpin(a);
+}
+
+/* What is a domain's own outlives what it uses, until the domain ends. */
+Test(quota, own_limits)
+{
+	struct account *a = account_pin(7);
+
+	cr_expect_eq(account_set(7, QUOTA_NODES, 3), 0);
+	cr_expect_eq(account_set(7, QUOTA_WATCHES, 0), 0);
+	cr_expect(account_over(a, QUOTA_NODES, 3, 1));
+	cr_expect(!account_over(a, QUOTA_WATCHES, 1u << 30, 1));
+	cr_expect_eq(account_limit(a, QUOTA_TRANSACTIONS), 10);
+	cr_expect_eq(account_limit(NULL, QUOTA_NODES), 1000);
+	account_unpin(a);
+	cr_expect_eq(account_find(7), a);
+	cr_expect_eq(account_limit(a, QUOTA_NODES), 3);
+	account_forget(7);
+	cr_expect_null(account_find(7));
+	account_forget(7);
+}
+
+Test(quota, most_that_was_allowed)
+{
+	struct account *a = account_pin(7);
+
+	cr_expect(!account_over(a, QUOTA_NODES, 3, 1));
+	cr_expect(!account_over(a, QUOTA_NODES, 1, 1));
+	cr_expect(account_over(a, QUOTA_NODES, 1000, 1));
+	cr_expect_eq(a->max[QUOTA_NODES], 4);
+	cr_expect_eq(quotas[QUOTA_NODES].max, 4);
+	accounts_reset_max();
+	cr_expect_eq(a->max[QUOTA_NODES], 0);
+	cr_expect_eq(quotas[QUOTA_NODES].max, 0);
+	account_unpin(a);
 }
 
 Test(quota, account_lives_as_long_as_used)

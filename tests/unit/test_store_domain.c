@@ -129,7 +129,7 @@ Test(store_domain, life)
 	cr_expect_str_eq(introduced(), "T");
 	cr_expect(fakedom_bound(dom, FAKEDOM_STORE_PORT));
 	attach_guest();
-	cr_expect_eq(guest.page->server_features, 2 | 4 | 8);
+	cr_expect_eq(guest.page->server_features, 1 | 2 | 4 | 8);
 	cr_expect_eq(guest.page->connection, XENSTORE_CONNECTED);
 
 	cr_expect_eq(ask(XS_READ, "name", 5, reply), XS_READ);

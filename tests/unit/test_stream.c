@@ -99,6 +99,36 @@ ParameterizedTest(struct start *t, stream, bytes_come_out_as_they_went_in)
 	cr_assert_arr_eq(in, out, sizeof(in));
 }
 
+/* What was not read is taken back; a reader that attaches anew sees none of it. */
+Test(stream, writer_goes_back)
+{
+	struct xencons_interface *c = cons_new(UINT32_MAX - 5);
+	struct stream_map map = STREAM_MAP(c, out);
+	uint8_t buf[2048] = { 1 };
+	bool notify = false;
+	struct ends e;
+
+	ends_attach(&e, c, STREAM_WAKE_ALWAYS);
+	cr_assert_eq(stream_write(&e.w, buf, 2048, &notify), 2048);
+	cr_assert_eq(stream_read(&e.r, buf, 100, &notify), 100);
+	cr_assert_eq(stream_writer_resume(&e.w, &map, STREAM_WAKE_ALWAYS,
+					  c->out_cons),
+		     0);
+	cr_expect_eq(c->out_prod, c->out_cons);
+	cr_assert_eq(stream_reader_attach(&e.r, &map, STREAM_WAKE_ALWAYS), 0);
+	cr_expect_eq(stream_read(&e.r, buf, 1, &notify), 0);
+	buf[0] = 7;
+	cr_assert_eq(stream_write(&e.w, buf, 2048, &notify), 2048, "all free");
+	cr_assert_eq(stream_read(&e.r, buf + 1, 1, &notify), 1);
+	cr_expect_eq(buf[1], 7);
+	c->out_cons -= 2;
+	cr_expect_eq(stream_write(&e.w, buf, 1, &notify), -EPROTO,
+		     "it moves backwards");
+	map.size = 3;
+	cr_expect_eq(stream_writer_resume(&e.w, &map, STREAM_WAKE_ALWAYS, 0),
+		     -EINVAL);
+}
+
 Test(stream, full_and_empty)
 {
 	struct xencons_interface *c = cons_new(UINT32_MAX - 5);

@@ -98,6 +98,15 @@ ParameterizedTestParameters(xl_cfg, refuses)
 		{ BASE "vif = [ 'type=ioemu' ]\n", "type='ioemu'" },
 		{ BASE "memory = oops\n", "t.cfg:3: config parsing error" },
 		{ BASE "disk = [ 'x\n", "t.cfg:3: config parsing error" },
+		{ BASE "xenstore_feature_mask = 'all'\n", "mask = 'all'" },
+		{ BASE "xenstore_feature_mask = '0x100000000'\n", "mask" },
+		{ BASE "xenstore_feature_mask = '-1'\n", "mask = '-1'" },
+		{ BASE "xenstore_quota = 'nodes=1'\n", "quota: a list" },
+		{ BASE "xenstore_quota = [ 'nodes' ]\n", "lacks" },
+		{ BASE "xenstore_quota = [ 'nodes=1', 'a=' ]\n", "'a=': uses" },
+		{ BASE "xenstore_quota = [ 'nodes=-1' ]\n", "illegal" },
+		{ BASE "xenstore_quota = [ 'nodes=4294967296' ]\n", "illegal" },
+		{ BASE "xenstore_quota = [ 'nodes=1x' ]\n", "illegal" },
 		{ BASE "disk = [ 'x',\n", "config parsing error" },
 	};
 	return cr_make_param_array(struct fail, t, ARRAY_SIZE(t));
@@ -158,6 +167,27 @@ Test(xl_cfg, defaults)
 	cr_expect_eq(c.on[XL_ON_CRASH], XL_ACTION_DESTROY);
 	cr_expect_eq(c.on[XL_ON_WATCHDOG], XL_ACTION_DESTROY);
 	cr_expect_eq(c.on[XL_ON_SOFT_RESET], XL_ACTION_SOFT_RESET);
+	xl_cfg_free(&c);
+}
+
+Test(xl_cfg, what_the_store_grants)
+{
+	struct xl_cfg c;
+
+	cr_assert_eq(parse(&c, BASE), 0);
+	cr_expect_eq(c.hidden, 0);
+	cr_expect_eq(c.nlimits, 0);
+	xl_cfg_free(&c);
+	cr_assert_eq(parse(&c, BASE
+			   "xenstore_feature_mask = 0xfffffffb\n"
+			   "xenstore_quota = [ 'nodes=50', 'watches=0x10' ]\n"),
+		     0);
+	cr_expect_eq(c.hidden, 4);
+	cr_assert_eq(c.nlimits, 2);
+	cr_expect_str_eq(c.limits[0].name, "nodes");
+	cr_expect_eq(c.limits[0].value, 50);
+	cr_expect_str_eq(c.limits[1].name, "watches");
+	cr_expect_eq(c.limits[1].value, 16);
 	xl_cfg_free(&c);
 }
 

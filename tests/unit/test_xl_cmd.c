@@ -28,6 +28,8 @@ Test(xl_cmd, prefixes)
 	cr_expect_str_eq(found("network-l"), "network-list");
 	cr_expect_str_eq(found("lists"), "(none)");
 	cr_expect_str_eq(found("frob"), "(none)");
+	cr_expect_str_eq(found("xen"), "(several)");
+	cr_expect_str_eq(found("xenstore-quota-s"), "xenstore-quota-set");
 }
 
 Test(xl_cmd, every_verb_is_complete)

@@ -93,6 +93,33 @@ Test(xl_json, as_create_n_prints)
 	xl_cfg_free(&c);
 }
 
+Test(xl_json, what_the_store_grants)
+{
+	struct xl_cfg c;
+	char *json;
+
+	cr_assert_eq(xl_cfg_parse(&c, "t.cfg",
+				  "name = 'g'\nkernel = '/k'\n"
+				  "xenstore_feature_mask = 6\n"
+				  "xenstore_quota = [ 'nodes=50' ]\n",
+				  100),
+		     0);
+	cr_assert_eq(xl_json_config(&c, false, &json), 0);
+	cr_expect_not_null(strstr(json,
+				  "        \"xenstore_feature_mask\": 6,\n"
+				  "        \"xenstore_quota\": {\n"
+				  "            \"quota\": [\n"
+				  "                {\n"
+				  "                    \"name\": \"nodes\",\n"
+				  "                    \"val\": 50\n"
+				  "                }\n"
+				  "            ]\n"
+				  "        }\n"),
+			   "%s", json);
+	free(json);
+	xl_cfg_free(&c);
+}
+
 Test(xl_json, live_values)
 {
 	static const char *const want[] = {
