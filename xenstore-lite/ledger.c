@@ -58,21 +58,42 @@ static struct {
 	uint64_t from; /* what follows in the old one has changed since */
 } next = { .fd = -1 };
 
+/* What a byte adds to a sum, and what it has made of it some bytes later. */
+static uint32_t crc[8][256];
+
+static void make_crc(void)
+{
+	for (uint32_t i = 0; i < 256; i++) {
+		crc[0][i] = i;
+		for (int bit = 0; bit < 8; bit++)
+			crc[0][i] = crc[0][i] >> 1 ^
+				    (crc[0][i] & 1 ? 0xedb88320u : 0);
+	}
+	for (int k = 1; k < 8; k++)
+		for (uint32_t i = 0; i < 256; i++)
+			crc[k][i] = crc[k - 1][i] >> 8 ^
+				    crc[0][crc[k - 1][i] & 255];
+}
+
 /* CRC-32 (IEEE 802.3); @sum is that of the bytes before these, or 0. */
 static uint32_t checksum(uint32_t sum, const void *p, size_t n)
 {
-	static uint32_t table[256];
 	const uint8_t *at = p;
 
-	for (uint32_t i = 0; !table[255] && i < 256; i++) {
-		table[i] = i;
-		for (int bit = 0; bit < 8; bit++)
-			table[i] = table[i] >> 1 ^
-				   (table[i] & 1 ? 0xedb88320u : 0);
-	}
+	if (!crc[0][255])
+		make_crc();
 	sum = ~sum;
+	for (; n >= 8; n -= 8, at += 8) {
+		uint64_t w;
+
+		memcpy(&w, at, sizeof(w));
+		w ^= sum;
+		sum = 0;
+		for (int k = 0; k < 8; k++)
+			sum ^= crc[7 - k][w >> (8 * k) & 255];
+	}
 	while (n--)
-		sum = sum >> 8 ^ table[(sum ^ *at++) & 255];
+		sum = sum >> 8 ^ crc[0][(sum ^ *at++) & 255];
 	return ~sum;
 }
 

@@ -10,9 +10,9 @@
 // are process domains.  Each kind of request is made for MS milliseconds.  Each result
 // is a line: CASE METRIC UNIT VALUE.
 //
-// A store has CPU 0 for itself, where there are others, but for a client that waits for
-// each answer: that one is there, too, since a wake-up of another CPU takes longer than
-// what is to be measured, and how long depends on what else that does.
+// A store is on CPU 0, and so is the client, but for a flooding one: a wake-up of
+// another CPU takes longer than what is to be measured, and how long depends on what
+// else that does.  So rates are of both together, on one CPU.
 #include <err.h>
 #include <pthread.h>
 #include <sched.h>
@@ -61,7 +61,7 @@ static unsigned int any(unsigned int n)
 	return (unsigned int)(x >> 32) % n;
 }
 
-/* The caller's thread, beside the store or where that is not. */
+/* Where a store is, or where it is not. */
 static void run_at(bool store)
 {
 	cpu_set_t set;
@@ -222,7 +222,6 @@ static double rate_transactions(struct xslane *l, unsigned int depth)
 
 static void rates(struct xslane *l, const char *name, unsigned int depth)
 {
-	run_at(depth == 1);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		printf("store-%s-%s-n%u rate 1/s %.0f\n", kinds[i].name, name,
 		       ndomains, rate(l, &kinds[i], depth));
@@ -257,7 +256,6 @@ static void watch_latency(void)
 	char path[XSTREE_PATH], name[64], value[16];
 	uint64_t start, seen;
 
-	run_at(true);
 	drain(&watcher, 0);
 	for (ntimes = 0; ntimes < NEVENTS; ntimes++) {
 		snprintf(path, sizeof(path), XSTREE_STATE,
@@ -304,6 +302,7 @@ static void scale(void)
 	static const unsigned int steps[] = { 10, 100, 1000 };
 	struct xsguest *g = new_guest(&guest, 1);
 
+	run_at(true);
 	xslane_open(&watcher);
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		fill(ndomains, steps[i]);
