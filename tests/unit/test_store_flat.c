@@ -137,7 +137,7 @@ static void measured(void)
 	watcher = bed_dom0();
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		fill(steps[i]);
-		for (int k = 0; k < NKINDS; k++) {
+		for (unsigned int k = 0; k < NKINDS; k++) {
 			for (unsigned int r = 0; r < ROUNDS; r++) {
 				unsigned int d = FIRST + r * steps[i] / ROUNDS;
 
@@ -222,13 +222,13 @@ Test(store_flat, cost_does_not_grow_with_domains, .timeout = 200)
 	cr_assert(stopped(pid, SIGSTOP));
 	cr_assert_eq(ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_EXITKILL),
 		     0);
-	for (int k = 0; k < NKINDS; k++)
+	for (unsigned int k = 0; k < NKINDS; k++)
 		few[k] = least(pid, 10000000);
-	for (int k = 0; k < NKINDS; k++)
+	for (unsigned int k = 0; k < NKINDS; k++)
 		many[k] = least(pid, 2 * few[k]);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, __WALL);
-	for (int k = 0; k < NKINDS; k++) {
+	for (unsigned int k = 0; k < NKINDS; k++) {
 		fprintf(stderr,
 			"# %s: %lu instructions, %lu beside 1000 domains\n",
 			names[k], few[k], many[k]);
