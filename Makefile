@@ -128,7 +128,8 @@ tools_src := tools/doctor.c tools/doctor_kvm.c tools/ringtop_find.c \
 testlib_src := tests/lib/caplog.c tests/lib/fakeblk.c tests/lib/fakedom.c tests/lib/netns.c
 testlib_src += tests/lib/hvopts.c
 testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
-testlib_src += tests/lib/storebed.c tests/lib/proc.c tests/lib/xsguest.c
+testlib_src += tests/lib/storebed.c tests/lib/proc.c tests/lib/xsguest.c tests/lib/xslane.c \
+	tests/lib/xstree.c
 testlib_src += tests/lib/fakevbd.c tests/lib/fakevif.c tests/lib/flipper.c \
 	tests/lib/latency.c \
 	tests/lib/neighbour.c tests/lib/slowfile.c tests/lib/stack.c
@@ -180,7 +181,7 @@ test_sys := $(shell pkg-config --libs $(pkgs) 2>/dev/null) -l:libxlutil.a
 
 unit_src := $(wildcard tests/unit/test_*.c tests/hostile/test_*.c)
 stress_src := $(wildcard tests/stress/*_stress.c)
-bench_src := tests/bench/recovery.c tests/bench/syscalls.c
+bench_src := tests/bench/recovery.c tests/bench/store.c tests/bench/syscalls.c
 
 # ---- Rules ----------------------------------------------------------------
 

@@ -18,7 +18,7 @@
 #define MAGIC	"SVstore"
 #define VERSION 1u
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
-#define PIECE	(64u << 10) /* of a file that is made anew */
+#define PIECE	(64u << 10) /* most that is copied at once */
 
 unsigned int ledger_retry_ms = 10000;
 
@@ -40,31 +40,60 @@ struct record {
 
 static struct {
 	const char *path;
-	void (*dump)(void);
+	const struct ledger_dump *dump;
 	int fd;
 	uint64_t size, limit;
-	bool on, failed, dumping;
-	int error;	/* of the file being made */
+	bool on, failed;
+	int error;	/* of the frame being made */
 	uint64_t since; /* ns: when it failed last */
 	char *buf;	/* a frame in the making */
 	size_t len, room, record;
 } ledger = { .fd = -1 };
 
+/* The file that is to take its place. */
+static struct {
+	int fd;	      /* -1: none is being made */
+	bool dumping; /* not all that there was is in it yet */
+	uint64_t size;
+	uint64_t from; /* what follows in the old one has changed since */
+} next = { .fd = -1 };
+
+/* What a byte adds to a sum, and what it has made of it some bytes later. */
+static uint32_t crc[8][256];
+
+static void make_crc(void)
+{
+	for (uint32_t i = 0; i < 256; i++) {
+		crc[0][i] = i;
+		for (int bit = 0; bit < 8; bit++)
+			crc[0][i] = crc[0][i] >> 1 ^
+				    (crc[0][i] & 1 ? 0xedb88320u : 0);
+	}
+	for (int k = 1; k < 8; k++)
+		for (uint32_t i = 0; i < 256; i++)
+			crc[k][i] = crc[k - 1][i] >> 8 ^
+				    crc[0][crc[k - 1][i] & 255];
+}
+
 /* CRC-32 (IEEE 802.3); @sum is that of the bytes before these, or 0. */
 static uint32_t checksum(uint32_t sum, const void *p, size_t n)
 {
-	static uint32_t table[256];
 	const uint8_t *at = p;
 
-	for (uint32_t i = 0; !table[255] && i < 256; i++) {
-		table[i] = i;
-		for (int bit = 0; bit < 8; bit++)
-			table[i] = table[i] >> 1 ^
-				   (table[i] & 1 ? 0xedb88320u : 0);
-	}
+	if (!crc[0][255])
+		make_crc();
 	sum = ~sum;
+	for (; n >= 8; n -= 8, at += 8) {
+		uint64_t w;
+
+		memcpy(&w, at, sizeof(w));
+		w ^= sum;
+		sum = 0;
+		for (int k = 0; k < 8; k++)
+			sum ^= crc[7 - k][w >> (8 * k) & 255];
+	}
 	while (n--)
-		sum = sum >> 8 ^ table[(sum ^ *at++) & 255];
+		sum = sum >> 8 ^ crc[0][(sum ^ *at++) & 255];
 	return ~sum;
 }
 
@@ -202,15 +231,15 @@ static void failed(int err)
 	ledger.since = util_clock_ns();
 }
 
-static int write_frame(void)
+static int write_frame(int fd, uint64_t *size)
 {
 	struct frame f = { .len = (uint32_t)(ledger.len - sizeof(f)) };
 	int ret;
 
 	f.sum = frame_sum(&f, ledger.buf + sizeof(f));
 	memcpy(ledger.buf, &f, sizeof(f));
-	ret = fd_write_all(ledger.fd, ledger.buf, ledger.len);
-	ledger.size += ledger.len;
+	ret = fd_write_all(fd, ledger.buf, ledger.len);
+	*size += ledger.len;
 	ledger.len = 0;
 	return ret;
 }
@@ -257,74 +286,137 @@ void ledger_end(void)
 {
 	uint32_t len = (uint32_t)(ledger.len - ledger.record);
 
-	if (!ledger.on || ledger.error)
-		return;
-	memcpy(ledger.buf + ledger.record, &len, sizeof(len));
-	if (ledger.dumping && ledger.len > PIECE)
-		ledger.error = write_frame();
+	if (ledger.on && !ledger.error)
+		memcpy(ledger.buf + ledger.record, &len, sizeof(len));
 }
 
-/* All there is, into the file at ledger.fd. */
-static int dump(void)
+/* ---- A new file -------------------------------------------------------- */
+
+static int next_path(char *path)
 {
+	return snprintf(path, PATH_MAX, "%s.new", ledger.path) < PATH_MAX
+		       ? 0
+		       : -ENAMETOOLONG;
+}
+
+/* The old one stays in use. */
+static void abandon(void)
+{
+	char path[PATH_MAX];
+
+	ledger.len = 0;
+	ledger.error = 0;
+	if (next.fd < 0)
+		return;
+	if (next.dumping)
+		ledger.dump->end();
+	next.dumping = false;
+	fd_close(&next.fd);
+	if (!next_path(path))
+		unlink(path);
+}
+
+/* What is not in the file yet, but could be, is part of what there is. */
+static int begin(void)
+{
+	char path[PATH_MAX];
 	struct head h;
-	int ret = make_head(&h);
+	int ret = next_path(path);
 
 	if (!ret)
-		ret = fd_write_all(ledger.fd, &h, sizeof(h));
+		ret = make_head(&h);
 	if (ret)
 		return ret;
-	ledger.size = sizeof(h);
-	ledger.dumping = true;
-	ledger.dump();
-	ledger.dumping = false;
-	if (!ledger.error && ledger.len)
-		ledger.error = write_frame();
-	return ledger.error;
-}
-
-/* Put a new file in the old one's place; on failure that one stays in use. */
-static int renew(void)
-{
-	uint64_t size = ledger.size;
-	int old = ledger.fd;
-	char path[PATH_MAX];
-	int ret = 0;
-
-	if (snprintf(path, sizeof(path), "%s.new", ledger.path) >= PATH_MAX)
-		return -ENAMETOOLONG;
-	ledger.fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (ledger.fd < 0)
-		ret = -errno;
-	/* What was not written yet is part of what there is. */
+	next.fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (next.fd < 0)
+		return -errno;
+	next.size = sizeof(h);
+	next.from = ledger.size;
 	ledger.len = 0;
 	ledger.error = 0;
-	if (!ret)
-		ret = dump();
-	if (!ret && rename(path, ledger.path))
-		ret = -errno;
-	ledger.len = 0;
-	ledger.error = 0;
-	if (ret) {
-		fd_close(&ledger.fd);
-		unlink(path);
-		ledger.fd = old;
-		ledger.size = size;
+	ret = fd_write_all(next.fd, &h, sizeof(h));
+	if (ret)
 		return ret;
-	}
-	fd_close(&old);
-	ledger.limit = MAX(LEDGER_MIN, ledger.size * LEDGER_GROWTH);
+	next.dumping = true;
+	ledger.dump->begin();
 	return 0;
 }
 
-void ledger_start(const char *path, void (*dump_all)(void))
+static int dump_some(void)
+{
+	int ret;
+
+	if (!ledger.dump->more()) {
+		next.dumping = false;
+		ledger.dump->end();
+	}
+	ret = ledger.error;
+	if (!ret && ledger.len)
+		ret = write_frame(next.fd, &next.size);
+	return ret;
+}
+
+/* What the old one has been given since. */
+static int copy_some(void)
+{
+	static char buf[PIECE];
+	size_t n = MIN(ledger.size - next.from, sizeof(buf));
+	ssize_t got = pread(ledger.fd, buf, n, (off_t)next.from);
+	int ret;
+
+	if (got != (ssize_t)n)
+		return got < 0 ? -errno : -EIO;
+	ret = fd_write_all(next.fd, buf, n);
+	next.from += n;
+	next.size += n;
+	return ret;
+}
+
+static int put_in_place(void)
+{
+	char path[PATH_MAX];
+	int ret = next_path(path);
+
+	if (!ret && rename(path, ledger.path))
+		ret = -errno;
+	if (ret)
+		return ret;
+	fd_close(&ledger.fd);
+	ledger.fd = next.fd;
+	ledger.size = next.size;
+	ledger.limit = MAX(LEDGER_MIN, ledger.size * LEDGER_GROWTH);
+	next.fd = -1;
+	return 0;
+}
+
+/* Go on until it is in place or has grown by @most; on failure there is none. */
+static int renew(uint64_t most)
+{
+	uint64_t limit;
+	int ret = next.fd < 0 ? begin() : 0;
+
+	limit = most < UINT64_MAX ? next.size + most : most;
+	while (!ret && next.fd >= 0 && next.size < limit) {
+		if (next.dumping)
+			ret = dump_some();
+		else if (next.from < ledger.size)
+			ret = copy_some();
+		else
+			ret = put_in_place();
+	}
+	if (ret)
+		abandon();
+	return ret;
+}
+
+void ledger_start(const char *path, const struct ledger_dump *dump)
 {
 	int ret;
 
 	ledger.path = path;
-	ledger.dump = dump_all;
+	ledger.dump = dump;
 	ledger.on = true;
-	ret = renew();
+	ret = renew(UINT64_MAX);
 	if (ret)
 		failed(ret);
 }
@@ -338,7 +430,7 @@ static void try_again(void)
 {
 	int ret;
 
-	ret = renew();
+	ret = renew(UINT64_MAX);
 	if (ret) {
 		failed(ret);
 		return;
@@ -347,35 +439,43 @@ static void try_again(void)
 	log_info("journal %s: whole again", ledger.path);
 }
 
+static void commit_failed(void)
+{
+	ledger.len = 0;
+	ledger.error = 0;
+	if (util_clock_ns() - ledger.since >= ledger_retry_ms * 1000000ul)
+		try_again();
+}
+
 void ledger_commit(void)
 {
+	uint64_t size = ledger.size;
 	int ret = ledger.error;
 
 	if (!ledger.on || (!ledger.len && !ret))
 		return;
 	if (ledger.failed) {
-		ledger.len = 0;
-		ledger.error = 0;
-		if (util_clock_ns() - ledger.since >=
-		    ledger_retry_ms * 1000000ul)
-			try_again();
+		commit_failed();
 		return;
 	}
 	if (!ret)
-		ret = write_frame();
-	if (!ret && ledger.size <= ledger.limit)
-		return;
+		ret = write_frame(ledger.fd, &ledger.size);
 	if (ret) {
 		/* A part of a frame may be there: nothing may follow it. */
+		abandon();
 		failed(ret);
 		try_again();
-	} else if (renew()) {
-		ledger.limit += ledger.limit / 2;
+		return;
 	}
+	if (next.fd < 0 && ledger.size <= ledger.limit)
+		return;
+	if (renew(LEDGER_SLICE + 2 * (ledger.size - size)))
+		ledger.limit += ledger.limit / 2;
 }
 
 void ledger_stop(void)
 {
+	abandon();
 	fd_close(&ledger.fd);
 	ledger.on = ledger.failed = false;
 	free(ledger.buf);

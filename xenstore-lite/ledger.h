@@ -24,7 +24,9 @@
  * The file begins with all there is, and is replaced by a new such file, made
  * beside it and renamed, when it has grown to LEDGER_GROWTH times that, but not
  * before LEDGER_MIN.  So its size is bounded by what there is, and its making
- * costs each record a constant share.
+ * costs each record a constant share.  Nobody waits for all of it: each commit
+ * makes LEDGER_SLICE more of it, and twice what was committed.  What there was in
+ * the beginning goes into it first; then, from the old file, what has changed since.
  *
  * A file that cannot be written (the disk is full) is said to be so, once, and
  * removed; a new one is tried every ledger_retry_ms, and the store goes on
@@ -32,6 +34,7 @@
  */
 #define LEDGER_MIN    (1ul << 20)
 #define LEDGER_GROWTH 4
+#define LEDGER_SLICE  (16ul << 10)
 
 /**
  * struct ledger_found - What a journal held.
@@ -58,12 +61,23 @@ int ledger_load(const char *path, int (*apply)(const void *record, size_t len),
 		struct ledger_found *found) must_check;
 
 /**
+ * struct ledger_dump - How to have records of all there is.
+ * @begin: Add some of them, and keep what the others are made of as it is.
+ * @more:  Add about LEDGER_SLICE bytes of the others; Return: whether there are more.
+ * @end:   Forget what was kept; also before all was added.
+ */
+struct ledger_dump {
+	void (*begin)(void);
+	bool (*more)(void);
+	void (*end)(void);
+};
+
+/**
  * ledger_start() - Begin a new file in place of what is at @path.
  * @path: Borrowed for good.
- * @dump: Adds records of all there is; also called later, within
- *        ledger_commit().
+ * @dump: Borrowed for good; also called later, within ledger_commit().
  */
-void ledger_start(const char *path, void (*dump)(void));
+void ledger_start(const char *path, const struct ledger_dump *dump);
 
 /** ledger_on() - Whether records are noted; otherwise adding them does nothing. */
 bool ledger_on(void);

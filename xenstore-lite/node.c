@@ -462,46 +462,53 @@ void node_children(const struct node *n, const struct node **out)
 	qsort(out, got, sizeof(struct node *), by_seq);
 }
 
-int walk_init(struct walk *w, const struct node *top)
+int walk_begin(struct walk *w, const struct node *top)
 {
-	size_t room = 1 + top->nkids;
-	const struct node **kids = NULL;
-	size_t widest = 0;
-
 	w->n = 0;
-	w->v = malloc(room * sizeof(*w->v));
+	w->room = 1 + top->nkids;
+	w->v = malloc(w->room * sizeof(*w->v));
 	if (!w->v)
 		return -ENOMEM;
 	w->v[w->n++] = (struct walk_item){ top, 0 };
-	for (size_t i = 0; i < w->n; i++) {
-		const struct node *n = w->v[i].node;
-		void *p;
+	return 0;
+}
 
-		if (n->nkids > widest) {
-			p = realloc(kids, n->nkids * sizeof(struct node *));
-			if (!p)
-				goto nomem;
-			kids = p;
-			widest = n->nkids;
-		}
-		if (w->n + n->nkids > room) {
-			room = (w->n + n->nkids) * 2;
-			p = realloc(w->v, room * sizeof(*w->v));
-			if (!p)
-				goto nomem;
-			w->v = p;
-		}
-		if (n->nkids)
-			node_children(n, kids);
-		for (uint32_t k = 0; k < n->nkids; k++)
-			w->v[w->n++] = (struct walk_item){ kids[k], i };
+int walk_below(struct walk *w, size_t item)
+{
+	const struct node *n = w->v[item].node;
+	const struct node **kids;
+	void *p;
+
+	if (!n->nkids)
+		return 0;
+	if (w->n + n->nkids > w->room) {
+		size_t room = (w->n + n->nkids) * 2;
+
+		p = realloc(w->v, room * sizeof(*w->v));
+		if (!p)
+			return -ENOMEM;
+		w->v = p;
+		w->room = room;
 	}
+	kids = malloc(n->nkids * sizeof(struct node *));
+	if (!kids)
+		return -ENOMEM;
+	node_children(n, kids);
+	for (uint32_t k = 0; k < n->nkids; k++)
+		w->v[w->n++] = (struct walk_item){ kids[k], item };
 	free(kids);
 	return 0;
-nomem:
-	free(kids);
-	walk_fini(w);
-	return -ENOMEM;
+}
+
+int walk_init(struct walk *w, const struct node *top)
+{
+	int ret = walk_begin(w, top);
+
+	for (size_t i = 0; !ret && i < w->n; i++)
+		ret = walk_below(w, i);
+	if (ret)
+		walk_fini(w);
+	return ret;
 }
 
 void walk_fini(struct walk *w)

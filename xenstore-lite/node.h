@@ -144,12 +144,21 @@ struct walk {
 		const struct node *node;
 		size_t parent;
 	} * v;
-	size_t n;
+	size_t n, room;
 };
 
 /** walk_init() - List @top and all below; Return: 0 or -ENOMEM. */
 int walk_init(struct walk *w, const struct node *top) must_check;
 void walk_fini(struct walk *w);
+
+/**
+ * walk_begin(), walk_below() - List @top alone; add the children of an item.
+ *
+ * Who does that to each item in turn, also to those that come by it, has what
+ * walk_init() makes.  Return: 0, or -ENOMEM: the list is as before.
+ */
+int walk_begin(struct walk *w, const struct node *top) must_check;
+int walk_below(struct walk *w, size_t item) must_check;
 
 /**
  * walk_path() - Path of an item, given that of the first.

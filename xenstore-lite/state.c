@@ -361,24 +361,14 @@ static void dump_node(const char *path)
 	record_node(path, n->perms, n->value);
 }
 
-static void dump_tree(void)
-{
-	const struct tree *live = dispatch_live();
-	char path[PATH_BUF];
-	struct walk w;
+/* Nodes are added little by little, as they are now. */
+static struct {
+	struct tree tree;
+	struct walk walk;
+	size_t at;
+} dumped;
 
-	if (walk_init(&w, tree_get(live, "/"))) {
-		ledger_fail(-ENOMEM);
-		return;
-	}
-	for (size_t i = 0; i < w.n; i++)
-		if (walk_path(&w, i, "/", path) >= 0)
-			record_node(path, w.v[i].node->perms,
-				    w.v[i].node->value);
-	walk_fini(&w);
-}
-
-static void dump(void)
+static void dump_begin(void)
 {
 	for (unsigned int domid = 0; domid < DOMID_LIMIT; domid++)
 		if (perm_life(domid))
@@ -386,11 +376,45 @@ static void dump(void)
 	accounts_record();
 	dump_node(PATH_INTRODUCE);
 	dump_node(PATH_RELEASE);
-	dump_tree();
 	domain_record_all();
+	tree_share(&dumped.tree, dispatch_live());
+	dumped.at = 0;
+	if (walk_begin(&dumped.walk, tree_get(&dumped.tree, "/")))
+		ledger_fail(-ENOMEM);
+}
+
+static bool dump_more(void)
+{
+	const struct walk *w = &dumped.walk;
+	char path[PATH_BUF];
+	size_t done = 0;
+
+	for (; dumped.at < w->n && done < LEDGER_SLICE; dumped.at++) {
+		const struct node *n = w->v[dumped.at].node;
+		int len = walk_path(w, dumped.at, "/", path);
+
+		if (walk_below(&dumped.walk, dumped.at)) {
+			ledger_fail(-ENOMEM);
+			return false;
+		}
+		if (len < 0)
+			continue;
+		record_node(path, n->perms, n->value);
+		done += (size_t)len + (n->value ? n->value->len : 0);
+	}
+	return dumped.at < w->n;
+}
+
+static void dump_end(void)
+{
+	walk_fini(&dumped.walk);
+	tree_fini(&dumped.tree);
 }
 
 void state_keep(const char *path)
 {
-	ledger_start(path, dump);
+	static const struct ledger_dump dump = { dump_begin, dump_more,
+						 dump_end };
+
+	ledger_start(path, &dump);
 }

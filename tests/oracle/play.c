@@ -30,7 +30,7 @@
 #define FIRST_DOM  1u
 #define SHOWN	   96u /* bytes of an answer */
 #define PATIENCE_S 10
-#define MAX_EVENTS 4096u /* after one request */
+#define MAX_EVENTS 16384u /* after one step */
 
 /** struct client - Of dom0, by a socket, or a guest. */
 struct client {
@@ -51,6 +51,8 @@ struct text {
 };
 
 static struct client clients[NCLIENTS];
+static struct text asked; /* by the last request() */
+static uint32_t asked_type;
 static uint64_t seed;
 static bool died; /* some domain has */
 
@@ -101,13 +103,21 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Show none of the events until now. */
+static void hush(void)
+{
+	fflush(events);
+	rewind(events);
+	memset(events_text, 0, events_len);
+}
+
 /*
  * Events of one node come in the order in which a client has set its watches.  If a
  * request changes several nodes, which of them is told of first is not said anywhere.
  */
 static void show_events(bool several)
 {
-	char *line[MAX_EVENTS];
+	static char *line[MAX_EVENTS];
 	size_t n = 0;
 
 	fflush(events);
@@ -120,8 +130,7 @@ static void show_events(bool several)
 		qsort(line, n, sizeof(line[0]), by_text);
 	for (size_t i = 0; i < n; i++)
 		puts(line[i]);
-	rewind(events);
-	memset(events_text, 0, events_len);
+	hush();
 }
 
 static void guest_event(const struct xsguest *g, const char *body, size_t len)
@@ -195,6 +204,14 @@ static void settle(void)
 		if (alive(&clients[i]))
 			ask(&clients[i], XS_GET_DOMAIN_PATH, 0, "0", 2);
 	}
+}
+
+/* Equal events are one if the first waits still, which is a matter of time. */
+static void ask_alone(struct client *c, uint32_t type, const void *data,
+		      size_t len)
+{
+	ask(c, type, 0, data, len);
+	settle();
 }
 
 static void add(struct text *t, const char *s)
@@ -399,6 +416,8 @@ static bool request(struct client *c)
 	show(stdout, t.data, t.len);
 	ask(c, type, c->tx, t.data, t.len);
 	show_answer(c, !spoilt && type != XS_UNWATCH);
+	asked = t;
+	asked_type = type;
 	return type == XS_RM || type == XS_WRITE || type == XS_MKDIR;
 }
 
@@ -443,21 +462,27 @@ static void tell(struct client *c, uint32_t type, unsigned int domid)
 	show_answer(c, true);
 }
 
-/* What the toolstack makes for it. */
+/*
+ * What the toolstack makes for it.  Theirs gives rights of an ended domain to the next
+ * of that number with nodes that are written in a transaction: none are left.
+ */
 static void make_home(struct client *dom0, unsigned int domid)
 {
 	struct text t = { .len = 0 };
 
 	addf(&t, "/local/domain/%u", domid);
-	ask(dom0, XS_MKDIR, 0, t.data, t.len);
+	ask_alone(dom0, XS_RM, t.data, t.len);
+	ask_alone(dom0, XS_RM, "/x", 3);
+	ask_alone(dom0, XS_RM, "/y", 3);
+	ask_alone(dom0, XS_MKDIR, t.data, t.len);
 	add(&t, "n0");
 	addf(&t, "r%u", domid);
-	ask(dom0, XS_SET_PERMS, 0, t.data, t.len);
+	ask_alone(dom0, XS_SET_PERMS, t.data, t.len);
 	t.len = 0;
 	addf(&t, "/local/domain/%u/data", domid);
-	ask(dom0, XS_MKDIR, 0, t.data, t.len);
+	ask_alone(dom0, XS_MKDIR, t.data, t.len);
 	addf(&t, "n%u", domid);
-	ask(dom0, XS_SET_PERMS, 0, t.data, t.len);
+	ask_alone(dom0, XS_SET_PERMS, t.data, t.len);
 }
 
 static void introduce(struct client *dom0, struct client *guest)
@@ -512,6 +537,232 @@ static void life(void)
 	kill_guest(dom0, guest);
 }
 
+/* ---- Transactions that meet --------------------------------------------- */
+
+#define MAX_USED 32u
+
+/* Where a request did something: who asks for "data" means that of its own. */
+struct used {
+	char path[128];
+	bool read, ok;
+};
+
+static struct used used[MAX_USED];
+static size_t nused;
+
+static bool note_use(const struct client *c)
+{
+	struct used *u = &used[nused];
+	const char *at = asked.data;
+
+	if (asked_type == XS_RESET_WATCHES || nused == MAX_USED ||
+	    !memchr(at, '\0', asked.len))
+		return false;
+	if (*at == '/')
+		snprintf(u->path, sizeof(u->path), "%.100s", at);
+	else
+		snprintf(u->path, sizeof(u->path), "/local/domain/%u/%.100s",
+			 c->domid, at);
+	u->read = asked_type == XS_READ;
+	u->ok = c->head.type != XS_ERROR;
+	nused++;
+	return true;
+}
+
+/* The part of the tree that @path is in; parts are there all the time. */
+static size_t part(const char *path)
+{
+	static const char home[] = "/local/domain/";
+
+	if (!strncmp(path, "/x/", 3) || !strncmp(path, "/y/", 3))
+		return 3;
+	if (!strncmp(path, home, sizeof(home) - 1) &&
+	    !strncmp(path + sizeof(home), "/data/", 6))
+		return sizeof(home) + 6;
+	return 0;
+}
+
+/*
+ * A transaction of @c, and what somebody else writes to @path meanwhile.  If it has
+ * read just that node, and no more of it, it must fail with both stores; if they have
+ * nothing to do with each other it must not.  Between these theirs fails more often.
+ *
+ * Return: 1 if it must fail, 0 if it must not, -1 if nothing is said of it.
+ */
+static int must_fail(const char *path)
+{
+	size_t len = part(path);
+	bool apart = true, read = false, else_used = false;
+
+	for (size_t i = 0; i < nused; i++) {
+		bool same = !strcmp(used[i].path, path);
+
+		apart &= strncmp(used[i].path, path, len - 1) != 0;
+		read |= same && used[i].read && used[i].ok;
+		else_used |= same && !used[i].read;
+	}
+	if (read && !else_used)
+		return 1;
+	return apart ? 0 : -1;
+}
+
+static void write_one(struct client *c, const char *path)
+{
+	struct text t = { .len = 0 };
+
+	add(&t, path);
+	add_value(&t);
+	printf("%s writes", c->name);
+	show(stdout, t.data, t.len);
+	ask(c, XS_WRITE, 0, t.data, t.len);
+	show_answer(c, true);
+}
+
+static void make_parts(void)
+{
+	ask_alone(&clients[0], XS_MKDIR, "/x", 3);
+	ask_alone(&clients[0], XS_MKDIR, "/y", 3);
+}
+
+static void end_met(struct client *c, int fails)
+{
+	bool commit = fails >= 0;
+
+	if (!c->introduced && c->fd < 0)
+		return;
+	printf("%s, which has met %s, ends", c->name,
+	       fails > 0    ? "it"
+	       : fails == 0 ? "nobody"
+			    : "something");
+	ask(c, XS_TRANSACTION_END, c->tx, commit ? "T" : "F", 2);
+	show_answer(c, true);
+	c->tx = 0;
+}
+
+/* In the middle of its transaction a guest may end, or be introduced anew. */
+static bool cut_short(struct client *c)
+{
+	if (!c->g || chance(6))
+		return false;
+	c->tx = 0;
+	if (chance(2))
+		release(&clients[0], c);
+	kill_guest(&clients[0], c);
+	return true;
+}
+
+static void meet(struct client *c)
+{
+	struct client *other = &clients[chance(NDOM0)];
+	const char *path;
+	bool known = true;
+	int fails = -1;
+
+	make_parts();
+	begin(c);
+	busy = NULL;
+	if (!c->tx)
+		return;
+	nused = 0;
+	for (unsigned int n = 1 + chance(4); n; n--) {
+		(void)request(c);
+		known &= note_use(c);
+		settle();
+	}
+	if (cut_short(c))
+		return;
+	path = chance(2) ? used[chance((uint32_t)MAX(nused, 1u))].path
+			 : one_of(((const char *const[]){ "/x/a", "/x/b/a",
+							  "/y/a", "/x/a/b" }));
+	if (nused && known && part(path)) {
+		write_one(other, path);
+		if (other->head.type != XS_ERROR)
+			fails = must_fail(path);
+	}
+	end_met(c, fails);
+}
+
+/* ---- Limits ------------------------------------------------------------- */
+
+#define PRESSES 1100u /* more than any limit */
+
+/* The same request with another number each time, until it is refused. */
+static void press(struct client *c, const char *what, uint32_t type,
+		  const char *second)
+{
+	char path[64];
+
+	for (unsigned int i = 0; i < PRESSES; i++) {
+		struct text t = { .len = 0 };
+
+		/* Theirs counts names of children in a node's size. */
+		snprintf(path, sizeof(path), "data/press/%u/%u", i % 10, i);
+		add(&t, path);
+		add(&t, second);
+		ask(c, type, 0, t.data, t.len);
+		if (c->head.type == XS_ERROR)
+			break;
+		/* Theirs does not hear a guest while others have its events unread. */
+		if (i % 8 == 7)
+			settle();
+	}
+	printf("%s: %s -> %s\n", c->name, what,
+	       c->head.type == XS_ERROR ? c->reply : "never refused");
+}
+
+static void press_transactions(struct client *c)
+{
+	uint32_t tx[32];
+	size_t n = 0;
+
+	for (; n < ARRAY_SIZE(tx); n++) {
+		ask(c, XS_TRANSACTION_START, 0, "", 1);
+		if (c->head.type == XS_ERROR)
+			break;
+		tx[n] = (uint32_t)strtoul(c->reply, NULL, 10);
+	}
+	printf("%s: transactions -> %s\n", c->name,
+	       c->head.type == XS_ERROR ? c->reply : "never refused");
+	while (n--)
+		ask(c, XS_TRANSACTION_END, tx[n], "F", 2);
+}
+
+static void press_permissions(struct client *c)
+{
+	struct text t = { .len = 0 };
+
+	add(&t, "data");
+	addf(&t, "n%u", c->domid);
+	for (int i = 0; i < 8; i++)
+		add(&t, "r0");
+	printf("%s: permissions", c->name);
+	ask(c, XS_SET_PERMS, 0, t.data, t.len);
+	show_answer(c, false);
+}
+
+static void limits(struct client *c)
+{
+	switch (chance(4)) {
+	case 0:
+		press(c, "watches", XS_WATCH, "t");
+		ask_alone(c, XS_RESET_WATCHES, "", 0);
+		/* Theirs allows one more. */
+		settle();
+		hush();
+		break;
+	case 1:
+		press_transactions(c);
+		break;
+	case 2:
+		press_permissions(c);
+		break;
+	default:
+		ask_alone(c, XS_RESET_WATCHES, "", 0);
+		press(c, "nodes", XS_WRITE, "");
+		ask_alone(c, XS_RM, "data/press", 11);
+	}
+}
+
 /* ---- The play ----------------------------------------------------------- */
 
 static void step(void)
@@ -525,6 +776,10 @@ static void step(void)
 		end(c);
 	else if (!busy && !chance(12))
 		begin(c);
+	else if (!busy && !chance(12))
+		meet(c);
+	else if (!busy && c->g && !chance(60))
+		limits(c);
 	else
 		several = request(c);
 	settle();
@@ -533,6 +788,8 @@ static void step(void)
 
 static void open_clients(void)
 {
+	for (unsigned int i = 0; i < NCLIENTS; i++)
+		clients[i].fd = -1;
 	for (unsigned int i = 0; i < NDOM0; i++) {
 		struct timeval tv = { .tv_sec = PATIENCE_S };
 
@@ -547,7 +804,6 @@ static void open_clients(void)
 	for (unsigned int i = 0; i < NGUESTS; i++) {
 		struct client *c = &clients[NDOM0 + i];
 
-		c->fd = -1;
 		c->domid = FIRST_DOM + i;
 		snprintf(c->name, sizeof(c->name), "dom%u", c->domid);
 		introduce(&clients[0], c);

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// tests/oracle/xenlibs.c - the parts of Xen's libraries that its xenstored needs,
-// for domains of Splitvisor.
+// tests/oracle/xenlibs.c - the parts of Xen's libraries that its stores need, for
+// domains of Splitvisor.
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#define XC_WANT_COMPAT_MAP_FOREIGN_API
 #include <xenctrl.h>
 #include <xenevtchn.h>
 #include <xengnttab.h>
@@ -16,12 +18,13 @@
 #include "base/domsock.h"
 #include "base/fd.h"
 #include "base/paths.h"
+#include "base/util.h"
 
 /*
  * How it works
  *
- * Preloaded into Debian's C xenstored, these functions take the place of those
- * of libxenevtchn, libxengnttab and libxenctrl, and talk to domain sockets
+ * Preloaded into Debian's xenstored or oxenstored, these functions take the place of
+ * those of libxenevtchn, libxengnttab and libxenctrl, and talk to domain sockets
  * instead of to Xen: the ring page is mapped, and its event channel bound, as
  * sv-xenstored does both.  An epoll stands for the event channel device; a port of
  * ours is the domain's place in the table.  A domain whose socket has closed
@@ -134,6 +137,16 @@ int open64(const char *path, int flags, ...)
 
 int open(const char *path, int flags, ...) __attribute__((alias("open64")));
 
+/* oxenstored wants more descriptors than containers allow, and ends without them. */
+int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limits)
+{
+	(void)prlimit64(0, resource, limits, NULL);
+	return 0;
+}
+
+int setrlimit(__rlimit_resource_t resource, const struct rlimit *limits)
+	__attribute__((alias("setrlimit64")));
+
 /* ---- libxenctrl ----------------------------------------------------------- */
 
 xc_interface *xc_interface_open(xentoollog_logger *logger,
@@ -170,6 +183,37 @@ int xc_domain_getinfo(xc_interface *xch, uint32_t first_domid,
 	return 1;
 }
 
+/* oxenstored asks for one at a time. */
+int xc_domain_getinfolist(xc_interface *xch, uint32_t first_domain,
+			  unsigned int max_domains, xc_domaininfo_t *info)
+{
+	xc_dominfo_t one;
+
+	if (xc_domain_getinfo(xch, first_domain, MIN(max_domains, 1u), &one) !=
+	    1)
+		return -1;
+	memset(info, 0, sizeof(*info));
+	info->domain = (domid_t)one.domid;
+	info->flags = one.shutdown ? XEN_DOMINF_shutdown : XEN_DOMINF_running;
+	return 1;
+}
+
+static void *map_page(unsigned int domid)
+{
+	struct domain *d = meet(domid);
+	uint32_t port;
+	void *page;
+
+	return d && !dom_page(d->sock, &page, &port) ? page : NULL;
+}
+
+void *xc_map_foreign_range(xc_interface *xch, uint32_t dom, int size, int prot,
+			   unsigned long mfn)
+{
+	(void)xch, (void)size, (void)prot, (void)mfn;
+	return map_page(dom);
+}
+
 /* ---- libxengnttab --------------------------------------------------------- */
 
 xengnttab_handle *xengnttab_open(struct xentoollog_logger *logger,
@@ -194,12 +238,8 @@ int xengnttab_set_max_grants(xengnttab_handle *xgt, uint32_t nr_grants)
 void *xengnttab_map_grant_ref(xengnttab_handle *xgt, uint32_t domid,
 			      uint32_t ref, int prot)
 {
-	struct domain *d = meet(domid);
-	uint32_t port;
-	void *page;
-
 	(void)xgt, (void)ref, (void)prot;
-	return d && !dom_page(d->sock, &page, &port) ? page : NULL;
+	return map_page(domid);
 }
 
 int xengnttab_unmap(xengnttab_handle *xgt, void *start_address, uint32_t count)

@@ -33,10 +33,21 @@ static void add(const char *text)
 	ledger_end();
 }
 
-static void dump(void)
+static void all(void)
 {
 	add(base);
 }
+
+static bool no_more(void)
+{
+	return false;
+}
+
+static void nothing(void)
+{
+}
+
+static const struct ledger_dump dump = { all, no_more, nothing };
 
 static int note(const void *record, size_t len)
 {
@@ -117,7 +128,7 @@ Test(ledger, what_was_committed_is_there)
 	struct ledger_found f;
 	struct stat st;
 
-	ledger_start(path, dump);
+	ledger_start(path, &dump);
 	cr_expect(ledger_on());
 	add("a");
 	add("b");
@@ -142,7 +153,7 @@ Test(ledger, what_cannot_be_applied_ends_it)
 {
 	struct ledger_found f;
 
-	ledger_start(path, dump);
+	ledger_start(path, &dump);
 	add("a");
 	ledger_commit();
 	refuse = 2;
@@ -167,7 +178,7 @@ static void expect_prefix(const struct ledger_found *f, size_t at)
 
 static void fill(void)
 {
-	ledger_start(path, dump);
+	ledger_start(path, &dump);
 	for (unsigned int i = 1; i < FRAMES; i++) {
 		char text[2] = { (char)('A' + i - 1), 0 };
 
@@ -243,7 +254,7 @@ Test(ledger, bytes_are_bounded)
 	uint64_t most = 0;
 
 	memset(text, 'x', sizeof(text) - 1);
-	ledger_start(path, dump);
+	ledger_start(path, &dump);
 	for (int i = 0; i < 20000; i++) {
 		struct stat st;
 
@@ -261,6 +272,100 @@ Test(ledger, bytes_are_bounded)
 	cr_expect_str_eq(got, "<base>");
 }
 
+/* ---- A file in slices --------------------------------------------------- */
+
+#define SLICES 40u
+
+/* All there is, is a sum; each record adds to it. */
+static uint64_t sum, kept, found;
+static unsigned int left, begun, ended;
+
+static void add_number(uint64_t n)
+{
+	static char pad[LEDGER_SLICE];
+
+	ledger_begin('n');
+	ledger_put(&n, sizeof(n));
+	ledger_put(pad, sizeof(pad));
+	ledger_end();
+}
+
+static void keep_sum(void)
+{
+	kept = sum;
+	left = SLICES;
+	begun++;
+}
+
+static bool add_slice(void)
+{
+	left--;
+	add_number(left ? kept / SLICES : kept - kept / SLICES * (SLICES - 1));
+	return left;
+}
+
+static void forget_sum(void)
+{
+	ended++;
+}
+
+static const struct ledger_dump sums = { keep_sum, add_slice, forget_sum };
+
+static int add_up(const void *record, size_t len)
+{
+	uint64_t n;
+
+	cr_assert_gt(len, sizeof(n));
+	memcpy(&n, (const char *)record + 1, sizeof(n));
+	found += n;
+	return 0;
+}
+
+static uint64_t size_of(const char *file)
+{
+	struct stat st;
+
+	return stat(file, &st) ? 0 : (uint64_t)st.st_size;
+}
+
+/* Return: whether a new file was in the making. */
+static bool one_more(const char *made)
+{
+	uint64_t before = size_of(made), after;
+	struct ledger_found f;
+
+	add_number(1);
+	sum++;
+	ledger_commit();
+	after = size_of(made);
+	if (after)
+		cr_assert_leq(after - before, 6 * LEDGER_SLICE);
+	found = 0;
+	cr_assert_eq(ledger_load(path, add_up, &f), 0);
+	cr_assert_eq(found, sum, "%u files", begun);
+	cr_assert_eq(f.dropped, 0u);
+	return after;
+}
+
+/* What changes meanwhile is in it, and the old one is whole until then. */
+Test(ledger, a_new_file_is_made_little_by_little)
+{
+	unsigned int during = 0;
+	char made[80];
+
+	snprintf(made, sizeof(made), "%s.new", path);
+	sum = 7;
+	ledger_start(path, &sums);
+	cr_expect_eq(ended, 1u);
+	while (begun < 5)
+		during += one_more(made);
+	cr_expect_eq(ended, 4u);
+	cr_expect_geq(during, 4 * SLICES / 6);
+	ledger_stop();
+	cr_expect_eq(ended, 5u, "what was kept is forgotten");
+	cr_expect_eq(access(made, F_OK), -1);
+}
+
 /* A full disk: the journal goes, and comes back with all there is. */
 Test(ledger, disk_is_full)
 {
@@ -269,7 +374,7 @@ Test(ledger, disk_is_full)
 	const char *log;
 
 	signal(SIGXFSZ, SIG_IGN);
-	ledger_start(path, dump);
+	ledger_start(path, &dump);
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &lim), 0);
 	caplog_begin();
 	for (int i = 0; i < 10; i++) {
