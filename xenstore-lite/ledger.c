@@ -155,32 +155,38 @@ static int check_head(const struct head *is)
 	return memcmp(is->boot, want.boot, sizeof(want.boot)) ? -ENOENT : 0;
 }
 
-int ledger_load(const char *path, int (*apply)(const void *record, size_t len),
+int ledger_read(int fd, int (*apply)(const void *record, size_t len),
 		struct ledger_found *found)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
 	void *map;
 	int ret;
 
-	if (fd < 0)
-		return -errno;
 	ret = fstat(fd, &st) ? -errno : 0;
 	if (!ret && (size_t)st.st_size < sizeof(struct head))
 		ret = -EPROTO;
 	if (ret)
-		goto close;
+		return ret;
 	/* Ours alone: nobody makes it shorter meanwhile. */
 	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (map == MAP_FAILED) {
-		ret = -errno;
-		goto close;
-	}
+	if (map == MAP_FAILED)
+		return -errno;
 	ret = check_head(map);
 	if (!ret)
 		ret = load(map, (size_t)st.st_size, apply, found);
 	munmap(map, (size_t)st.st_size);
-close:
+	return ret;
+}
+
+int ledger_load(const char *path, int (*apply)(const void *record, size_t len),
+		struct ledger_found *found)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = ledger_read(fd, apply, found);
 	fd_close(&fd);
 	return ret;
 }
@@ -264,8 +270,8 @@ void ledger_end(void)
 		ledger.error = write_frame();
 }
 
-/* All there is, into the file at ledger.fd. */
-static int dump(void)
+/* What @add adds, into the empty file at ledger.fd. */
+static int fill(void (*add)(void))
 {
 	struct head h;
 	int ret = make_head(&h);
@@ -276,7 +282,7 @@ static int dump(void)
 		return ret;
 	ledger.size = sizeof(h);
 	ledger.dumping = true;
-	ledger.dump();
+	add();
 	ledger.dumping = false;
 	if (!ledger.error && ledger.len)
 		ledger.error = write_frame();
@@ -300,7 +306,7 @@ static int renew(void)
 	ledger.len = 0;
 	ledger.error = 0;
 	if (!ret)
-		ret = dump();
+		ret = fill(ledger.dump);
 	if (!ret && rename(path, ledger.path))
 		ret = -errno;
 	ledger.len = 0;
@@ -327,6 +333,30 @@ void ledger_start(const char *path, void (*dump_all)(void))
 	ret = renew();
 	if (ret)
 		failed(ret);
+}
+
+int ledger_copy(int fd, void (*add)(void))
+{
+	uint64_t size = ledger.size;
+	int journal = ledger.fd;
+	bool on = ledger.on;
+	int ret;
+
+	ledger_commit();
+	ledger.on = true;
+	ledger.fd = fd;
+	ret = fill(add);
+	ledger.fd = journal;
+	ledger.on = on;
+	ledger.size = size;
+	ledger.len = 0;
+	ledger.error = 0;
+	return ret;
+}
+
+bool ledger_whole(void)
+{
+	return ledger.on && !ledger.failed;
 }
 
 bool ledger_on(void)
