@@ -202,7 +202,7 @@ void record_update(const struct record_update *u)
 	ledger_begin(RECORD_UPDATE);
 	put_str(u->socket);
 	put_u32(u->caller);
-	put_bytes(u->request, u->request_len);
+	ledger_put(u->request, sizeof(u->request));
 	ledger_end();
 }
 
@@ -284,7 +284,7 @@ void record_take_update(struct record *r, struct record_update *u)
 {
 	u->socket = record_str(r);
 	u->caller = record_u32(r);
-	u->request = record_bytes(r, &u->request_len);
+	take_into(r, u->request, sizeof(u->request));
 }
 
 struct perms *record_perms(struct record *r)

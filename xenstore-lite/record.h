@@ -131,8 +131,7 @@ void record_txn_end(unsigned int domid, uint32_t id);
 struct record_update {
 	const char *socket;
 	uint32_t caller;
-	const void *request;
-	size_t request_len;
+	uint8_t request[16];
 };
 
 void record_update(const struct record_update *u);
@@ -161,7 +160,7 @@ const void *record_bytes(struct record *r, size_t *len);
 /** record_str() - Take a string; "" if bad. */
 const char *record_str(struct record *r);
 
-/** record_take_update() - Take one; its pointers are borrowed from the record. */
+/** record_take_update() - Take one; u->socket is borrowed from the record. */
 void record_take_update(struct record *r, struct record_update *u);
 
 /** record_perms() - Take permissions; *owned*, NULL if bad or out of memory. */

@@ -2,6 +2,7 @@
 // xenstore-lite/update.c - live update: another program goes on.
 #include "xenstore-lite/update.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
@@ -135,9 +136,7 @@ static bool is_handed_over(const struct conn *c)
 
 static void add_connections(void)
 {
-	struct record_update u = { .socket = self.socket,
-				   .request = &update.request,
-				   .request_len = sizeof(update.request) };
+	struct record_update u = { .socket = self.socket };
 	uint32_t number = RECORD_SOCKETS;
 	struct conn *c;
 
@@ -148,6 +147,8 @@ static void add_connections(void)
 		if (c->serial == update.caller && c->waiting)
 			u.caller = c->noted;
 	}
+	static_assert(sizeof(u.request) == sizeof(update.request), "a head");
+	memcpy(u.request, &update.request, sizeof(u.request));
 	record_update(&u);
 	for (c = TAILQ_FIRST(&conn_all); c; c = TAILQ_NEXT(c, all)) {
 		if (!is_handed_over(c))
@@ -516,19 +517,14 @@ static int take_given(const void *record, size_t len)
 {
 	struct record r = { .at = record, .left = len };
 	struct record_update *u = given;
-	void *request;
 
 	if (record_u8(&r) != RECORD_UPDATE || u->socket)
 		return 0;
 	record_take_update(&r, u);
-	if (r.bad || r.left || u->request_len != sizeof(struct xsd_sockmsg))
+	if (r.bad || r.left)
 		return -EPROTO;
-	request = malloc(u->request_len);
 	u->socket = strdup(u->socket);
-	if (!request || !u->socket)
-		return -ENOMEM;
-	u->request = memcpy(request, u->request, u->request_len);
-	return 0;
+	return u->socket ? 0 : -ENOMEM;
 }
 
 int update_open(int fd, struct record_update *u)

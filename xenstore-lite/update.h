@@ -57,7 +57,7 @@ bool update_poll(void) must_check;
 /**
  * update_open() - Begin as the next program: what there is besides connections.
  * @fd: What the one before wrote; borrowed.
- * @u:  Filled; u->socket and u->request are *owned*.
+ * @u:  Filled; u->socket is *owned*.
  *
  * Return: 0, -EPROTO if it makes no sense or has another version, or -errno.
  */
