@@ -70,10 +70,11 @@ hypervisor_src += hypervisor/conlog.c hypervisor/context.c hypervisor/domctl.c \
 	hypervisor/stats.c hypervisor/vcpu.c hypervisor/vm.c
 store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 	xenstore-lite/control.c xenstore-lite/dispatch.c \
-	xenstore-lite/domain.c xenstore-lite/hash.c xenstore-lite/ledger.c \
-	xenstore-lite/node.c xenstore-lite/ops.c xenstore-lite/ops_limits.c \
-	xenstore-lite/path.c xenstore-lite/perm.c xenstore-lite/quota.c \
-	xenstore-lite/record.c xenstore-lite/state.c xenstore-lite/txn.c \
+	xenstore-lite/domain.c xenstore-lite/hash.c xenstore-lite/keeper.c \
+	xenstore-lite/ledger.c xenstore-lite/node.c xenstore-lite/ops.c \
+	xenstore-lite/ops_limits.c xenstore-lite/path.c xenstore-lite/perm.c \
+	xenstore-lite/quota.c xenstore-lite/record.c xenstore-lite/state.c \
+	xenstore-lite/txn.c xenstore-lite/update.c \
 	xenstore-lite/watch.c xenstore-lite/wire.c
 backend_src := dom0-backend/dhcp.c dom0-backend/forward.c \
 	dom0-backend/hotplug.c dom0-backend/vif_script.c \

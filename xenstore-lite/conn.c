@@ -38,7 +38,7 @@ unsigned int conn_stall_ms = 20000;
 
 static struct event_base *loop;
 static uint64_t last_serial;
-TAILQ_HEAD(conn_list, conn);
+struct conn_list conn_all = TAILQ_HEAD_INITIALIZER(conn_all);
 static struct conn_list ready = TAILQ_HEAD_INITIALIZER(ready);
 
 static void on_stall(evutil_socket_t fd, short what, void *arg);
@@ -77,6 +77,7 @@ static struct conn *conn_alloc(unsigned int domid)
 	}
 	c->fd = -1;
 	c->features = WIRE_FEATURES;
+	c->noted = domid;
 	c->serial = ++last_serial;
 	c->who = (struct perm_who){ .domid = domid,
 				    .target = -1,
@@ -84,6 +85,7 @@ static struct conn *conn_alloc(unsigned int domid)
 	STAILQ_INIT(&c->out);
 	TAILQ_INIT(&c->txns);
 	TAILQ_INIT(&c->watches);
+	TAILQ_INSERT_TAIL(&conn_all, c, all);
 	conn_stats.conns++;
 	return c;
 }
@@ -144,6 +146,7 @@ void conn_free(struct conn *c)
 	event_free(c->stall);
 	fd_close(&c->fd);
 	account_unpin(c->account);
+	TAILQ_REMOVE(&conn_all, c, all);
 	conn_stats.conns--;
 	free(c);
 }
@@ -299,8 +302,8 @@ static void out_add(struct conn *c, struct out *o)
 	c->out_bytes += o->len;
 	c->account->memory += o->len;
 	conn_stats.out_bytes += o->len;
-	if (c->domain)
-		record_out(c->who.domid, o->event, o->data, o->len);
+	if (c->noted)
+		record_out(c->noted, o->event, o->data, o->len);
 	conn_kick(c);
 }
 
@@ -493,7 +496,7 @@ static bool intake_full(const struct conn *c)
 		return c->nreplies >= REPLIES_MAX ||
 		       account_over(c->account, QUOTA_OUTSTANDING, c->nreplies,
 				    1);
-	return c->out_bytes > SOCKET_OUT;
+	return c->waiting || c->out_bytes > SOCKET_OUT;
 }
 
 /* Bytes to ask for: a socket gives what it has, a ring one message. */
@@ -618,6 +621,8 @@ static struct record_ring standing(const struct conn *c)
 				 .req_at = c->ring.req_at,
 				 .rsp_at = c->ring.rsp_at };
 
+	if (!c->domain)
+		r.rsp_at = (uint32_t)c->out_at;
 	if (c->ring.page) {
 		r.req_at = stream_reader_at(&c->ring.req);
 		r.rsp_at = stream_writer_at(&c->ring.rsp) - (uint32_t)c->out_at;
@@ -633,27 +638,30 @@ static void note_progress(const struct conn *c)
 {
 	struct record_ring r = standing(c);
 
-	record_progress(c->who.domid, &r);
+	record_progress(c->noted, &r);
 }
 
 void conn_record(const struct conn *c)
 {
 	struct record_ring r = standing(c);
-	unsigned int domid = c->who.domid;
+	uint32_t noted = c->noted;
 	const struct out *o;
 	const struct watch *w;
 	const struct txn *t;
 
 	r.in_len = 0;
-	record_ring(domid, &r);
+	if (c->domain)
+		record_ring(noted, &r);
+	else
+		record_socket(noted);
 	for (o = STAILQ_FIRST(&c->out); o; o = STAILQ_NEXT(o, next))
-		record_out(domid, o->event, o->data, o->len);
+		record_out(noted, o->event, o->data, o->len);
 	for (w = TAILQ_FIRST(&c->watches); w; w = TAILQ_NEXT(w, entry))
 		watch_record(w);
 	for (t = TAILQ_FIRST(&c->txns); t; t = TAILQ_NEXT(t, entry))
-		record_txn(domid, t->id);
+		record_txn(noted, t->id);
 	if (c->who.target >= 0)
-		record_target(domid, c->who.target, c->who.target_life);
+		record_target(noted, c->who.target, c->who.target_life);
 	if (!c->parked)
 		note_progress(c);
 }
@@ -677,6 +685,30 @@ static bool is_stub(const struct conn *c)
 	return c->domain && !c->ring.page;
 }
 
+static bool starts_held;
+
+void conn_hold_starts(bool on)
+{
+	struct conn *c;
+
+	if (starts_held == on)
+		return;
+	starts_held = on;
+	for (c = TAILQ_FIRST(&conn_all); c; c = TAILQ_NEXT(c, all))
+		conn_kick(c);
+}
+
+/* The message at hand is not for now. */
+static bool must_hold(const struct conn *c)
+{
+	struct xsd_sockmsg hdr;
+
+	if (!starts_held || !TAILQ_EMPTY(&c->txns))
+		return false;
+	memcpy(&hdr, c->in + c->in_at, WIRE_HDR);
+	return hdr.type == XS_TRANSACTION_START;
+}
+
 /* Carry out requests; nobody hears of it yet. */
 static int take_requests(struct conn *c)
 {
@@ -686,6 +718,8 @@ static int take_requests(struct conn *c)
 	while (done < CONN_QUANTUM && !c->parked && !c->dead && !c->mute &&
 	       !intake_full(c)) {
 		size = next_message(c);
+		if (size > 0 && must_hold(c))
+			size = 0;
 		if (size <= 0)
 			break;
 		handle(c, (size_t)size);
@@ -888,7 +922,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	conn_kick(c);
 }
 
-int conn_new_socket(int fd)
+static int new_socket(int fd, struct conn **out)
 {
 	struct conn *c = conn_alloc(0);
 
@@ -896,8 +930,11 @@ int conn_new_socket(int fd)
 		fd_close(&fd);
 		return -ENOMEM;
 	}
+	*out = c;
 	c->fd = fd;
 	c->ring.call = -1;
+	if (fd < 0)
+		return 0;
 	c->rd = event_new(loop, fd, EV_READ | EV_PERSIST, on_readable, c);
 	c->wr = event_new(loop, fd, EV_WRITE | EV_PERSIST, on_writable, c);
 	if (!c->rd || !c->wr || event_add(c->rd, NULL)) {
@@ -905,6 +942,13 @@ int conn_new_socket(int fd)
 		return -ENOMEM;
 	}
 	return 0;
+}
+
+int conn_new_socket(int fd)
+{
+	struct conn *c;
+
+	return new_socket(fd, &c);
 }
 
 static int attach(struct conn *c, void SHM *page, int call)
@@ -956,10 +1000,10 @@ int conn_restore_progress(struct conn *c, const struct record_ring *r)
 {
 	size_t gone = r->rsp_at - c->ring.rsp_at;
 
-	if (r->in_len > WIRE_MAX || gone > c->out_bytes)
+	if (r->in_len > (c->domain ? WIRE_MAX : IN_SIZE) || gone > c->out_bytes)
 		return -EPROTO;
 	sent(c, gone);
-	if (c->out_at)
+	if (c->out_at && c->domain)
 		return -EPROTO;
 	in_free(c);
 	if (r->in_len) {
@@ -973,6 +1017,27 @@ int conn_restore_progress(struct conn *c, const struct record_ring *r)
 	c->ring.req_at = r->req_at;
 	c->ring.rsp_at = r->rsp_at;
 	return 0;
+}
+
+int conn_restore_socket(int fd, uint32_t noted)
+{
+	struct conn *c;
+	int ret = new_socket(fd, &c);
+
+	if (ret)
+		return ret;
+	c->noted = noted;
+	c->readable = true;
+	return 0;
+}
+
+struct conn *conn_find_noted(uint32_t noted)
+{
+	struct conn *c = TAILQ_LAST(&conn_all, conn_list);
+
+	while (c && c->noted != noted)
+		c = TAILQ_PREV(c, conn_list, all);
+	return c;
 }
 
 int conn_restore(struct domain *d, unsigned int domid,

@@ -52,6 +52,7 @@ struct out;
 struct xenstore_domain_interface;
 
 STAILQ_HEAD(out_list, out);
+TAILQ_HEAD(conn_list, conn);
 
 /**
  * struct conn_ring - The guest's page and events.
@@ -75,6 +76,7 @@ struct conn_ring {
  * @serial:   Never reused; salts this connection's keys in shared tables.
  * @domain:   For a ring; NULL for a socket.
  * @features: Of WIRE_FEATURES: those that its client has.
+ * @noted:    Its number in the journal, a ring's domid; 0: not noted there.
  * @fd:       Owned socket; -1 for a ring.
  * @parked:   Broke the protocol; neither heard nor spoken to (ring).
  * @lost:     Its last transaction failed for a conflict.
@@ -82,6 +84,7 @@ struct conn_ring {
  * @dead:     To be freed by conn_run() (socket).
  * @queued:   Waits for a turn; @held: until the store is free again.
  * @blocked:  Not listened to until it reads.
+ * @waiting:  Its last request is answered later; it is not listened to till then.
  * @in:       Incoming bytes, allocated while a message is incomplete.
  * @nreplies: Unread replies in @out.
  * @account:  What counts against its domain; pinned.
@@ -91,11 +94,13 @@ struct conn {
 	uint64_t serial;
 	struct domain *domain;
 	uint32_t features;
+	uint32_t noted;
+	TAILQ_ENTRY(conn) all;
 	int fd;
 	struct conn_ring ring;
 	struct event *rd, *wr, *stall;
 	bool parked, dead, blocked, readable, queued, held, wr_armed;
-	bool lost, mute, trace;
+	bool lost, mute, trace, waiting;
 	TAILQ_ENTRY(conn) ready;
 	uint64_t run; /* the conn_run() that served it last */
 	char *in;
@@ -132,8 +137,15 @@ int conn_new_socket(int fd) must_check;
 int conn_new_ring(struct domain *d, unsigned int domid, void SHM *page,
 		  int call, struct conn **out) must_check;
 
-/** conn_record() - Note all of a guest's connection in the journal. */
+/** conn_record() - Note all of a connection, under conn->noted, in the journal. */
 void conn_record(const struct conn *c);
+
+/**
+ * conn_restore_socket() - A client on a socket that another store had.
+ * @fd:    As for conn_new_socket(); -1: none, for a try.
+ * @noted: Its number until all of it was restored.
+ */
+int conn_restore_socket(int fd, uint32_t noted) must_check;
 
 /**
  * conn_restore() - A guest's connection as the journal has it.
@@ -162,6 +174,19 @@ int conn_join(struct conn *c, void SHM *page, int call) must_check;
 
 /** conn_free() - End a connection with its watches and transactions. */
 void conn_free(struct conn *c);
+
+/** conn_all - Every connection; in order of age. */
+extern struct conn_list conn_all;
+
+/** conn_find_noted() - By its number, the youngest first; or NULL. */
+struct conn *conn_find_noted(uint32_t noted);
+
+/**
+ * conn_hold_starts() - Whether connections without a transaction may begin none.
+ *
+ * Such requests wait meanwhile, with all that follow them.
+ */
+void conn_hold_starts(bool on);
 
 /** conn_kick() - There may be something to do for @c. */
 void conn_kick(struct conn *c);

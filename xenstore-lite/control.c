@@ -12,6 +12,7 @@
 #include "xenstore-lite/perm.h"
 #include "xenstore-lite/quota.h"
 #include "xenstore-lite/record.h"
+#include "xenstore-lite/update.h"
 
 /* An answer in the making; what does not fit is left out. */
 struct text {
@@ -229,6 +230,12 @@ static int control_memreport(struct req *r, struct text *t)
 	return 0;
 }
 
+static int control_update(struct req *r, struct text *t)
+{
+	(void)t;
+	return update_control(r);
+}
+
 static int control_help(struct req *r, struct text *t);
 
 static const struct {
@@ -237,6 +244,8 @@ static const struct {
 	const char *args;
 } commands[] = {
 	{ "check", control_check, "" },
+	{ "live-update", control_update,
+	  "-f <file>|-c <arguments>|-s [-t <seconds>] [-F]|-a" },
 	{ "log", control_log, "on|off" },
 	{ "memreport", control_memreport, "" },
 	{ "print", control_print, "<string>" },

@@ -184,32 +184,38 @@ static int check_head(const struct head *is)
 	return memcmp(is->boot, want.boot, sizeof(want.boot)) ? -ENOENT : 0;
 }
 
-int ledger_load(const char *path, int (*apply)(const void *record, size_t len),
+int ledger_read(int fd, int (*apply)(const void *record, size_t len),
 		struct ledger_found *found)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
 	void *map;
 	int ret;
 
-	if (fd < 0)
-		return -errno;
 	ret = fstat(fd, &st) ? -errno : 0;
 	if (!ret && (size_t)st.st_size < sizeof(struct head))
 		ret = -EPROTO;
 	if (ret)
-		goto close;
+		return ret;
 	/* Ours alone: nobody makes it shorter meanwhile. */
 	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (map == MAP_FAILED) {
-		ret = -errno;
-		goto close;
-	}
+	if (map == MAP_FAILED)
+		return -errno;
 	ret = check_head(map);
 	if (!ret)
 		ret = load(map, (size_t)st.st_size, apply, found);
 	munmap(map, (size_t)st.st_size);
-close:
+	return ret;
+}
+
+int ledger_load(const char *path, int (*apply)(const void *record, size_t len),
+		struct ledger_found *found)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = ledger_read(fd, apply, found);
 	fd_close(&fd);
 	return ret;
 }
@@ -419,6 +425,35 @@ void ledger_start(const char *path, const struct ledger_dump *dump)
 	ret = renew(UINT64_MAX);
 	if (ret)
 		failed(ret);
+}
+
+int ledger_copy(int fd, void (*add)(void))
+{
+	bool on = ledger.on;
+	uint64_t size = 0;
+	struct head h;
+	int ret;
+
+	ledger_commit();
+	ret = make_head(&h);
+	if (!ret)
+		ret = fd_write_all(fd, &h, sizeof(h));
+	ledger.on = true;
+	if (!ret) {
+		add();
+		ret = ledger.error;
+	}
+	if (!ret && ledger.len)
+		ret = write_frame(fd, &size);
+	ledger.on = on;
+	ledger.len = 0;
+	ledger.error = 0;
+	return ret;
+}
+
+bool ledger_whole(void)
+{
+	return ledger.on && !ledger.failed;
 }
 
 bool ledger_on(void)

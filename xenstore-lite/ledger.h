@@ -60,6 +60,19 @@ struct ledger_found {
 int ledger_load(const char *path, int (*apply)(const void *record, size_t len),
 		struct ledger_found *found) must_check;
 
+/** ledger_read() - As ledger_load(), from a file that is open. */
+int ledger_read(int fd, int (*apply)(const void *record, size_t len),
+		struct ledger_found *found) must_check;
+
+/**
+ * ledger_copy() - Write a file of the same form that is not the journal.
+ * @fd:  Borrowed; empty.
+ * @add: Adds records.
+ *
+ * Return: 0 or -errno.
+ */
+int ledger_copy(int fd, void (*add)(void)) must_check;
+
 /**
  * struct ledger_dump - How to have records of all there is.
  * @begin: Add some of them, and keep what the others are made of as it is.
@@ -81,6 +94,9 @@ void ledger_start(const char *path, const struct ledger_dump *dump);
 
 /** ledger_on() - Whether records are noted; otherwise adding them does nothing. */
 bool ledger_on(void);
+
+/** ledger_whole() - Whether there is a file, and it has all that was committed. */
+bool ledger_whole(void);
 
 /** ledger_begin(), ledger_end() - Around the parts of a record. */
 void ledger_begin(uint8_t type);

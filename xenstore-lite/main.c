@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/domsock.h"
@@ -24,8 +23,10 @@
 #include "xenstore-lite/dispatch.h"
 #include "xenstore-lite/domain.h"
 #include "xenstore-lite/hash.h"
+#include "xenstore-lite/keeper.h"
 #include "xenstore-lite/ledger.h"
 #include "xenstore-lite/state.h"
+#include "xenstore-lite/update.h"
 
 static const char usage[] =
 	"usage: sv-xenstored [--socket PATH] [--ready-fd N] [--keep] "
@@ -42,13 +43,55 @@ static const char usage[] =
 /* How long all may wait for one VMM that does not answer. */
 #define ANSWER_MS 2000
 
+/*
+ * Not in the usage, as only stores and their keepers give them: --keeper (keeper.h),
+ * --update and --check (update.h).
+ *
+ * @argv: Of a process that goes on for this one: the name, and what holds for that
+ *        one, too; NULL ends.
+ */
 struct options {
 	const char *socket;
-	int ready_fd;
-	bool keep;
+	int ready_fd, keeper, update;
+	bool keep, check;
+	char **argv;
 };
 
 static bool stopping;
+
+static int fd_number(const char *option)
+{
+	uint64_t fd;
+
+	if (util_u64(optarg, 65535, &fd))
+		die("--%s %s: not a descriptor number", option, optarg);
+	return (int)fd;
+}
+
+/* Return: whether it is for this process alone. */
+static bool take_option(struct options *o, int c)
+{
+	if (c == 's')
+		o->socket = optarg;
+	else if (c == 'r')
+		o->ready_fd = fd_number("ready-fd");
+	else if (c == 'k')
+		o->keep = true;
+	else if (c == 't')
+		dispatch_trace = true;
+	else if (c == 'K')
+		o->keeper = fd_number("keeper");
+	else if (c == 'U')
+		o->update = fd_number("update");
+	else if (c == 'C')
+		o->check = true;
+	else if (c == 'h') {
+		fputs(usage, stdout);
+		exit(0);
+	} else if (c != 'f')
+		die("try sv-xenstored --help");
+	return strchr("rKUC", c) != NULL;
+}
 
 static void parse_options(int argc, char **argv, struct options *o)
 {
@@ -58,98 +101,28 @@ static void parse_options(int argc, char **argv, struct options *o)
 		{ "keep", no_argument, NULL, 'k' },
 		{ "trace", no_argument, NULL, 't' },
 		{ "foreground", no_argument, NULL, 'f' },
+		{ "keeper", required_argument, NULL, 'K' },
+		{ "update", required_argument, NULL, 'U' },
+		{ "check", no_argument, NULL, 'C' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	uint64_t fd;
-	int c;
+	static char name[] = "sv-xenstored";
+	int c, at = 1, n = 1;
 
-	*o = (struct options){ .ready_fd = -1 };
+	*o = (struct options){ .ready_fd = -1, .keeper = -1, .update = -1 };
+	o->argv = calloc((size_t)argc + 2, sizeof(*o->argv));
+	if (!o->argv)
+		die("out of memory");
+	o->argv[0] = name;
 	while ((c = getopt_long(argc, argv, "h", names, NULL)) != -1) {
-		if (c == 's') {
-			o->socket = optarg;
-		} else if (c == 'r') {
-			if (util_u64(optarg, 65535, &fd))
-				die("--ready-fd %s: not a descriptor number",
-				    optarg);
-			o->ready_fd = (int)fd;
-		} else if (c == 'k') {
-			o->keep = true;
-		} else if (c == 't') {
-			dispatch_trace = true;
-		} else if (c == 'h') {
-			fputs(usage, stdout);
-			exit(0);
-		} else if (c != 'f') {
-			die("try sv-xenstored --help");
-		}
+		if (!take_option(o, c))
+			while (at < optind)
+				o->argv[n++] = argv[at++];
+		at = optind;
 	}
 	if (optind < argc)
 		die("unexpected argument %s; try --help", argv[optind]);
-}
-
-/* ---- A parent that has nothing to lose ---------------------------------- */
-
-#define KEEPER	      "sv-storekeeper"
-#define SHORT_LIFE_NS UINT64_C(1000000000)
-
-static volatile sig_atomic_t child, told;
-
-/* Blocked while there is no child. */
-static void pass_on(int sig)
-{
-	int err = errno;
-
-	told = 1;
-	kill(child, sig);
-	errno = err;
-}
-
-/* Return: the signal that ended it; with its status this process ends, too. */
-static int wait_for(pid_t pid)
-{
-	uint64_t since = util_clock_ns();
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			die("cannot wait for the store: %s", strerror(errno));
-	if (WIFEXITED(status) || told)
-		exit(WIFEXITED(status) ? WEXITSTATUS(status) : 0);
-	/* What ends at once, for a reason that remains, is in no hurry. */
-	if (util_clock_ns() - since < SHORT_LIFE_NS)
-		usleep(100000);
-	return WTERMSIG(status);
-}
-
-/* Returns in a child; when that is killed, in another one. */
-static void keep_one(int *ready_fd)
-{
-	struct sigaction pass = { .sa_handler = pass_on };
-	sigset_t ends;
-
-	prctl(PR_SET_NAME, KEEPER);
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGTERM);
-	sigaddset(&ends, SIGINT);
-	sigaction(SIGTERM, &pass, NULL);
-	sigaction(SIGINT, &pass, NULL);
-	for (;;) {
-		sigprocmask(SIG_BLOCK, &ends, NULL);
-		child = fork();
-		if (child < 0)
-			die("cannot start the store: %s", strerror(errno));
-		if (!child)
-			break;
-		sigprocmask(SIG_UNBLOCK, &ends, NULL);
-		fd_close(ready_fd);
-		log_warn("ended by signal %d; another one goes on",
-			 wait_for(child));
-	}
-	prctl(PR_SET_NAME, "sv-xenstored");
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGINT, SIG_DFL);
-	sigprocmask(SIG_UNBLOCK, &ends, NULL);
 }
 
 static int listen_at(const char *path)
@@ -172,7 +145,7 @@ static int listen_at(const char *path)
 	return ret;
 }
 
-static struct event *accept_ev, *retry_ev;
+static struct event *accept_ev, *retry_ev, *term, *intr;
 
 /* Short of descriptors: whoever waits is served when some may be free again. */
 static void accept_later(void)
@@ -225,6 +198,20 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	stopping = true;
 }
 
+static void on_keeper(void)
+{
+	log_info("the keeper was told to end: stopping");
+	stopping = true;
+}
+
+static void catch_signals(struct event_base *base)
+{
+	term = evsignal_new(base, SIGTERM, on_signal, NULL);
+	intr = evsignal_new(base, SIGINT, on_signal, NULL);
+	if (!term || !intr || event_add(term, NULL) || event_add(intr, NULL))
+		die("out of memory");
+}
+
 /* The nodes that Xen's store has when it starts. */
 static void make_nodes(struct tree *t)
 {
@@ -235,25 +222,80 @@ static void make_nodes(struct tree *t)
 	perm_put(priv);
 }
 
-/* Go on where another store was killed, or begin. */
-static void find_state(const char *socket, struct tree *live)
+static const char *journal_of(const char *socket)
 {
 	static char path[PATH_MAX];
-	int ret;
 
 	if (snprintf(path, sizeof(path), "%s.journal", socket) >= PATH_MAX)
 		die("%s: too long; choose another XENSTORED_PATH", socket);
-	ret = state_load(path, live);
+	return path;
+}
+
+static _Noreturn void bad_journal(const char *path, int err)
+{
+	die("journal %s: cannot be used: %s; remove it to begin with an empty "
+	    "store",
+	    path, strerror(err));
+}
+
+/* Have what the store before has besides; from then on this process is the store. */
+static void take_over(struct event_base *base, const struct options *opt,
+		      const struct record_update *u)
+{
+	int ret = update_finish(opt->update, u);
+
+	if (ret)
+		die("live update: cannot go on: %s", strerror(-ret));
+	keeper_setup(base, opt->argv, opt->keep, on_keeper);
+	keeper_take_over();
+	log_info("live update: done");
+}
+
+/* Go on where another store was killed, or hands over, or begin. */
+static void find_state(struct event_base *base, const struct options *opt,
+		       const struct record_update *u)
+{
+	const char *path = journal_of(opt->socket);
+	int ret = state_load(path);
+
 	if (ret < 0)
-		die("journal %s: cannot be used: %s; remove it to begin with "
-		    "an empty store",
-		    path, strerror(-ret));
-	if (!ret)
-		make_nodes(live);
+		bad_journal(path, -ret);
+	if (opt->update >= 0)
+		take_over(base, opt, u);
+	else if (!ret)
+		make_nodes(dispatch_live());
+	if (ret)
+		state_join(path);
 	state_keep(path);
 }
 
-static void serve(struct event_base *base)
+/* Whether this program could go on; nobody but the store that asks notices. */
+static _Noreturn void check(const char *path, int update)
+{
+	int ret = state_try(path);
+
+	if (ret < 0)
+		bad_journal(path, -ret);
+	if (ret == 0)
+		die("journal %s: there is none", path);
+	ret = state_take(update, -1);
+	if (ret)
+		die("the store's connections cannot be taken over: %s",
+		    strerror(-ret));
+	fputs(UPDATE_READY, stdout);
+	_exit(fflush(stdout) ? 1 : 0);
+}
+
+static void accept_clients(struct event_base *base, int fd)
+{
+	accept_ev = event_new(base, fd, EV_READ | EV_PERSIST, on_connect, NULL);
+	retry_ev = evtimer_new(base, on_retry, NULL);
+	if (!accept_ev || !retry_ev || event_add(accept_ev, NULL))
+		die("out of memory");
+}
+
+/* Return: whether another process is the store now. */
+static bool serve(struct event_base *base)
 {
 	while (!stopping) {
 		if (event_base_loop(
@@ -261,26 +303,78 @@ static void serve(struct event_base *base)
 						 : EVLOOP_ONCE) < 0)
 			die("the event loop failed: %s", strerror(errno));
 		conn_run();
+		if (update_poll())
+			return true;
 	}
+	return false;
+}
+
+/* What the program before this one says; the socket is where it was. */
+static void go_on(struct options *opt, struct record_update *u)
+{
+	int ret = update_open(opt->update, u);
+
+	if (ret)
+		die("live update: what is handed over cannot be used: %s",
+		    strerror(-ret));
+	if (!opt->check &&
+	    (fd_cloexec(opt->update, true) ||
+	     fd_cloexec(opt->update + 1, true) || fd_cloexec(KEEPER_FD, true)))
+		die("live update: a descriptor is missing");
+	opt->socket = u->socket;
+	opt->ready_fd = -1;
+}
+
+/* Return: the listening socket. */
+static int begin(struct event_base *base, struct options *opt,
+		 const struct record_update *u)
+{
+	int fd = opt->update + 1;
+
+	if (opt->update < 0) {
+		keeper_setup(base, opt->argv, opt->keep, on_keeper);
+		fd = listen_at(opt->socket);
+	}
+	find_state(base, opt, u);
+	accept_clients(base, fd);
+	fd_close(&opt->update);
+	update_setup(base, opt->argv, opt->socket, fd);
+	return fd;
+}
+
+static void end(struct event_base *base, int fd)
+{
+	ledger_stop();
+	domain_free_all();
+	event_free(accept_ev);
+	event_free(retry_ev);
+	event_free(term);
+	event_free(intr);
+	close(fd);
+	tree_fini(dispatch_live());
+	event_base_free(base);
 }
 
 int main(int argc, char **argv)
 {
-	struct event *term, *intr;
+	struct record_update given = { 0 };
 	struct event_base *base;
 	struct options opt;
 	struct tree live;
 	int fd;
 
+	prctl(PR_SET_NAME, "sv-xenstored");
 	log_init("xenstored", LOG_LVL_INFO);
 	parse_options(argc, argv, &opt);
 	paths_init();
 	log_set_cap(LOG_CAP);
-	if (opt.keep)
-		keep_one(&opt.ready_fd);
+	if (opt.keeper >= 0)
+		keeper_run(opt.keeper, opt.argv, opt.keep);
 	fd_raise_limit();
 	if (!opt.socket)
 		opt.socket = paths_store();
+	if (opt.update >= 0)
+		go_on(&opt, &given);
 	signal(SIGPIPE, SIG_IGN);
 	hash_seed();
 	if (tree_init(&live))
@@ -293,29 +387,14 @@ int main(int argc, char **argv)
 	dispatch_setup(&live);
 	domain_setup(base, &live);
 	dom_set_timeout(ANSWER_MS);
-	fd = listen_at(opt.socket);
-	find_state(opt.socket, &live);
-	accept_ev = event_new(base, fd, EV_READ | EV_PERSIST, on_connect, NULL);
-	term = evsignal_new(base, SIGTERM, on_signal, NULL);
-	intr = evsignal_new(base, SIGINT, on_signal, NULL);
-	retry_ev = evtimer_new(base, on_retry, NULL);
-	if (!accept_ev || !retry_ev || !term || !intr ||
-	    event_add(accept_ev, NULL) || event_add(term, NULL) ||
-	    event_add(intr, NULL))
-		die("out of memory");
+	if (opt.check)
+		check(journal_of(opt.socket), opt.update);
+	catch_signals(base);
+	fd = begin(base, &opt, &given);
 	fd_ready(&opt.ready_fd);
 
-	serve(base);
-
-	unlink(opt.socket);
-	ledger_stop();
-	domain_free_all();
-	event_free(accept_ev);
-	event_free(retry_ev);
-	event_free(term);
-	event_free(intr);
-	close(fd);
-	tree_fini(&live);
-	event_base_free(base);
+	if (!serve(base))
+		unlink(opt.socket);
+	end(base, fd);
 	return 0;
 }

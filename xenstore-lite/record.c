@@ -214,6 +214,20 @@ void record_txn_end(unsigned int domid, uint32_t id)
 	ledger_end();
 }
 
+void record_update(const struct record_update *u)
+{
+	ledger_begin(RECORD_UPDATE);
+	put_str(u->socket);
+	put_u32(u->caller);
+	ledger_put(u->request, sizeof(u->request));
+	ledger_end();
+}
+
+void record_socket(uint32_t number)
+{
+	put_domid(RECORD_SOCKET, number);
+}
+
 /* ---- Reading ----------------------------------------------------------- */
 
 static const void *take(struct record *r, size_t n)
@@ -281,6 +295,13 @@ const char *record_str(struct record *r)
 		return s;
 	r->bad = true;
 	return "";
+}
+
+void record_take_update(struct record *r, struct record_update *u)
+{
+	u->socket = record_str(r);
+	u->caller = record_u32(r);
+	take_into(r, u->request, sizeof(u->request));
 }
 
 struct perms *record_perms(struct record *r)

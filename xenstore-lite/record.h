@@ -16,9 +16,13 @@
  * is now, so that the same records make up the file's beginning.  state.c reads
  * them back.  Nothing here fails, and without a journal nothing happens.
  *
- * Where a domid stands for a connection it is that of the domain's ring: the
- * sockets of dom0's programs end with the store.
+ * Where a domid stands for a connection it is that of the domain's ring.  The
+ * sockets of dom0's programs end with a store that is killed, so that the journal
+ * has nothing of them; only what one store hands to the next in a live update has,
+ * under numbers from RECORD_SOCKETS on.
  */
+#define RECORD_SOCKETS 0x10000u
+
 enum record_type {
 	RECORD_NODE = 1,
 	RECORD_RM,
@@ -39,6 +43,8 @@ enum record_type {
 	RECORD_TXN_END,
 	RECORD_DOMAIN_QUOTA,
 	RECORD_FEATURES,
+	RECORD_UPDATE,
+	RECORD_SOCKET,
 };
 
 struct perms;
@@ -125,6 +131,24 @@ void record_txn(unsigned int domid, uint32_t id);
 void record_txn_end(unsigned int domid, uint32_t id);
 
 /**
+ * struct record_update - What a store hands to the next, besides connections.
+ * @socket:   Where it listens.
+ * @caller:   Who waits for the update's end, by its number from RECORD_SOCKETS on;
+ *            0 if nobody does.
+ * @request:  Its request's head, as of struct xsd_sockmsg.
+ */
+struct record_update {
+	const char *socket;
+	uint32_t caller;
+	uint8_t request[16];
+};
+
+void record_update(const struct record_update *u);
+
+/** record_socket() - A connection by a socket, new; the next descriptor is its. */
+void record_socket(uint32_t number);
+
+/**
  * struct record - One to be read.
  * @bad: More was asked for than there is; all further reads give nothing.
  */
@@ -144,6 +168,9 @@ const void *record_bytes(struct record *r, size_t *len);
 
 /** record_str() - Take a string; "" if bad. */
 const char *record_str(struct record *r);
+
+/** record_take_update() - Take one; u->socket is borrowed from the record. */
+void record_take_update(struct record *r, struct record_update *u);
 
 /** record_perms() - Take permissions; *owned*, NULL if bad or out of memory. */
 struct perms *record_perms(struct record *r);

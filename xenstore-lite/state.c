@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "xenstore-lite/batch.h"
 #include "xenstore-lite/conn.h"
@@ -166,6 +167,28 @@ static int apply_no_ring(struct record *r)
 	return domain_restore_ring(record_u32(r), NULL);
 }
 
+static int apply_update(struct record *r)
+{
+	struct record_update u;
+
+	record_take_update(r, &u);
+	return 0;
+}
+
+static int next_socket = -1;
+
+static int apply_socket(struct record *r)
+{
+	uint32_t number = record_u32(r);
+	int fd = next_socket;
+
+	if (number < RECORD_SOCKETS)
+		return -EPROTO;
+	if (fd >= 0 && fd_cloexec(next_socket++, true))
+		return -EPROTO;
+	return conn_restore_socket(fd, number);
+}
+
 /* ---- The rest is about a connection that there is ---------------------- */
 
 static int apply_parked(struct record *r, struct conn *c)
@@ -263,6 +286,8 @@ static const struct {
 	[RECORD_TXN_END] = { .on = apply_txn_end },
 	[RECORD_DOMAIN_QUOTA] = { .apply = apply_domain_quota },
 	[RECORD_FEATURES] = { .apply = apply_features },
+	[RECORD_UPDATE] = { .apply = apply_update },
+	[RECORD_SOCKET] = { .apply = apply_socket },
 };
 
 static int whole(const struct record *r, int ret)
@@ -277,14 +302,15 @@ static int whole(const struct record *r, int ret)
 static int apply_on(uint8_t type, struct record *r)
 {
 	unsigned int domid = record_u32(r);
-	struct conn *c = domain_conn(domid);
+	struct conn *c = domid < RECORD_SOCKETS ? domain_conn(domid)
+						: conn_find_noted(domid);
 	int ret;
 
 	/* What it did last, when it is gone, is no matter. */
 	if (!c || c->parked)
 		return 0;
 	ret = whole(r, types[type].on(r, c));
-	if (!ret || ret == -ENOMEM)
+	if (!ret || ret == -ENOMEM || domid >= RECORD_SOCKETS)
 		return ret;
 	log_err("dom%u: the journal contradicts itself; its store connection "
 		"is stopped",
@@ -331,25 +357,54 @@ static void tell(const char *path, const struct ledger_found *f)
 		log_warn("%s: %s", aside, strerror(errno));
 }
 
-int state_load(const char *path, struct tree *live)
+static int load(const char *path, struct ledger_found *found)
 {
-	struct ledger_found found;
-	struct walk w;
-	unsigned int n;
 	int ret;
 
 	watch_quiet = true;
-	ret = ledger_load(path, apply, &found);
+	ret = ledger_load(path, apply, found);
 	watch_quiet = false;
-	if (ret)
-		return ret == -ENOENT ? 0 : ret;
-	tell(path, &found);
-	n = domain_rejoin_all();
-	if (walk_init(&w, tree_get(live, "/")))
-		return -ENOMEM;
+	return ret == -ENOENT ? 0 : ret ? ret : 1;
+}
+
+int state_try(const char *path)
+{
+	struct ledger_found found;
+
+	return load(path, &found);
+}
+
+int state_take(int fd, int first)
+{
+	struct ledger_found found;
+	int ret;
+
+	next_socket = first;
+	ret = ledger_read(fd, apply, &found);
+	if (!ret && found.dropped)
+		ret = -EPROTO;
+	return ret;
+}
+
+int state_load(const char *path)
+{
+	struct ledger_found found;
+	int ret = load(path, &found);
+
+	if (ret > 0)
+		tell(path, &found);
+	return ret;
+}
+
+void state_join(const char *path)
+{
+	unsigned int n = domain_rejoin_all();
+	struct walk w;
+
+	if (walk_init(&w, tree_get(dispatch_live(), "/")))
+		return;
 	log_info("journal %s: %zu nodes, %u domains", path, w.n, n);
 	walk_fini(&w);
-	return 1;
 }
 
 /* ---- Into it ----------------------------------------------------------- */

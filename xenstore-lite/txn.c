@@ -18,6 +18,11 @@ static uint64_t txn_hash(const struct conn *c, uint32_t id)
 	return hash_bytes(&id, sizeof(id), c->serial);
 }
 
+size_t txn_count(void)
+{
+	return txns.n;
+}
+
 struct txn *txn_find(struct conn *c, uint32_t id)
 {
 	struct hlink *l = htab_first(&txns, txn_hash(c, id));
@@ -49,8 +54,8 @@ int txn_start(struct conn *c, const struct tree *live, struct txn **out)
 	htab_add(&txns, &t->link, txn_hash(c, t->id));
 	TAILQ_INSERT_TAIL(&c->txns, t, entry);
 	c->account->transactions++;
-	if (c->domain)
-		record_txn(c->who.domid, t->id);
+	if (c->noted)
+		record_txn(c->noted, t->id);
 	*out = t;
 	return 0;
 }
@@ -71,8 +76,8 @@ void txn_free(struct txn *t)
 {
 	struct txn_entry *e, *next;
 
-	if (t->conn->domain)
-		record_txn_end(t->conn->who.domid, t->id);
+	if (t->conn->noted)
+		record_txn_end(t->conn->noted, t->id);
 	for (e = TAILQ_FIRST(&t->entries); e; e = next) {
 		next = TAILQ_NEXT(e, entry);
 		free(e);

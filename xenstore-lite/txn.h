@@ -80,6 +80,9 @@ int txn_start(struct conn *c, const struct tree *live,
 int txn_restore(struct conn *c, const struct tree *live,
 		uint32_t id) must_check;
 
+/** txn_count() - How many are open, of all connections. */
+size_t txn_count(void);
+
 /** txn_find() - A transaction of @c by its id, or NULL. */
 struct txn *txn_find(struct conn *c, uint32_t id);
 

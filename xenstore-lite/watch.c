@@ -84,8 +84,8 @@ int watch_add(struct conn *c, const char *path, size_t skip, const char *token,
 
 void watch_record(const struct watch *w)
 {
-	if (w->conn->domain)
-		record_watch(w->conn->who.domid, w->path, w->skip, w->token,
+	if (w->conn->noted)
+		record_watch(w->conn->noted, w->path, w->skip, w->token,
 			     w->depth);
 }
 
@@ -105,8 +105,8 @@ int watch_del(struct conn *c, const char *path, const char *token)
 
 	if (!w)
 		return -ENOENT;
-	if (c->domain)
-		record_unwatch(c->who.domid, path, token);
+	if (c->noted)
+		record_unwatch(c->noted, path, token);
 	forget(w);
 	return 0;
 }
@@ -115,8 +115,8 @@ void watch_del_all(struct conn *c)
 {
 	struct watch *w, *next;
 
-	if (c->domain && !TAILQ_EMPTY(&c->watches))
-		record_unwatch_all(c->who.domid);
+	if (c->noted && !TAILQ_EMPTY(&c->watches))
+		record_unwatch_all(c->noted);
 	for (w = TAILQ_FIRST(&c->watches); w; w = next) {
 		next = TAILQ_NEXT(w, entry);
 		forget(w);

@@ -48,7 +48,7 @@ TAILQ_HEAD(watch_list, watch);
 int watch_add(struct conn *c, const char *path, size_t skip, const char *token,
 	      uint32_t depth, struct watch **out) must_check;
 
-/** watch_record() - Note it in the journal, if it is a guest's. */
+/** watch_record() - Note it in the journal, if that has its connection. */
 void watch_record(const struct watch *w);
 
 /** watch_del() - Undo watch_add(); Return: 0 or -ENOENT. */

@@ -146,8 +146,10 @@ static _Noreturn void be_store(int fd, bool first)
 	domain_setup(base, &live);
 	if (first)
 		set_limits();
-	if (state_load(journal, &live) != !first)
+	if (state_load(journal) != !first)
 		_exit(2);
+	if (!first)
+		state_join(journal);
 	for (unsigned int d = 1; first && d <= GUESTS; d++)
 		if (domain_introduce(d, FAKEDOM_STORE_GFN, FAKEDOM_STORE_PORT))
 			_exit(3);

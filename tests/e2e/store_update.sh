@@ -1,0 +1,140 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tests/e2e/store_update.sh - live updates of the store, by Debian's own
+# xenstore-control: guests, backends and programs of dom0 must not notice.
+#
+# Two process domains as in store_deaths.sh; a program that watches, and others that
+# write and read without pause.  SV_UPDATE_SECONDS is how long; 20 if it is not set.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+stand_in
+seconds=${SV_UPDATE_SECONDS:-20}
+programs=$project/build/gcc-plain/procdom
+truncate -s 16M "$work/disk"
+store=$work/bin/sv-xenstored
+check "Debian's tools are there" "$project/tests/oracle/xenstored" --fetch
+control=$(echo "$SPLITVISOR_CACHE_DIR"/xen-utils-*/usr/lib/xen-*/bin/xenstore-control)
+
+domain() { # NAME KERNEL LINE...
+	printf '%s\n' "name = '$1'" "type = 'pvh'" "memory = 64" \
+		"kernel = '$programs/$2'" "${@:3}" >"$work/$1.cfg"
+	check "$1: is created" xl create -q "$work/$1.cfg"
+}
+domain xenbus xenbus "cmdline = 'ms=$((seconds * 1000))'"
+domain disk block "disk = ['$work/disk,raw,xvda,w']" \
+	"cmdline = 'ops=500 ms=$((seconds * 1000 / 9))'"
+check "they are at work" wait_for 20 console_has disk 'block plain: connects ok'
+check "store keys are asked for" wait_for 20 console_has xenbus 'load removed ok'
+
+# Programs of dom0: one that watches all the time, and many short ones.
+xenstore-watch /load >"$work/watched" 2>&1 &
+watcher=$!
+: >"$work/loading"
+load() {
+	local i=0 failed=0 longest=0 began took
+
+	while [ -e "$work/loading" ]; do
+		i=$((i + 1))
+		began=${EPOCHREALTIME/./}
+		xenstore-write /load "$i" && [ "$(xenstore-read /load)" = "$i" ] ||
+			failed=$((failed + 1))
+		took=$((${EPOCHREALTIME/./} - began))
+		[ $took -le $longest ] || longest=$took
+	done
+	echo "$i $failed $((longest / 1000))" >"$work/loaded"
+}
+load 2>"$work/load.err" &
+loader=$!
+
+over() { console_has "$1" '^(SUCCESS|FAILURE|ERROR)'; }
+answers() { xenstore-read /local/domain/0/name; }
+cp "$store" "$store.new"
+n=0 failed=0 end=$((SECONDS + seconds / 2))
+until [ $SECONDS -ge $end ] || over xenbus; do
+	"$control" live-update -t 30 "$store.new" 2>>"$work/update.err" ||
+		failed=$((failed + 1))
+	n=$((n + 1))
+	[ $((n % 5)) = 0 ] && { xl list disk >/dev/null || failed=$((failed + 1)); }
+	sleep 0.1
+done
+rm "$work/loading"
+wait $loader
+read -r requests errors longest <"$work/loaded"
+output=$(cat "$work/update.err" "$work/load.err"; tail -n 30 "$logs/sv-xenstored.log")
+ok $failed "all updates were made"
+[ $n -ge $((seconds / 4)) ]
+ok $? "they were enough"
+pid=$(pid_of sv-xenstored)
+[ "$(readlink "/proc/$pid/exe")" = "$store.new" ]
+ok $? "the program is the other one"
+ok "$errors" "programs of dom0 were answered each time"
+xenstore-write /load/last x
+check "who watches hears of changes" wait_for 10 grep -qx /load/last "$work/watched"
+kill $watcher
+! grep -q 'connection lost' "$logs/sv-backend.log"
+ok $? "backends have noticed nothing"
+echo "# $n updates; $((requests * 2)) requests by programs of dom0 meanwhile," \
+	"two of which took $longest ms at most with all"
+
+refused() { # TEXT ARG...
+	local text=$1
+
+	shift
+	output=$("$control" live-update "$@" 2>&1)
+	[ $? = 3 ] && grep -q "$text" <<<"$output" && answers >/dev/null
+}
+refused 'no such program' /no/such
+ok $? "a program that is not there is refused"
+refused 'cannot go on' -t 10 /bin/false
+ok $? "and one that is no store"
+refused 'cannot go on.*no-such' -t 10 -c --no-such "$store"
+ok $? "and arguments that are none"
+[ "$(pid_of sv-xenstored)" = "$pid" ]
+ok $? "the store is what it was"
+
+# Killed in the middle of it, wherever that is.
+kills=0 failed=0
+for _ in $(seq $((seconds / 2))); do
+	"$control" live-update -t 10 "$store" 2>/dev/null &
+	sleep "0.$(printf %03d $((RANDOM % 25)))"
+	shoot sv-xenstored KILL && kills=$((kills + 1))
+	wait $!
+	wait_for 10 answers || failed=$((failed + 1))
+	# A successor has a keeper of its own in no time, but not at once.
+	wait_for 10 pid_of sv-storekeeper || failed=$((failed + 1))
+done
+output=$(tail -n 30 "$logs/sv-xenstored.log")
+ok $failed "killed $kills times in the middle of an update, there was a store each time"
+check "xl finds its domains" wait_for 10 xl list disk
+
+# The keeper, too.
+keeper=$(pid_of sv-storekeeper)
+kill -9 "$keeper"
+another() { now=$(pid_of sv-storekeeper) && [ "$now" != "$keeper" ]; }
+check "a keeper that is killed has a successor" wait_for 10 another
+shoot sv-xenstored KILL
+check "which starts a store" wait_for 10 answers
+check "an update has a keeper, too" "$control" live-update -t 10 "$store"
+check "there is one" wait_for 10 pid_of sv-storekeeper
+shoot sv-xenstored KILL
+check "it starts a store" wait_for 10 answers
+
+check "the guest that asks without pause comes to its end" \
+	wait_for $((seconds + 60)) over xenbus
+output=$(tail -n 20 "$(console_log xenbus)" "$logs/sv-xenstored.log")
+console_has xenbus '^SUCCESS'
+ok $? "and has noticed nothing"
+echo "# $(grep -a 'churn rounds' "$(console_log xenbus)" | tr -d '\r')"
+check "the disk's guest comes to its end" wait_for 60 over disk
+output=$(grep -ahE 'failed|error|FAILURE' "$(console_log disk)")
+console_has disk '^SUCCESS'
+ok $? "and has noticed nothing"
+! grep -q 'damaged\|cannot be' "$logs/sv-xenstored.log"
+ok $? "the journal was whole each time"
+keeper=$(pid_of sv-storekeeper)
+kill "$keeper"
+ended() { ! kill -0 "$keeper"; }
+check "told to end, the keeper ends" wait_for 10 ended
+no_store() { ! pid_of sv-xenstored; }
+check "and the store" wait_for 10 no_store

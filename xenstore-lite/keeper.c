@@ -1,0 +1,534 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// xenstore-lite/keeper.c - a process that becomes the next store.
+#include "xenstore-lite/keeper.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/sock.h"
+
+#define NAME	      "sv-storekeeper"
+#define SELF	      "/proc/self/exe"
+#define SHORT_LIFE_NS UINT64_C(1000000000)
+#define WORDS	      64 /* of a program's arguments */
+
+enum kind {
+	/* From the store. */
+	BYE,	 /* it ends in order */
+	TRY,	 /* a program, with @text; memory and output */
+	TRY_END, /* no more of that */
+	TAKE,	 /* descriptors for the next program */
+	GO,	 /* which is this, with @text */
+	/* To the store. */
+	STOP,	/* the keeper was told to end */
+	FAILED, /* what it was told last; @n is -errno */
+	HERE,	/* from the next program: it has all */
+};
+
+/* @text: @n strings, each with its NUL. */
+struct word {
+	uint32_t kind;
+	int32_t n;
+	char text[4096];
+};
+
+static int say(int fd, enum kind kind, const int *fds, size_t nfds)
+{
+	const struct word w = { .kind = kind };
+
+	return sock_send_fds(fd, &w, sizeof(w), fds, nfds);
+}
+
+static int say_words(int fd, enum kind kind, char *const *argv, const int *fds,
+		     size_t nfds)
+{
+	struct word w = { .kind = kind };
+	size_t at = 0;
+
+	for (; argv[w.n]; w.n++) {
+		size_t size = strlen(argv[w.n]) + 1;
+
+		if (at + size > sizeof(w.text) || w.n == WORDS)
+			return -E2BIG;
+		memcpy(w.text + at, argv[w.n], size);
+		at += size;
+	}
+	return sock_send_fds(fd, &w, sizeof(w), fds, nfds);
+}
+
+/* ---- The store's side --------------------------------------------------- */
+
+static struct {
+	struct event_base *base;
+	char *const *argv;
+	bool keep;
+	void (*stop)(void);
+	pid_t pid;
+	int fd;
+	struct event *ev, *again;
+} keeper = { .fd = -1 };
+
+/* This process ends in order. */
+static void leave(void)
+{
+	if (keeper.fd >= 0 && say(keeper.fd, BYE, NULL, 0))
+		log_warn("cannot tell the keeper to end");
+	fd_close(&keeper.fd);
+}
+
+static void forget(void)
+{
+	if (keeper.ev)
+		event_free(keeper.ev);
+	keeper.ev = NULL;
+	fd_close(&keeper.fd);
+	if (keeper.pid > 0)
+		waitpid(keeper.pid, NULL, WNOHANG);
+	keeper.pid = 0;
+}
+
+/* What has happened to it is told already. */
+static void replace(void)
+{
+	const struct timeval pause = { .tv_sec = 1 };
+
+	forget();
+	if (keeper.keep && event_add(keeper.again, &pause))
+		log_err("no other keeper is started");
+}
+
+static void on_word(evutil_socket_t fd, short what, void *arg)
+{
+	int fds[SOCK_MAX_FDS];
+	struct word w;
+	size_t n;
+
+	(void)what;
+	(void)arg;
+	if (!sock_recv_fds(fd, &w, sizeof(w), fds, &n)) {
+		if (w.kind == STOP)
+			keeper.stop();
+		return;
+	}
+	log_warn("the keeper was killed");
+	replace();
+}
+
+static int spawn(char **argv, int fd)
+{
+	posix_spawn_file_actions_t acts;
+	extern char **environ;
+	int ret;
+
+	ret = posix_spawn_file_actions_init(&acts);
+	if (ret)
+		return -ret;
+	ret = posix_spawn_file_actions_adddup2(&acts, fd, KEEPER_FD);
+	if (!ret)
+		ret = posix_spawn(&keeper.pid, SELF, &acts, NULL, argv,
+				  environ);
+	posix_spawn_file_actions_destroy(&acts);
+	return -ret;
+}
+
+/* What argv is for the keeper, *owned*. */
+static char **keeper_argv(void)
+{
+	static char name[] = NAME, option[] = "--keeper", fd[] = "3";
+	char *const first[] = { name, option, fd };
+	char **argv;
+	size_t n = 1;
+
+	while (keeper.argv[n])
+		n++;
+	argv = calloc(ARRAY_SIZE(first) + n, sizeof(*argv));
+	if (!argv)
+		return NULL;
+	memcpy(argv, first, sizeof(first));
+	memcpy(argv + ARRAY_SIZE(first), keeper.argv + 1,
+	       (n - 1) * sizeof(*argv));
+	return argv;
+}
+
+static int begin(void)
+{
+	const struct timeval limit = { .tv_sec = KEEPER_WAIT_S };
+	char **argv = keeper_argv();
+	int pair[2], ret;
+
+	if (!argv)
+		return -ENOMEM;
+	ret = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)
+		      ? -errno
+		      : 0;
+	if (ret)
+		goto free;
+	keeper.fd = pair[0];
+	ret = setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &limit,
+			 sizeof(limit))
+		      ? -errno
+		      : spawn(argv, pair[1]);
+	close(pair[1]);
+	if (!ret)
+		keeper.ev = event_new(keeper.base, pair[0],
+				      EV_READ | EV_PERSIST, on_word, NULL);
+	if (!ret && (!keeper.ev || event_add(keeper.ev, NULL)))
+		ret = -ENOMEM;
+	if (ret)
+		forget();
+free:
+	free(argv);
+	return ret;
+}
+
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+	int ret = keeper.fd < 0 ? begin() : 0;
+
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (!ret)
+		return;
+	log_warn("cannot start a keeper: %s; tried again", strerror(-ret));
+	replace();
+}
+
+void keeper_setup(struct event_base *base, char *const *argv, bool keep,
+		  void (*stop)(void))
+{
+	keeper.base = base;
+	keeper.argv = argv;
+	keeper.keep = keep;
+	keeper.stop = stop;
+	keeper.again = evtimer_new(base, on_again, NULL);
+	if (!keeper.again || atexit(leave))
+		die("out of memory");
+	if (keep)
+		on_again(-1, 0, NULL);
+}
+
+int keeper_try(char *const *argv, int memory, int out)
+{
+	const int fds[] = { memory, out };
+	int ret = keeper.fd < 0 ? begin() : 0;
+
+	return ret ? ret : say_words(keeper.fd, TRY, argv, fds, 2);
+}
+
+void keeper_try_end(void)
+{
+	if (keeper.fd >= 0 && say(keeper.fd, TRY_END, NULL, 0))
+		log_warn("cannot tell the keeper to end a trial");
+}
+
+static int send_all(char *const *argv, const int *fds, size_t n)
+{
+	size_t part;
+	int ret = keeper.fd < 0 ? begin() : 0;
+
+	for (; !ret && n; n -= part, fds += part) {
+		part = MIN(n, (size_t)SOCK_MAX_FDS);
+		ret = say(keeper.fd, TAKE, fds, part);
+	}
+	return ret ? ret : say_words(keeper.fd, GO, argv, NULL, 0);
+}
+
+/* Return: 0 if the next program is there. */
+static int wait_for_next(void)
+{
+	struct pollfd p = { .fd = keeper.fd, .events = POLLIN };
+	uint64_t end = util_clock_ns() + KEEPER_WAIT_S * UINT64_C(1000000000);
+	int fds[SOCK_MAX_FDS];
+	struct word w;
+	uint64_t now;
+	size_t n;
+
+	for (;;) {
+		now = util_clock_ns();
+		if (now >= end)
+			return -ETIMEDOUT;
+		if (poll(&p, 1, (int)((end - now) / 1000000 + 1)) <= 0)
+			continue;
+		if (sock_recv_fds(keeper.fd, &w, sizeof(w), fds, &n))
+			return -EPIPE;
+		if (w.kind == STOP)
+			keeper.stop();
+		if (w.kind == FAILED)
+			return w.n;
+		if (w.kind == HERE)
+			return 0;
+	}
+}
+
+/* What the process does now is not known: it may be another program. */
+static void end_keeper(void)
+{
+	if (keeper.pid > 0) {
+		kill(keeper.pid, SIGKILL);
+		waitpid(keeper.pid, NULL, 0);
+	}
+	keeper.pid = 0;
+	replace();
+}
+
+bool keeper_hand_over(char *const *argv, const int *fds, size_t n, char *why,
+		      size_t size)
+{
+	int ret = send_all(argv, fds, n);
+
+	if (!ret)
+		ret = wait_for_next();
+	if (!ret) {
+		forget();
+		return true;
+	}
+	if (ret == -EPIPE)
+		snprintf(why, size, "it ended while it started");
+	else if (ret == -ETIMEDOUT)
+		snprintf(why, size, "it was not ready within %d s",
+			 KEEPER_WAIT_S);
+	else
+		snprintf(why, size, "%s", strerror(-ret));
+	end_keeper();
+	return false;
+}
+
+/* ---- The keeper's ------------------------------------------------------- */
+
+static int store_fd = KEEPER_FD; /* until it has taken over */
+static volatile sig_atomic_t told;
+static pid_t trial;
+static int first_taken = -1, ntaken;
+
+static void hold_signals(bool on)
+{
+	sigset_t ends;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGINT);
+	sigprocmask(on ? SIG_BLOCK : SIG_UNBLOCK, &ends, NULL);
+}
+
+static void pass_on(int sig)
+{
+	static const struct word w = { .kind = STOP };
+	int err = errno;
+
+	(void)sig;
+	told = 1;
+	(void)!send(store_fd, &w, sizeof(w), MSG_NOSIGNAL | MSG_DONTWAIT);
+	errno = err;
+}
+
+static void on_ends(void (*handler)(int))
+{
+	struct sigaction sa = { .sa_handler = handler };
+
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGINT, &sa, NULL);
+}
+
+/* Its descriptors close before it has ended; its socket is free only then. */
+static void wait_for_end(void)
+{
+	struct pollfd p = { .fd = -1, .events = POLLIN };
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(store_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
+		die("cannot tell which store this was: %s", strerror(errno));
+	p.fd = pidfd_open(peer.pid, 0);
+	while (p.fd >= 0 && poll(&p, 1, -1) < 0 && errno == EINTR)
+		;
+	fd_close(&p.fd);
+}
+
+static void end_trial(void)
+{
+	if (trial > 0) {
+		kill(trial, SIGKILL);
+		waitpid(trial, NULL, 0);
+	}
+	trial = 0;
+}
+
+/* Return: arguments, the last two of them @option and @number if not NULL. */
+static char **argv_of(const struct word *w, char *option, char *number)
+{
+	static char *argv[WORDS + 3];
+	char *at;
+	int n = 0;
+
+	memcpy(&at, &(const char *){ w->text }, sizeof(at));
+	for (; n < MIN(w->n, WORDS); at += strlen(at) + 1)
+		argv[n++] = at;
+	argv[n] = option;
+	argv[n + 1] = number;
+	argv[n + 2] = NULL;
+	return argv;
+}
+
+static int try(const struct word *w, const int *fds)
+{
+	char **argv = argv_of(w, NULL, NULL);
+	posix_spawn_file_actions_t acts;
+	extern char **environ;
+	int ret;
+
+	end_trial();
+	ret = posix_spawn_file_actions_init(&acts);
+	if (ret)
+		return -ret;
+	ret = posix_spawn_file_actions_addopen(&acts, 0, "/dev/null", O_RDONLY,
+					       0);
+	for (int to = 1; !ret && to <= 2; to++)
+		ret = posix_spawn_file_actions_adddup2(&acts, fds[1], to);
+	if (!ret)
+		ret = posix_spawn_file_actions_adddup2(&acts, fds[0],
+						       KEEPER_FD);
+	if (!ret)
+		ret = posix_spawn(&trial, argv[0], &acts, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&acts);
+	if (ret)
+		dprintf(fds[1], "%s\n", strerror(ret));
+	return -ret;
+}
+
+static void drop_taken(void)
+{
+	while (ntaken)
+		close(first_taken + --ntaken);
+}
+
+/* Nothing else is opened meanwhile, so each has the next number. */
+static void take(const int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!ntaken)
+			first_taken = fds[i];
+		if (fds[i] != first_taken + ntaken)
+			die("a descriptor has another number than the next");
+		ntaken++;
+	}
+}
+
+/* Returns only if that failed. */
+static int go(const struct word *w)
+{
+	static char option[] = "--update";
+	char number[16];
+	int ret = 0;
+
+	snprintf(number, sizeof(number), "%d", first_taken);
+	for (int i = 0; !ret && i < ntaken; i++)
+		ret = fd_cloexec(first_taken + i, false);
+	if (!ret)
+		ret = fd_cloexec(store_fd, false);
+	if (!ret) {
+		char **argv = argv_of(w, option, number);
+
+		hold_signals(true);
+		execv(argv[0], argv);
+		ret = -errno;
+		hold_signals(false);
+	}
+	(void)!fd_cloexec(store_fd, true);
+	drop_taken();
+	return ret;
+}
+
+static void obey(const struct word *w, const int *fds, size_t n)
+{
+	struct word failed = { .kind = FAILED };
+
+	if (w->kind == TAKE) {
+		take(fds, n);
+		return;
+	}
+	if (w->kind == TRY && n == 2)
+		(void)!try(w, fds);
+	else if (w->kind == TRY_END)
+		end_trial();
+	else if (w->kind == GO)
+		failed.n = go(w);
+	if (failed.n &&
+	    sock_send_fds(store_fd, &failed, sizeof(failed), NULL, 0))
+		log_warn("cannot tell the store of an error");
+	while (n)
+		close(fds[--n]);
+}
+
+/* Return: whether it ended in order, or was to. */
+static bool serve_store(void)
+{
+	int fds[SOCK_MAX_FDS];
+	static struct word w;
+	bool bye = false;
+	size_t n;
+
+	while (!sock_recv_fds(store_fd, &w, sizeof(w), fds, &n)) {
+		w.text[sizeof(w.text) - 1] = '\0';
+		obey(&w, fds, n);
+		bye |= w.kind == BYE;
+	}
+	end_trial();
+	drop_taken();
+	if (!bye)
+		wait_for_end();
+	return bye || told;
+}
+
+_Noreturn void keeper_run(int fd, char *const *argv, bool keep)
+{
+	uint64_t since = util_clock_ns();
+
+	prctl(PR_SET_NAME, NAME);
+	/* No more than these: those to come have the next numbers. */
+	if (fd != KEEPER_FD || fd_cloexec(fd, true) ||
+	    close_range(KEEPER_FD + 1, ~0u, 0))
+		die("--keeper is not for people");
+	on_ends(pass_on);
+	hold_signals(false);
+	if (serve_store() || !keep)
+		exit(0);
+	/* What ends at once, for a reason that remains, is in no hurry. */
+	if (util_clock_ns() - since < SHORT_LIFE_NS)
+		usleep(100000);
+	log_warn("the store was killed; another one goes on");
+	on_ends(SIG_DFL);
+	execv(SELF, argv);
+	die("cannot start a store: %s", strerror(errno));
+}
+
+/* ---- The next program's ------------------------------------------------- */
+
+void keeper_take_over(void)
+{
+	int fds[SOCK_MAX_FDS];
+	struct word w;
+	size_t n;
+	int ret;
+
+	hold_signals(false);
+	ret = say(store_fd, HERE, NULL, 0);
+	while (!ret)
+		ret = sock_recv_fds(store_fd, &w, sizeof(w), fds, &n);
+	wait_for_end();
+	fd_close(&store_fd);
+}
