@@ -25,7 +25,6 @@ domain disk block "disk = ['$work/disk,raw,xvda,w']" \
 check "they are at work" wait_for 20 console_has disk 'block plain: connects ok'
 check "store keys are asked for" wait_for 20 console_has xenbus 'load removed ok'
 
-keeper=$(pid_of sv-storekeeper)
 answers() { xenstore-read /local/domain/0/name; }
 over() { console_has "$1" '^(SUCCESS|FAILURE|ERROR)'; }
 deadline=$((SECONDS + seconds * 2 + 60))
@@ -57,6 +56,7 @@ check "the domains go" wait_for 10 gone xenbus
 check "both" wait_for 10 gone disk
 ! grep -q 'damaged\|cannot be' "$logs/sv-xenstored.log"
 ok $? "the journal was whole each time"
+keeper=$(pid_of sv-storekeeper)
 kill "$keeper"
 ended() { ! kill -0 "$keeper"; }
 check "told to end, it ends" wait_for 10 ended
