@@ -178,6 +178,7 @@ static void park(struct conn *c, uint32_t error, const char *what)
 
 /* ---- Transports -------------------------------------------------------- */
 
+/* SYSCALLS: read */
 static int socket_read(struct conn *c, void *buf, size_t n)
 {
 	ssize_t got;
@@ -193,6 +194,7 @@ static int socket_read(struct conn *c, void *buf, size_t n)
 	return got == 0 ? -EPIPE : (int)got;
 }
 
+/* SYSCALLS: sendmsg */
 static int socket_writev(struct conn *c, const struct iovec *v, int n)
 {
 	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)v,
@@ -591,6 +593,7 @@ static void set_blocked(struct conn *c, bool on)
 		event_add(c->rd, NULL);
 }
 
+/* SYSCALLS: write */
 static void signal_guest(struct conn *c)
 {
 	uint64_t one = 1;

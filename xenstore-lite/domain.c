@@ -302,6 +302,7 @@ static void on_message(evutil_socket_t fd, short what, void *arg)
 		domain_gone(d, "its VMM has gone");
 }
 
+/* SYSCALLS: read */
 static void on_kick(evutil_socket_t fd, short what, void *arg)
 {
 	struct domain *d = arg;
@@ -336,6 +337,7 @@ static void init_page(struct xenstore_domain_interface SHM *page)
 	shm_release((shm_word SHM *)&page->connection, XENSTORE_CONNECTED);
 }
 
+/* SYSCALLS: fcntl */
 static int join_ring(struct domain *d)
 {
 	int ret = dom_page(d->sock, &d->page, &d->port);

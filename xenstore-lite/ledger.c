@@ -73,19 +73,30 @@ static uint32_t frame_sum(const struct frame *f, const void *records)
 	return checksum(checksum(0, &f->len, sizeof(f->len)), records, f->len);
 }
 
+/* Read once: later, BOOT_ID may be out of sight (base/jail.h). */
+static int boot_id(char id[36])
+{
+	static char boot[36];
+	static bool known;
+	int fd;
+
+	if (!known) {
+		fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return -errno;
+		known = !fd_read_all(fd, boot, sizeof(boot));
+		fd_close(&fd);
+	}
+	memcpy(id, boot, sizeof(boot));
+	return known ? 0 : -EIO;
+}
+
 static int make_head(struct head *h)
 {
-	int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
-	int ret;
-
-	if (fd < 0)
-		return -errno;
 	memset(h, 0, sizeof(*h));
 	memcpy(h->magic, MAGIC, sizeof(MAGIC));
 	h->version = VERSION;
-	ret = fd_read_all(fd, h->boot, sizeof(h->boot));
-	fd_close(&fd);
-	return ret;
+	return boot_id(h->boot);
 }
 
 /* ---- Reading ----------------------------------------------------------- */
@@ -283,7 +294,11 @@ static int dump(void)
 	return ledger.error;
 }
 
-/* Put a new file in the old one's place; on failure that one stays in use. */
+/*
+ * Put a new file in the old one's place; on failure that one stays in use.
+ *
+ * SYSCALLS: openat rename unlink close write
+ */
 static int renew(void)
 {
 	uint64_t size = ledger.size;

@@ -16,6 +16,7 @@
 
 #include "base/domsock.h"
 #include "base/fd.h"
+#include "base/jail.h"
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/sock.h"
@@ -29,7 +30,8 @@
 
 static const char usage[] =
 	"usage: sv-xenstored [--socket PATH] [--ready-fd N] [--keep] "
-	"[--trace] [--foreground]\n"
+	"[--trace]\n"
+	"                    [--no-sandbox] [--foreground]\n"
 	"\n"
 	"Serve xenstore to libxenstore programs and to guests.\n"
 	"\n"
@@ -37,6 +39,7 @@ static const char usage[] =
 	"  --ready-fd N    write one byte to descriptor N when serving, close it\n"
 	"  --keep          start another store when this one is killed\n"
 	"  --trace         log every request\n"
+	"  --no-sandbox    keep all rights\n"
 	"  --foreground    do not detach (it never does)\n";
 
 /* How long all may wait for one VMM that does not answer. */
@@ -45,7 +48,7 @@ static const char usage[] =
 struct options {
 	const char *socket;
 	int ready_fd;
-	bool keep;
+	bool keep, no_sandbox;
 };
 
 static bool stopping;
@@ -57,6 +60,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 		{ "ready-fd", required_argument, NULL, 'r' },
 		{ "keep", no_argument, NULL, 'k' },
 		{ "trace", no_argument, NULL, 't' },
+		{ "no-sandbox", no_argument, NULL, 'n' },
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -75,6 +79,8 @@ static void parse_options(int argc, char **argv, struct options *o)
 			o->ready_fd = (int)fd;
 		} else if (c == 'k') {
 			o->keep = true;
+		} else if (c == 'n') {
+			o->no_sandbox = true;
 		} else if (c == 't') {
 			dispatch_trace = true;
 		} else if (c == 'h') {
@@ -192,6 +198,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 		log_err("no clients are accepted any more");
 }
 
+/* SYSCALLS: accept4 */
 static void on_connect(evutil_socket_t fd, short what, void *arg)
 {
 	static struct log_limit limit;
@@ -253,6 +260,50 @@ static void find_state(const char *socket, struct tree *live)
 	state_keep(path);
 }
 
+/*
+ * Nothing is left but the directory of the socket, with the journal, and the domains'
+ * sockets.  A store that is to go on as another program is started by the keeper,
+ * which is outside.
+ */
+static void enter_jail(const char *socket)
+{
+	char at[PATH_MAX], domains[PATH_MAX];
+	struct jail_dir dirs[] = { { .path = at },
+				   { .path = domains, .keep_out = true } };
+	struct jail j = { .dirs = dirs,
+			  .ndirs = ARRAY_SIZE(dirs),
+			  .calls = jail_calls,
+			  .ncalls = jail_ncalls };
+	int ret;
+
+	snprintf(at, sizeof(at), "%s", socket);
+	dirs[0].path = dirname(at);
+	snprintf(domains, sizeof(domains), "%s/dom", paths_run());
+	log_hold();
+	ret = paths_mkdir(domains);
+	if (ret) {
+		log_warn("%s: %s; no domain can be served", domains,
+			 strerror(-ret));
+		j.ndirs = 1;
+	}
+	ret = jail_enter(&j);
+	if (ret)
+		die("cannot give up what it does not need: %s; --no-sandbox "
+		    "does without",
+		    strerror(-ret));
+}
+
+/*
+ * What the loop and the C library ask for.
+ *
+ * Without memory, malloc() tries otherwise; to sort much, qsort() asks how much
+ * there is.
+ *
+ * SYSCALLS: epoll_wait/epoll_pwait2 epoll_ctl rt_sigaction rt_sigreturn
+ * SYSCALLS: brk mmap munmap mremap exit_group
+ * SYSCALLS, at times: clock_gettime gettimeofday restart_syscall
+ * SYSCALLS, at times: madvise mprotect sched_getaffinity sysinfo
+ */
 static void serve(struct event_base *base)
 {
 	while (!stopping) {
@@ -303,6 +354,8 @@ int main(int argc, char **argv)
 	    event_add(accept_ev, NULL) || event_add(term, NULL) ||
 	    event_add(intr, NULL))
 		die("out of memory");
+	if (!opt.no_sandbox)
+		enter_jail(opt.socket);
 	fd_ready(&opt.ready_fd);
 
 	serve(base);
