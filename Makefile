@@ -73,7 +73,7 @@ store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 	xenstore-lite/domain.c xenstore-lite/hash.c xenstore-lite/ledger.c \
 	xenstore-lite/node.c xenstore-lite/ops.c xenstore-lite/path.c \
 	xenstore-lite/perm.c xenstore-lite/quota.c xenstore-lite/record.c \
-	xenstore-lite/state.c xenstore-lite/txn.c xenstore-lite/watch.c \
+	xenstore-lite/state.c xenstore-lite/trace.c xenstore-lite/txn.c xenstore-lite/watch.c \
 	xenstore-lite/wire.c
 backend_src := dom0-backend/dhcp.c dom0-backend/forward.c \
 	dom0-backend/hotplug.c dom0-backend/vif_script.c \

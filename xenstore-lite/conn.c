@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +16,7 @@
 #include "xenstore-lite/dispatch.h"
 #include "xenstore-lite/ledger.h"
 #include "xenstore-lite/quota.h"
+#include "xenstore-lite/trace.h"
 
 #define IN_SIZE (2 * WIRE_MAX)
 #define SOCKET_OUT \
@@ -39,6 +41,7 @@ static struct event_base *loop;
 static uint64_t last_serial;
 TAILQ_HEAD(conn_list, conn);
 static struct conn_list ready = TAILQ_HEAD_INITIALIZER(ready);
+static struct conn_list everyone = TAILQ_HEAD_INITIALIZER(everyone);
 
 static void on_stall(evutil_socket_t fd, short what, void *arg);
 
@@ -82,8 +85,25 @@ static struct conn *conn_alloc(unsigned int domid)
 	STAILQ_INIT(&c->out);
 	TAILQ_INIT(&c->txns);
 	TAILQ_INIT(&c->watches);
+	TAILQ_INSERT_TAIL(&everyone, c, entry);
 	conn_stats.conns++;
 	return c;
+}
+
+struct conn *conn_next(const struct conn *c)
+{
+	return c ? TAILQ_NEXT(c, entry) : TAILQ_FIRST(&everyone);
+}
+
+char *conn_name(const struct conn *c, char buf[CONN_NAME])
+{
+	unsigned long long serial = c->serial;
+
+	if (c->domain)
+		snprintf(buf, CONN_NAME, "D%u.%llu", c->who.domid, serial);
+	else
+		snprintf(buf, CONN_NAME, "A%llu", serial);
+	return buf;
 }
 
 static void out_drop(struct conn *c, struct out *o)
@@ -142,6 +162,7 @@ void conn_free(struct conn *c)
 	event_free(c->stall);
 	fd_close(&c->fd);
 	account_unpin(c->account);
+	TAILQ_REMOVE(&everyone, c, entry);
 	conn_stats.conns--;
 	free(c);
 }
@@ -323,6 +344,7 @@ void conn_reply(struct conn *c, const struct xsd_sockmsg *to, uint32_t type,
 	}
 	if (len)
 		memcpy(o->data + WIRE_HDR, data, len);
+	trace_out(c, &hdr, data);
 	out_add(c, o);
 }
 
@@ -405,6 +427,7 @@ void conn_event(struct conn *c, const char *path, const char *token)
 	o->event = true;
 	htab_add(&c->pending, &o->same, hash);
 	conn_stats.events++;
+	trace_out(c, &hdr, payload);
 	out_add(c, o);
 }
 

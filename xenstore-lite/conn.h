@@ -70,6 +70,7 @@ struct conn_ring {
  * @serial:   Never reused; salts this connection's keys in shared tables.
  * @domain:   For a ring; NULL for a socket.
  * @fd:       Owned socket; -1 for a ring.
+ * @trace:    All it says and hears is in the access log.
  * @parked:   Broke the protocol; neither heard nor spoken to (ring).
  * @lost:     Its last transaction failed for a conflict.
  * @mute:     An answer could not be queued: to be parked or hung up.
@@ -103,6 +104,7 @@ struct conn {
 	struct watch_list watches;
 	struct account *account;
 	struct log_limit limit;
+	TAILQ_ENTRY(conn) entry;
 };
 
 /** conn_setup() - Once: the loop that all connections use. */
@@ -124,6 +126,15 @@ int conn_new_socket(int fd) must_check;
  */
 int conn_new_ring(struct domain *d, unsigned int domid, void SHM *page,
 		  int call, struct conn **out) must_check;
+
+/** conn_next() - The one after @c, by serial; NULL gives the first. */
+struct conn *conn_next(const struct conn *c);
+
+/* For conn_name(). */
+#define CONN_NAME 40
+
+/** conn_name() - As people know it: D3.12 of domain 3, A12 of dom0; Return: @buf. */
+char *conn_name(const struct conn *c, char buf[CONN_NAME]);
 
 /** conn_record() - Note all of a guest's connection in the journal. */
 void conn_record(const struct conn *c);

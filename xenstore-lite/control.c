@@ -12,6 +12,7 @@
 #include "xenstore-lite/perm.h"
 #include "xenstore-lite/quota.h"
 #include "xenstore-lite/record.h"
+#include "xenstore-lite/trace.h"
 
 /* An answer in the making; what does not fit is left out. */
 struct text {
@@ -65,15 +66,49 @@ static int control_check(struct req *r, struct text *t)
 	return 0;
 }
 
+/* The connection that @name means: D3 or 3 a domain's, A7 or D3.7 itself. */
+static bool is_meant(const struct conn *c, const char *name)
+{
+	char full[CONN_NAME], domain[16];
+
+	conn_name(c, full);
+	snprintf(domain, sizeof(domain), "D%u", c->who.domid);
+	return !strcmp(name, full) ||
+	       (c->domain &&
+		(!strcmp(name, domain) || !strcmp(name, domain + 1)));
+}
+
+static int log_one(const char *name, bool on)
+{
+	int ret = -ENOENT;
+
+	for (struct conn *c = conn_next(NULL); c; c = conn_next(c)) {
+		if (!is_meant(c, name))
+			continue;
+		c->trace = on;
+		ret = 0;
+	}
+	return ret;
+}
+
+/* Off, for all, is off for each. */
+static int log_every(bool on)
+{
+	trace_all = on;
+	for (struct conn *c = conn_next(NULL); c && !on; c = conn_next(c))
+		c->trace = false;
+	return 0;
+}
+
 static int control_log(struct req *r, struct text *t)
 {
-	const char *how = r->args.n == 2 ? r->args.v[1] : "";
+	const char *how = r->args.n > 1 ? r->args.v[1] : "";
+	bool on = !strcmp(how, "on");
 
 	(void)t;
-	if (strcmp(how, "on") != 0 && strcmp(how, "off") != 0)
+	if (r->args.n > 3 || (!on && strcmp(how, "off") != 0))
 		return -EINVAL;
-	dispatch_trace = !strcmp(how, "on");
-	return 0;
+	return r->args.n == 3 ? log_one(r->args.v[2], on) : log_every(on);
 }
 
 static int control_print(struct req *r, struct text *t)
@@ -163,7 +198,7 @@ static const struct {
 	const char *args;
 } commands[] = {
 	{ "check", control_check, "" },
-	{ "log", control_log, "on|off" },
+	{ "log", control_log, "on|off [<domid>|<conn>]" },
 	{ "memreport", control_memreport, "" },
 	{ "print", control_print, "<string>" },
 	{ "quota", control_quota, "[set <name> <val>|<domid>]" },

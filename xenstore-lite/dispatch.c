@@ -10,8 +10,7 @@
 #include "xenstore-lite/ops.h"
 #include "xenstore-lite/perm.h"
 #include "xenstore-lite/quota.h"
-
-bool dispatch_trace;
+#include "xenstore-lite/trace.h"
 
 static struct tree *live;
 
@@ -220,23 +219,13 @@ static int check(struct req *r, const struct op *op)
 	return ret ? ret : check_quota(r, op);
 }
 
-static void trace(const struct conn *c, const struct wire_msg *m, int ret)
-{
-	char text[512];
-
-	util_escape(text, sizeof(text), m->body, m->hdr.len);
-	log_msg(LOG_LVL_INFO, "%llu dom%u tx %u %s %s: %s",
-		(unsigned long long)c->serial, c->who.domid, m->hdr.tx_id,
-		wire_type_name(m->hdr.type), text,
-		ret ? wire_error(-ret) : "ok");
-}
-
 void dispatch(struct conn *c, const struct wire_msg *m)
 {
 	static struct req r; /* one at a time; too large for the stack */
 	const struct op *op = NULL;
 	int ret = -ENOSYS;
 
+	trace_in(c, m);
 	r.conn = c;
 	r.msg = m;
 	r.tree = live;
@@ -254,8 +243,6 @@ void dispatch(struct conn *c, const struct wire_msg *m)
 	if (r.txn && (ret == -ENOSPC || ret == -ENOMEM) &&
 	    m->hdr.type != XS_TRANSACTION_END)
 		r.txn->error = ret;
-	if (dispatch_trace || c->trace)
-		trace(c, m, ret);
 	if (ret) {
 		const char *name = wire_error(-ret);
 

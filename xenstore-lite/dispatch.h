@@ -54,7 +54,4 @@ void req_reply(struct req *r, const void *data, size_t len);
 /** req_reply_str() - Answer with a string and its NUL. */
 void req_reply_str(struct req *r, const char *s);
 
-/** dispatch_trace - Log every request and answer (--trace). */
-extern bool dispatch_trace;
-
 #endif

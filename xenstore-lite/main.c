@@ -27,6 +27,7 @@
 #include "xenstore-lite/hash.h"
 #include "xenstore-lite/ledger.h"
 #include "xenstore-lite/state.h"
+#include "xenstore-lite/trace.h"
 
 static const char usage[] =
 	"usage: sv-xenstored [--socket PATH] [--ready-fd N] [--keep] "
@@ -38,7 +39,7 @@ static const char usage[] =
 	"  --socket PATH   listen there instead of $XENSTORED_PATH\n"
 	"  --ready-fd N    write one byte to descriptor N when serving, close it\n"
 	"  --keep          start another store when this one is killed\n"
-	"  --trace         log every request\n"
+	"  --trace         keep an access log, SOCKET.access.log\n"
 	"  --no-sandbox    keep all rights\n"
 	"  --foreground    do not detach (it never does)\n";
 
@@ -82,7 +83,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 		} else if (c == 'n') {
 			o->no_sandbox = true;
 		} else if (c == 't') {
-			dispatch_trace = true;
+			trace_all = true;
 		} else if (c == 'h') {
 			fputs(usage, stdout);
 			exit(0);
@@ -312,7 +313,16 @@ static void serve(struct event_base *base)
 						 : EVLOOP_ONCE) < 0)
 			die("the event loop failed: %s", strerror(errno));
 		conn_run();
+		trace_flush();
 	}
+}
+
+static void find_trace(const char *socket)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s.access.log", socket);
+	trace_setup(path);
 }
 
 int main(int argc, char **argv)
@@ -345,6 +355,7 @@ int main(int argc, char **argv)
 	domain_setup(base, &live);
 	dom_set_timeout(ANSWER_MS);
 	fd = listen_at(opt.socket);
+	find_trace(opt.socket);
 	find_state(opt.socket, &live);
 	accept_ev = event_new(base, fd, EV_READ | EV_PERSIST, on_connect, NULL);
 	term = evsignal_new(base, SIGTERM, on_signal, NULL);
@@ -362,6 +373,7 @@ int main(int argc, char **argv)
 
 	unlink(opt.socket);
 	ledger_stop();
+	trace_stop();
 	domain_free_all();
 	event_free(accept_ev);
 	event_free(retry_ev);
