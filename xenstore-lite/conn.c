@@ -344,6 +344,7 @@ void conn_reply(struct conn *c, const struct xsd_sockmsg *to, uint32_t type,
 	}
 	if (len)
 		memcpy(o->data + WIRE_HDR, data, len);
+	c->n.errors += type == XS_ERROR;
 	trace_out(c, &hdr, data);
 	out_add(c, o);
 }
@@ -351,6 +352,7 @@ void conn_reply(struct conn *c, const struct xsd_sockmsg *to, uint32_t type,
 void conn_event_lost(struct conn *c)
 {
 	conn_stats.events_lost++;
+	c->n.lost++;
 	log_limited(&c->limit, LOG_LVL_WARN,
 		    "dom%u: a watch event was dropped; %u wait unread",
 		    c->who.domid, c->nevents);
@@ -427,6 +429,7 @@ void conn_event(struct conn *c, const char *path, const char *token)
 	o->event = true;
 	htab_add(&c->pending, &o->same, hash);
 	conn_stats.events++;
+	c->n.events++;
 	trace_out(c, &hdr, payload);
 	out_add(c, o);
 }
@@ -436,6 +439,7 @@ static void sent(struct conn *c, size_t n)
 {
 	struct out *o;
 
+	c->n.out += n;
 	while ((o = STAILQ_FIRST(&c->out)) && n) {
 		size_t part = MIN(n, o->len - c->out_at);
 
@@ -595,6 +599,8 @@ static void handle(struct conn *c, size_t size)
 	memcpy(&m.hdr, at, WIRE_HDR);
 	m.body = at + WIRE_HDR;
 	conn_stats.requests++;
+	c->n.requests++;
+	c->n.in += size;
 	dispatch(c, &m);
 	at[size] = saved;
 	c->in_at += size;
@@ -849,6 +855,15 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	conn_kick(c);
 }
 
+static pid_t peer_pid(int fd)
+{
+	struct ucred cred = { .pid = 0 };
+	socklen_t len = sizeof(cred);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) ? 0
+								    : cred.pid;
+}
+
 int conn_new_socket(int fd)
 {
 	struct conn *c = conn_alloc(0);
@@ -858,6 +873,7 @@ int conn_new_socket(int fd)
 		return -ENOMEM;
 	}
 	c->fd = fd;
+	c->pid = peer_pid(fd);
 	c->ring.call = -1;
 	c->rd = event_new(loop, fd, EV_READ | EV_PERSIST, on_readable, c);
 	c->wr = event_new(loop, fd, EV_WRITE | EV_PERSIST, on_writable, c);

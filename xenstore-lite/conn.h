@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/types.h>
 
 #include "base/log.h"
 #include "base/util.h"
@@ -65,11 +66,21 @@ struct conn_ring {
 };
 
 /**
+ * struct conn_counts - What there was since it came.
+ * @lost: Events that it did not get.
+ * @in, @out: Bytes taken and sent.
+ */
+struct conn_counts {
+	uint64_t requests, errors, events, lost, in, out;
+};
+
+/**
  * struct conn - One client.
  * @who:      Whose rights it has.
  * @serial:   Never reused; salts this connection's keys in shared tables.
  * @domain:   For a ring; NULL for a socket.
  * @fd:       Owned socket; -1 for a ring.
+ * @pid:      Of a socket's client as it connected.
  * @trace:    All it says and hears is in the access log.
  * @parked:   Broke the protocol; neither heard nor spoken to (ring).
  * @lost:     Its last transaction failed for a conflict.
@@ -105,6 +116,8 @@ struct conn {
 	struct account *account;
 	struct log_limit limit;
 	TAILQ_ENTRY(conn) entry;
+	struct conn_counts n;
+	pid_t pid;
 };
 
 /** conn_setup() - Once: the loop that all connections use. */

@@ -14,6 +14,10 @@
 
 static struct tree *live;
 
+/* By type; the last for those that are none. */
+#define TYPES ((uint32_t)DISPATCH_TYPES)
+static struct dispatch_count counts[DISPATCH_TYPES + 1];
+
 enum op_flags {
 	OP_PRIV = 1 << 0,    /* dom0 only */
 	OP_NOTXN = 1 << 1,   /* tx_id makes no difference, but must be right */
@@ -219,6 +223,11 @@ static int check(struct req *r, const struct op *op)
 	return ret ? ret : check_quota(r, op);
 }
 
+void dispatch_count(uint32_t type, struct dispatch_count *out)
+{
+	*out = counts[MIN(type, TYPES)];
+}
+
 void dispatch(struct conn *c, const struct wire_msg *m)
 {
 	static struct req r; /* one at a time; too large for the stack */
@@ -243,6 +252,8 @@ void dispatch(struct conn *c, const struct wire_msg *m)
 	if (r.txn && (ret == -ENOSPC || ret == -ENOMEM) &&
 	    m->hdr.type != XS_TRANSACTION_END)
 		r.txn->error = ret;
+	counts[MIN(m->hdr.type, TYPES)].requests++;
+	counts[MIN(m->hdr.type, TYPES)].errors += ret != 0;
 	if (ret) {
 		const char *name = wire_error(-ret);
 

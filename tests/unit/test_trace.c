@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tests/unit/test_trace.c - the access log. */
+/* tests/unit/test_trace.c - the access log, and what CONTROL tells of clients. */
 #include "xenstore-lite/trace.h"
 
 #include <criterion/criterion.h>
@@ -204,4 +204,101 @@ Test(trace, is_no_way_to_another_file)
 	trace_flush();
 	cr_expect(strstr(caplog_end(), "access log"));
 	cr_expect_eq(size_of("/tmp/sv-trace-victim"), -1);
+}
+
+/* ---- What is counted ----------------------------------------------------- */
+
+struct counted {
+	char name[CONN_NAME];
+	int pid;
+	unsigned long requests, errors, events, lost, in, out;
+	unsigned int watches, txns, replies, unread;
+};
+
+/* The line of a connection; Return: whether there is one. */
+static bool find_conn(const char *name, struct counted *n)
+{
+	const char *at = strstr(d0->reply, name);
+
+	return at && sscanf(at, "%39s %d %lu %lu %lu %lu %lu %lu %u %u %u %u",
+			    n->name, &n->pid, &n->requests, &n->errors,
+			    &n->events, &n->lost, &n->in, &n->out, &n->watches,
+			    &n->txns, &n->replies, &n->unread) == 12;
+}
+
+Test(trace, counts_for_each_connection)
+{
+	char name[CONN_NAME];
+	struct counted n;
+
+	bed_watch(g, "data", "token");
+	bed_write(g, 0, "data/x", "v");
+	bed_read(g, 0, "data/none");
+	bed_start(g);
+	cr_assert_gt(control("stats", "conns", NULL), 0);
+	conn_name(g->conn, name);
+	cr_assert(find_conn(name, &n), "%s", d0->reply);
+	cr_expect_eq(n.pid, 0);
+	cr_expect_eq(n.requests, 4);
+	cr_expect_eq(n.errors, 1);
+	cr_expect_eq(n.events, 2);
+	cr_expect_eq(n.watches, 1);
+	cr_expect_eq(n.txns, 1);
+	cr_expect_eq(n.in, 4 * 16 + 11 + 8 + 10 + 1, "%lu", n.in);
+	cr_expect_gt(n.out, 6 * 16);
+	cr_assert(find_conn("\nA", &n), "%s", d0->reply);
+	cr_expect_eq(n.pid, getpid());
+}
+
+Test(trace, counts_by_type)
+{
+	unsigned long reads = 0, errors = 0, more, wrong;
+	const char *at;
+
+	control("stats", NULL, NULL);
+	at = strstr(d0->reply, "\nREAD ");
+	if (at)
+		cr_assert_eq(sscanf(at, "\nREAD : %lu requests %lu", &reads,
+				    &errors),
+			     2);
+	bed_read(g, 0, "data/none");
+	bed_read(g, 0, "data");
+	bed_op(g, 77, 0, "", 0);
+	control("stats", NULL, NULL);
+	at = strstr(d0->reply, "\nREAD ");
+	cr_assert_not_null(at, "%s", d0->reply);
+	cr_assert_eq(sscanf(at, "\nREAD : %lu requests %lu", &more, &wrong), 2);
+	cr_expect_eq(more, reads + 2);
+	cr_expect_eq(wrong, errors + 1);
+	cr_expect(strstr(d0->reply, "\n? "), "%s", d0->reply);
+	cr_expect_eq(control("stats", "sideways", NULL), -EINVAL);
+	cr_expect_eq(control("stats", "conns", "x"), -EINVAL);
+	cr_expect_eq(bed_str(g, XS_CONTROL, 0, "stats", NULL), -EACCES);
+}
+
+/* More than an answer can hold: each is told once. */
+Test(trace, many_connections_are_told_in_parts)
+{
+	enum { MANY = 150 };
+	struct bed_client *c[MANY];
+	unsigned int lines = 0;
+	char after[32] = "0";
+	const char *at;
+
+	for (size_t i = 0; i < MANY; i++)
+		c[i] = bed_dom0();
+	for (int parts = 0; *after; parts++) {
+		cr_assert_lt(parts, MANY);
+		cr_assert_gt(control("stats", "conns", after), 0);
+		after[0] = '\0';
+		for (at = d0->reply; (at = strchr(at, '\n')); at++)
+			lines += at[1] == 'A' || at[1] == 'D';
+		at = strstr(d0->reply, "\nmore: stats conns ");
+		if (at)
+			sscanf(at, "\nmore: stats conns %31s", after);
+	}
+	/* Those of this test, and the bed's own. */
+	cr_expect_eq(lines, MANY + 3);
+	for (size_t i = 0; i < MANY; i++)
+		bed_close(c[i]);
 }
