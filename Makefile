@@ -38,13 +38,14 @@ build/deps.mk: packaging/deps.sh
 endif
 
 pkgs := libevent_core libevent_pthreads libnl-3.0 libnl-route-3.0 liburing \
-	libarchive xenstore libnftables yajl libgcrypt libnbd
+	libarchive xenstore libnftables yajl libgcrypt libnbd libseccomp
 
 warn := -Wall -Wextra -Wshadow -Wundef -Wvla -Wcast-qual -Wpointer-arith \
 	-Wstrict-prototypes -Wmissing-prototypes -Wconversion \
 	-Wimplicit-fallthrough
 cppflags := -I. -D_GNU_SOURCE -DSV_LIBEXEC_DIR='"$(PREFIX)/lib/splitvisor"' \
-	-D__XEN_TOOLS__ $(if $(findstring address,$(SAN)),-DSV_FUZZ_SHM) $(shell pkg-config --cflags $(pkgs) 2>/dev/null)
+	-D__XEN_TOOLS__ $(if $(findstring address,$(SAN)),-DSV_FUZZ_SHM) \
+	$(if $(findstring --coverage,$(CFLAGS)),-DSV_COVERAGE) $(shell pkg-config --cflags $(pkgs) 2>/dev/null)
 cflags := -std=gnu17 -O2 -g $(warn) $(if $(CI),-Werror) \
 	-fstack-protector-strong -fno-strict-aliasing \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2)
@@ -54,8 +55,8 @@ ldflags := -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
 
 ring_src := ring/ring.c ring/stream.c
 base_src := base/blkstat.c base/dommem.c base/domsock.c base/fd.c base/hist.c \
-	base/log.c base/netstat.c base/paths.c base/sandbox.c base/sock.c \
-	base/statfile.c base/util.c
+	base/jail.c base/log.c base/netstat.c base/paths.c base/sandbox.c \
+	base/sock.c base/statfile.c base/util.c
 hypervisor_src := hypervisor/acpi.c hypervisor/boot.c hypervisor/bzimage.c \
 	hypervisor/cpuid.c hypervisor/guestmem.c hypervisor/image.c \
 	hypervisor/image_cache.c hypervisor/image_load.c hypervisor/unpack.c \
@@ -74,7 +75,7 @@ store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 	xenstore-lite/ledger.c xenstore-lite/node.c xenstore-lite/ops.c \
 	xenstore-lite/ops_limits.c xenstore-lite/path.c xenstore-lite/perm.c \
 	xenstore-lite/quota.c xenstore-lite/record.c xenstore-lite/state.c \
-	xenstore-lite/txn.c xenstore-lite/update.c \
+	xenstore-lite/trace.c xenstore-lite/txn.c xenstore-lite/update.c \
 	xenstore-lite/watch.c xenstore-lite/wire.c
 backend_src := dom0-backend/dhcp.c dom0-backend/forward.c \
 	dom0-backend/hotplug.c dom0-backend/vif_script.c \
@@ -156,7 +157,7 @@ libs_hypervisor := $(shell pkg-config --libs libgcrypt 2>/dev/null)
 libs_backend := $(shell pkg-config --libs libevent_core xenstore 2>/dev/null)
 libs_vif := $(shell pkg-config --libs libnl-3.0 libnl-route-3.0 libnftables yajl 2>/dev/null) -luring
 libs_nbd := $(shell pkg-config --libs libnbd 2>/dev/null)
-libs_store := $(shell pkg-config --libs libevent_core 2>/dev/null)
+libs_store := $(shell pkg-config --libs libevent_core libseccomp 2>/dev/null)
 $(eval $(call program,sv-hypervisor,hypervisor/main.c,hypervisor ring base,$(libs_hypervisor)))
 $(eval $(call program,sv-domctl,tests/lib/domctl_main.c,base,$(shell pkg-config --libs xenstore 2>/dev/null)))
 $(eval $(call program,sv-xenstored,xenstore-lite/main.c,store ring base,$(libs_store)))
@@ -175,6 +176,20 @@ $(eval $(call program,sv-fakehv,tests/lib/fakehv_main.c,testlib ring base,))
 $(eval $(call program,sv-consoleguest,tests/lib/consoleguest_main.c,testlib backend ring base,$(libs_backend) -luring))
 $(eval $(call program,sv-netecho,tests/lib/netecho_main.c,testlib base,))
 $(eval $(call program,sv-unpack,hypervisor/unpack_main.c,hypervisor base,-larchive))
+
+# What a program asks of the kernel when it serves: the tags SYSCALLS: of the files
+# it is made of (base/jail.h), and what the sanitizers add.
+san_calls := futex getpid gettid madvise mprotect newfstatat/fstat prctl \
+	readlink rt_sigprocmask sched_yield sigaltstack
+define jailed # name, its files
+$(1)_tags := $(2)
+$(1)_obj += $(out)/calls/$(1).o
+$(out)/calls/$(1).c: $(2) base/syscalls.awk Makefile
+	@mkdir -p $$(@D)
+	$$(q)awk -v more="$(if $(SAN),$(san_calls))" -f base/syscalls.awk $(2) >$$@
+endef
+$(eval $(call jailed,sv-xenstored,xenstore-lite/main.c $(store_src) $(ring_src) \
+	base/domsock.c base/fd.c base/jail.c base/log.c base/sock.c))
 
 # Tests link against every library; archives give only what is used.
 test_libs := procdom checks testlib backend store hypervisor tools ring base
@@ -195,6 +210,7 @@ bench_src := tests/bench/recovery.c tests/bench/store.c tests/bench/syscalls.c
 bins := $(programs:%=$(out)/bin/%)
 units := $(unit_src:%.c=$(out)/%)
 stresses := $(stress_src:%.c=$(out)/%)
+preloads := $(out)/tests/lib/onecall.so
 oracles := $(out)/tests/oracle/play $(out)/tests/oracle/xenlibs.so
 benches := $(bench_src:%.c=$(out)/%)
 fuzzers := $(patsubst %.c,$(out)/%,$(wildcard tests/fuzz/*_fuzz.c))
@@ -223,6 +239,10 @@ $(foreach l,$(test_libs),$(eval $(call library,$(l))))
 $(out)/%.o: %.c Makefile
 	@echo "  CC    $<"
 	@mkdir -p $(@D)
+	$(q)$(CC) $(cppflags) $(CPPFLAGS) $(cflags) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(out)/calls/%.o: $(out)/calls/%.c
+	@echo "  CC    $<"
 	$(q)$(CC) $(cppflags) $(CPPFLAGS) $(cflags) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # A test is the peer: it may look into memory that it shares with us.
@@ -292,6 +312,12 @@ $(out)/tests/oracle/xenlibs.so: $(xenlibs_src)
 	@mkdir -p $(@D)
 	$(q)$(CC) $(cppflags) $(CPPFLAGS) $(cflags) $(CFLAGS) -fPIC -shared -o $@ $^
 
+# Preloaded, leaves calls out of a daemon's filter.
+$(preloads): tests/lib/onecall.c
+	@echo "  LD    $@"
+	@mkdir -p $(@D)
+	$(q)$(CC) $(cppflags) $(CPPFLAGS) $(cflags) $(CFLAGS) -fPIC -shared -o $@ $< -lseccomp
+
 # A fuzzer of the whole system, which needs no libFuzzer.
 system := $(out)/tests/fuzz/system
 system_obj := $(addprefix $(system),.o _disk.o _card.o _console.o)
@@ -352,7 +378,7 @@ $(replays): %_replay: %_fuzz.o $(out)/tests/fuzz/replay.o $(test_archives)
 # ---- Tests, demo, lint -----------------------------------------------------
 
 # Everything the native tests of one variant run.
-test-programs: all $(units) $(stresses) $(oracles) $(benches)
+test-programs: all $(units) $(stresses) $(oracles) $(preloads) $(benches)
 
 # Unit and hostile tests of this variant (CC, SAN).
 check: test-programs
@@ -415,6 +441,10 @@ bench: all $(benches)
 lint:
 	@packaging/deps.sh lint test
 	$(q)tests/lint/lint
+
+# The system calls that are allowed to it and that a test must see used.
+print-calls-%:
+	@awk -v list=1 -f base/syscalls.awk $($*_tags)
 
 # For tests/lint/lint.
 .PHONY: print-cppflags print-warnings

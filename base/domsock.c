@@ -110,7 +110,11 @@ static void close_fds(int *fds, size_t n)
 		fd_close(&fds[--n]);
 }
 
-/* Receive one message, waiting for it if @wait; -EAGAIN if there is none. */
+/*
+ * Receive one message, waiting for it if @wait; -EAGAIN if there is none.
+ *
+ * SYSCALLS: poll
+ */
 static int receive(struct dom *d, struct dom_msg *msg, int *fds, size_t *nfds,
 		   bool wait)
 {
@@ -245,6 +249,7 @@ int dom_info(struct dom *d, struct dom_info *info)
 	return ret;
 }
 
+/* SYSCALLS: mmap */
 static int map_page(struct dom *d, int prot, void **page, uint32_t *port)
 {
 	struct dom_msg msg = { .type = DOM_PAGE };

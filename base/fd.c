@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* SYSCALLS: close */
 void fd_close(int *fd)
 {
 	if (*fd >= 0)
@@ -74,6 +75,7 @@ int fd_memfd(const char *name, uint64_t size)
 	return fd;
 }
 
+/* SYSCALLS: fcntl newfstatat/fstat */
 int fd_check_memory(int fd, uint64_t size)
 {
 	int seals = fcntl(fd, F_GET_SEALS);
@@ -85,6 +87,7 @@ int fd_check_memory(int fd, uint64_t size)
 	return 0;
 }
 
+/* SYSCALLS: newfstatat/fstat write */
 int fd_check_event(int fd)
 {
 	struct stat st;

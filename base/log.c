@@ -20,6 +20,10 @@ static char log_prefix[64];
 static enum log_level log_max = LOG_LVL_INFO;
 static int log_fd = -1;
 static uint64_t log_cap;
+/* The log, to read, and its predecessor, to write; see log_hold(). */
+static struct {
+	int from, to;
+} held = { -1, -1 };
 
 void log_init(const char *prefix, enum log_level level)
 {
@@ -46,47 +50,86 @@ static bool too_long(int fd, struct stat *st)
 	       (uint64_t)st->st_size > log_cap;
 }
 
-/* Copy @len bytes of @from, whose name is behind @link, to its name and ".1". */
-static void keep_old(int from, const char *link, off_t len)
+static int open_log(int fd)
 {
-	char path[PATH_MAX];
-	ssize_t n = readlink(link, path, sizeof(path) - 3);
-	int to;
+	char link[32];
 
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return open(link, O_RDONLY | O_CLOEXEC);
+}
+
+/* The file that has the name of the log @fd with ".1" at its end. */
+static int open_old(int fd)
+{
+	char link[32], path[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 3);
 	if (n < 0)
-		return;
+		return -1;
 	snprintf(path + n, 3, ".1");
-	to = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-		  0640);
+	return open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
+}
+
+/* Copy @len bytes of @from to the predecessor of the log @fd. */
+static void keep_old(int fd, int from, off_t len)
+{
+	int to = held.to >= 0 ? held.to : open_old(fd);
+	off_t at = 0;
+
 	if (to < 0)
 		return;
-	while (len > 0 && (n = sendfile(to, from, NULL, (size_t)len)) > 0)
-		len -= n;
-	close(to);
+	if (ftruncate(to, 0) == 0 && lseek(to, 0, SEEK_SET) == 0) {
+		while (at < len &&
+		       sendfile(to, from, &at, (size_t)(len - at)) > 0)
+			;
+	}
+	if (to != held.to)
+		close(to);
+}
+
+static bool has_end(int fd)
+{
+	return log_cap && fcntl(fd, F_GETFL) & O_APPEND;
 }
 
 /*
  * All that share the log have the same file open, so that stays, and is emptied.
  * The lock belongs to our second descriptor: other threads respect it, too.
+ *
+ * SYSCALLS: newfstatat/fstat fcntl flock ftruncate lseek sendfile
  */
 static void rotate(int fd)
 {
 	struct stat st;
-	char link[32];
 	int from;
 
-	if (!log_cap || !too_long(fd, &st) || !(fcntl(fd, F_GETFL) & O_APPEND))
+	if (!log_cap || !too_long(fd, &st) || !has_end(fd))
 		return;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	from = open(link, O_RDONLY | O_CLOEXEC);
+	from = held.from >= 0 ? held.from : open_log(fd);
 	if (from < 0)
 		return;
 	if (flock(from, LOCK_EX | LOCK_NB) == 0 && too_long(from, &st)) {
 		if (st.st_nlink)
-			keep_old(from, link, st.st_size);
+			keep_old(fd, from, st.st_size);
 		(void)!ftruncate(fd, 0);
 	}
-	close(from);
+	if (from == held.from)
+		flock(from, LOCK_UN);
+	else
+		close(from);
+}
+
+void log_hold(void)
+{
+	int fd = log_fd >= 0 ? log_fd : STDERR_FILENO;
+	struct stat st;
+
+	if (!has_end(fd) || fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return;
+	held.from = open_log(fd);
+	held.to = open_old(fd);
 }
 
 /* Time stamp and prefix; returns the length written, always < @size. */
@@ -121,6 +164,7 @@ static void make_plain(char *s)
 	}
 }
 
+/* SYSCALLS: write */
 static void write_line(const char *fmt, va_list ap)
 {
 	char line[1024];

@@ -42,6 +42,13 @@ void log_to_fd(int fd);
 void log_set_cap(uint64_t bytes);
 
 /**
+ * log_hold() - Have FILE.1 open, for a process that will find no files by name.
+ *
+ * After log_set_cap(); does nothing for a log that is no file opened to append.
+ */
+void log_hold(void);
+
+/**
  * log_msg() - Write one line; use the macros below.
  *
  * Control characters, which no message has but some value in it may, appear as

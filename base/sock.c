@@ -20,6 +20,7 @@ static int set_path(struct sockaddr_un *sa, const char *path)
 	return 0;
 }
 
+/* SYSCALLS: socket setsockopt connect */
 int sock_connect(const char *path, int type)
 {
 	const struct timeval limit = { .tv_sec = SOCK_SEND_S };
@@ -70,6 +71,10 @@ int sock_listen(const char *path, int type)
 	return fd;
 }
 
+/*
+ * SYSCALLS: getsockopt
+ * SYSCALLS, at times: geteuid
+ */
 bool sock_peer_trusted(int fd)
 {
 	struct ucred cred;
@@ -85,6 +90,7 @@ union fd_control {
 	struct cmsghdr align;
 };
 
+/* SYSCALLS: sendmsg */
 int sock_send_fds(int fd, const void *msg, size_t len, const int *fds,
 		  size_t nfds)
 {
@@ -126,6 +132,7 @@ static size_t take_fds(struct msghdr *mh, int *fds)
 	return n;
 }
 
+/* SYSCALLS: recvmsg */
 int sock_recv_fds(int fd, void *msg, size_t len, int *fds, size_t *nfds)
 {
 	union fd_control control;

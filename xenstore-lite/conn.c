@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +16,7 @@
 #include "xenstore-lite/dispatch.h"
 #include "xenstore-lite/ledger.h"
 #include "xenstore-lite/quota.h"
+#include "xenstore-lite/trace.h"
 
 #define IN_SIZE (2 * WIRE_MAX)
 #define SOCKET_OUT \
@@ -88,6 +90,22 @@ static struct conn *conn_alloc(unsigned int domid)
 	TAILQ_INSERT_TAIL(&conn_all, c, all);
 	conn_stats.conns++;
 	return c;
+}
+
+struct conn *conn_next(const struct conn *c)
+{
+	return c ? TAILQ_NEXT(c, all) : TAILQ_FIRST(&conn_all);
+}
+
+char *conn_name(const struct conn *c, char buf[CONN_NAME])
+{
+	unsigned long long serial = c->serial;
+
+	if (c->domain)
+		snprintf(buf, CONN_NAME, "D%u.%llu", c->who.domid, serial);
+	else
+		snprintf(buf, CONN_NAME, "A%llu", serial);
+	return buf;
 }
 
 static void out_drop(struct conn *c, struct out *o)
@@ -184,6 +202,7 @@ static void park(struct conn *c, uint32_t error, const char *what)
 
 /* ---- Transports -------------------------------------------------------- */
 
+/* SYSCALLS: read */
 static int socket_read(struct conn *c, void *buf, size_t n)
 {
 	ssize_t got;
@@ -199,6 +218,7 @@ static int socket_read(struct conn *c, void *buf, size_t n)
 	return got == 0 ? -EPIPE : (int)got;
 }
 
+/* SYSCALLS: sendmsg */
 static int socket_writev(struct conn *c, const struct iovec *v, int n)
 {
 	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)v,
@@ -327,12 +347,15 @@ void conn_reply(struct conn *c, const struct xsd_sockmsg *to, uint32_t type,
 	}
 	if (len)
 		memcpy(o->data + WIRE_HDR, data, len);
+	c->n.errors += type == XS_ERROR;
+	trace_out(c, &hdr, data);
 	out_add(c, o);
 }
 
 void conn_event_lost(struct conn *c)
 {
 	conn_stats.events_lost++;
+	c->n.lost++;
 	log_limited(&c->limit, LOG_LVL_WARN,
 		    "dom%u: a watch event was dropped; %u wait unread",
 		    c->who.domid, c->nevents);
@@ -409,6 +432,8 @@ void conn_event(struct conn *c, const char *path, const char *token)
 	o->event = true;
 	htab_add(&c->pending, &o->same, hash);
 	conn_stats.events++;
+	c->n.events++;
+	trace_out(c, &hdr, payload);
 	out_add(c, o);
 }
 
@@ -417,6 +442,7 @@ static void sent(struct conn *c, size_t n)
 {
 	struct out *o;
 
+	c->n.out += n;
 	while ((o = STAILQ_FIRST(&c->out)) && n) {
 		size_t part = MIN(n, o->len - c->out_at);
 
@@ -578,6 +604,8 @@ static void handle(struct conn *c, size_t size)
 	memcpy(&m.hdr, at, WIRE_HDR);
 	m.body = at + WIRE_HDR;
 	conn_stats.requests++;
+	c->n.requests++;
+	c->n.in += size;
 	dispatch(c, &m);
 	at[size] = saved;
 	c->in_at += size;
@@ -599,6 +627,7 @@ static void set_blocked(struct conn *c, bool on)
 		event_add(c->rd, NULL);
 }
 
+/* SYSCALLS: write */
 static void signal_guest(struct conn *c)
 {
 	uint64_t one = 1;
@@ -922,6 +951,15 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	conn_kick(c);
 }
 
+static pid_t peer_pid(int fd)
+{
+	struct ucred cred = { .pid = 0 };
+	socklen_t len = sizeof(cred);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) ? 0
+								    : cred.pid;
+}
+
 static int new_socket(int fd, struct conn **out)
 {
 	struct conn *c = conn_alloc(0);
@@ -932,6 +970,7 @@ static int new_socket(int fd, struct conn **out)
 	}
 	*out = c;
 	c->fd = fd;
+	c->pid = peer_pid(fd);
 	c->ring.call = -1;
 	if (fd < 0)
 		return 0;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/types.h>
 
 #include "base/log.h"
 #include "base/util.h"
@@ -71,6 +72,15 @@ struct conn_ring {
 };
 
 /**
+ * struct conn_counts - What there was since it came.
+ * @lost: Events that it did not get.
+ * @in, @out: Bytes taken and sent.
+ */
+struct conn_counts {
+	uint64_t requests, errors, events, lost, in, out;
+};
+
+/**
  * struct conn - One client.
  * @who:      Whose rights it has.
  * @serial:   Never reused; salts this connection's keys in shared tables.
@@ -78,6 +88,8 @@ struct conn_ring {
  * @features: Of WIRE_FEATURES: those that its client has.
  * @noted:    Its number in the journal, a ring's domid; 0: not noted there.
  * @fd:       Owned socket; -1 for a ring.
+ * @pid:      Of a socket's client as it connected.
+ * @trace:    All it says and hears is in the access log.
  * @parked:   Broke the protocol; neither heard nor spoken to (ring).
  * @lost:     Its last transaction failed for a conflict.
  * @mute:     An answer could not be queued: to be parked or hung up.
@@ -115,6 +127,8 @@ struct conn {
 	struct watch_list watches;
 	struct account *account;
 	struct log_limit limit;
+	struct conn_counts n;
+	pid_t pid;
 };
 
 /** conn_setup() - Once: the loop that all connections use. */
@@ -136,6 +150,15 @@ int conn_new_socket(int fd) must_check;
  */
 int conn_new_ring(struct domain *d, unsigned int domid, void SHM *page,
 		  int call, struct conn **out) must_check;
+
+/** conn_next() - The one after @c, by serial; NULL gives the first. */
+struct conn *conn_next(const struct conn *c);
+
+/* For conn_name(). */
+#define CONN_NAME 40
+
+/** conn_name() - As people know it: D3.12 of domain 3, A12 of dom0; Return: @buf. */
+char *conn_name(const struct conn *c, char buf[CONN_NAME]);
 
 /** conn_record() - Note all of a connection, under conn->noted, in the journal. */
 void conn_record(const struct conn *c);

@@ -12,6 +12,7 @@
 #include "xenstore-lite/perm.h"
 #include "xenstore-lite/quota.h"
 #include "xenstore-lite/record.h"
+#include "xenstore-lite/trace.h"
 #include "xenstore-lite/update.h"
 
 /* An answer in the making; what does not fit is left out. */
@@ -67,15 +68,49 @@ static int control_check(struct req *r, struct text *t)
 	return 0;
 }
 
+/* The connection that @name means: D3 or 3 a domain's, A7 or D3.7 itself. */
+static bool is_meant(const struct conn *c, const char *name)
+{
+	char full[CONN_NAME], domain[16];
+
+	conn_name(c, full);
+	snprintf(domain, sizeof(domain), "D%u", c->who.domid);
+	return !strcmp(name, full) ||
+	       (c->domain &&
+		(!strcmp(name, domain) || !strcmp(name, domain + 1)));
+}
+
+static int log_one(const char *name, bool on)
+{
+	int ret = -ENOENT;
+
+	for (struct conn *c = conn_next(NULL); c; c = conn_next(c)) {
+		if (!is_meant(c, name))
+			continue;
+		c->trace = on;
+		ret = 0;
+	}
+	return ret;
+}
+
+/* Off, for all, is off for each. */
+static int log_every(bool on)
+{
+	trace_all = on;
+	for (struct conn *c = conn_next(NULL); c && !on; c = conn_next(c))
+		c->trace = false;
+	return 0;
+}
+
 static int control_log(struct req *r, struct text *t)
 {
-	const char *how = r->args.n == 2 ? r->args.v[1] : "";
+	const char *how = r->args.n > 1 ? r->args.v[1] : "";
+	bool on = !strcmp(how, "on");
 
 	(void)t;
-	if (strcmp(how, "on") != 0 && strcmp(how, "off") != 0)
+	if (r->args.n > 3 || (!on && strcmp(how, "off") != 0))
 		return -EINVAL;
-	dispatch_trace = !strcmp(how, "on");
-	return 0;
+	return r->args.n == 3 ? log_one(r->args.v[2], on) : log_every(on);
 }
 
 static int control_print(struct req *r, struct text *t)
@@ -230,6 +265,90 @@ static int control_memreport(struct req *r, struct text *t)
 	return 0;
 }
 
+#define CONN_LINE 160ul /* more than any is long, and its end */
+
+static unsigned int count_txns(const struct conn *c)
+{
+	const struct txn *x;
+	unsigned int n = 0;
+
+	for (x = TAILQ_FIRST(&c->txns); x; x = TAILQ_NEXT(x, entry))
+		n++;
+	return n;
+}
+
+static unsigned int count_watches(const struct conn *c)
+{
+	const struct watch *w;
+	unsigned int n = 0;
+
+	for (w = TAILQ_FIRST(&c->watches); w; w = TAILQ_NEXT(w, entry))
+		n++;
+	return n;
+}
+
+static void stats_of(const struct conn *c, struct text *t)
+{
+	const struct conn_counts *n = &c->n;
+	char name[CONN_NAME];
+
+	text_add(t,
+		 "%-9s %7d %9llu %6llu %8llu %6llu %10llu %10llu %5u %3u %4u "
+		 "%4u %zu\n",
+		 conn_name(c, name), (int)c->pid,
+		 (unsigned long long)n->requests, (unsigned long long)n->errors,
+		 (unsigned long long)n->events, (unsigned long long)n->lost,
+		 (unsigned long long)n->in, (unsigned long long)n->out,
+		 count_watches(c), count_txns(c), c->nreplies, c->nevents,
+		 c->out_bytes);
+}
+
+/* As many as fit, of those after the connection with that serial. */
+static int stats_conns(const char *after, struct text *t)
+{
+	uint64_t serial = 0;
+
+	if (after && util_u64(after, UINT64_MAX, &serial))
+		return -EINVAL;
+	text_add(t, "%-9s %7s %9s %6s %8s %6s %10s %10s %5s %3s %4s %4s %s\n",
+		 "conn", "pid", "requests", "errors", "events", "lost",
+		 "bytes-in", "bytes-out", "watch", "txn", "repl", "evts",
+		 "unread");
+	for (const struct conn *c = conn_next(NULL); c; c = conn_next(c)) {
+		if (c->serial <= serial)
+			continue;
+		if (sizeof(t->buf) - t->len < 2 * CONN_LINE) {
+			text_add(t, "more: stats conns %llu\n",
+				 (unsigned long long)serial);
+			break;
+		}
+		stats_of(c, t);
+		serial = c->serial;
+	}
+	return 0;
+}
+
+static int control_stats(struct req *r, struct text *t)
+{
+	struct dispatch_count n;
+
+	if (r->args.n > 1 && strcmp(r->args.v[1], "conns") != 0)
+		return -EINVAL;
+	if (r->args.n > 3)
+		return -EINVAL;
+	if (r->args.n > 1)
+		return stats_conns(r->args.n == 3 ? r->args.v[2] : NULL, t);
+	for (uint32_t type = 0; type <= DISPATCH_TYPES; type++) {
+		dispatch_count(type, &n);
+		if (n.requests)
+			text_add(t, "%-20s : %12llu requests %10llu errors\n",
+				 wire_type_name(type),
+				 (unsigned long long)n.requests,
+				 (unsigned long long)n.errors);
+	}
+	return 0;
+}
+
 static int control_update(struct req *r, struct text *t)
 {
 	(void)t;
@@ -246,11 +365,12 @@ static const struct {
 	{ "check", control_check, "" },
 	{ "live-update", control_update,
 	  "-f <file>|-c <arguments>|-s [-t <seconds>] [-F]|-a" },
-	{ "log", control_log, "on|off" },
+	{ "log", control_log, "on|off [<domid>|<conn>]" },
 	{ "memreport", control_memreport, "" },
 	{ "print", control_print, "<string>" },
 	{ "quota", control_quota, "[set <name> <val>|<domid>|max [-r]]" },
 	{ "quota-soft", control_quota_soft, "[set <name> <val>]" },
+	{ "stats", control_stats, "[conns [<after>]]" },
 	{ "help", control_help, "" },
 };
 

@@ -10,10 +10,13 @@
 #include "xenstore-lite/ops.h"
 #include "xenstore-lite/perm.h"
 #include "xenstore-lite/quota.h"
-
-bool dispatch_trace;
+#include "xenstore-lite/trace.h"
 
 static struct tree *live;
+
+/* By type; the last for those that are none. */
+#define TYPES ((uint32_t)DISPATCH_TYPES)
+static struct dispatch_count counts[DISPATCH_TYPES + 1];
 
 enum op_flags {
 	OP_PRIV = 1 << 0,    /* dom0 only */
@@ -233,15 +236,9 @@ static int check(struct req *r, const struct op *op)
 	return ret ? ret : check_quota(r, op);
 }
 
-static void trace(const struct conn *c, const struct wire_msg *m, int ret)
+void dispatch_count(uint32_t type, struct dispatch_count *out)
 {
-	char text[512];
-
-	util_escape(text, sizeof(text), m->body, m->hdr.len);
-	log_msg(LOG_LVL_INFO, "%llu dom%u tx %u %s %s: %s",
-		(unsigned long long)c->serial, c->who.domid, m->hdr.tx_id,
-		wire_type_name(m->hdr.type), text,
-		ret ? wire_error(-ret) : "ok");
+	*out = counts[MIN(type, TYPES)];
 }
 
 void dispatch(struct conn *c, const struct wire_msg *m)
@@ -250,6 +247,7 @@ void dispatch(struct conn *c, const struct wire_msg *m)
 	const struct op *op = NULL;
 	int ret = -ENOSYS;
 
+	trace_in(c, m);
 	r.conn = c;
 	r.msg = m;
 	r.tree = live;
@@ -267,8 +265,8 @@ void dispatch(struct conn *c, const struct wire_msg *m)
 	if (r.txn && (ret == -ENOSPC || ret == -ENOMEM) &&
 	    m->hdr.type != XS_TRANSACTION_END)
 		r.txn->error = ret;
-	if (dispatch_trace || c->trace)
-		trace(c, m, ret);
+	counts[MIN(m->hdr.type, TYPES)].requests++;
+	counts[MIN(m->hdr.type, TYPES)].errors += ret != 0;
 	if (ret) {
 		const char *name = wire_error(-ret);
 

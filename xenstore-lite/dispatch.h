@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "xenstore-lite/conn.h"
 #include "xenstore-lite/node.h"
@@ -54,7 +55,15 @@ void req_reply(struct req *r, const void *data, size_t len);
 /** req_reply_str() - Answer with a string and its NUL. */
 void req_reply_str(struct req *r, const char *s);
 
-/** dispatch_trace - Log every request and answer (--trace). */
-extern bool dispatch_trace;
+/* Types of messages that have a name. */
+#define DISPATCH_TYPES (XS_SET_QUOTA + 1)
+
+/** struct dispatch_count - Requests of one type, and how many of them failed. */
+struct dispatch_count {
+	uint64_t requests, errors;
+};
+
+/** dispatch_count() - @type: DISPATCH_TYPES stands for all that have no name. */
+void dispatch_count(uint32_t type, struct dispatch_count *out);
 
 #endif

@@ -327,6 +327,7 @@ static void on_message(evutil_socket_t fd, short what, void *arg)
 		domain_gone(d, "its VMM has gone");
 }
 
+/* SYSCALLS: read */
 static void on_kick(evutil_socket_t fd, short what, void *arg)
 {
 	struct domain *d = arg;
@@ -360,6 +361,7 @@ static void init_page(const struct domain *d)
 	shm_release((shm_word SHM *)&page->connection, XENSTORE_CONNECTED);
 }
 
+/* SYSCALLS: fcntl */
 static int join_ring(struct domain *d)
 {
 	int ret = dom_page(d->sock, &d->page, &d->port);

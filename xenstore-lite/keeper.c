@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -22,6 +23,7 @@
 #include "base/sock.h"
 
 #define NAME	      "sv-storekeeper"
+#define PROGRAM	      "sv-xenstored"
 #define SELF	      "/proc/self/exe"
 #define SHORT_LIFE_NS UINT64_C(1000000000)
 #define WORDS	      64 /* of a program's arguments */
@@ -75,14 +77,18 @@ static int say_words(int fd, enum kind kind, char *const *argv, const int *fds,
 static struct {
 	struct event_base *base;
 	char *const *argv;
-	bool keep;
+	bool keep, jailed;
 	void (*stop)(void);
 	pid_t pid;
 	int fd;
 	struct event *ev, *again;
 } keeper = { .fd = -1 };
 
-/* This process ends in order. */
+/*
+ * This process ends in order.
+ *
+ * SYSCALLS, at times: wait4
+ */
 static void leave(void)
 {
 	if (keeper.fd >= 0 && say(keeper.fd, BYE, NULL, 0))
@@ -107,7 +113,11 @@ static void replace(void)
 	const struct timeval pause = { .tv_sec = 1 };
 
 	forget();
-	if (keeper.keep && event_add(keeper.again, &pause))
+	if (keeper.jailed)
+		log_warn("none can be started in the sandbox: nobody follows "
+			 "this store if it is killed, and no live update is "
+			 "possible");
+	else if (keeper.keep && event_add(keeper.again, &pause))
 		log_err("no other keeper is started");
 }
 
@@ -167,11 +177,11 @@ static char **keeper_argv(void)
 static int begin(void)
 {
 	const struct timeval limit = { .tv_sec = KEEPER_WAIT_S };
-	char **argv = keeper_argv();
+	char **argv = keeper.jailed ? NULL : keeper_argv();
 	int pair[2], ret;
 
 	if (!argv)
-		return -ENOMEM;
+		return keeper.jailed ? -ECHILD : -ENOMEM;
 	ret = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)
 		      ? -errno
 		      : 0;
@@ -220,6 +230,12 @@ void keeper_setup(struct event_base *base, char *const *argv, bool keep,
 		die("out of memory");
 	if (keep)
 		on_again(-1, 0, NULL);
+}
+
+pid_t keeper_jail(void)
+{
+	keeper.jailed = true;
+	return keeper.pid;
 }
 
 int keeper_try(char *const *argv, int memory, int out)
@@ -313,6 +329,8 @@ bool keeper_hand_over(char *const *argv, const int *fds, size_t n, char *why,
 static int store_fd = KEEPER_FD; /* until it has taken over */
 static volatile sig_atomic_t told;
 static pid_t trial;
+static char *const *own_argv;
+static const char *jailed_in;
 static int first_taken = -1, ntaken;
 
 static void hold_signals(bool on)
@@ -384,14 +402,58 @@ static char **argv_of(const struct word *w, char *option, char *number)
 	return argv;
 }
 
+static bool is_own(const char *word)
+{
+	for (char *const *own = own_argv; *own; own++) {
+		if (!strcmp(*own, word))
+			return true;
+	}
+	return false;
+}
+
+/* Return: why a store in a sandbox may not have that; NULL if it may. */
+static const char *refusal(char *const *argv)
+{
+	static const char *const more[] = { "--trace", "--update", "--check" };
+	char real[PATH_MAX], out[PATH_MAX];
+	const char *name;
+	uint64_t n;
+
+	if (!jailed_in)
+		return NULL;
+	if (!argv[0] || !realpath(argv[0], real))
+		return strerror(argv[0] ? errno : EINVAL);
+	name = strrchr(real, '/') + 1;
+	if (strcmp(name, PROGRAM) != 0)
+		return "in the sandbox a program must be named " PROGRAM;
+	if (!realpath(jailed_in, out) ||
+	    (!strncmp(real, out, strlen(out)) && real[strlen(out)] == '/'))
+		return "it lies where the store itself can write";
+	for (argv++; *argv; argv++) {
+		bool known = is_own(*argv) || !util_u64(*argv, 65535, &n);
+
+		for (size_t i = 0; i < ARRAY_SIZE(more); i++)
+			known |= !strcmp(*argv, more[i]);
+		if (!known)
+			return "in the sandbox it can have no other arguments "
+			       "than this store, and --trace";
+	}
+	return NULL;
+}
+
 static int try(const struct word *w, const int *fds)
 {
 	char **argv = argv_of(w, NULL, NULL);
+	const char *why = refusal(argv);
 	posix_spawn_file_actions_t acts;
 	extern char **environ;
 	int ret;
 
 	end_trial();
+	if (why) {
+		dprintf(fds[1], "%s\n", why);
+		return 0;
+	}
 	ret = posix_spawn_file_actions_init(&acts);
 	if (ret)
 		return -ret;
@@ -436,6 +498,8 @@ static int go(const struct word *w)
 	int ret = 0;
 
 	snprintf(number, sizeof(number), "%d", first_taken);
+	if (refusal(argv_of(w, NULL, NULL)))
+		ret = -EPERM;
 	for (int i = 0; !ret && i < ntaken; i++)
 		ret = fd_cloexec(first_taken + i, false);
 	if (!ret)
@@ -494,10 +558,13 @@ static bool serve_store(void)
 	return bye || told;
 }
 
-_Noreturn void keeper_run(int fd, char *const *argv, bool keep)
+_Noreturn void keeper_run(int fd, char *const *argv, bool keep,
+			  const char *jailed)
 {
 	uint64_t since = util_clock_ns();
 
+	own_argv = argv;
+	jailed_in = jailed;
 	prctl(PR_SET_NAME, NAME);
 	/* No more than these: those to come have the next numbers. */
 	if (fd != KEEPER_FD || fd_cloexec(fd, true) ||

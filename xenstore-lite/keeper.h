@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/util.h"
 
@@ -26,6 +27,11 @@ struct event_base;
  *
  * Each store has a keeper of its own.  When that is killed the store starts another;
  * told to end, it passes that on.
+ *
+ * A store in its sandbox can start nothing: it has the keeper that it had, or none.
+ * And as one that was taken over by a guest could ask for anything, a keeper outside
+ * executes programs named sv-xenstored only, none that lie where the store can write,
+ * with arguments that it was given itself, or --trace.
  */
 
 /** KEEPER_FD - Where the keeper, and the next program in an update, has its end. */
@@ -45,12 +51,20 @@ void keeper_setup(struct event_base *base, char *const *argv, bool keep,
 		  void (*stop)(void));
 
 /**
+ * keeper_jail() - From now on nothing can be started.
+ *
+ * Return: the keeper's process, 0 if there is none.
+ */
+pid_t keeper_jail(void);
+
+/**
  * keeper_try() - Have the keeper run a program beside this one.
  * @argv:   Path and arguments; NULL ends.
  * @memory: Is descriptor KEEPER_FD there;
  * @out:    and this its output.  Both borrowed.
  *
- * Return: 0 or -errno.  Whether it can be executed shows in its output.
+ * Return: 0; -ECHILD if there is no keeper and can be none; or -errno.  Whether it can
+ * be executed shows in its output.
  */
 int keeper_try(char *const *argv, int memory, int out) must_check;
 
@@ -79,9 +93,11 @@ void keeper_take_over(void);
 /**
  * keeper_run() - Be the keeper.
  * @fd:   Its end.
- * @argv: As of keeper_setup().
- * @keep: Whether to become a store when this one is killed.
+ * @argv:   As of keeper_setup().
+ * @keep:   Whether to become a store when this one is killed.
+ * @jailed: Where the store can write once it is in its sandbox; NULL: it has none.
  */
-_Noreturn void keeper_run(int fd, char *const *argv, bool keep);
+_Noreturn void keeper_run(int fd, char *const *argv, bool keep,
+			  const char *jailed);
 
 #endif

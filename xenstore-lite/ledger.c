@@ -102,19 +102,30 @@ static uint32_t frame_sum(const struct frame *f, const void *records)
 	return checksum(checksum(0, &f->len, sizeof(f->len)), records, f->len);
 }
 
+/* Read once: later, BOOT_ID may be out of sight (base/jail.h). */
+static int boot_id(char id[36])
+{
+	static char boot[36];
+	static bool known;
+	int fd;
+
+	if (!known) {
+		fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return -errno;
+		known = !fd_read_all(fd, boot, sizeof(boot));
+		fd_close(&fd);
+	}
+	memcpy(id, boot, sizeof(boot));
+	return known ? 0 : -EIO;
+}
+
 static int make_head(struct head *h)
 {
-	int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
-	int ret;
-
-	if (fd < 0)
-		return -errno;
 	memset(h, 0, sizeof(*h));
 	memcpy(h->magic, MAGIC, sizeof(MAGIC));
 	h->version = VERSION;
-	ret = fd_read_all(fd, h->boot, sizeof(h->boot));
-	fd_close(&fd);
-	return ret;
+	return boot_id(h->boot);
 }
 
 /* ---- Reading ----------------------------------------------------------- */
@@ -305,7 +316,11 @@ static int next_path(char *path)
 		       : -ENAMETOOLONG;
 }
 
-/* The old one stays in use. */
+/*
+ * The old one stays in use.
+ *
+ * SYSCALLS: close unlink
+ */
 static void abandon(void)
 {
 	char path[PATH_MAX];
@@ -322,7 +337,11 @@ static void abandon(void)
 		unlink(path);
 }
 
-/* What is not in the file yet, but could be, is part of what there is. */
+/*
+ * What is not in the file yet, but could be, is part of what there is.
+ *
+ * SYSCALLS: openat write
+ */
 static int begin(void)
 {
 	char path[PATH_MAX];
@@ -362,7 +381,11 @@ static int dump_some(void)
 	return ret;
 }
 
-/* What the old one has been given since. */
+/*
+ * What the old one has been given since.
+ *
+ * SYSCALLS, at times: pread64
+ */
 static int copy_some(void)
 {
 	static char buf[PIECE];
@@ -378,6 +401,7 @@ static int copy_some(void)
 	return ret;
 }
 
+/* SYSCALLS: rename */
 static int put_in_place(void)
 {
 	char path[PATH_MAX];

@@ -15,6 +15,7 @@
 
 #include "base/domsock.h"
 #include "base/fd.h"
+#include "base/jail.h"
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/sock.h"
@@ -26,18 +27,21 @@
 #include "xenstore-lite/keeper.h"
 #include "xenstore-lite/ledger.h"
 #include "xenstore-lite/state.h"
+#include "xenstore-lite/trace.h"
 #include "xenstore-lite/update.h"
 
 static const char usage[] =
 	"usage: sv-xenstored [--socket PATH] [--ready-fd N] [--keep] "
-	"[--trace] [--foreground]\n"
+	"[--trace]\n"
+	"                    [--no-sandbox] [--foreground]\n"
 	"\n"
 	"Serve xenstore to libxenstore programs and to guests.\n"
 	"\n"
 	"  --socket PATH   listen there instead of $XENSTORED_PATH\n"
 	"  --ready-fd N    write one byte to descriptor N when serving, close it\n"
 	"  --keep          start another store when this one is killed\n"
-	"  --trace         log every request\n"
+	"  --trace         keep an access log, SOCKET.access.log\n"
+	"  --no-sandbox    keep all rights\n"
 	"  --foreground    do not detach (it never does)\n";
 
 /* How long all may wait for one VMM that does not answer. */
@@ -53,7 +57,7 @@ static const char usage[] =
 struct options {
 	const char *socket;
 	int ready_fd, keeper, update;
-	bool keep, check;
+	bool keep, check, no_sandbox;
 	char **argv;
 };
 
@@ -78,7 +82,9 @@ static bool take_option(struct options *o, int c)
 	else if (c == 'k')
 		o->keep = true;
 	else if (c == 't')
-		dispatch_trace = true;
+		trace_all = true;
+	else if (c == 'n')
+		o->no_sandbox = true;
 	else if (c == 'K')
 		o->keeper = fd_number("keeper");
 	else if (c == 'U')
@@ -100,6 +106,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 		{ "ready-fd", required_argument, NULL, 'r' },
 		{ "keep", no_argument, NULL, 'k' },
 		{ "trace", no_argument, NULL, 't' },
+		{ "no-sandbox", no_argument, NULL, 'n' },
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "keeper", required_argument, NULL, 'K' },
 		{ "update", required_argument, NULL, 'U' },
@@ -125,15 +132,18 @@ static void parse_options(int argc, char **argv, struct options *o)
 		die("unexpected argument %s; try --help", argv[optind]);
 }
 
+static const char *directory_of(const char *path)
+{
+	static char copy[PATH_MAX];
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	return dirname(copy);
+}
+
 static int listen_at(const char *path)
 {
-	char *copy = strdup(path);
-	int ret;
+	int ret = paths_mkdir(directory_of(path));
 
-	if (!copy)
-		die("out of memory");
-	ret = paths_mkdir(dirname(copy));
-	free(copy);
 	if (!ret)
 		ret = sock_listen(path, SOCK_STREAM);
 	if (ret == -EADDRINUSE)
@@ -165,6 +175,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 		log_err("no clients are accepted any more");
 }
 
+/* SYSCALLS: accept4 */
 static void on_connect(evutil_socket_t fd, short what, void *arg)
 {
 	static struct log_limit limit;
@@ -294,7 +305,51 @@ static void accept_clients(struct event_base *base, int fd)
 		die("out of memory");
 }
 
-/* Return: whether another process is the store now. */
+/*
+ * Nothing is left but the directory of the socket, with the journal, and the domains'
+ * sockets.  A store that is to go on as another program is started by the keeper,
+ * which is outside.
+ */
+static void enter_jail(const char *socket)
+{
+	char domains[PATH_MAX];
+	struct jail_dir dirs[] = { { .path = directory_of(socket) },
+				   { .path = domains, .keep_out = true } };
+	struct jail j = { .child = keeper_jail(),
+			  .dirs = dirs,
+			  .ndirs = ARRAY_SIZE(dirs),
+			  .calls = jail_calls,
+			  .ncalls = jail_ncalls };
+	int ret;
+
+	snprintf(domains, sizeof(domains), "%s/dom", paths_run());
+	log_hold();
+	ret = paths_mkdir(domains);
+	if (ret) {
+		log_warn("%s: %s; no domain can be served", domains,
+			 strerror(-ret));
+		j.ndirs = 1;
+	}
+	ret = jail_enter(&j);
+	if (ret)
+		die("cannot give up what it does not need: %s; --no-sandbox "
+		    "does without",
+		    strerror(-ret));
+}
+
+/*
+ * Return: whether another process is the store now.
+ *
+ * What the loop and the C library ask for.
+ *
+ * Without memory, malloc() tries otherwise; to sort much, qsort() asks how much
+ * there is.
+ *
+ * SYSCALLS: epoll_wait/epoll_pwait2 epoll_ctl rt_sigaction rt_sigreturn
+ * SYSCALLS: brk mmap munmap mremap exit_group
+ * SYSCALLS, at times: clock_gettime gettimeofday restart_syscall
+ * SYSCALLS, at times: madvise mprotect sched_getaffinity sysinfo
+ */
 static bool serve(struct event_base *base)
 {
 	while (!stopping) {
@@ -303,6 +358,7 @@ static bool serve(struct event_base *base)
 						 : EVLOOP_ONCE) < 0)
 			die("the event loop failed: %s", strerror(errno));
 		conn_run();
+		trace_flush();
 		if (update_poll())
 			return true;
 	}
@@ -345,6 +401,7 @@ static int begin(struct event_base *base, struct options *opt,
 static void end(struct event_base *base, int fd)
 {
 	ledger_stop();
+	trace_stop();
 	domain_free_all();
 	event_free(accept_ev);
 	event_free(retry_ev);
@@ -353,6 +410,14 @@ static void end(struct event_base *base, int fd)
 	close(fd);
 	tree_fini(dispatch_live());
 	event_base_free(base);
+}
+
+static void find_trace(const char *socket)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s.access.log", socket);
+	trace_setup(path);
 }
 
 int main(int argc, char **argv)
@@ -368,11 +433,12 @@ int main(int argc, char **argv)
 	parse_options(argc, argv, &opt);
 	paths_init();
 	log_set_cap(LOG_CAP);
-	if (opt.keeper >= 0)
-		keeper_run(opt.keeper, opt.argv, opt.keep);
-	fd_raise_limit();
 	if (!opt.socket)
 		opt.socket = paths_store();
+	if (opt.keeper >= 0)
+		keeper_run(opt.keeper, opt.argv, opt.keep,
+			   opt.no_sandbox ? NULL : directory_of(opt.socket));
+	fd_raise_limit();
 	if (opt.update >= 0)
 		go_on(&opt, &given);
 	signal(SIGPIPE, SIG_IGN);
@@ -390,7 +456,10 @@ int main(int argc, char **argv)
 	if (opt.check)
 		check(journal_of(opt.socket), opt.update);
 	catch_signals(base);
+	find_trace(opt.socket);
 	fd = begin(base, &opt, &given);
+	if (!opt.no_sandbox)
+		enter_jail(opt.socket);
 	fd_ready(&opt.ready_fd);
 
 	if (!serve(base))

@@ -36,6 +36,8 @@ static char store[PATH_MAX];
 static void setup(void)
 {
 	cr_assert_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	/* Where a keeper executes what it is told. */
+	stack_store_option = "--no-sandbox";
 	stack_start(&s, false);
 	h = xs_open(0);
 	cr_assert(h);
@@ -459,10 +461,10 @@ Test(store_update, programs_that_cannot_go_on)
 	static const struct {
 		const char *program, *said;
 	} no[] = {
-		{ "/no/such", "no such program" },
+		{ "/no/such", "No such file" },
 		{ "sv-xenstored", "begin with '/'" },
-		{ "/etc", "cannot be executed" },
-		{ "/etc/passwd", "cannot be executed" },
+		{ "/etc", "Permission denied" },
+		{ "/etc/passwd", "Permission denied" },
 		{ "/bin/false", "said nothing" },
 		{ "/bin/true", "said nothing" },
 		{ "/bin/echo", "--check" },
@@ -527,6 +529,20 @@ Test(store_update, program_that_says_nothing)
 	close(other.fd);
 }
 
+static bool trace_has(const char *text)
+{
+	static char log[65536];
+	char path[PATH_MAX];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s.access.log", paths_store());
+	f = fopen(path, "r");
+	log[f ? fread(log, 1, sizeof(log) - 1, f) : 0] = '\0';
+	if (f)
+		fclose(f);
+	return strstr(log, text);
+}
+
 Test(store_update, orders_of_wrong_form)
 {
 	struct client c, other;
@@ -557,7 +573,7 @@ Test(store_update, orders_of_wrong_form)
 	follow();
 	cr_expect_geq(stack_logged("live update: done"), 1u);
 	cr_expect_str_eq(value("/tool/xenstored"), "");
-	cr_expect_geq(stack_logged("READ /tool/xenstored"), 1u);
+	cr_expect(SOON(trace_has("READ /tool/xenstored")));
 	close(other.fd);
 }
 

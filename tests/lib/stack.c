@@ -97,6 +97,8 @@ static bool sanitizers_are_silent(void)
 	return false;
 }
 
+const char *stack_store_option;
+
 static pid_t start(const char *name, const char *option)
 {
 	char path[PATH_MAX], fd[16], byte;
@@ -186,7 +188,7 @@ static void start_all(struct stack *s, bool backend, bool console)
 			     .console = console,
 			     .began_ns = util_clock_ns() };
 	name_log(fakedom_run_dir());
-	s->xenstored = start("sv-xenstored", NULL);
+	s->xenstored = start("sv-xenstored", stack_store_option);
 	if (backend)
 		start_backend(s);
 	s->base = event_base_new();
@@ -232,7 +234,7 @@ void stack_kill_store(struct stack *s)
 
 void stack_start_store(struct stack *s)
 {
-	s->xenstored = start("sv-xenstored", NULL);
+	s->xenstored = start("sv-xenstored", stack_store_option);
 	store_free(s->store);
 	MUST(store_new(&s->store, s->base) == 0);
 }

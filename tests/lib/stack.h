@@ -24,6 +24,9 @@ struct stack {
 	uint64_t began_ns;
 };
 
+/** stack_store_option - For sv-xenstored, if set before it starts. */
+extern const char *stack_store_option;
+
 /**
  * stack_start() - Start the daemons; they die with the test.
  *

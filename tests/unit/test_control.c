@@ -122,25 +122,6 @@ Test(control, helps)
 	cr_expect_eq(ASK("memreport", "a", "b"), -EINVAL);
 }
 
-/* A guest's bytes reach the log, but only as printable text. */
-Test(control, traces_requests)
-{
-	const char *log;
-
-	cr_assert_gt(ASK("log", "on"), 0);
-	caplog_begin();
-	bed_write(g, 0, "/g/a", "\n\033[1m");
-	log = caplog_end();
-	cr_expect(strstr(log, "dom3 tx 0 WRITE /g/a"), "%s", log);
-	cr_expect_null(strchr(log, '\033'));
-	cr_assert_gt(ASK("log", "off"), 0);
-	caplog_begin();
-	bed_write(g, 0, "/g/a", "1");
-	cr_expect_str_empty(caplog_end());
-	cr_expect_eq(ASK("log", "maybe"), -EINVAL);
-	cr_expect_eq(ASK("log"), -EINVAL);
-}
-
 Test(control, prints)
 {
 	const char *log;

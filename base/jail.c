@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// base/jail.c - what a process that serves peers can still do.
+#include "base/jail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/paths.h"
+#include "base/sandbox.h"
+
+#define SPACES	 (CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET)
+#define PLAIN	 (MS_NOSUID | MS_NODEV | MS_NOEXEC)
+#define ROOT_MAX "mode=755,size=64k,nr_inodes=64" /* directories to mount on */
+
+/* ---- Namespaces -------------------------------------------------------- */
+
+static int write_line(const char *path, const char *line)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = fd_write_all(fd, line, strlen(line));
+	fd_close(&fd);
+	return ret;
+}
+
+/* In a new user namespace: the same user and group, and no others. */
+static int map_ids(uid_t uid, gid_t gid)
+{
+	char users[32], groups[32];
+	int ret;
+
+	snprintf(users, sizeof(users), "%u %u 1", uid, uid);
+	snprintf(groups, sizeof(groups), "%u %u 1", gid, gid);
+	ret = write_line("/proc/self/setgroups", "deny");
+	if (!ret)
+		ret = write_line("/proc/self/uid_map", users);
+	return ret ? ret : write_line("/proc/self/gid_map", groups);
+}
+
+static int leave_spaces(void)
+{
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+
+	if (unshare(SPACES) == 0)
+		return 0;
+	if (errno != EPERM || unshare(CLONE_NEWUSER | SPACES) < 0)
+		return -errno;
+	return map_ids(uid, gid);
+}
+
+/* ---- The root directory ------------------------------------------------ */
+
+static void close_trees(int *trees, size_t n)
+{
+	while (n)
+		fd_close(&trees[--n]);
+}
+
+/* Copies of what is mounted there, by descriptor; nothing is in its place yet. */
+static int copy_dirs(const struct jail *j, int *trees)
+{
+	size_t n;
+
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return -errno;
+	for (n = 0; n < j->ndirs; n++) {
+		struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID |
+						       MOUNT_ATTR_NODEV |
+						       MOUNT_ATTR_NOEXEC };
+		int ret;
+
+		if (j->dirs[n].keep_out)
+			attr.attr_set |= MOUNT_ATTR_RDONLY;
+		trees[n] = open_tree(AT_FDCWD, j->dirs[n].path,
+				     OPEN_TREE_CLONE | AT_RECURSIVE |
+					     OPEN_TREE_CLOEXEC);
+		if (trees[n] >= 0 &&
+		    mount_setattr(trees[n], "", AT_EMPTY_PATH | AT_RECURSIVE,
+				  &attr, sizeof(attr)) == 0)
+			continue;
+		ret = -errno;
+		fd_close(&trees[n]);
+		close_trees(trees, n);
+		return ret;
+	}
+	return 0;
+}
+
+static int absolute(char *buf, size_t size, const char *cwd, const char *path)
+{
+	bool is = *path == '/';
+
+	return snprintf(buf, size, "%s%s%s", is ? "" : cwd, is ? "" : "/",
+			path) < (int)size
+		       ? 0
+		       : -ENAMETOOLONG;
+}
+
+/* Put @tree at the same path below the new root, the current directory. */
+static int put_tree(int tree, const char *cwd, const char *path)
+{
+	char at[PATH_MAX];
+	int ret = absolute(at + 1, sizeof(at) - 1, cwd, path);
+
+	at[0] = '.';
+	if (!ret)
+		ret = paths_mkdir(at);
+	if (ret)
+		return ret;
+	return move_mount(tree, "", AT_FDCWD, at, MOVE_MOUNT_F_EMPTY_PATH) < 0
+		       ? -errno
+		       : 0;
+}
+
+static int change_root(const struct jail *j, const int *trees)
+{
+	char cwd[PATH_MAX], at[PATH_MAX];
+	int ret;
+
+	if (!getcwd(cwd, sizeof(cwd)))
+		return -errno;
+	/* Somewhere; there is a copy of what it hides. */
+	ret = absolute(at, sizeof(at), cwd, j->dirs[0].path);
+	if (!ret &&
+	    (mount("jail", at, "tmpfs", PLAIN, ROOT_MAX) < 0 || chdir(at) < 0))
+		ret = -errno;
+	for (size_t i = 0; !ret && i < j->ndirs; i++)
+		ret = put_tree(trees[i], cwd, j->dirs[i].path);
+	if (ret)
+		return ret;
+	if (syscall(SYS_pivot_root, ".", ".") < 0 ||
+	    umount2(".", MNT_DETACH) < 0 ||
+	    mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | PLAIN,
+		  NULL) < 0)
+		return -errno;
+	/* Names that were relative stay so. */
+	if (chdir(cwd) < 0 && chdir("/") < 0)
+		return -errno;
+	return 0;
+}
+
+static int hide_files(const struct jail *j)
+{
+	int trees[JAIL_DIRS] = { -1, -1, -1, -1 };
+	int ret = leave_spaces();
+
+	if (!ret)
+		ret = copy_dirs(j, trees);
+	if (ret) {
+		log_warn(
+			"no namespaces of its own: %s; files and networks stay "
+			"in sight",
+			strerror(-ret));
+		return 0;
+	}
+	ret = change_root(j, trees);
+	close_trees(trees, j->ndirs);
+	return ret;
+}
+
+/* ---- System calls ------------------------------------------------------ */
+
+#define CALLS_MAX 512
+
+static const char *names[CALLS_MAX];
+
+static void on_forbidden(int sig, siginfo_t *si, void *context)
+{
+	int nr = si->si_syscall;
+	const char *name = nr >= 0 && nr < CALLS_MAX ? names[nr] : NULL;
+
+	(void)sig;
+	(void)context;
+	log_err("system call %d (%s) is not allowed here: this process ends",
+		nr, name ? name : "unknown");
+	/* The signal is blocked by now: the second time, which is as bad, it kills. */
+	syscall(nr, -1, -1, -1, -1, -1, -1);
+	__builtin_trap();
+}
+
+static int allow(scmp_filter_ctx f, int nr)
+{
+	if (nr == SYS_mmap || nr == SYS_mprotect)
+		return seccomp_rule_add(f, SCMP_ACT_ALLOW, nr, 1,
+					SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC,
+						0));
+	return seccomp_rule_add(f, SCMP_ACT_ALLOW, nr, 0);
+}
+
+static int filter(const struct jail *j)
+{
+	struct sigaction sa = { .sa_sigaction = on_forbidden,
+				.sa_flags = SA_SIGINFO };
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_TRAP);
+	int ret = 0;
+
+	if (!f)
+		return -ENOMEM;
+	/* While they can be asked for: a handler must not allocate. */
+	for (int nr = 0; nr < CALLS_MAX; nr++)
+		names[nr] =
+			seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, nr);
+	for (size_t i = 0; !ret && i < j->ncalls; i++)
+		ret = allow(f, j->calls[i]);
+	if (!ret && j->child)
+		ret = seccomp_rule_add(f, SCMP_ACT_ALLOW, SYS_kill, 1,
+				       SCMP_A0(SCMP_CMP_EQ,
+					       (scmp_datum_t)j->child));
+	if (!ret)
+		ret = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);
+	if (!ret && sigaction(SIGSYS, &sa, NULL))
+		ret = -errno;
+	if (!ret)
+		ret = seccomp_load(f);
+	seccomp_release(f);
+	return ret;
+}
+
+/* ---- All of it --------------------------------------------------------- */
+
+static bool entered;
+
+/* The sanitizers' search for leaks is another process's; it asks this. */
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void)
+{
+	return entered;
+}
+
+static int limit(void)
+{
+	static const int none[] = { RLIMIT_CORE, RLIMIT_MEMLOCK,
+				    RLIMIT_MSGQUEUE, RLIMIT_NPROC };
+	const struct rlimit zero = { 0 };
+	struct rlimit files;
+
+	for (size_t i = 0; i < ARRAY_SIZE(none); i++) {
+		if (setrlimit((unsigned int)none[i], &zero))
+			return -errno;
+	}
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return -errno;
+	files.rlim_max = files.rlim_cur;
+	return setrlimit(RLIMIT_NOFILE, &files) ? -errno : 0;
+}
+
+int jail_enter(const struct jail *j)
+{
+	int ret;
+
+#ifdef SV_COVERAGE
+	/* Its counters are written at the end, to where it was built. */
+	return 0;
+#endif
+	if (!j->ndirs || j->ndirs > JAIL_DIRS)
+		return -EINVAL;
+	entered = true;
+	ret = hide_files(j);
+	if (!ret)
+		ret = limit();
+	if (!ret)
+		ret = sandbox_enter();
+	return ret ? ret : filter(j);
+}

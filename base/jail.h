@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* base/jail.h - what a process that serves peers can still do. */
+#ifndef BASE_JAIL_H
+#define BASE_JAIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/util.h"
+
+/*
+ * How it works
+ *
+ * A daemon opens what it needs, then enters its jail, in which it stays: without
+ * any capability, with namespaces of its own, a root directory that holds the named
+ * directories and nothing else, and the system calls that its sources name.
+ *
+ * Each source says in a comment beside the code which calls that makes,
+ *
+ *	SYSCALLS: openat rename newfstatat/fstat
+ *
+ * and the build makes a program's list of the files that it is made of
+ * (base/syscalls.awk).  A '/' is between names of which each C library uses one.
+ * "SYSCALLS, at times:" names what is not missed one by one in a test.  Any other call ends the
+ * process by SIGSYS; the log has its name.  Memory is never made executable.
+ *
+ * The user id stays: a peer trusts whom it trusted before (sock_peer_trusted()), and
+ * the files in these directories stay the daemon's.  Without capabilities, and with
+ * no other file, root's id gives no power but over those.
+ */
+
+/**
+ * struct jail_dir - A directory to keep, under its own name.
+ * @path: Must be there; a later entry may be inside an earlier one.
+ * @keep_out: Nothing in it can be made, changed or removed; sockets can be used.
+ */
+struct jail_dir {
+	const char *path;
+	bool keep_out;
+};
+
+#define JAIL_DIRS 4
+
+/**
+ * struct jail - What is left.
+ * @dirs:  At most JAIL_DIRS.
+ * @calls: Numbers of the system calls.
+ * @child: The process that kill(2) may name; 0: none.
+ */
+struct jail {
+	const struct jail_dir *dirs;
+	size_t ndirs;
+	const int *calls;
+	size_t ncalls;
+	pid_t child;
+};
+
+/* Of this program, by its build; only for programs that have them there. */
+extern const int jail_calls[];
+extern const size_t jail_ncalls;
+
+/**
+ * jail_enter() - Once, when all is open and before threads start.
+ *
+ * Not root, or in a container, where a namespace cannot be had: one line says so,
+ * and the rest holds.  A user who is not root has a user namespace of its own then,
+ * in which every other user is unknown, also root.
+ *
+ * Return: 0, or -errno: nothing can be relied on; the process has to end.
+ */
+int jail_enter(const struct jail *j) must_check;
+
+#endif
