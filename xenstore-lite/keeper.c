@@ -411,11 +411,15 @@ static bool is_own(const char *word)
 	return false;
 }
 
-/* Return: why a store in a sandbox may not have that; NULL if it may. */
-static const char *refusal(char *const *argv)
+/*
+ * Return: why a store in a sandbox may not have that; NULL if it may.  Then the
+ * program is named by a path on which that store can change nothing.
+ */
+static const char *refusal(char **argv)
 {
 	static const char *const more[] = { "--trace", "--update", "--check" };
-	char real[PATH_MAX], out[PATH_MAX];
+	static char real[PATH_MAX];
+	char out[PATH_MAX];
 	const char *name;
 	uint64_t n;
 
@@ -429,6 +433,7 @@ static const char *refusal(char *const *argv)
 	if (!realpath(jailed_in, out) ||
 	    (!strncmp(real, out, strlen(out)) && real[strlen(out)] == '/'))
 		return "it lies where the store itself can write";
+	argv[0] = real;
 	for (argv++; *argv; argv++) {
 		bool known = is_own(*argv) || !util_u64(*argv, 65535, &n);
 
@@ -494,19 +499,18 @@ static void take(const int *fds, size_t n)
 static int go(const struct word *w)
 {
 	static char option[] = "--update";
-	char number[16];
+	char **argv, number[16];
 	int ret = 0;
 
 	snprintf(number, sizeof(number), "%d", first_taken);
-	if (refusal(argv_of(w, NULL, NULL)))
+	argv = argv_of(w, option, number);
+	if (refusal(argv))
 		ret = -EPERM;
 	for (int i = 0; !ret && i < ntaken; i++)
 		ret = fd_cloexec(first_taken + i, false);
 	if (!ret)
 		ret = fd_cloexec(store_fd, false);
 	if (!ret) {
-		char **argv = argv_of(w, option, number);
-
 		hold_signals(true);
 		execv(argv[0], argv);
 		ret = -errno;

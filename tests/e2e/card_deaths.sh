@@ -61,7 +61,9 @@ until over || [ $SECONDS -ge $deadline ]; do
 		# Till it holds the interface, too, one more death ends that.
 		wait_for 10 has_worker_but "$old"
 		[ $((n % 16)) = 0 ] && before=$(index)
-		[ -n "$before" ] && [ "$(index)" = "$before" ] ||
+		now=$(index)
+		# What has come to its end meanwhile has no interface any more.
+		[ -n "$before" ] && [ "$now" = "$before" ] || over ||
 			moved=$((moved + 1))
 	elif [ $((n % 8)) = 4 ]; then
 		shoot sv-backend HUP && shot[HUP]=$((shot[HUP] + 1))
