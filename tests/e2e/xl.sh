@@ -38,11 +38,12 @@ cat >bare.cfg <<-EOF
 EOF
 
 pid_of() { cut -d' ' -f1 "$SPLITVISOR_RUN_DIR/$1.pid"; }
-store_pid() { # the child of the process that xl has started
-	local keeper
+store_pid() { # whoever is the store now
+	local pid
 
-	keeper=$(pid_of sv-xenstored)
-	tr -d ' ' <"/proc/$keeper/task/$keeper/children"
+	for pid in $(our_processes); do
+		[ "$(cat "/proc/$pid/comm")" != sv-xenstored ] || echo "$pid"
+	done
 }
 vmm_of() { pid_of "dom/$(xl domid "$1")/hv"; }
 state() { xl list "$1" 2>/dev/null | awk 'NR == 2 { print $5 }'; }
