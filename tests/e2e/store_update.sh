@@ -115,6 +115,7 @@ check "xl finds its domains" wait_for 10 xl list disk
 
 # The keeper, too: in its sandbox a store can start no other.
 shoot sv-storekeeper KILL
+check "a keeper that is killed is missed" wait_for 10 grep -q "the keeper was killed" "$logs/sv-xenstored.log"
 refused 'no keeper' -t 10 "$store"
 ok $? "without its keeper a store cannot be updated"
 shoot sv-xenstored KILL
