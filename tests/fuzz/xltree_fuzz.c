@@ -127,9 +127,13 @@ static void *answer_pings(void *arg)
 
 	while ((fd = accept(listener, NULL, NULL)) >= 0) {
 		struct xsd_sockmsg hdr;
+		char path[2]; /* of the top directory, which is empty */
 
-		if (!fd_read_all(fd, &hdr, sizeof(hdr)))
+		if (!fd_read_all(fd, &hdr, sizeof(hdr)) &&
+		    !fd_read_all(fd, path, sizeof(path))) {
+			hdr.len = 0;
 			(void)!fd_write_all(fd, &hdr, sizeof(hdr));
+		}
 		close(fd);
 	}
 	return NULL;
