@@ -106,6 +106,7 @@ static void make_busy(struct io_uring_sqe *sqe)
 }
 
 /* What was started, in order; '|' between what was started apart. */
+static pthread_mutex_t started_lock = PTHREAD_MUTEX_INITIALIZER;
 static char started[64];
 static size_t nstarted;
 
@@ -149,11 +150,13 @@ static void meddle_all(struct io_uring *ring)
 {
 	struct io_uring_sq *sq = &ring->sq;
 
+	pthread_mutex_lock(&started_lock);
 	if (nstarted && nstarted < sizeof(started) - 1 &&
 	    started[nstarted - 1] != '|')
 		started[nstarted++] = '|';
 	for (unsigned int i = sq->sqe_head; i != sq->sqe_tail; i++)
 		meddle(&sq->sqes[i & sq->ring_mask]);
+	pthread_mutex_unlock(&started_lock);
 }
 
 int __wrap_io_uring_submit(struct io_uring *ring)
@@ -333,12 +336,21 @@ static void put(uint8_t op, uint64_t id, unsigned int nseg)
 	fakeblk_put(&fb, &req);
 }
 
+/* What was started since this was asked last. */
 static const char *all_started(void)
 {
-	while (nstarted && started[nstarted - 1] == '|')
-		nstarted--;
-	started[nstarted] = '\0';
-	return started;
+	static char s[sizeof(started)];
+	size_t n;
+
+	pthread_mutex_lock(&started_lock);
+	n = nstarted;
+	nstarted = 0;
+	while (n && started[n - 1] == '|')
+		n--;
+	memcpy(s, started, n);
+	pthread_mutex_unlock(&started_lock);
+	s[n] = '\0';
+	return s;
 }
 
 /* Take @n answers; those ids that are errors, as bits. */
@@ -364,7 +376,6 @@ Test(disk_faults, barrier_keeps_the_order)
 {
 	serve(fakeblk_image(image, sizeof(image)));
 	for (int round = 0; round < 50; round++) {
-		nstarted = 0;
 		put(BLKIF_OP_WRITE, 0, 1);
 		put(BLKIF_OP_READ, 1, 1);
 		put(BLKIF_OP_WRITE_BARRIER, 2, 1);
@@ -390,8 +401,7 @@ Test(disk_faults, barrier_waits)
 	put(BLKIF_OP_WRITE_BARRIER, 1, 1);
 	put(BLKIF_OP_WRITE, 2, 1);
 	fakeblk_push(&fb);
-	for (int i = 0;
-	     i < 1000 && !__atomic_load_n(&nstarted, __ATOMIC_ACQUIRE); i++)
+	for (int i = 0; i < 1000 && !meddled; i++)
 		usleep(10000);
 	cr_expect_eq(fakeblk_take(&fb, 200, &id, &op, &status), 0);
 	cr_expect_str_eq(all_started(), "R");
