@@ -44,7 +44,7 @@
  * that a store that is killed on the way is followed by one that is asked again.
  */
 
-#define CONN_QUANTUM 16
+#define CONN_QUANTUM 8
 
 struct event;
 struct event_base;

@@ -25,8 +25,9 @@
  * beside it and renamed, when it has grown to LEDGER_GROWTH times that, but not
  * before LEDGER_MIN.  So its size is bounded by what there is, and its making
  * costs each record a constant share.  Nobody waits for all of it: each commit
- * makes LEDGER_SLICE more of it, and twice what was committed.  What there was in
- * the beginning goes into it first; then, from the old file, what has changed since.
+ * makes LEDGER_SLICE more of it, and four times what was committed.  What there was
+ * in the beginning goes into it first; then, from the old file, what has changed
+ * since.  The old file's memory is given back little by little, too.
  *
  * A file that cannot be written (the disk is full) is said to be so, once, and
  * removed; a new one is tried every ledger_retry_ms, and the store goes on
@@ -34,7 +35,7 @@
  */
 #define LEDGER_MIN    (1ul << 20)
 #define LEDGER_GROWTH 4
-#define LEDGER_SLICE  (16ul << 10)
+#define LEDGER_SLICE  (1ul << 10)
 
 /**
  * struct ledger_found - What a journal held.

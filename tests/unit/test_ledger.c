@@ -339,7 +339,7 @@ static bool one_more(const char *made)
 	ledger_commit();
 	after = size_of(made);
 	if (after)
-		cr_assert_leq(after - before, 6 * LEDGER_SLICE);
+		cr_assert_leq(after - before, 10 * LEDGER_SLICE);
 	found = 0;
 	cr_assert_eq(ledger_load(path, add_up, &f), 0);
 	cr_assert_eq(found, sum, "%u files", begun);
