@@ -17,7 +17,7 @@
 #include "ring/shm.h"
 
 /* Requests that start together: the disk works on them while we prepare more. */
-#define SUBMIT_BATCH 8u
+#define SUBMIT_MAX 8u
 
 #define MAX_HELD_NS UINT64_C(1000000000)
 
@@ -441,6 +441,12 @@ static bool hold(struct blk_queue *q)
 	return q->held;
 }
 
+/* A disk with little to do hears soon of more; a busy one, of many at once. */
+static bool is_batch(const struct blk_queue *q, uint32_t n)
+{
+	return n >= MIN(MAX(q->inflight / 4, 2u), SUBMIT_MAX);
+}
+
 /*
  * Take the requests that are there, up to a barrier and at most a ring's worth:
  * refused ones make room at once, so a guest could go on for ever.
@@ -450,10 +456,10 @@ static bool hold(struct blk_queue *q)
 static int take_requests(struct blk_queue *q)
 {
 	struct blk_io *io;
-	uint32_t n = 0;
+	uint32_t n, batch = 0;
 	int ret;
 
-	while (n < q->nent && !q->barrier && !hold(q)) {
+	for (n = 0; n < q->nent && !q->barrier && !hold(q); n++) {
 		io = q->free;
 		assert(io); /* nent of nent + 1 may be in flight */
 		ret = ring_back_take(&q->ring, io->entry->slot,
@@ -461,12 +467,14 @@ static int take_requests(struct blk_queue *q)
 		if (ret <= 0)
 			return ret;
 		q->free = io->next;
-		if (n % SUBMIT_BATCH == 0)
+		if (!batch)
 			q->now = util_clock_ns();
 		journal_take(q->log, io->entry);
 		handle(q, io);
-		if (++n % SUBMIT_BATCH == 0)
+		if (is_batch(q, ++batch)) {
 			disk_queue_run(q->dq, DISK_AWAKE);
+			batch = 0;
+		}
 	}
 	return 0;
 }
