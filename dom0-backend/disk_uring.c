@@ -23,15 +23,6 @@
 /* Indices among the registered files. */
 enum { DISK_FILE, TOLD_FILE, WITNESS_FILE, NFILES };
 
-/*
- * Only the queue's thread touches the ring, and it takes completions only when
- * it asks for them: no interrupts of that thread by the kernel.  Older kernels
- * do without.
- */
-#define MODERN                                                     \
-	(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | \
-	 IORING_SETUP_TASKRUN_FLAG)
-
 struct uring_queue {
 	struct disk_queue base; /* first: they are one and the same */
 	struct io_uring ring;
@@ -197,13 +188,8 @@ int disk_measure(struct disk *d)
 
 static int make_ring(struct uring_queue *q, unsigned int depth)
 {
-	struct io_uring_params p = { .flags = IORING_SETUP_R_DISABLED |
-					      MODERN };
-	int ret = io_uring_queue_init_params(depth, &q->ring, &p);
+	struct io_uring_params p = { .flags = IORING_SETUP_R_DISABLED };
 
-	if (ret != -EINVAL)
-		return ret;
-	p = (struct io_uring_params){ .flags = IORING_SETUP_R_DISABLED };
 	return io_uring_queue_init_params(depth, &q->ring, &p);
 }
 
@@ -513,8 +499,7 @@ static bool pending(struct disk_queue *base)
 {
 	struct uring_queue *q = get_queue(base);
 
-	return io_uring_cq_ready(&q->ring) ||
-	       IO_URING_READ_ONCE(*q->ring.sq.kflags) & IORING_SQ_TASKRUN;
+	return io_uring_cq_ready(&q->ring);
 }
 
 static struct disk_io *done(struct disk_queue *base, int *result)
