@@ -29,7 +29,7 @@
 #define NCLIENTS   (NDOM0 + NGUESTS)
 #define FIRST_DOM  1u
 #define SHOWN	   96u /* bytes of an answer */
-#define PATIENCE_S 10
+#define PATIENCE_S 60
 #define MAX_EVENTS 16384u /* after one step */
 
 /** struct client - Of dom0, by a socket, or a guest. */
@@ -39,7 +39,9 @@ struct client {
 	unsigned int domid;
 	struct xsguest *g; /* NULL while there is no such domain */
 	bool introduced;
-	uint32_t tx; /* open transaction */
+	unsigned int target;  /* the last; 0: none */
+	unsigned int targets; /* all that it has had, a bit each */
+	uint32_t tx;	      /* open transaction */
 	struct xsd_sockmsg head;
 	char reply[XENSTORE_PAYLOAD_MAX + 1];
 };
@@ -282,7 +284,9 @@ static const char *path(const struct client *c)
 		if (chance(2))
 			return one_of(absolute);
 		snprintf(buf, sizeof(buf), "/local/domain/%u/%s",
-			 FIRST_DOM + chance(NGUESTS), one_of(relative));
+			 c->target && chance(3) ? c->target
+						: FIRST_DOM + chance(NGUESTS),
+			 one_of(relative));
 		return buf;
 	}
 	return one_of(relative);
@@ -505,7 +509,7 @@ static void release(struct client *dom0, struct client *guest)
 }
 
 /* Its VMM ends; the store is told by the domain's socket, at some time. */
-static void kill_guest(struct client *dom0, struct client *guest)
+static void kill_one(struct client *dom0, struct client *guest)
 {
 	uint64_t until = util_clock_ns() + PATIENCE_NS;
 	char id[16];
@@ -516,6 +520,7 @@ static void kill_guest(struct client *dom0, struct client *guest)
 	xsguest_free(guest->g);
 	guest->g = NULL;
 	guest->introduced = false;
+	guest->target = guest->targets = 0;
 	do {
 		if (util_clock_ns() > until)
 			die("the store does not notice that a domain has ended");
@@ -523,18 +528,47 @@ static void kill_guest(struct client *dom0, struct client *guest)
 	} while (strcmp(dom0->reply, "F") != 0);
 }
 
+/*
+ * Theirs does not notice the end of a domain that has been somebody's target as long
+ * as that one is there, which therefore goes first.
+ */
+static void kill_guest(struct client *dom0, struct client *guest)
+{
+	unsigned int bit = 1u << guest->domid;
+
+	for (unsigned int i = NDOM0; i < NCLIENTS; i++) {
+		if (clients[i].targets & bit)
+			kill_guest(dom0, &clients[i]);
+	}
+	if (chance(2))
+		release(dom0, guest);
+	kill_one(dom0, guest);
+}
+
 static void life(void)
 {
 	struct client *dom0 = &clients[chance(NDOM0)];
 	struct client *guest = &clients[NDOM0 + chance(NGUESTS)];
 
-	if (!guest->introduced) {
+	if (guest->introduced)
+		kill_guest(dom0, guest);
+	else
 		introduce(dom0, guest);
-		return;
-	}
-	if (chance(2))
-		release(dom0, guest);
-	kill_guest(dom0, guest);
+}
+
+/* A lower one: so nobody is its own target, also not over others. */
+static void aim(struct client *dom0, struct client *guest)
+{
+	unsigned int target = FIRST_DOM + chance(guest->domid - FIRST_DOM);
+	struct text t = { .len = 0 };
+
+	addf(&t, "%u", guest->domid);
+	addf(&t, "%u", target);
+	printf("%s: target of %s is dom%u", dom0->name, guest->name, target);
+	ask(dom0, XS_SET_TARGET, 0, t.data, t.len);
+	show_answer(dom0, true);
+	if (dom0->head.type != XS_ERROR)
+		guest->targets |= 1u << (guest->target = target);
 }
 
 /* ---- Transactions that meet --------------------------------------------- */
@@ -645,8 +679,6 @@ static bool cut_short(struct client *c)
 	if (!c->g || chance(6))
 		return false;
 	c->tx = 0;
-	if (chance(2))
-		release(&clients[0], c);
 	kill_guest(&clients[0], c);
 	return true;
 }
@@ -780,6 +812,8 @@ static void step(void)
 		meet(c);
 	else if (!busy && c->g && !chance(60))
 		limits(c);
+	else if (!busy && c->domid > FIRST_DOM && !chance(20))
+		aim(&clients[0], c);
 	else
 		several = request(c);
 	settle();

@@ -104,6 +104,7 @@ static const struct call calls[] = {
 	{ GUEST, XS_WATCH, OUTSIDE, "data|v|1|", 0, OK },
 	{ GUEST, XS_WATCH, OUTSIDE, "data|w|-1|", EINVAL, "" },
 	{ GUEST, XS_WATCH, OUTSIDE, "data|", EINVAL, "" },
+	{ GUEST, XS_WATCH, OUTSIDE, "data|x|1|more|", EINVAL, "" },
 	{ GUEST, XS_WATCH, OUTSIDE, "/secret|t|", 0, OK },
 	{ GUEST, XS_WATCH, OUTSIDE, "@releaseDomain|t|", 0, OK },
 	{ GUEST, XS_WATCH, OUTSIDE, "@releaseDomain/7|t|", 0, OK },
@@ -112,6 +113,7 @@ static const struct call calls[] = {
 	{ GUEST, XS_UNWATCH, NOWHERE, "data|t|", 0, OK },
 	{ GUEST, XS_UNWATCH, OUTSIDE, "data|t|", ENOENT, "" },
 	{ GUEST, XS_UNWATCH, OUTSIDE, "data|", EINVAL, "" },
+	{ GUEST, XS_UNWATCH, OUTSIDE, "data|t|more|", EINVAL, "" },
 	/* 6 TRANSACTION_START, 7 TRANSACTION_END */
 	{ GUEST, XS_TRANSACTION_START, OUTSIDE, "|", 0, "" },
 	{ GUEST, XS_TRANSACTION_START, INSIDE, "|", EBUSY, "" },
