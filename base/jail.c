@@ -220,10 +220,6 @@ static int filter(const struct jail *j)
 			seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, nr);
 	for (size_t i = 0; !ret && i < j->ncalls; i++)
 		ret = allow(f, j->calls[i]);
-	if (!ret && j->child)
-		ret = seccomp_rule_add(f, SCMP_ACT_ALLOW, SYS_kill, 1,
-				       SCMP_A0(SCMP_CMP_EQ,
-					       (scmp_datum_t)j->child, 0));
 	if (!ret)
 		ret = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (!ret && sigaction(SIGSYS, &sa, NULL))

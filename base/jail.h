@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
 
 #include "base/util.h"
 
@@ -46,14 +45,12 @@ struct jail_dir {
  * struct jail - What is left.
  * @dirs:  At most JAIL_DIRS.
  * @calls: Numbers of the system calls.
- * @child: The process that kill(2) may name; 0: none.
  */
 struct jail {
 	const struct jail_dir *dirs;
 	size_t ndirs;
 	const int *calls;
 	size_t ncalls;
-	pid_t child;
 };
 
 /* Of this program, by its build; only for programs that have them there. */

@@ -23,6 +23,7 @@
 #include "base/sock.h"
 
 #define NAME	      "sv-storekeeper"
+#define SPARE	      "sv-storespare"
 #define PROGRAM	      "sv-xenstored"
 #define SELF	      "/proc/self/exe"
 #define SHORT_LIFE_NS UINT64_C(1000000000)
@@ -30,15 +31,16 @@
 
 enum kind {
 	/* From the store. */
-	BYE,	 /* it ends in order */
-	TRY,	 /* a program, with @text; memory and output */
-	TRY_END, /* no more of that */
-	TAKE,	 /* descriptors for the next program */
-	GO,	 /* which is this, with @text */
+	BYE,  /* it ends in order, or another program goes on */
+	TRY,  /* a program, with @text; memory and output */
+	TAKE, /* descriptors for the next program, after @n others */
+	GO,   /* which is this, with @text; both ends of its socket */
+	END,  /* no more of the program that runs */
 	/* To the store. */
-	STOP,	/* the keeper was told to end */
-	FAILED, /* what it was told last; @n is -errno */
-	HERE,	/* from the next program: it has all */
+	STOP, /* the keeper was told to end */
+	/* By the next program's socket. */
+	FAILED, /* it cannot be executed; @n is -errno */
+	HERE,	/* it has all */
 };
 
 /* @text: @n strings, each with its NUL. */
@@ -48,9 +50,9 @@ struct word {
 	char text[4096];
 };
 
-static int say(int fd, enum kind kind, const int *fds, size_t nfds)
+static int say(int fd, enum kind kind, int n, const int *fds, size_t nfds)
 {
-	const struct word w = { .kind = kind };
+	const struct word w = { .kind = kind, .n = n };
 
 	return sock_send_fds(fd, &w, sizeof(w), fds, nfds);
 }
@@ -79,19 +81,14 @@ static struct {
 	char *const *argv;
 	bool keep, jailed;
 	void (*stop)(void);
-	pid_t pid;
 	int fd;
 	struct event *ev, *again;
 } keeper = { .fd = -1 };
 
-/*
- * This process ends in order.
- *
- * SYSCALLS, at times: wait4
- */
+/* This process ends in order. */
 static void leave(void)
 {
-	if (keeper.fd >= 0 && say(keeper.fd, BYE, NULL, 0))
+	if (keeper.fd >= 0 && say(keeper.fd, BYE, 0, NULL, 0))
 		log_warn("cannot tell the keeper to end");
 	fd_close(&keeper.fd);
 }
@@ -102,9 +99,6 @@ static void forget(void)
 		event_free(keeper.ev);
 	keeper.ev = NULL;
 	fd_close(&keeper.fd);
-	if (keeper.pid > 0)
-		waitpid(keeper.pid, NULL, WNOHANG);
-	keeper.pid = 0;
 }
 
 /* What has happened to it is told already. */
@@ -134,7 +128,7 @@ static void on_word(evutil_socket_t fd, short what, void *arg)
 			keeper.stop();
 		return;
 	}
-	log_warn("the keeper was killed");
+	log_warn("the keeper was killed, and its spare");
 	replace();
 }
 
@@ -142,6 +136,7 @@ static int spawn(char **argv, int fd)
 {
 	posix_spawn_file_actions_t acts;
 	extern char **environ;
+	pid_t pid;
 	int ret;
 
 	ret = posix_spawn_file_actions_init(&acts);
@@ -149,8 +144,7 @@ static int spawn(char **argv, int fd)
 		return -ret;
 	ret = posix_spawn_file_actions_adddup2(&acts, fd, KEEPER_FD);
 	if (!ret)
-		ret = posix_spawn(&keeper.pid, SELF, &acts, NULL, argv,
-				  environ);
+		ret = posix_spawn(&pid, SELF, &acts, NULL, argv, environ);
 	posix_spawn_file_actions_destroy(&acts);
 	return -ret;
 }
@@ -228,14 +222,15 @@ void keeper_setup(struct event_base *base, char *const *argv, bool keep,
 	keeper.again = evtimer_new(base, on_again, NULL);
 	if (!keeper.again || atexit(leave))
 		die("out of memory");
+	/* Nobody waits for a keeper that has ended. */
+	signal(SIGCHLD, SIG_IGN);
 	if (keep)
 		on_again(-1, 0, NULL);
 }
 
-pid_t keeper_jail(void)
+void keeper_jail(void)
 {
 	keeper.jailed = true;
-	return keeper.pid;
 }
 
 int keeper_try(char *const *argv, int memory, int out)
@@ -248,71 +243,63 @@ int keeper_try(char *const *argv, int memory, int out)
 
 void keeper_try_end(void)
 {
-	if (keeper.fd >= 0 && say(keeper.fd, TRY_END, NULL, 0))
-		log_warn("cannot tell the keeper to end a trial");
+	if (keeper.fd >= 0 && say(keeper.fd, END, 0, NULL, 0))
+		log_warn("cannot tell the keeper to end a program");
 }
 
-static int send_all(char *const *argv, const int *fds, size_t n)
+/* @ends: the next program's socket. */
+static int send_all(char *const *argv, const int *ends, const int *fds,
+		    size_t n)
 {
-	size_t part;
 	int ret = keeper.fd < 0 ? begin() : 0;
+	size_t part;
 
-	for (; !ret && n; n -= part, fds += part) {
-		part = MIN(n, (size_t)SOCK_MAX_FDS);
-		ret = say(keeper.fd, TAKE, fds, part);
+	for (size_t at = 0; !ret && at < n; at += part) {
+		part = MIN(n - at, (size_t)SOCK_MAX_FDS);
+		ret = say(keeper.fd, TAKE, (int)at, fds + at, part);
 	}
-	return ret ? ret : say_words(keeper.fd, GO, argv, NULL, 0);
+	return ret ? ret : say_words(keeper.fd, GO, argv, ends, 2);
 }
 
-/* Return: 0 if the next program is there. */
-static int wait_for_next(void)
+/*
+ * Return: 0 if the next program is there.  What it says stays in the queue: if this
+ * process ends now, the keeper finds it there.
+ */
+static int wait_for_next(int fd)
 {
-	struct pollfd p = { .fd = keeper.fd, .events = POLLIN };
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 	uint64_t end = util_clock_ns() + KEEPER_WAIT_S * UINT64_C(1000000000);
-	int fds[SOCK_MAX_FDS];
 	struct word w;
 	uint64_t now;
-	size_t n;
 
-	for (;;) {
+	do {
 		now = util_clock_ns();
 		if (now >= end)
 			return -ETIMEDOUT;
-		if (poll(&p, 1, (int)((end - now) / 1000000 + 1)) <= 0)
-			continue;
-		if (sock_recv_fds(keeper.fd, &w, sizeof(w), fds, &n))
-			return -EPIPE;
-		if (w.kind == STOP)
-			keeper.stop();
-		if (w.kind == FAILED)
-			return w.n;
-		if (w.kind == HERE)
-			return 0;
-	}
+	} while (poll(&p, 1, (int)((end - now) / 1000000 + 1)) <= 0);
+	if (recv(fd, &w, sizeof(w), MSG_PEEK) != sizeof(w))
+		return -EPIPE;
+	return w.kind == HERE ? 0 : w.kind == FAILED ? w.n : -EPROTO;
 }
 
-/* What the process does now is not known: it may be another program. */
-static void end_keeper(void)
-{
-	if (keeper.pid > 0) {
-		kill(keeper.pid, SIGKILL);
-		waitpid(keeper.pid, NULL, 0);
-	}
-	keeper.pid = 0;
-	replace();
-}
-
+/* SYSCALLS, at times: socketpair */
 bool keeper_hand_over(char *const *argv, const int *fds, size_t n, char *why,
 		      size_t size)
 {
-	int ret = send_all(argv, fds, n);
+	int ends[2];
+	int ret = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)
+			  ? -errno
+			  : 0;
 
-	if (!ret)
-		ret = wait_for_next();
 	if (!ret) {
-		forget();
-		return true;
+		ret = send_all(argv, ends, fds, n);
+		close(ends[1]);
+		if (!ret)
+			ret = wait_for_next(ends[0]);
+		close(ends[0]);
 	}
+	if (!ret)
+		return true;
 	if (ret == -EPIPE)
 		snprintf(why, size, "it ended while it started");
 	else if (ret == -ETIMEDOUT)
@@ -320,7 +307,7 @@ bool keeper_hand_over(char *const *argv, const int *fds, size_t n, char *why,
 			 KEEPER_WAIT_S);
 	else
 		snprintf(why, size, "%s", strerror(-ret));
-	end_keeper();
+	keeper_try_end();
 	return false;
 }
 
@@ -328,10 +315,13 @@ bool keeper_hand_over(char *const *argv, const int *fds, size_t n, char *why,
 
 static int store_fd = KEEPER_FD; /* until it has taken over */
 static volatile sig_atomic_t told;
-static pid_t trial;
+static pid_t program; /* that it runs: one on trial, or the next store */
+static int next = -1; /* the store's end of the next one's socket */
 static char *const *own_argv;
 static const char *jailed_in;
 static int first_taken = -1, ntaken;
+static pid_t spare;
+static int lifeline = -1; /* to the spare */
 
 static void hold_signals(bool on)
 {
@@ -377,13 +367,14 @@ static void wait_for_end(void)
 	fd_close(&p.fd);
 }
 
-static void end_trial(void)
+static void end_program(void)
 {
-	if (trial > 0) {
-		kill(trial, SIGKILL);
-		waitpid(trial, NULL, 0);
+	if (program > 0) {
+		kill(program, SIGKILL);
+		waitpid(program, NULL, 0);
 	}
-	trial = 0;
+	program = 0;
+	fd_close(&next);
 }
 
 /* Return: arguments, the last two of them @option and @number if not NULL. */
@@ -394,7 +385,8 @@ static char **argv_of(const struct word *w, char *option, char *number)
 	int n = 0;
 
 	memcpy(&at, &(const char *){ w->text }, sizeof(at));
-	for (; n < MIN(w->n, WORDS); at += strlen(at) + 1)
+	for (; n < MIN(w->n, WORDS) && at < w->text + sizeof(w->text);
+	     at += strlen(at) + 1)
 		argv[n++] = at;
 	argv[n] = option;
 	argv[n + 1] = number;
@@ -446,7 +438,7 @@ static const char *refusal(char **argv)
 	return NULL;
 }
 
-static int try(const struct word *w, const int *fds)
+static void try(const struct word *w, const int *fds)
 {
 	char **argv = argv_of(w, NULL, NULL);
 	const char *why = refusal(argv);
@@ -454,14 +446,13 @@ static int try(const struct word *w, const int *fds)
 	extern char **environ;
 	int ret;
 
-	end_trial();
+	end_program();
 	if (why) {
 		dprintf(fds[1], "%s\n", why);
-		return 0;
+		return;
 	}
-	ret = posix_spawn_file_actions_init(&acts);
-	if (ret)
-		return -ret;
+	if (posix_spawn_file_actions_init(&acts))
+		return;
 	ret = posix_spawn_file_actions_addopen(&acts, 0, "/dev/null", O_RDONLY,
 					       0);
 	for (int to = 1; !ret && to <= 2; to++)
@@ -470,11 +461,11 @@ static int try(const struct word *w, const int *fds)
 		ret = posix_spawn_file_actions_adddup2(&acts, fds[0],
 						       KEEPER_FD);
 	if (!ret)
-		ret = posix_spawn(&trial, argv[0], &acts, NULL, argv, environ);
+		ret = posix_spawn(&program, argv[0], &acts, NULL, argv,
+				  environ);
 	posix_spawn_file_actions_destroy(&acts);
 	if (ret)
 		dprintf(fds[1], "%s\n", strerror(ret));
-	return -ret;
 }
 
 static void drop_taken(void)
@@ -483,10 +474,24 @@ static void drop_taken(void)
 		close(first_taken + --ntaken);
 }
 
-/* Nothing else is opened meanwhile, so each has the next number. */
-static void take(const int *fds, size_t n)
+/*
+ * Nothing else is opened meanwhile, so each has the next number.  A spare may come in
+ * the middle: what it does not have from the beginning it does not take.
+ */
+static void take(const struct word *w, const int *fds, size_t n)
 {
+	bool follows;
+
+	if (!w->n) {
+		end_program();
+		drop_taken();
+	}
+	follows = w->n == ntaken;
 	for (size_t i = 0; i < n; i++) {
+		if (!follows) {
+			close(fds[i]);
+			continue;
+		}
 		if (!ntaken)
 			first_taken = fds[i];
 		if (fds[i] != first_taken + ntaken)
@@ -495,54 +500,160 @@ static void take(const int *fds, size_t n)
 	}
 }
 
-/* Returns only if that failed. */
-static int go(const struct word *w)
+/*
+ * Be the next program, with @end of its socket.  The keeper's death is its own, until
+ * it says that it is there.
+ */
+static _Noreturn void become(char **argv, int end, pid_t keeper_pid)
+{
+	int ret = 0;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != keeper_pid)
+		_exit(1);
+	hold_signals(true);
+	for (int i = 0; !ret && i < ntaken; i++)
+		ret = fd_cloexec(first_taken + i, false);
+	if (!ret && dup2(end, KEEPER_FD) == KEEPER_FD)
+		execv(argv[0], argv);
+	(void)!say(end, FAILED, ret ? ret : -errno, NULL, 0);
+	_exit(1);
+}
+
+static void go(const struct word *w, const int *ends)
 {
 	static char option[] = "--update";
+	pid_t self = getpid();
 	char **argv, number[16];
 	int ret = 0;
 
+	end_program();
 	snprintf(number, sizeof(number), "%d", first_taken);
 	argv = argv_of(w, option, number);
-	if (refusal(argv))
+	if (!ntaken || refusal(argv)) {
 		ret = -EPERM;
-	for (int i = 0; !ret && i < ntaken; i++)
-		ret = fd_cloexec(first_taken + i, false);
-	if (!ret)
-		ret = fd_cloexec(store_fd, false);
-	if (!ret) {
-		hold_signals(true);
-		execv(argv[0], argv);
-		ret = -errno;
-		hold_signals(false);
+	} else {
+		program = fork();
+		if (!program)
+			become(argv, ends[1], self);
+		ret = program < 0 ? -errno : 0;
 	}
-	(void)!fd_cloexec(store_fd, true);
+	if (ret)
+		(void)!say(ends[1], FAILED, ret, NULL, 0);
+	else
+		next = fcntl(ends[0], F_DUPFD_CLOEXEC, 0);
 	drop_taken();
-	return ret;
 }
 
 static void obey(const struct word *w, const int *fds, size_t n)
 {
-	struct word failed = { .kind = FAILED };
-
 	if (w->kind == TAKE) {
-		take(fds, n);
+		take(w, fds, n);
 		return;
 	}
 	if (w->kind == TRY && n == 2)
-		(void)!try(w, fds);
-	else if (w->kind == TRY_END)
-		end_trial();
-	else if (w->kind == GO)
-		failed.n = go(w);
-	if (failed.n &&
-	    sock_send_fds(store_fd, &failed, sizeof(failed), NULL, 0))
-		log_warn("cannot tell the store of an error");
+		try(w, fds);
+	else if (w->kind == END)
+		end_program();
+	else if (w->kind == GO && n == 2)
+		go(w, fds);
 	while (n)
 		close(fds[--n]);
 }
 
-/* Return: whether it ended in order, or was to. */
+/* ---- Its spare ---------------------------------------------------------- */
+
+/* Return: whether the keeper at the other end of @fd was killed. */
+static bool outlive(int fd)
+{
+	char byte;
+	ssize_t n;
+
+	prctl(PR_SET_NAME, SPARE);
+	do {
+		n = read(fd, &byte, 1);
+	} while (n < 0 && errno == EINTR);
+	return n <= 0;
+}
+
+/*
+ * Beside the keeper waits a child of it, to be the keeper when that is killed.  It has
+ * the same end of the store's socket, so that the store does not even notice.
+ *
+ * Returns in the keeper, whichever process that is.
+ */
+static void have_spare(void)
+{
+	int ends[2];
+
+	while (!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) {
+		spare = fork();
+		if (spare) {
+			close(ends[1]);
+			lifeline = ends[0];
+			return;
+		}
+		close(ends[0]);
+		fd_close(&next);
+		program = 0;
+		if (!outlive(ends[1]))
+			_exit(0);
+		close(ends[1]);
+		prctl(PR_SET_NAME, NAME);
+		log_warn("the keeper was killed; its spare goes on");
+	}
+	log_warn("the keeper has no spare: %s", strerror(errno));
+}
+
+static void lose_spare(void)
+{
+	fd_close(&lifeline);
+	if (spare > 0)
+		waitpid(spare, NULL, 0);
+	spare = 0;
+}
+
+static void dismiss_spare(void)
+{
+	if (lifeline >= 0)
+		(void)!send(lifeline, "", 1, MSG_NOSIGNAL);
+	lose_spare();
+}
+
+/* ---- Its life ----------------------------------------------------------- */
+
+/* Return: whether there is a word of the store; its end is none. */
+static bool hear(struct word *w, int *fds, size_t *n)
+{
+	struct pollfd p[] = { { .fd = store_fd, .events = POLLIN },
+			      { .fd = -1 } };
+
+	for (;;) {
+		/* Not now if that would take the next descriptor's number. */
+		p[1].fd = ntaken ? -1 : lifeline;
+		p[0].revents = p[1].revents = 0;
+		if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
+			return false;
+		if (p[0].revents)
+			return !sock_recv_fds(store_fd, w, sizeof(*w), fds, n);
+		if (p[1].revents) {
+			lose_spare();
+			have_spare();
+		}
+	}
+}
+
+/* The store has gone.  Return: whether the next one does not need another. */
+static bool next_is_there(void)
+{
+	struct pollfd p = { .fd = next, .events = POLLIN };
+	struct word w;
+
+	return next >= 0 && poll(&p, 1, KEEPER_WAIT_S * 1000) > 0 &&
+	       recv(next, &w, sizeof(w), MSG_DONTWAIT) == sizeof(w) &&
+	       w.kind == HERE;
+}
+
+/* Return: whether nobody is to follow. */
 static bool serve_store(void)
 {
 	int fds[SOCK_MAX_FDS];
@@ -550,12 +661,14 @@ static bool serve_store(void)
 	bool bye = false;
 	size_t n;
 
-	while (!sock_recv_fds(store_fd, &w, sizeof(w), fds, &n)) {
+	while (hear(&w, fds, &n)) {
 		w.text[sizeof(w.text) - 1] = '\0';
 		obey(&w, fds, n);
 		bye |= w.kind == BYE;
 	}
-	end_trial();
+	if (next_is_there())
+		return true;
+	end_program();
 	drop_taken();
 	if (!bye)
 		wait_for_end();
@@ -566,6 +679,7 @@ _Noreturn void keeper_run(int fd, char *const *argv, bool keep,
 			  const char *jailed)
 {
 	uint64_t since = util_clock_ns();
+	bool over;
 
 	own_argv = argv;
 	jailed_in = jailed;
@@ -574,13 +688,17 @@ _Noreturn void keeper_run(int fd, char *const *argv, bool keep,
 	if (fd != KEEPER_FD || fd_cloexec(fd, true) ||
 	    close_range(KEEPER_FD + 1, ~0u, 0))
 		die("--keeper is not for people");
+	signal(SIGCHLD, SIG_DFL);
 	on_ends(pass_on);
 	hold_signals(false);
-	if (serve_store() || !keep)
-		exit(0);
+	have_spare();
+	over = serve_store() || !keep;
 	/* What ends at once, for a reason that remains, is in no hurry. */
-	if (util_clock_ns() - since < SHORT_LIFE_NS)
+	if (!over && util_clock_ns() - since < SHORT_LIFE_NS)
 		usleep(100000);
+	dismiss_spare();
+	if (over)
+		exit(0);
 	log_warn("the store was killed; another one goes on");
 	on_ends(SIG_DFL);
 	execv(SELF, argv);
@@ -597,7 +715,10 @@ void keeper_take_over(void)
 	int ret;
 
 	hold_signals(false);
-	ret = say(store_fd, HERE, NULL, 0);
+	/* Its keeper, which has started this process, may end now. */
+	ret = prctl(PR_SET_PDEATHSIG, 0);
+	if (!ret)
+		ret = say(store_fd, HERE, 0, NULL, 0);
 	while (!ret)
 		ret = sock_recv_fds(store_fd, &w, sizeof(w), fds, &n);
 	wait_for_end();

@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
 
 #include "base/util.h"
 
@@ -15,23 +14,31 @@ struct event_base;
  * How it works
  *
  * The keeper is a child of the store, of the same program, with a socket pair between
- * them.  It has no state, and none of the store's descriptors.  It becomes the next
- * store by executing a program, and the process that was the store ends:
+ * them.  It has no state, and none of the store's descriptors.  It is there for two
+ * things:
  *
- *	- when the store is killed: the same program, which goes on by the journal.  A
- *	  store that ends in order says so before.
- *	- in a live update: the program that it is told, with the descriptors that it is
- *	  sent.  The store stands still meanwhile.  The new one says when it has all that
- *	  it needs; only then the old one ends.  If the new one does not come to that, in
- *	  whatever way, the old one goes on as if nothing had been.
+ *	- When the store is killed it executes the same program, which goes on by the
+ *	  journal.  A store that ends in order says so before.
+ *	- In a live update it starts the program that it is told, with the descriptors
+ *	  that it is sent.  The store stands still meanwhile.  The new one says when it
+ *	  has all that it needs; only then the old one ends, and its keeper.  If the new
+ *	  one does not come to that, in whatever way, the keeper kills it, and the old
+ *	  one goes on as if nothing had been.
  *
- * Each store has a keeper of its own.  When that is killed the store starts another;
- * told to end, it passes that on.
+ * Who follows is one at each time.  Until the next program has said that it has all, it
+ * dies with the keeper, and when the store is killed the keeper waits for that
+ * word, or kills the program and follows itself.
  *
- * A store in its sandbox can start nothing: it has the keeper that it had, or none.
- * And as one that was taken over by a guest could ask for anything, a keeper outside
- * executes programs named sv-xenstored only, none that lie where the store can write,
- * with arguments that it was given itself, or --trace.
+ * Each store has a keeper of its own; told to end, that passes it on.  The keeper has
+ * a spare, a child of its own by fork(), which has the same end of the store's socket
+ * and waits: when the keeper is killed it becomes the keeper, and the store need not
+ * notice, also in its sandbox, where it could start none.  A keeper whose spare is
+ * killed makes another.  What the killed one had been sent for an update is lost; a
+ * spare takes only what begins with the first, so that update fails.
+ *
+ * As a store that was taken over by a guest could ask for anything, keepers outside a
+ * sandbox execute programs named sv-xenstored only, none that lie where the store
+ * can write, with arguments that they were given themselves, or --trace.
  */
 
 /** KEEPER_FD - Where the keeper, and the next program in an update, has its end. */
@@ -50,12 +57,8 @@ struct event_base;
 void keeper_setup(struct event_base *base, char *const *argv, bool keep,
 		  void (*stop)(void));
 
-/**
- * keeper_jail() - From now on nothing can be started.
- *
- * Return: the keeper's process, 0 if there is none.
- */
-pid_t keeper_jail(void);
+/** keeper_jail() - From now on this process can start nothing. */
+void keeper_jail(void);
 
 /**
  * keeper_try() - Have the keeper run a program beside this one.
@@ -68,11 +71,11 @@ pid_t keeper_jail(void);
  */
 int keeper_try(char *const *argv, int memory, int out) must_check;
 
-/** keeper_try_end() - Kill it, if it still runs. */
+/** keeper_try_end() - Have it killed, if it still runs. */
 void keeper_try_end(void);
 
 /**
- * keeper_hand_over() - Let the keeper go on as another program.
+ * keeper_hand_over() - Have the keeper start the program that goes on.
  * @argv: As for keeper_try(); "--update" and the number of the first of
  * @fds:  follow.  They have consecutive numbers there.
  * @why:  Filled when it has failed.
@@ -85,8 +88,8 @@ bool keeper_hand_over(char *const *argv, const int *fds, size_t n, char *why,
 /**
  * keeper_take_over() - As the next program: all is here.
  *
- * Returns when the process that was the store has ended.  If that goes on it kills
- * this one.
+ * Returns when the process that was the store has ended.  If that goes on, its keeper
+ * kills this one.
  */
 void keeper_take_over(void);
 

@@ -315,14 +315,14 @@ static void enter_jail(const char *socket)
 	char domains[PATH_MAX];
 	struct jail_dir dirs[] = { { .path = directory_of(socket) },
 				   { .path = domains, .keep_out = true } };
-	struct jail j = { .child = keeper_jail(),
-			  .dirs = dirs,
+	struct jail j = { .dirs = dirs,
 			  .ndirs = ARRAY_SIZE(dirs),
 			  .calls = jail_calls,
 			  .ncalls = jail_ncalls };
 	int ret;
 
 	snprintf(domains, sizeof(domains), "%s/dom", paths_run());
+	keeper_jail();
 	log_hold();
 	ret = paths_mkdir(domains);
 	if (ret) {

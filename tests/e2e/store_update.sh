@@ -113,11 +113,35 @@ output=$(tail -n 30 "$logs/sv-xenstored.log")
 ok $failed "killed $kills times in the middle of an update, there was a store each time"
 check "xl finds its domains" wait_for 10 xl list disk
 
-# The keeper, too: in its sandbox a store can start no other.
+# The keeper, too: in its sandbox a store can start no other, but the spare goes on.
+other_than() { # NAME PID - there is one
+	local now
+
+	now=$(pid_of "$1") && [ "$now" != "$2" ]
+}
+for time in first second; do
+	keeper=$(pid_of sv-storekeeper)
+	shoot sv-storekeeper KILL
+	check "killed for the $time time, the keeper has a successor" \
+		wait_for 10 other_than sv-storekeeper "$keeper"
+	check "and the store can be updated by it" "$control" live-update -t 10 "$store"
+done
+spare=$(pid_of sv-storespare)
+shoot sv-storespare KILL
+check "a spare that is killed has one" wait_for 10 other_than sv-storespare "$spare"
+keeper=$(pid_of sv-storekeeper)
 shoot sv-storekeeper KILL
-check "a keeper that is killed is missed" wait_for 10 grep -q "the keeper was killed" "$logs/sv-xenstored.log"
+check "which goes on" wait_for 10 other_than sv-storekeeper "$keeper"
+pid=$(pid_of sv-xenstored)
+shoot sv-xenstored KILL
+check "and follows a store that is killed" wait_for 10 other_than sv-xenstored "$pid"
+check "with a spare of its own" wait_for 10 pid_of sv-storespare
+shoot sv-storekeeper STOP
+shoot sv-storespare KILL
+shoot sv-storekeeper KILL
+check "both killed at once are missed" wait_for 10 grep -q "was killed, and its spare" "$logs/sv-xenstored.log"
 refused 'no keeper' -t 10 "$store"
-ok $? "without its keeper a store cannot be updated"
+ok $? "without a keeper a store cannot be updated"
 shoot sv-xenstored KILL
 domain late xenbus "cmdline = 'ms=1'"
 check "the toolstack has started another" wait_for 10 answers
@@ -138,6 +162,67 @@ console_has disk '^SUCCESS'
 ok $? "and has noticed nothing"
 ! grep -q 'damaged\|cannot be' "$logs/sv-xenstored.log"
 ok $? "the journal was whole each time"
+# Programs that say that they can go on, and then do not.
+mkdir "$work/bad"
+bad=$work/bad/sv-xenstored
+fails() { # COMMAND - what it does instead
+	printf '%s\n' '#!/bin/sh' "case \"\$*\" in *--check*) exec '$store' \"\$@\" ;; esac" \
+		"$1" >"$bad.new"
+	chmod 755 "$bad.new"
+	mv "$bad.new" "$bad"
+}
+same=$(pid_of sv-xenstored) keeper=$(pid_of sv-storekeeper)
+fails 'exit 1'
+refused 'ended while it started' -t 10 "$bad"
+ok $? "a program that ends at once does not take over"
+fails "exec sleep 1000.$$"
+refused 'not ready within' -t 10 "$bad"
+ok $? "nor does one that is never ready"
+sleeps() { pgrep -f "^sleep 1000.$$"; }
+awake() { ! sleeps; }
+check "which is ended" wait_for 10 awake
+printf '#!/no/such/program\n' >"$work/bad/none"
+chmod 755 "$work/bad/none"
+fails ''
+sed -i "2i mv '$work/bad/none' '$bad'" "$bad"
+refused 'No such file' -t 10 "$bad"
+ok $? "nor does one that has become another"
+[ "$(pid_of sv-xenstored)" = "$same" ] && [ "$(pid_of sv-storekeeper)" = "$keeper" ]
+ok $? "the store and its keeper are what they were"
+check "and it can be updated" "$control" live-update -t 10 "$store"
+
+
+# Somebody dies while such a program starts.
+starts() { # COMMAND - up to there
+	fails "$1"
+	"$control" live-update -t 10 "$bad" >"$work/starts" 2>&1 &
+	wait_for 10 sleeps
+}
+starts "exec sleep 1000.$$"
+keeper=$(pid_of sv-storekeeper)
+shoot sv-storekeeper KILL
+wait $!
+output=$(cat "$work/starts")
+grep -q 'ended while it started' <<<"$output"
+ok $? "with its keeper the program ends that was to go on"
+check "which is ended, too" wait_for 10 awake
+check "the spare is the keeper" wait_for 10 other_than sv-storekeeper "$keeper"
+starts "exec sleep 1000.$$"
+shoot sv-xenstored KILL
+wait $!
+check "a store that dies meanwhile is followed, though not by that program" wait_for 20 answers
+check "which is ended then" wait_for 10 awake
+xenstore-watch /load >"$work/watched" 2>&1 &
+watcher=$!
+check "a program watches" wait_for 10 test -s "$work/watched"
+starts "sleep 1000.$$; exec '$store' \"\$@\""
+shoot sv-xenstored KILL
+pkill -f "^sleep 1000.$$"
+wait $!
+check "if that program can go on, it does" wait_for 10 answers
+xenstore-write /load/end x
+check "with all connections" wait_for 10 grep -qx /load/end "$work/watched"
+kill $watcher
 keeper=$(pid_of sv-storekeeper)
 kill "$keeper"
 ended() { ! kill -0 "$keeper"; }

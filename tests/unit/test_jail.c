@@ -112,7 +112,7 @@ static int enter(const int *calls, size_t n)
 		{ .path = inside },
 		{ .path = quiet, .keep_out = true },
 	};
-	const struct jail j = { dirs, ARRAY_SIZE(dirs), calls, n, 0 };
+	const struct jail j = { dirs, ARRAY_SIZE(dirs), calls, n };
 
 	return jail_enter(&j);
 }
@@ -295,7 +295,7 @@ Test(jail, a_call_that_is_not_named_kills)
 static int nothing_to_keep(void)
 {
 	const struct jail_dir none = { .path = "/nonexistent" };
-	const struct jail j = { &none, 1, all_calls, 1, 0 };
+	const struct jail j = { &none, 1, all_calls, 1 };
 
 	return jail_enter(&j);
 }
