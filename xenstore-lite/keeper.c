@@ -352,19 +352,24 @@ static void on_ends(void (*handler)(int))
 	sigaction(SIGINT, &sa, NULL);
 }
 
-/* Its descriptors close before it has ended; its socket is free only then. */
-static void wait_for_end(void)
+/* The process at the other end. */
+static int open_store(void)
 {
-	struct pollfd p = { .fd = -1, .events = POLLIN };
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 
 	if (getsockopt(store_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
-		die("cannot tell which store this was: %s", strerror(errno));
-	p.fd = pidfd_open(peer.pid, 0);
+		die("cannot tell which store this is: %s", strerror(errno));
+	return pidfd_open(peer.pid, 0);
+}
+
+/* Its descriptors close before it has ended; its socket is free only then. */
+static void wait_for_end(int process)
+{
+	struct pollfd p = { .fd = process, .events = POLLIN };
+
 	while (p.fd >= 0 && poll(&p, 1, -1) < 0 && errno == EINTR)
 		;
-	fd_close(&p.fd);
 }
 
 static void end_program(void)
@@ -671,7 +676,7 @@ static bool serve_store(void)
 	end_program();
 	drop_taken();
 	if (!bye)
-		wait_for_end();
+		wait_for_end(open_store());
 	return bye || told;
 }
 
@@ -707,20 +712,28 @@ _Noreturn void keeper_run(int fd, char *const *argv, bool keep,
 
 /* ---- The next program's ------------------------------------------------- */
 
+static int before = -1; /* the process that is the store */
+
+void keeper_expect(void)
+{
+	hold_signals(false);
+	before = open_store();
+	/* Its keeper, which has started this process, may end now. */
+	if (prctl(PR_SET_PDEATHSIG, 0))
+		die("cannot outlive its keeper: %s", strerror(errno));
+}
+
 void keeper_take_over(void)
 {
 	int fds[SOCK_MAX_FDS];
 	struct word w;
 	size_t n;
-	int ret;
 
-	hold_signals(false);
-	/* Its keeper, which has started this process, may end now. */
-	ret = prctl(PR_SET_PDEATHSIG, 0);
-	if (!ret)
-		ret = say(store_fd, HERE, 0, NULL, 0);
-	while (!ret)
-		ret = sock_recv_fds(store_fd, &w, sizeof(w), fds, &n);
-	wait_for_end();
+	if (say(store_fd, HERE, 0, NULL, 0))
+		die("live update: nobody waits for it any more");
+	while (!sock_recv_fds(store_fd, &w, sizeof(w), fds, &n))
+		;
+	wait_for_end(before);
+	fd_close(&before);
 	fd_close(&store_fd);
 }

@@ -25,9 +25,10 @@ struct event_base;
  *	  one does not come to that, in whatever way, the keeper kills it, and the old
  *	  one goes on as if nothing had been.
  *
- * Who follows is one at each time.  Until the next program has said that it has all, it
- * dies with the keeper, and when the store is killed the keeper waits for that
- * word, or kills the program and follows itself.
+ * Who follows is one at each time.  Until the next program enters its sandbox it dies
+ * with the keeper, and later it ends if there is nobody whom it can tell that it has
+ * all; when the store is killed the keeper waits for that word, or kills the
+ * program and follows itself.
  *
  * Each store has a keeper of its own; told to end, that passes it on.  The keeper has
  * a spare, a child of its own by fork(), which has the same end of the store's socket
@@ -84,6 +85,13 @@ void keeper_try_end(void);
  */
 bool keeper_hand_over(char *const *argv, const int *fds, size_t n, char *why,
 		      size_t size);
+
+/**
+ * keeper_expect() - As the next program: before it is in its sandbox.
+ *
+ * From here on it does not end with the old store's keeper.
+ */
+void keeper_expect(void);
 
 /**
  * keeper_take_over() - As the next program: all is here.

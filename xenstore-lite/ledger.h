@@ -37,6 +37,9 @@
 #define LEDGER_GROWTH 4
 #define LEDGER_SLICE  (1ul << 10)
 
+/** ledger_setup() - Before the sandbox: learn which boot this is. */
+void ledger_setup(void);
+
 /**
  * struct ledger_found - What a journal held.
  * @frames:  Whole ones.

@@ -250,21 +250,18 @@ static _Noreturn void bad_journal(const char *path, int err)
 }
 
 /* Have what the store before has besides; from then on this process is the store. */
-static void take_over(struct event_base *base, const struct options *opt,
-		      const struct record_update *u)
+static void take_over(const struct options *opt, const struct record_update *u)
 {
 	int ret = update_finish(opt->update, u);
 
 	if (ret)
 		die("live update: cannot go on: %s", strerror(-ret));
-	keeper_setup(base, opt->argv, opt->keep, on_keeper);
 	keeper_take_over();
 	log_info("live update: done");
 }
 
 /* Go on where another store was killed, or hands over, or begin. */
-static void find_state(struct event_base *base, const struct options *opt,
-		       const struct record_update *u)
+static void find_state(const struct options *opt, const struct record_update *u)
 {
 	const char *path = journal_of(opt->socket);
 	int ret = state_load(path);
@@ -272,7 +269,7 @@ static void find_state(struct event_base *base, const struct options *opt,
 	if (ret < 0)
 		bad_journal(path, -ret);
 	if (opt->update >= 0)
-		take_over(base, opt, u);
+		take_over(opt, u);
 	else if (!ret)
 		make_nodes(dispatch_live());
 	if (ret)
@@ -365,7 +362,10 @@ static bool serve(struct event_base *base)
 	return false;
 }
 
-/* What the program before this one says; the socket is where it was. */
+/*
+ * What the program before this one says; the socket is where it was.  What that one
+ * could have made up must not move the jail.
+ */
 static void go_on(struct options *opt, struct record_update *u)
 {
 	int ret = update_open(opt->update, u);
@@ -373,6 +373,10 @@ static void go_on(struct options *opt, struct record_update *u)
 	if (ret)
 		die("live update: what is handed over cannot be used: %s",
 		    strerror(-ret));
+	if (!opt->no_sandbox && strcmp(opt->socket, u->socket) != 0)
+		die("live update: the store's socket is %s; its arguments "
+		    "name %s",
+		    u->socket, opt->socket);
 	if (!opt->check &&
 	    (fd_cloexec(opt->update, true) ||
 	     fd_cloexec(opt->update + 1, true) || fd_cloexec(KEEPER_FD, true)))
@@ -381,17 +385,40 @@ static void go_on(struct options *opt, struct record_update *u)
 	opt->ready_fd = -1;
 }
 
-/* Return: the listening socket. */
-static int begin(struct event_base *base, struct options *opt,
-		 const struct record_update *u)
+static void find_trace(const char *socket)
 {
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s.access.log", socket);
+	trace_setup(path);
+}
+
+/*
+ * From the jail on all that is read could be somebody else's: a store that was taken
+ * over by a guest leaves a journal, too, and what it hands over.
+ *
+ * Return: the listening socket.
+ */
+static int begin(struct event_base *base, struct options *opt)
+{
+	struct record_update given = { 0 };
 	int fd = opt->update + 1;
 
-	if (opt->update < 0) {
+	if (!opt->check)
 		keeper_setup(base, opt->argv, opt->keep, on_keeper);
+	if (opt->update < 0)
 		fd = listen_at(opt->socket);
-	}
-	find_state(base, opt, u);
+	else if (!opt->check)
+		keeper_expect();
+	ledger_setup();
+	if (!opt->no_sandbox)
+		enter_jail(opt->socket);
+	if (opt->update >= 0)
+		go_on(opt, &given);
+	if (opt->check)
+		check(journal_of(opt->socket), opt->update);
+	find_trace(opt->socket);
+	find_state(opt, &given);
 	accept_clients(base, fd);
 	fd_close(&opt->update);
 	update_setup(base, opt->argv, opt->socket, fd);
@@ -412,17 +439,8 @@ static void end(struct event_base *base, int fd)
 	event_base_free(base);
 }
 
-static void find_trace(const char *socket)
-{
-	static char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s.access.log", socket);
-	trace_setup(path);
-}
-
 int main(int argc, char **argv)
 {
-	struct record_update given = { 0 };
 	struct event_base *base;
 	struct options opt;
 	struct tree live;
@@ -439,8 +457,6 @@ int main(int argc, char **argv)
 		keeper_run(opt.keeper, opt.argv, opt.keep,
 			   opt.no_sandbox ? NULL : directory_of(opt.socket));
 	fd_raise_limit();
-	if (opt.update >= 0)
-		go_on(&opt, &given);
 	signal(SIGPIPE, SIG_IGN);
 	hash_seed();
 	if (tree_init(&live))
@@ -453,13 +469,8 @@ int main(int argc, char **argv)
 	dispatch_setup(&live);
 	domain_setup(base, &live);
 	dom_set_timeout(ANSWER_MS);
-	if (opt.check)
-		check(journal_of(opt.socket), opt.update);
 	catch_signals(base);
-	find_trace(opt.socket);
-	fd = begin(base, &opt, &given);
-	if (!opt.no_sandbox)
-		enter_jail(opt.socket);
+	fd = begin(base, &opt);
 	fd_ready(&opt.ready_fd);
 
 	if (!serve(base))

@@ -331,7 +331,11 @@ static int apply(const void *record, size_t len)
 	return -EPROTO;
 }
 
-/* What was dropped, and for whom that matters. */
+/*
+ * What was dropped, and for whom that matters.
+ *
+ * SYSCALLS, at times: link
+ */
 static void tell(const char *path, const struct ledger_found *f)
 {
 	char aside[PATH_MAX];

@@ -124,6 +124,21 @@ kill "$(pid)"
 ended
 ok $? "it ends when told"
 
+# A store that somebody had taken over leaves a journal, and hands over what he likes.
+rm -f "$journal"
+mkfifo "$journal"
+sv-xenstored 2>"$work/reads.err" &
+procs[store]=$!
+reading() { [ "$(status Seccomp)" = 2 ]; }
+check "before it has opened its journal it is in the sandbox" wait_for 10 reading
+kill -KILL "$(pid)"
+ended 2>/dev/null
+rm "$journal"
+output=$(WITHOUT=newfstatat/fstat LD_PRELOAD=$out/tests/lib/onecall.so \
+	sv-xenstored --update 3 --check 3<"$work/said" 2>&1)
+[ $? = 159 ]
+ok $? "and before it reads what it is to go on with, also if that is a trial"
+
 store sv-xenstored --no-sandbox
 ok $? "--no-sandbox: starts"
 output=$(cat "/proc/$(pid)/status")
