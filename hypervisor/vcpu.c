@@ -491,6 +491,9 @@ int vcpu_start(struct vcpu *v)
 	ret = pthread_create(&v->thread, &attr, run_vcpu, v);
 	v->has_thread = ret == 0;
 	pthread_mutex_unlock(&v->vm->lock);
+	/* The toolstack finds it by its name, once we are ready. */
+	while (!ret && !__atomic_load_n(&v->tid, __ATOMIC_RELAXED))
+		sched_yield();
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 	return -ret;

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "tools/xl_build.h"
+#include "tools/xl_change.h"
 #include "tools/xl_daemons.h"
 #include "tools/xl_json.h"
 #include "tools/xl_proc.h"
@@ -18,13 +19,11 @@
 
 #define DETACH_TIMEOUT_MS 10000
 
-/* A domain's configuration, being changed. */
+/* A device of a domain that comes or goes. */
 struct change {
-	unsigned int domid, devid;
+	struct xl_change to;
+	unsigned int devid;
 	enum xl_kind kind;
-	char *text;
-	struct xl_cfg cfg;
-	int lock;
 };
 
 static const char *const kind_names[] = { "vbd", "vif" };
@@ -32,38 +31,13 @@ static const char *const list_names[] = { "disk", "vif" };
 
 static size_t count(const struct change *c)
 {
-	return c->kind == XL_DISK ? c->cfg.ndisks : c->cfg.nvifs;
+	return c->kind == XL_DISK ? c->to.cfg.ndisks : c->to.cfg.nvifs;
 }
 
 static unsigned int devid_at(const struct change *c, size_t i)
 {
-	return c->kind == XL_DISK ? c->cfg.disks[i].devid
-				  : c->cfg.vifs[i].devid;
-}
-
-static void end(struct change *c)
-{
-	xl_cfg_free(&c->cfg);
-	free(c->text);
-	fd_close(&c->lock);
-}
-
-/* One change at a time: each begins with what the last one has kept. */
-static int begin(struct change *c)
-{
-	char name[32];
-	int ret;
-
-	snprintf(name, sizeof(name), "dom/%u/devices", c->domid);
-	c->lock = xl_run_lock(name);
-	ret = c->lock < 0 ? c->lock
-			  : xl_build_kept(c->domid, &c->text, &c->cfg);
-	if (ret) {
-		log_err("domain %u: its configuration cannot be read: %s",
-			c->domid, strerror(-ret));
-		end(c);
-	}
-	return ret;
+	return c->kind == XL_DISK ? c->to.cfg.disks[i].devid
+				  : c->to.cfg.vifs[i].devid;
 }
 
 /* The configuration with @add at the end of the list, or without entry @drop. */
@@ -82,20 +56,17 @@ static int edit(struct change *c, const char *add, size_t drop)
 			devids[i] = devid_at(c, i);
 		devids[n] = c->devid;
 	}
-	ret = xl_cfg_edit(c->text, list_names[c->kind], add, drop, devids,
+	ret = xl_cfg_edit(c->to.text, list_names[c->kind], add, drop, devids,
 			  &text);
 	free(devids);
 	if (ret) {
 		log_err("domain %u: its configuration cannot be changed: %s",
-			c->domid,
+			c->to.domid,
 			ret == -EINVAL ? "control characters in a description"
 				       : strerror(-ret));
 		return ret;
 	}
-	free(c->text);
-	c->text = text;
-	xl_cfg_free(&c->cfg);
-	return xl_cfg_parse(&c->cfg, list_names[c->kind], text, 0);
+	return xl_change_to(&c->to, text, list_names[c->kind]);
 }
 
 static void fill(struct xl_txn *x, void *arg)
@@ -103,9 +74,11 @@ static void fill(struct xl_txn *x, void *arg)
 	const struct change *c = arg;
 
 	if (c->kind == XL_DISK)
-		xl_tree_disk(x, c->domid, &c->cfg.disks[c->cfg.ndisks - 1]);
+		xl_tree_disk(x, c->to.domid,
+			     &c->to.cfg.disks[c->to.cfg.ndisks - 1]);
 	else
-		xl_tree_vif(x, c->domid, &c->cfg.vifs[c->cfg.nvifs - 1]);
+		xl_tree_vif(x, c->to.domid,
+			    &c->to.cfg.vifs[c->to.cfg.nvifs - 1]);
 }
 
 static int offer(struct change *c, struct xs_handle *h)
@@ -114,28 +87,28 @@ static int offer(struct change *c, struct xs_handle *h)
 	bool was;
 	int ret;
 
-	if (xl_tree_has(h, c->domid, type, c->devid)) {
+	if (xl_tree_has(h, c->to.domid, type, c->devid)) {
 		log_err("domain %u: %s %u is there already (choose another name, or detach it first)",
-			c->domid, type, c->devid);
+			c->to.domid, type, c->devid);
 		return -EEXIST;
 	}
-	ret = xl_build_write(h, c->domid, fill, c);
+	ret = xl_build_write(h, c->to.domid, fill, c);
 	if (ret) {
 		log_err("domain %u: %s %u cannot be written to the store: %s",
-			c->domid, type, c->devid, strerror(-ret));
+			c->to.domid, type, c->devid, strerror(-ret));
 		return ret;
 	}
-	ret = xl_tree_wait_device(h, c->domid, type, c->devid);
+	ret = xl_tree_wait_device(h, c->to.domid, type, c->devid);
 	if (!ret)
-		ret = xl_build_keep(&c->cfg, c->domid, c->text);
+		ret = xl_change_keep(&c->to);
 	if (ret == -EINTR)
 		log_err("domain %u: interrupted, %s %u is not attached",
-			c->domid, type, c->devid);
+			c->to.domid, type, c->devid);
 	was = xl_shield(true);
-	if (ret &&
-	    xl_tree_take(h, c->domid, type, c->devid, true, DETACH_TIMEOUT_MS))
+	if (ret && xl_tree_take(h, c->to.domid, type, c->devid, true,
+				DETACH_TIMEOUT_MS))
 		log_err("domain %u: %s %u was not closed by its backend",
-			c->domid, type, c->devid);
+			c->to.domid, type, c->devid);
 	xl_shield(was);
 	return ret;
 }
@@ -144,8 +117,8 @@ static unsigned int free_vif(const struct change *c)
 {
 	unsigned int devid = 0;
 
-	for (size_t i = 0; i < c->cfg.nvifs; i++)
-		devid = MAX(devid, c->cfg.vifs[i].devid + 1);
+	for (size_t i = 0; i < c->to.cfg.nvifs; i++)
+		devid = MAX(devid, c->to.cfg.vifs[i].devid + 1);
 	return devid;
 }
 
@@ -191,22 +164,22 @@ static int print_last(const struct xl_cfg *c, enum xl_kind kind)
 int xl_attach(unsigned int domid, enum xl_kind kind, const char *spec,
 	      bool dryrun)
 {
-	struct change c = { .domid = domid, .kind = kind, .lock = -1 };
+	struct change c = { .kind = kind };
 	struct xs_handle *h = NULL;
 	int ret;
 
 	xl_catch_interrupts();
-	ret = begin(&c);
-	if (ret)
-		return ret;
-	c.devid = free_vif(&c);
-	ret = edit(&c, spec, SIZE_MAX);
+	ret = xl_change_begin(&c.to, domid);
+	if (!ret) {
+		c.devid = free_vif(&c);
+		ret = edit(&c, spec, SIZE_MAX);
+	}
 	if (!ret)
-		ret = check_paths(&c.cfg, kind, spec);
+		ret = check_paths(&c.to.cfg, kind, spec);
 	if (!ret)
-		ret = check_last(&c.cfg, kind);
+		ret = check_last(&c.to.cfg, kind);
 	if (!ret && dryrun) {
-		ret = print_last(&c.cfg, kind);
+		ret = print_last(&c.to.cfg, kind);
 	} else if (!ret) {
 		c.devid = devid_at(&c, count(&c) - 1);
 		ret = xl_daemons_ensure();
@@ -216,7 +189,7 @@ int xl_attach(unsigned int domid, enum xl_kind kind, const char *spec,
 			ret = offer(&c, h);
 		xs_close(h);
 	}
-	end(&c);
+	xl_change_end(&c.to);
 	return ret;
 }
 
@@ -230,31 +203,28 @@ static int forget(struct change *c)
 			continue;
 		ret = edit(c, NULL, i);
 		if (!ret)
-			ret = xl_build_keep(&c->cfg, c->domid, c->text);
+			ret = xl_change_keep(&c->to);
 		break;
 	}
-	if (ret)
-		log_err("domain %u: its configuration cannot be kept: %s",
-			c->domid, strerror(-ret));
 	return ret;
 }
 
 static int take(const struct change *c, struct xs_handle *h, bool force)
 {
 	const char *type = kind_names[c->kind];
-	int ret = xl_tree_take(h, c->domid, type, c->devid, force,
+	int ret = xl_tree_take(h, c->to.domid, type, c->devid, force,
 			       DETACH_TIMEOUT_MS);
 
 	if (ret == -ETIMEDOUT && force) {
 		log_err("domain %u: %s %u is taken away, but its backend has not closed it",
-			c->domid, type, c->devid);
+			c->to.domid, type, c->devid);
 		return 0;
 	}
 	if (ret == -ETIMEDOUT)
 		log_err("domain %u: %s %u was not given back within %d s (is it in use in the guest? --force takes it away)",
-			c->domid, type, c->devid, DETACH_TIMEOUT_MS / 1000);
+			c->to.domid, type, c->devid, DETACH_TIMEOUT_MS / 1000);
 	else if (ret)
-		log_err("domain %u: %s %u cannot be detached: %s", c->domid,
+		log_err("domain %u: %s %u cannot be detached: %s", c->to.domid,
 			type, c->devid, strerror(-ret));
 	return ret;
 }
@@ -262,25 +232,21 @@ static int take(const struct change *c, struct xs_handle *h, bool force)
 int xl_detach(unsigned int domid, enum xl_kind kind, unsigned int devid,
 	      bool force)
 {
-	struct change c = { .domid = domid, .devid = devid, .kind = kind };
+	struct change c = { .devid = devid, .kind = kind };
 	struct xs_handle *h;
 	int ret;
 
 	ret = xl_store_open(&h);
 	if (ret)
 		return ret;
-	ret = begin(&c);
-	if (ret)
-		goto close;
-	ret = -ENODEV;
-	if (!xl_tree_has(h, domid, kind_names[kind], devid))
-		goto end;
-	ret = take(&c, h, force);
+	ret = xl_change_begin(&c.to, domid);
+	if (!ret && !xl_tree_has(h, domid, kind_names[kind], devid))
+		ret = -ENODEV;
+	if (!ret)
+		ret = take(&c, h, force);
 	if (!ret)
 		ret = forget(&c);
-end:
-	end(&c);
-close:
+	xl_change_end(&c.to);
 	xs_close(h);
 	return ret;
 }

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/paths.h"
+#include "tools/xl_cpus.h"
 #include "tools/xl_daemons.h"
 #include "tools/xl_json.h"
 #include "tools/xl_proc.h"
@@ -353,6 +354,8 @@ static int assemble(const struct xl_cfg *c, struct xl_built *b)
 			log_err("domain '%s': its VMM cannot be reached: %s",
 				c->name, strerror(-ret));
 	}
+	if (!ret && c->ncpus)
+		ret = xl_vcpu_pin(b->domid, c->cpus, c->ncpus);
 	if (!ret)
 		ret = introduce(h, &j, b->dom);
 	if (!ret)

@@ -15,6 +15,7 @@
 #include <libxlutil.h>
 
 #include "base/log.h"
+#include "tools/xl_cpus.h"
 #include "tools/xl_keys.h"
 
 /*
@@ -610,6 +611,40 @@ static int parse_limits(const struct parse *p)
 	return ret;
 }
 
+/* One set for all, or a list with one for each vCPU from 0 on. */
+static int parse_cpus(const struct parse *p)
+{
+	struct xl_cfg *c = p->c;
+	XLU_ConfigList *list = NULL;
+	const char *one = NULL;
+	cpu_set_t any, set;
+	int n = 0;
+
+	if (xlu_cfg_get_string(p->x, "cpus", &one, 1) &&
+	    xlu_cfg_get_list(p->x, "cpus", &list, &n, 1))
+		return 0;
+	c->cpus = calloc(c->maxvcpus, sizeof(*c->cpus));
+	if (!c->cpus)
+		return -ENOMEM;
+	/* Which ones there are is this host's affair, and may change. */
+	memset(&any, 0xff, sizeof(any));
+	while (c->ncpus < c->maxvcpus && (one || c->ncpus < (size_t)n)) {
+		const char *s = one ? one
+				    : xlu_cfg_get_listitem(list, (int)c->ncpus);
+
+		if (!s || xl_cpus_parse(s, &set, &any))
+			return refuse(
+				p, "cpus",
+				"cpus '%s': not a set of CPUs (such as 'all', '0-3,^1', 'node:0')",
+				s ? s : "");
+		c->cpus[c->ncpus] = strdup(s);
+		if (!c->cpus[c->ncpus])
+			return -ENOMEM;
+		c->ncpus++;
+	}
+	return 0;
+}
+
 /* ---- The whole ------------------------------------------------------------ */
 
 static int check_keys(const struct parse *p)
@@ -678,6 +713,7 @@ static int parse_all(struct parse *p)
 		check_keys,   parse_name,  parse_type,	   parse_uuid,
 		parse_kernel, parse_sizes, parse_tsc_mode, parse_actions,
 		parse_disks,  parse_vifs,  parse_features, parse_limits,
+		parse_cpus,
 	};
 	int ret = 0;
 
@@ -726,6 +762,9 @@ void xl_cfg_free(struct xl_cfg *c)
 	free(c->disks);
 	free(c->vifs);
 	xl_limits_free(c->limits, c->nlimits);
+	for (size_t i = 0; i < c->ncpus; i++)
+		free(c->cpus[i]);
+	free(c->cpus);
 	memset(c, 0, sizeof(*c));
 }
 
@@ -781,7 +820,7 @@ int xl_cfg_load(const char *path, char *const *extra, size_t n, char **text,
 /* ---- Changing ------------------------------------------------------------- */
 
 /* How a line ends that was put there by a change. */
-#define CHANGED "] # as changed since"
+#define CHANGED " # as changed since"
 
 /* In quotes, as libxlutil reads it; its escapes with digits do not work. */
 static int put_quoted(FILE *f, const char *s)
@@ -794,20 +833,20 @@ static int put_quoted(FILE *f, const char *s)
 			putc('\\', f);
 		putc(*s, f);
 	}
-	fputs("', ", f);
+	putc('\'', f);
 	return 0;
 }
 
 static int put_entry(FILE *f, const char *spec, const unsigned int *devid)
 {
-	char *full;
+	char *full = NULL;
 	int ret;
 
-	if (!devid || strstr(spec, "devid="))
-		return put_quoted(f, spec);
-	if (asprintf(&full, "%s%sdevid=%u", spec, *spec ? "," : "", *devid) < 0)
+	if (devid && !strstr(spec, "devid=") &&
+	    asprintf(&full, "%s%sdevid=%u", spec, *spec ? "," : "", *devid) < 0)
 		return -ENOMEM;
-	ret = put_quoted(f, full);
+	ret = put_quoted(f, full ? full : spec);
+	fputs(", ", f);
 	free(full);
 	return ret;
 }
@@ -825,7 +864,7 @@ static int read_list(XLU_Config *x, const char *text, const char *name,
 	return err && err != ESRCH ? -EINVAL : 0;
 }
 
-/* Without the list that an earlier change has put there. */
+/* Without the line that an earlier change has put there. */
 static void put_text(FILE *f, const char *text, const char *name)
 {
 	size_t n = strlen(name), mark = strlen(CHANGED);
@@ -867,12 +906,37 @@ int xl_cfg_edit(const char *text, const char *name, const char *add,
 	}
 	if (add && !ret)
 		ret = put_entry(f, add, devids ? &devids[n] : NULL);
-	fputs(CHANGED "\n", f);
+	fputs("]" CHANGED "\n", f);
 	if (fclose(f) && !ret)
 		ret = -ENOMEM;
 	if (ret)
 		free(*out);
 out:
 	xlu_cfg_destroy(x);
+	return ret;
+}
+
+int xl_cfg_set(const char *text, const char *name, const char *const *values,
+	       size_t n, char **out)
+{
+	size_t size;
+	FILE *f = open_memstream(out, &size);
+	int ret = 0;
+
+	if (!f)
+		return -ENOMEM;
+	put_text(f, text, name);
+	fprintf(f, "%s = ", name);
+	if (!n)
+		ret = put_quoted(f, *values);
+	else
+		putc('[', f);
+	for (size_t i = 0; i < n && !ret; i++)
+		ret = put_entry(f, values[i], NULL);
+	fprintf(f, "%s" CHANGED "\n", n ? "]" : "");
+	if (fclose(f) && !ret)
+		ret = -ENOMEM;
+	if (ret)
+		free(*out);
 	return ret;
 }

@@ -124,6 +124,8 @@ struct xl_cfg {
 	size_t ndisks;
 	struct xl_vif *vifs;
 	size_t nvifs;
+	char **cpus; /* a set of xl_cpus.h for each of @ncpus vCPUs */
+	size_t ncpus;
 	uint32_t hidden; /* features of the store that it is not offered */
 	struct xl_limit *limits;
 	size_t nlimits;
@@ -184,6 +186,16 @@ int xl_vif_check_host(const struct xl_vif *v) must_check;
  */
 int xl_cfg_edit(const char *text, const char *name, const char *add,
 		size_t drop, const unsigned int *devids, char **out) must_check;
+
+/**
+ * xl_cfg_set() - A configuration with another value of one key.
+ * @n:   Of a list; 0: a single value, *@values.
+ * @out: *Owned* by the caller: as xl_cfg_edit().
+ *
+ * Return: 0, -EINVAL if a value has control characters, or -ENOMEM.
+ */
+int xl_cfg_set(const char *text, const char *name, const char *const *values,
+	       size_t n, char **out) must_check;
 
 /**
  * xl_path_base() - What relative paths in a configuration are relative to: the

@@ -92,5 +92,19 @@ int xl_cmd_block_detach(int argc, char **argv);
 int xl_cmd_network_detach(int argc, char **argv);
 int xl_cmd_xsquota_get(int argc, char **argv);
 int xl_cmd_xsquota_set(int argc, char **argv);
+int xl_cmd_rename(int argc, char **argv);
+int xl_cmd_config_update(int argc, char **argv);
+int xl_cmd_uptime(int argc, char **argv);
+int xl_cmd_vcpu_list(int argc, char **argv);
+int xl_cmd_vcpu_pin(int argc, char **argv);
+int xl_cmd_vm_list(int argc, char **argv);
+int xl_cmd_sysrq(int argc, char **argv);
+int xl_cmd_trigger(int argc, char **argv);
+int xl_cmd_sharing(int argc, char **argv);
+int xl_cmd_claims(int argc, char **argv);
+int xl_cmd_cpupool_list(int argc, char **argv);
+
+/** xl_cmd_refuse() - Verbs for what cannot be had here: one line says why. */
+int xl_cmd_refuse(int argc, char **argv);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// tools/xl_cmd_list.c - xl list, domid, domname.
+// tools/xl_cmd_list.c - xl list, claims, sharing, domid, domname.
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -154,7 +154,7 @@ int xl_cmd_list(int argc, char **argv)
 		if (opt == 'l')
 			long_form = true;
 		else
-			columns |= opt == 'v'	? XL_LIST_UUID | XL_LIST_LABEL
+			columns |= opt == 'v'	? XL_LIST_UUID
 				   : opt == 'Z' ? XL_LIST_LABEL
 				   : opt == 'c' ? XL_LIST_POOL
 						: XL_LIST_NUMA;
@@ -172,6 +172,60 @@ int xl_cmd_list(int argc, char **argv)
 			   : list_table(doms, n, true, columns);
 	free(doms);
 	return status;
+}
+
+int xl_cmd_claims(int argc, char **argv)
+{
+	int opt, status = 0;
+	struct xl_dom *doms;
+	size_t n;
+
+	while ((opt = xl_getopt(argc, argv, "", NULL, 0, &status)) > 0)
+		;
+	if (!opt)
+		return status;
+	if (xl_run_list(&doms, &n))
+		return XL_EXIT_FAIL;
+	status = list_table(doms, n, true, XL_LIST_CLAIM);
+	free(doms);
+	return status;
+}
+
+/* No page is shared between domains. */
+static void print_sharing(const struct xl_row *r)
+{
+	printf("%-40s %5u %5llu  %5u\n", r->name, r->domid,
+	       (unsigned long long)r->mem_mib, 0u);
+}
+
+int xl_cmd_sharing(int argc, char **argv)
+{
+	unsigned int only = 0;
+	int opt, status = 0;
+	struct xl_dom *doms;
+	struct xl_row r;
+	bool all;
+	size_t n;
+
+	while ((opt = xl_getopt(argc, argv, "", NULL, 0, &status)) > 0)
+		;
+	if (!opt)
+		return status;
+	all = optind == argc;
+	if ((!all && xl_find_domain(argv[optind], &only)) ||
+	    xl_run_list(&doms, &n))
+		return XL_EXIT_FAIL;
+	printf("Name                                        ID   Mem Shared\n");
+	if (!only) {
+		fill_dom0(&r);
+		print_sharing(&r);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if ((all || doms[i].domid == only) && fill_dom(&r, &doms[i]))
+			print_sharing(&r);
+	}
+	free(doms);
+	return 0;
 }
 
 /* ---- Names and numbers ---------------------------------------------------- */

@@ -48,7 +48,7 @@ static const struct xl_key keys[] = {
 	INERT("cpu_cap"),
 	INERT("cpu_weight"),
 	INERT("cpuid"),
-	INERT("cpus"),
+	USED("cpus"),
 	INERT("cpus_soft"),
 	QUIET("device_model_args"),
 	QUIET("device_model_override"),

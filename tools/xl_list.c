@@ -12,9 +12,11 @@ void xl_list_header(unsigned int columns)
 {
 	printf("Name                                        ID   Mem VCPUs\tState\tTime(s)");
 	if (columns & XL_LIST_UUID)
-		printf("   UUID                            Reason-Code");
-	if (columns & XL_LIST_LABEL)
-		printf("\tSecurity Label");
+		printf("   UUID                            Reason-Code\tSecurity Label");
+	else if (columns & XL_LIST_LABEL)
+		printf("   Security Label");
+	if (columns & XL_LIST_CLAIM)
+		printf("  Claimed");
 	if (columns & XL_LIST_POOL)
 		printf("         Cpupool");
 	if (columns & XL_LIST_NUMA)
@@ -49,8 +51,10 @@ void xl_list_row(const struct xl_row *r, unsigned int columns)
 		else
 			printf(" %8s", "-");
 	}
-	if (columns & XL_LIST_LABEL)
+	if (columns & (XL_LIST_UUID | XL_LIST_LABEL))
 		printf(" %16s", "-");
+	if (columns & XL_LIST_CLAIM)
+		printf(" %5u", 0u); /* memory is there when a domain is */
 	if (columns & XL_LIST_POOL)
 		printf("%16s", "Pool-0");
 	if (columns & XL_LIST_NUMA)

@@ -12,6 +12,7 @@
 #define XL_LIST_LABEL (1u << 1)
 #define XL_LIST_POOL  (1u << 2)
 #define XL_LIST_NUMA  (1u << 3)
+#define XL_LIST_CLAIM (1u << 4)
 
 /** struct xl_row - One line of the table. */
 struct xl_row {

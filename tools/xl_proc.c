@@ -62,31 +62,70 @@ static const char *stat_field(const char *line, unsigned int n)
 	return at ? at + 1 : NULL;
 }
 
+/* The line of a file such as /proc/PID/stat. */
+static int read_line(const char *path, char *buf, size_t size)
+{
+	ssize_t n;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, buf, size - 1);
+	fd_close(&fd);
+	if (n <= 0)
+		return -ESRCH;
+	buf[n] = '\0';
+	return 0;
+}
+
 /* State letter and start time of a process, from /proc/PID/stat. */
 static int read_stat(pid_t pid, char *state, uint64_t *start)
 {
 	const char *letter, *ticks;
 	char path[64], buf[1024];
-	ssize_t n;
-	int fd;
+	int ret;
 
 	*state = 'X';
 	*start = 0;
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, buf, sizeof(buf) - 1);
-	fd_close(&fd);
-	if (n <= 0)
-		return -ESRCH;
-	buf[n] = '\0';
+	ret = read_line(path, buf, sizeof(buf));
+	if (ret)
+		return ret;
 	letter = stat_field(buf, 3);
 	ticks = stat_field(buf, 22);
 	if (!letter || !ticks)
 		return -EPROTO;
 	*state = *letter;
 	*start = strtoull(ticks, NULL, 10);
+	return 0;
+}
+
+int xl_proc_thread(pid_t pid, pid_t tid, struct xl_thread *t)
+{
+	const char *state, *user, *sys, *cpu;
+	long hz = sysconf(_SC_CLK_TCK);
+	char path[64], buf[1024];
+	uint64_t ticks;
+	int ret;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)pid,
+		 (int)tid);
+	ret = read_line(path, buf, sizeof(buf));
+	if (ret)
+		return ret;
+	state = stat_field(buf, 3);
+	user = stat_field(buf, 14);
+	sys = stat_field(buf, 15);
+	cpu = stat_field(buf, 39);
+	if (!state || !user || !sys || !cpu || hz <= 0)
+		return -EPROTO;
+	ticks = strtoull(user, NULL, 10) + strtoull(sys, NULL, 10);
+	*t = (struct xl_thread){
+		.state = *state,
+		.cpu = (unsigned int)strtoul(cpu, NULL, 10),
+		.cpu_ns = ticks * (1000000000u / (uint64_t)hz),
+	};
 	return 0;
 }
 

@@ -62,6 +62,16 @@ int xl_proc_load(struct xl_proc *p, const char *pidfile) must_check;
 /** xl_proc_alive() - Whether the very process still runs (is no zombie). */
 bool xl_proc_alive(const struct xl_proc *p);
 
+/** struct xl_thread - What proc(5) says of a thread. */
+struct xl_thread {
+	char state;	  /* R, S, ... */
+	unsigned int cpu; /* it was on last */
+	uint64_t cpu_ns;
+};
+
+/** xl_proc_thread() - Read it; Return: 0 or -errno. */
+int xl_proc_thread(pid_t pid, pid_t tid, struct xl_thread *t) must_check;
+
 /**
  * xl_proc_fatal() - The signal that ended a child of ours, or 0.
  *

@@ -328,7 +328,8 @@ wait_for 10 vmm_there
 stale=$(vmm_of bare)
 kill -9 $pid "$stale"
 wait $pid
-check "after a killed create the name can be used again" xl create -q bare.cfg
+# It takes the kernel a moment to end the VMM.
+check "after a killed create the name can be used again" wait_for 5 xl create -q bare.cfg
 xl destroy bare
 is_clean "a killed create"
 
@@ -589,6 +590,156 @@ output=$(printf '\035' | timeout 60 xl create -q -c bare.cfg 2>&1) &&
 ok $? "create -c: attaches, and lets the domain run"
 xl destroy bare
 is_clean "create -c"
+
+# ---- The other verbs ---------------------------------------------------------------
+
+# says NAME STATUS TEXT ARG... - xl ARG... prints exactly that, on both channels.
+says() {
+	local name=$1 status=$2 text=$3
+
+	shift 3
+	output=$(xl "$@" 2>&1)
+	[ $? = "$status" ] && [ "$output" = "$text" ]
+	ok $? "$name"
+}
+sed 's/bare/two/' bare.cfg >two.cfg
+printf 'vcpus = 2\nmaxvcpus = 3\n' >>two.cfg
+xl create -q two.cfg "on_reboot='restart'"
+id=$(xl domid two)
+vcpus() { # what vcpu-list shows of domain two; the CPU and the affinity of each
+	xl vcpu-list two | sed -E '1d; s/^(.{44}) +[0-9]+ /\1     N /'
+}
+hard() { vcpus | sed 's/.*  \(.*\) \/ all$/\1/' | xargs; }
+row() { printf 'two %34u %5u %5s %5s %9.1f  %s / all\n' "$id" "$@"; }
+output=$(vcpus)
+[ "$output" = "$(row 0 N '-b-' 0 all; row 1 N '-b-' 0 all; row 2 - '--p' 0 all)" ]
+ok $? "vcpu-list: a row for each, as xl has it"
+output=$(xl vcpu-list)
+[ "$(head -n 1 <<<"$output")" = 'Name                                ID  VCPU   CPU State   Time(s) Affinity (Hard / Soft)' ] &&
+	[ "$(grep -cE '^Domain-0 +0 +[0-9]+ +[0-9]+   r-- +[0-9.]+  all / all$' <<<"$output")" = "$(nproc)" ]
+ok $? "vcpu-list: this host's CPUs are domain 0's"
+xl pause two
+[ "$(vcpus | head -n 1)" = "$(row 0 N '---' 0 all)" ]
+ok $? "vcpu-list: a paused domain's neither run nor wait"
+xl unpause two
+again() { [ "$(xl domid "$1" 2>/dev/null || echo 0)" -gt "$id" ] && state_is "$1" ------; }
+thread() { # the thread of domain two's vCPU
+	grep -lx "vcpu $1" "/proc/$(vmm_of two)/task"/*/comm | cut -d/ -f5
+}
+allowed() { awk '/^Cpus_allowed_list/ { print $2 }' "/proc/$(thread "$1")/status"; }
+first_cpu=$(awk '/^Cpus_allowed_list/ { split($2, c, "[-,]"); print c[1] }' /proc/self/status)
+if [ "$(nproc)" -gt 1 ]; then
+	check "vcpu-pin" xl vcpu-pin two 1 "$first_cpu"
+	output=$(hard; allowed 0; allowed 1)
+	[ "$(hard)" = "all $first_cpu all" ] && [ "$(allowed 1)" = "$first_cpu" ] &&
+		[ "$(allowed 0)" != "$first_cpu" ]
+	ok $? "vcpu-pin: that thread, and no other, runs there"
+	says "vcpu-pin -N only tells" 0 "cpumap: $first_cpu" -N vcpu-pin two all "$first_cpu"
+	signal_guest two USR2
+	wait_for 10 again two
+	[ "$(hard)" = "all $first_cpu all" ] && [ "$(allowed 1)" = "$first_cpu" ]
+	ok $? "vcpu-pin: a restart keeps it"
+	id=$(xl domid two)
+	check "vcpu-pin all" xl vcpu-pin two all "^$first_cpu,all,^$first_cpu"
+	output=$(hard; allowed 0)
+	[ "$(allowed 0)" = "$(allowed 1)" ] && [ "$(allowed 0)" != "$first_cpu" ]
+	ok $? "vcpu-pin all: all of them run there"
+fi
+xl vcpu-pin two all all && [ "$(hard)" = 'all all all' ]
+ok $? "vcpu-pin: to all CPUs again"
+for cpus in 4000 x 1- 0- '' ^all 0,,0 5-3 node:999; do
+	output=$(xl vcpu-pin two 0 "$cpus" 2>&1)
+	[ $? = 1 ] && [ "$(wc -l <<<"$output")" = 1 ] && [ "$(hard)" = 'all all all' ]
+	ok $? "vcpu-pin '$cpus' is refused"
+done
+says "vcpu-pin: what is no vCPU" 1 "Error: Invalid argument one as VCPU." vcpu-pin two one 0
+says "vcpu-pin: a vCPU that there is not" 1 "domain $id: there is no vCPU 3, but 0 to 2" \
+	vcpu-pin two 3 0
+output=$(xl vcpu-list nowhere 2>&1 >/dev/null)
+[ $? = 1 ] && [ "$output" = 'nowhere is an invalid domain identifier (rc=-6)' ]
+ok $? "vcpu-list: a domain that there is not"
+
+check "rename" xl rename two zwei
+output=$(xl list zwei; xenstore-read "/local/domain/$id/name" "$(xenstore-read "/local/domain/$id/vm")/name")
+[ "$(xl domid zwei)" = "$id" ] && gone two && [ "$(tail -n 2 <<<"$output")" = $'zwei\nzwei' ] &&
+	xl list -l zwei | grep -q '"name": "zwei"'
+ok $? "rename: in the list, in the store, in the configuration"
+xl create -q bare.cfg
+output=$(xl rename zwei bare 2>&1)
+[ $? = 1 ] && grep -q "name 'bare' is taken" <<<"$output" &&
+	grep -qx "Can't rename domain 'zwei'." <<<"$output" && listed zwei
+ok $? "rename: to a name that is taken"
+for bad in 12 'a b' a/b .x Domain-0 "$(printf 'a\nmemory=1')"; do
+	xl rename zwei "$bad" 2>/dev/null || listed zwei
+	output=$(xl list)
+	listed zwei
+	ok $? "rename: to '${bad//[^a-zA-Z0-9 ]/.}', which cannot be a name"
+done
+signal_guest zwei USR2
+check "rename: a restart keeps the name" wait_for 10 again zwei
+id=$(xl domid zwei)
+
+uuid=$(xl vm-list | awk '$3 == "zwei" { print $1 }')
+output=$(xl vm-list)
+[ "$(head -n 1 <<<"$output")" = 'UUID                                  ID    name' ] &&
+	grep -qx "[0-9a-f-]\{36\}  $id    zwei *" <<<"$output" && ! grep -q Domain-0 <<<"$output"
+ok $? "vm-list"
+cat bare.cfg - >later.cfg <<-EOF
+	maxvcpus = 4
+	uuid = "99999999-2222-3333-4444-555555555555"
+EOF
+output=$(xl config-update zwei later.cfg 2>&1)
+ok $? "config-update"
+grep -qx 'Parsing config from later.cfg' <<<"$output" && [ "$(wc -l <<<"$output")" = 2 ]
+ok $? "config-update says what xl says"
+signal_guest zwei USR2
+check "config-update: the restarted domain" wait_for 10 again zwei
+[ "$(xl vcpu-list zwei | wc -l)" = 5 ] && xl vm-list | grep -q "^$uuid .* zwei *$"
+ok $? "config-update: is as the new configuration says, with its old name and UUID"
+id=$(xl domid zwei)
+output=$(xl config-update zwei later.cfg "memory='x'" 2>&1)
+[ $? = 1 ] && grep -q "memory = 'x'" <<<"$output" && xl list -l zwei | grep -q '"max_vcpus": 4'
+ok $? "config-update: a bad configuration changes nothing"
+xl config-update 2>/dev/null | grep -q '^Usage: xl \[-vtTfN\] config-update '
+ok $? "config-update without a domain shows how"
+
+output=$(xl uptime)
+[ "$(head -n 1 <<<"$output")" = 'Name                                ID Uptime' ] &&
+	grep -qE '^Domain-0                             0 ([0-9]+ days?, )?[ 0-9]{2}:[0-9]{2}:[0-9]{2}$' <<<"$output" &&
+	grep -qE "^zwei {26,34}$id  0:0[0-5]:[0-9]{2}$" <<<"$output"
+ok $? "uptime"
+output=$(xl uptime -s zwei)
+grep -qE "^ [0-9]{2}:[0-9]{2}:[0-9]{2} up  0:0[0-5], zwei \($id\)$" <<<"$output"
+ok $? "uptime -s"
+
+check "sysrq" xl sysrq zwei s
+[ "$(xenstore-read "/local/domain/$id/control/sysrq")" = s ]
+ok $? "sysrq: the guest is told"
+output=$(xl sysrq zwei sync 2>&1)
+[ $? = 1 ] && grep -qx 'Invalid sysrq.' <<<"$output" &&
+	[ "$(xenstore-read "/local/domain/$id/control/sysrq")" = s ]
+ok $? "sysrq: one letter"
+says "trigger: what there is not" 1 'Invalid trigger "bang"' trigger zwei bang
+says "trigger: what is not possible" 1 "trigger power: not possible for a PVH guest here (\`xl shutdown\`, \`xl reboot\` and \`xl sysrq\` ask it)" \
+	trigger zwei power
+for verb in cd-insert cd-eject cpupool-create cpupool-migrate debug-keys devd dump-core \
+	set-parameters button-press; do
+	refuses "one line says why not" "^xl $verb: " $verb ""
+done
+says "cpupool-list" 0 "$(printf '%s\n' 'Name               CPUs   Sched     Active   Domain count' \
+	"$(printf 'Pool-0             %3u   credit2       y          3' "$(nproc)")")" cpupool-list
+output=$(xl claims; xl sharing zwei)
+grep -qx 'Name                                        ID   Mem VCPUs.State.Time(s)  Claimed' <<<"$output" &&
+	grep -qE "^zwei +$id +16 +1 +------ +[0-9.]+     0$" <<<"$output" &&
+	[ "$(tail -n 2 <<<"$output")" = "$(printf 'Name                                        ID   Mem Shared\nzwei %41u    16      0' "$id")" ]
+ok $? "claims and sharing"
+output=$(xl list -Z zwei | head -n 1)
+[ "$output" = "$(printf 'Name                                        ID   Mem VCPUs\tState\tTime(s)   Security Label')" ]
+ok $? "list -Z"
+says "-N of a verb that has none" 1 'command does not implement -N (dryrun) option' -N rename zwei x
+xl destroy bare
+xl destroy zwei
+is_clean "the other verbs"
 
 # ---- Many at once, many in turn --------------------------------------------------
 

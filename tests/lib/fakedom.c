@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <xen/sched.h>
@@ -60,6 +61,7 @@ struct fakedom {
 	uint32_t state, reason, life;
 	bool anew;
 	uint32_t vcpus, maxvcpus;
+	uint64_t start_ns;
 	uint8_t uuid[16];
 	char name[DOM_NAME_MAX];
 	struct port port[MAX_PORTS];
@@ -111,6 +113,7 @@ static void fill_info(struct fakedom *f, struct dom_info *info)
 		.reason = f->reason,
 		.life = f->life,
 		.vcpus_max = f->maxvcpus,
+		.start_ns = f->start_ns,
 		.vcpus_online = f->vcpus,
 		.ram_kib = f->ram.size / 1024,
 		.store_gfn = FAKEDOM_STORE_GFN,
@@ -502,12 +505,17 @@ void fakedom_present(struct fakedom *f, const char *name,
 		     const uint8_t uuid[16], unsigned int vcpus,
 		     unsigned int maxvcpus)
 {
+	struct timespec now;
+
 	pthread_mutex_lock(&f->lock);
 	snprintf(f->name, sizeof(f->name), "%s", name);
 	memcpy(f->uuid, uuid, sizeof(f->uuid));
 	f->vcpus = vcpus;
 	f->maxvcpus = maxvcpus;
 	f->state = DOM_PAUSED;
+	clock_gettime(CLOCK_REALTIME, &now);
+	f->start_ns =
+		(uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	pthread_mutex_unlock(&f->lock);
 }
 

@@ -7,8 +7,10 @@
 // in "refuse" is refused with one line, as a bad image would be; one that ends in
 // "hang" is never ready.
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,6 +28,27 @@ static bool ends_in(const char *s, const char *end)
 	size_t len = strlen(s), n = strlen(end);
 
 	return len >= n && !strcmp(s + len - n, end);
+}
+
+static void *idle(void *arg)
+{
+	for (;;)
+		pause();
+	return arg;
+}
+
+/* Threads that are called what a VMM's are. */
+static void start_vcpus(unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		char name[16];
+		pthread_t t;
+
+		snprintf(name, sizeof(name), "vcpu %u", i);
+		if (pthread_create(&t, NULL, idle, NULL) ||
+		    pthread_setname_np(t, name))
+			die("%s: no thread", name);
+	}
 }
 
 static void play(struct fakedom *f, const sigset_t *set)
@@ -62,6 +85,7 @@ int main(int argc, char **argv)
 	sigaddset(&set, SIGUSR2);
 	sigaddset(&set, SIGALRM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	start_vcpus(o.vcpus);
 	f = hvopts_domain(&o);
 	if (!ends_in(o.kernel, "hang"))
 		fd_ready(&o.ready);

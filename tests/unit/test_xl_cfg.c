@@ -133,13 +133,13 @@ Test(xl_cfg, warns_about_unknown_keys)
 
 	caplog_begin();
 	cr_assert_eq(xl_cfg_parse(&c, "t.cfg",
-				  BASE "memry = 3\ncpus = '1'\nvfoo=2\n", 4),
+				  BASE "memry = 3\ncpuid = '1'\nvfoo=2\n", 4),
 		     0);
 	said = caplog_end();
 	cr_expect_not_null(strstr(
 		said,
 		"t.cfg:3: warning: unknown key 'memry' is ignored (did you mean 'memory'?)"));
-	cr_expect_not_null(strstr(said, "t.cfg:4: warning: key 'cpus'"));
+	cr_expect_not_null(strstr(said, "t.cfg:4: warning: key 'cpuid'"));
 	cr_expect_not_null(
 		strstr(said, "command line: warning: unknown key 'vfoo'"));
 	xl_cfg_free(&c);
@@ -168,6 +168,45 @@ Test(xl_cfg, defaults)
 	cr_expect_eq(c.on[XL_ON_WATCHDOG], XL_ACTION_DESTROY);
 	cr_expect_eq(c.on[XL_ON_SOFT_RESET], XL_ACTION_SOFT_RESET);
 	xl_cfg_free(&c);
+}
+
+Test(xl_cfg, where_vcpus_run)
+{
+	struct xl_cfg c;
+
+	cr_assert_eq(parse(&c, BASE "maxvcpus = 3\ncpus = '0-3,^1'\n"), 0);
+	cr_expect_eq(c.ncpus, 3);
+	cr_expect_str_eq(c.cpus[2], "0-3,^1");
+	xl_cfg_free(&c);
+	cr_assert_eq(parse(&c, BASE "maxvcpus = 3\ncpus = ['1', 'all']\n"), 0);
+	cr_expect_eq(c.ncpus, 2);
+	cr_expect_str_eq(c.cpus[0], "1");
+	xl_cfg_free(&c);
+	cr_assert_eq(parse(&c, BASE "cpus = ['1', '2', '3']\n"), 0);
+	cr_expect_eq(c.ncpus, 1);
+	xl_cfg_free(&c);
+	cr_expect_eq(parse(&c, BASE "cpus = 'x'\n"), -EINVAL);
+	cr_expect_eq(parse(&c, BASE "cpus = ['']\n"), -EINVAL);
+}
+
+/* What a change says counts, once, whatever was there before. */
+Test(xl_cfg, a_key_is_set)
+{
+	const char *const two[] = { "0", "it's\\" }, *const one = "a'b";
+	char *text, *more;
+
+	cr_assert_eq(xl_cfg_set("name = 'x'", "name", &one, 0, &text), 0);
+	cr_expect_str_eq(text,
+			 "name = 'x'\nname = 'a\\'b' # as changed since\n");
+	cr_assert_eq(xl_cfg_set(text, "name", two, 2, &more), 0);
+	cr_expect_str_eq(
+		more,
+		"name = 'x'\nname = ['0', 'it\\'s\\\\', ] # as changed since\n");
+	free(text);
+	free(more);
+	cr_expect_eq(xl_cfg_set("", "name", (const char *[]){ "a\nb" }, 0,
+				&text),
+		     -EINVAL);
 }
 
 Test(xl_cfg, what_the_store_grants)

@@ -10,7 +10,7 @@ Test(xl_keys, finds_every_kind)
 {
 	cr_expect_eq(xl_key_find("name")->use, XL_KEY_USED);
 	cr_expect_eq(xl_key_find("acpi")->use, XL_KEY_QUIET);
-	cr_expect_eq(xl_key_find("cpus")->use, XL_KEY_INERT);
+	cr_expect_eq(xl_key_find("cpuid")->use, XL_KEY_INERT);
 	cr_expect_eq(xl_key_find("pci")->use, XL_KEY_REFUSE);
 	/* Both ends of the table: it must be sorted. */
 	cr_expect_not_null(xl_key_find("xenstore_quota"));

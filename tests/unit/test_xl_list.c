@@ -24,7 +24,7 @@ Test(xl_list, header)
 
 Test(xl_list, header_with_uuid)
 {
-	xl_list_header(XL_LIST_UUID | XL_LIST_LABEL);
+	xl_list_header(XL_LIST_UUID);
 	fflush(stdout);
 	cr_expect_stdout_eq_str(
 		"Name                                        ID   Mem VCPUs\tState\tTime(s)   UUID                            Reason-Code\tSecurity Label\n");
@@ -54,7 +54,7 @@ Test(xl_list, with_uuid)
 			    .state = DOM_PAUSED };
 
 	memset(r.uuid, 0x11, sizeof(r.uuid));
-	xl_list_row(&r, XL_LIST_UUID | XL_LIST_LABEL);
+	xl_list_row(&r, XL_LIST_UUID);
 	fflush(stdout);
 	cr_expect_stdout_eq_str(
 		"g1                                           2   256     1     --p---       0.0 11111111-1111-1111-1111-111111111111        -                -\n");
