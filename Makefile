@@ -455,16 +455,33 @@ print-cppflags:
 print-warnings:
 	@echo '$(warn)'
 
-# Programs for people in bin, the others where paths_program() looks.
+# Programs for people in bin, the others where paths_program() looks.  XL_MAN is added
+# to the sections of what is called as in Xen's packages: xl.1, xl.cfg.5.
+SYSCONFDIR ?= /etc
+XL_MAN ?=
+dest := $(DESTDIR)$(PREFIX)
+libexec := $(PREFIX)/lib/splitvisor
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/splitvisor
-	install $(addprefix $(out)/bin/,xl sv-doctor sv-ringtop) \
-		$(DESTDIR)$(PREFIX)/bin
+	install -d $(dest)/bin $(DESTDIR)$(libexec) $(DESTDIR)$(SYSCONFDIR)/xen/auto
+	install $(addprefix $(out)/bin/,xl sv-doctor sv-ringtop) $(dest)/bin
 	install $(addprefix $(out)/bin/,sv-hypervisor sv-unpack sv-xenstored \
 		sv-backend sv-blkback sv-blksource sv-netback sv-console) \
-		$(DESTDIR)$(PREFIX)/lib/splitvisor
-	for m in docs/*.[158]; do install -D -m 644 $$m \
-		$(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/} || exit 1; done
+		packaging/sv-service packaging/sv-guests $(DESTDIR)$(libexec)
+	for m in docs/*.[158]; do s=$${m##*.}; n=$${m##*/}; \
+		case $$n in xl*) n=$${n}$(XL_MAN);; esac; \
+		install -D -m 644 $$m $(dest)/share/man/man$$s/$$n || exit 1; done
+	install -d $(dest)/lib/systemd/system
+	for u in packaging/systemd/*.in; do n=$${u##*/}; \
+		sed 's|@LIBEXEC@|$(libexec)|' $$u \
+		>$(dest)/lib/systemd/system/$${n%.in} || exit 1; done
+	install -D -m 644 packaging/etc/tmpfiles $(dest)/lib/tmpfiles.d/splitvisor.conf
+	install -D -m 644 packaging/xl.bash \
+		$(dest)/share/bash-completion/completions/xl.bash
+	install -D -m 644 packaging/etc/logrotate \
+		$(DESTDIR)$(SYSCONFDIR)/logrotate.d/splitvisor
+	test -e $(DESTDIR)$(SYSCONFDIR)/default/splitvisor || \
+		install -D -m 644 packaging/etc/default \
+		$(DESTDIR)$(SYSCONFDIR)/default/splitvisor
 
 clean:
 	rm -rf build/gcc-* build/clang-* build/afl-* build/bin build/deps.mk build/test
