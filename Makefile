@@ -10,6 +10,7 @@
 #   make fuzz       every fuzz target for FUZZ_S=60 seconds; tests/fuzz/README.md
 #   make bench      figures beside QEMU's; build/bench/results.jsonl
 #   make install    DESTDIR and PREFIX as usual
+#   make deb        a Debian package, in build/deb
 #   make clean
 #
 # SAN=address,undefined or SAN=thread builds with sanitizers; CC=clang works;
@@ -207,7 +208,7 @@ bench_src := tests/bench/recovery.c tests/bench/store.c tests/bench/syscalls.c
 .SUFFIXES:
 .SECONDARY:
 .PHONY: all test-programs stress-programs check stress test proofs coverage demo \
-	bench lint fuzz fuzz-afl fuzz-programs fuzz-system replay-programs install clean
+	bench lint fuzz fuzz-afl fuzz-programs fuzz-system replay-programs install deb clean
 
 bins := $(programs:%=$(out)/bin/%)
 units := $(unit_src:%.c=$(out)/%)
@@ -483,7 +484,11 @@ install: all
 		install -D -m 644 packaging/etc/default \
 		$(DESTDIR)$(SYSCONFDIR)/default/splitvisor
 
+deb:
+	@packaging/deps.sh build deb
+	packaging/deb
+
 clean:
-	rm -rf build/gcc-* build/clang-* build/afl-* build/bin build/deps.mk build/test
+	rm -rf build/deb build/gcc-* build/clang-* build/afl-* build/bin build/deps.mk build/test
 
 -include $(shell test -d $(out) && find $(out) -name '*.d')

@@ -4,7 +4,7 @@
 # install them.
 #
 # usage: packaging/deps.sh GROUP...
-# groups: build test lint coverage proofs bench fuzz
+# groups: build test lint coverage proofs bench fuzz deb
 set -eu
 
 declare -A group=(
@@ -22,6 +22,7 @@ declare -A group=(
 	[proofs]="spin"
 	[bench]="fio gnuplot-nox"
 	[fuzz]="afl++"
+	[deb]="debhelper dpkg-dev lintian"
 )
 
 want=()
