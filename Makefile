@@ -200,7 +200,8 @@ test_sys := $(shell pkg-config --libs $(pkgs) 2>/dev/null) -l:libxlutil.a
 
 unit_src := $(wildcard tests/unit/test_*.c tests/hostile/test_*.c)
 stress_src := $(wildcard tests/stress/*_stress.c)
-bench_src := tests/bench/recovery.c tests/bench/store.c tests/bench/syscalls.c
+bench_src := tests/bench/recovery.c tests/bench/store.c tests/bench/syscalls.c \
+	tests/bench/veth.c
 
 # ---- Rules ----------------------------------------------------------------
 
@@ -222,7 +223,7 @@ replays := $(fuzzers:%_fuzz=%_replay)
 guests := $(patsubst tests/guest/%/main.c,$(out)/guest/%.elf,$(wildcard tests/guest/*/main.c))
 
 # Those that need no hypercalls also run as process domains.
-procdoms := $(addprefix $(out)/procdom/,block blockbench net netbench netstream power \
+procdoms := $(addprefix $(out)/procdom/,block blockbench net netbench netload netstream power \
 	reconnect suspend xenbus)
 
 all: $(bins) $(procdoms) $(if $(SAN),,$(guests))

@@ -130,6 +130,12 @@ void rxq_passed(struct rxq *q)
 	q->passed = true;
 }
 
+void rxq_look(struct rxq *q)
+{
+	q->ready = true;
+	q->passed = q->steer;
+}
+
 /* Take all requests that are there: as many as the ring has slots, at most. */
 static int fill(struct rxq *q)
 {

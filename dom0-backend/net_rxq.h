@@ -114,6 +114,15 @@ void rxq_ready(struct rxq *q);
 /** rxq_passed() - Another queue has passed a packet. */
 void rxq_passed(struct rxq *q);
 
+/** rxq_look() - Nobody has told, but there may be packets all the same. */
+void rxq_look(struct rxq *q);
+
+/** rxq_answered() - Slots answered so far, modulo 2^32. */
+static inline uint32_t rxq_answered(const struct rxq *q)
+{
+	return q->first;
+}
+
 /**
  * rxq_poll() - Pass on packets.
  * @budget: At most so many.

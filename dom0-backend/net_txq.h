@@ -116,6 +116,12 @@ void txq_fini(struct txq *q);
  */
 void txq_release(struct gnt_map *gnt, struct net_journal_ring *log);
 
+/** txq_answered() - Slots answered so far, modulo 2^32. */
+static inline uint32_t txq_answered(const struct txq *q)
+{
+	return q->first;
+}
+
 /**
  * txq_poll() - Send packets.
  * @budget: At most so many.

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,12 +16,22 @@
 
 #define BUDGET 64 /* packets of one direction before the other's turn */
 
+/* For how long to look for work before sleeping. */
+#define LOOK_MIN_NS 5000u
+#define LOOK_MAX_NS 50000u
+/* Whoever lets others run and has to wait that long does not do so again for: */
+#define SHARED_NS UINT64_C(1000000)
+#define REST_NS	  UINT64_C(50000000)
+
 /**
  * struct net_queue - One queue; after the start its thread's alone.
  * @split: @rx_evtchn is bound too, else @tx_evtchn is for both rings.
  * @running: The thread has been started.
  * @stop:  Set, and then @stop_fd written, to end it.
  * @announce: Likewise, to tell the guest its router.
+ * @look:  For how long to look for work before sleeping, in ns, but
+ * @rest:  not before this moment; CLOCK_MONOTONIC ns, as
+ * @idle:  since when there has been none, or 0.
  */
 struct net_queue {
 	struct device *dev;
@@ -31,6 +42,7 @@ struct net_queue {
 	int epoll, stop_fd;
 	bool running;
 	_Atomic bool stop, announce;
+	uint64_t look, rest, idle;
 	pthread_t thread;
 };
 
@@ -88,22 +100,65 @@ static int wait_for_work(struct net_queue *q, int ms)
 	return 0;
 }
 
+/*
+ * Whether to look for work once more instead of sleeping, to be woken: if the last
+ * came soon enough.  Other threads that want this CPU get it meanwhile, perhaps the
+ * very ones that we wait for.  One that keeps it for long wants it for itself.
+ */
+static bool look_again(struct net_queue *q)
+{
+	uint64_t now = util_clock_ns();
+
+	if (!q->idle)
+		q->idle = now;
+	if (now - q->idle >= q->look || now < q->rest)
+		return false;
+	sched_yield();
+	if (util_clock_ns() - now >= SHARED_NS)
+		q->rest = now + REST_NS;
+	rxq_look(&q->rx);
+	return true;
+}
+
+/* For how long to look next time, after @ns without work. */
+static uint64_t adapt_look(uint64_t look, uint64_t ns)
+{
+	if (ns <= LOOK_MAX_NS)
+		return MIN(MAX(2 * look, LOOK_MIN_NS), LOOK_MAX_NS);
+	return look < 2 * LOOK_MIN_NS ? 0 : look / 2;
+}
+
+/* Sleep until there may be work, unless there is some. */
+static int rest(struct net_queue *q)
+{
+	int ret, ms;
+
+	if (txq_arm(&q->tx, &ms) || rxq_arm(&q->rx))
+		return 0;
+	ret = wait_for_work(q, ms);
+	q->look = adapt_look(q->look, util_clock_ns() - q->idle);
+	q->idle = 0;
+	return ret;
+}
+
+static uint32_t answered(const struct net_queue *q)
+{
+	return txq_answered(&q->tx) + rxq_answered(&q->rx);
+}
+
 static void *serve(void *arg)
 {
 	struct net_queue *q = arg;
-	int ret = 0, ms;
+	uint32_t before;
+	int ret = 0;
 
-	while (!atomic_load(&q->stop)) {
+	while (!atomic_load(&q->stop) && ret >= 0) {
+		before = answered(q);
 		ret = turn(q);
-		if (ret > 0)
-			continue;
-		if (ret)
-			break;
-		if (txq_arm(&q->tx, &ms) || rxq_arm(&q->rx))
-			continue;
-		ret = wait_for_work(q, ms);
-		if (ret)
-			break;
+		if (answered(q) != before)
+			q->idle = 0;
+		if (!ret && !look_again(q))
+			ret = rest(q);
 	}
 	if (ret < 0)
 		device_fail(q->dev, why_dead(ret));

@@ -22,8 +22,9 @@
  * Each queue of the frontend (xen/io/netif.h) has a tx ring, an rx ring, one or
  * two event channels, one TAP queue and one thread. The thread works off both
  * directions in turns, publishes all answers of a turn at once, and sleeps only
- * when neither can go on. Its epoll set is edge-triggered: eventfds need not be
- * read, and a TAP queue that the guest makes no room for wakes nobody.
+ * when neither can go on, after it has looked for more work for a moment if that has
+ * paid lately. Its epoll set is edge-triggered: eventfds need not be read, and a
+ * TAP queue that the guest makes no room for wakes nobody.
  *
  * The main thread (netback_xs.c) starts and stops queues, and serves the control
  * ring if there is one (net_ctrl.h).

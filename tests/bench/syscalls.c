@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// tests/bench/syscalls.c - system calls of a disk's worker, and what it answers.
+// tests/bench/syscalls.c - system calls of workers, and what they do.
 //
-// usage: syscalls PID DOMID SECONDS
+// usage: syscalls DOMID SECONDS PID...
 //
-// PID is the worker of domain DOMID's only disk.  Waits until that is at work, then
-// prints "CALLS REQUESTS": how many of each there were in so many seconds.  The
+// Each PID is a worker, of domain DOMID's only device or of another that this one
+// works with.  Waits until the device is at work, then prints "CALLS OPERATIONS": how
+// many of each there were in so many seconds; operations are requests that a disk has
+// answered, or frames that a card has passed, in either direction.  The
 // kernel counts the calls of each thread by itself (perf_event_open(2)), so that the
 // worker is not slower for being watched, as it would be with a tracer.
 #include <dirent.h>
@@ -21,12 +23,13 @@
 
 #include "base/blkstat.h"
 #include "base/domsock.h"
+#include "base/netstat.h"
 #include "base/paths.h"
 #include "tests/lib/patience.h"
 
 #define TRACEFS	    "/sys/kernel/tracing"
 #define MAX_THREADS 64u
-#define AT_WORK	    1000u /* requests */
+#define AT_WORK	    1000u /* operations */
 
 static int counter[MAX_THREADS];
 static unsigned int ncounters;
@@ -76,9 +79,8 @@ static void count_thread(uint64_t id, pid_t tid)
 	counter[ncounters++] = fd;
 }
 
-static void count_threads(const char *pid)
+static void count_threads(uint64_t id, const char *pid)
 {
-	uint64_t id = event_id();
 	const struct dirent *e;
 	char path[64];
 	DIR *dir;
@@ -106,46 +108,69 @@ static uint64_t calls(void)
 	return sum;
 }
 
-/* Requests that the disk has answered; 0 before its worker counts. */
-static uint64_t answered(struct dom *dom)
+static uint64_t requests(int fd, uint64_t offset)
 {
 	static struct blkstat_file f;
-	struct dom_devstats at = { .index = 0 };
 	uint64_t n = 0;
-	int fd, ret;
 
-	if (dom_devstats(dom, &at, &fd))
+	if (blkstat_read(fd, offset, &f))
 		return 0;
-	ret = blkstat_read(fd, at.offset, &f);
-	close(fd);
-	for (unsigned int q = 0; !ret && q < BLKSTAT_QUEUES; q++) {
+	for (unsigned int q = 0; q < BLKSTAT_QUEUES; q++) {
 		for (unsigned int k = 0; k < BLKSTAT_NKINDS; k++)
 			n += f.queue[q].kind[k].requests;
 	}
 	return n;
 }
 
+static uint64_t frames(int fd, uint64_t offset)
+{
+	static struct netstat_file f;
+	struct netstat sum = { 0 };
+
+	if (netstat_read(fd, offset, &f))
+		return 0;
+	for (unsigned int q = 0; q < NETSTAT_QUEUES; q++)
+		netstat_sum(&sum, &f.queue[q]);
+	return sum.n[NETSTAT_TX_PACKETS] + sum.n[NETSTAT_RX_PACKETS];
+}
+
+/* What the device has done; 0 before its worker counts. */
+static uint64_t operations(struct dom *dom)
+{
+	struct dom_devstats at = { .index = 0 };
+	uint64_t n;
+	int fd;
+
+	if (dom_devstats(dom, &at, &fd))
+		return 0;
+	n = requests(fd, at.offset) + frames(fd, at.offset);
+	close(fd);
+	return n;
+}
+
 int main(int argc, char **argv)
 {
-	uint64_t ncalls, nrequests;
+	uint64_t id, ncalls, done;
 	struct dom *dom;
 
-	if (argc != 4)
-		errx(2, "usage: syscalls PID DOMID SECONDS");
+	if (argc < 4)
+		errx(2, "usage: syscalls DOMID SECONDS PID...");
 	paths_init();
-	if (dom_connect(&dom, (unsigned int)number(argv[2]), DOM_ROLE_ADMIN,
+	if (dom_connect(&dom, (unsigned int)number(argv[1]), DOM_ROLE_ADMIN,
 			NULL, false))
-		errx(1, "domain %s: no connection", argv[2]);
-	if (!SOON(answered(dom) >= AT_WORK))
-		errx(1, "domain %s: its disk does nothing", argv[2]);
-	count_threads(argv[1]);
+		errx(1, "domain %s: no connection", argv[1]);
+	if (!SOON(operations(dom) >= AT_WORK))
+		errx(1, "domain %s: its device does nothing", argv[1]);
+	id = event_id();
+	for (int i = 3; i < argc; i++)
+		count_threads(id, argv[i]);
 	ncalls = calls();
-	nrequests = answered(dom);
-	sleep((unsigned int)number(argv[3]));
+	done = operations(dom);
+	sleep((unsigned int)number(argv[2]));
 	ncalls = calls() - ncalls;
-	nrequests = answered(dom) - nrequests;
+	done = operations(dom) - done;
 	printf("%llu %llu\n", (unsigned long long)ncalls,
-	       (unsigned long long)nrequests);
+	       (unsigned long long)done);
 	dom_free(dom);
 	return 0;
 }

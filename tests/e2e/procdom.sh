@@ -28,6 +28,22 @@ own_net "$programs/net" net
 own_net "$programs/netbench" netbench "cmdline = 'ms=200'"
 own_net "$programs/netbench" netbench "cmdline = 'tx=1 bytes=1514 ms=200'"
 
+# Two that send each other frames (tests/guest/netload).
+ip link add svload type bridge
+sysctl -q net.ipv6.conf.svload.disable_ipv6=1
+ip link set svload up
+load_cmdline() { echo "cmdline = 'to=$1 $2'"; }
+load_card() { echo "vif = ['bridge=svload,mac=00:16:3e:00:00:$1']"; }
+printf '%s\n' "name = 'follower'" "type = 'pvh'" "memory = 64" \
+	"kernel = '$programs/netload'" "$(load_cmdline 10)" \
+	"$(load_card 0b)" >"$work/follower.cfg"
+check "netload: one end is created" xl create -q "$work/follower.cfg"
+own "$programs/netload" netload "$(load_card 0a)" \
+	"$(load_cmdline 11 'lead=1 bytes=65535 window=12 both=1 ms=200')"
+check "netload: one end is told when the other has finished" \
+	wait_for 20 gone follower
+check "netload: frames came to it" console_has follower '^SUCCESS'
+
 # One that takes its time: it is a domain as any other.
 cat >"$work/long.cfg" <<-EOF
 	name = 'long'
