@@ -67,7 +67,8 @@ struct backend;
  * @tell:    Write what the host's end is to the store, in a transaction.
  * @args:    Add what the worker needs of it.
  * @ready:   If set: whether the host's end can be used; -EINPROGRESS till that is
- *           known.  On failure as @prepare.
+ *           known.  On failure as @prepare; -EAGAIN if it may go well when the end
+ *           is made anew.
  * @lost:    If set: whether somebody has removed the host's end.
  * @reaped:  If set: whether @pid was a process of the host's end.
  * @quit:    If set: begin to end that process; its id, or 0 if there is none.
@@ -362,7 +363,8 @@ static int tell_vif(struct backend *b)
 	const struct vif_link *l = &b->end.link;
 	int ret = 0;
 
-	if (!l->script[0]) /* a script reads there how to name it */
+	if (!l->script[0] &&
+	    l->name[0]) /* a script reads there how to name it */
 		ret = store_write(b->all->store, l->name, "%s/vifname",
 				  b->path);
 	if (!ret && l->ip[0])
@@ -789,6 +791,23 @@ static bool prepare(struct backend *b)
 	return false;
 }
 
+/* The host's end cannot be used, yet: one that was in service is made again. */
+static void not_ready(struct backend *b, int ret, const char *err)
+{
+	if (ret == -EINPROGRESS) {
+		wait_ms(b, READY_MS);
+		return;
+	}
+	if (ret != -EAGAIN || !b->adopted || !comes_free(b, ret)) {
+		fail(b, err);
+		return;
+	}
+	log_warn("%s%u of domain %u: %s: tried again", b->type->name, b->devid,
+		 b->domid, err);
+	undo_end(b);
+	wait_free(b);
+}
+
 /* Do what is still to be done before a worker runs, and start it. */
 static void advance(struct backend *b)
 {
@@ -821,12 +840,8 @@ static void advance(struct backend *b)
 	if (!b->prepared && !prepare(b))
 		return;
 	ret = b->type->ready ? b->type->ready(b, err, sizeof(err)) : 0;
-	if (ret == -EINPROGRESS) {
-		wait_ms(b, READY_MS);
-		return;
-	}
 	if (ret) {
-		fail(b, err);
+		not_ready(b, ret, err);
 		return;
 	}
 	snprintf(device, sizeof(device), "%s/%u", b->type->name, b->devid);

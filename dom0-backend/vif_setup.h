@@ -30,6 +30,7 @@
  *				DHCP, and told its IPv6 network
  *	net=route		routes to the addresses of ip=, no bridge
  *	net=macvtap:DEV[:MODE]	a macvtap interface instead, on DEV
+ *	net=user[:WORDS]	no interface: passt(1) has sockets of the host (vif_user.c)
  *	script=PATH		a hotplug script does it (hotplug.h)
  *	net=none		join nothing; the operator wires the interface
  *
@@ -76,13 +77,29 @@ struct vif_config {
 	const char *script, *gatewaydev;
 };
 
+/**
+ * struct vif_user - Of net=user.
+ * @words:  What net= has behind the ':'.
+ * @domid, @devid: As text.
+ * @mtu:    For the guest to be told; 0: none.
+ * @far:    The wire's other end, till sv-usernet is started; then -1.
+ * @said:   Read end of a pipe: how its start goes; -1: that is over, or yet to come.
+ * @pid:    Of sv-usernet; 0: there is none.
+ */
+struct vif_user {
+	char words[192], domid[16], devid[16];
+	unsigned int mtu;
+	int far, said;
+	pid_t pid;
+};
+
 /** enum vif_script - What of a hotplug script has been run. */
 enum vif_script { VIF_SCRIPT_NONE, VIF_SCRIPT_RUNS, VIF_SCRIPT_DONE };
 
 /**
  * struct vif_link - A vif's TAP interface, open.
  * @wiring:  How it is wired (vif_wire.h).
- * @name:    Of the interface, up and wired.
+ * @name:    Of the interface, up and wired; "" if there is none.
  * @ip:      The guest's address, to be written to the backend's `ip` key; ""
  *           when nothing was allocated.
  * @lease:   To be written to the backend's `lease` key before the worker starts,
@@ -96,6 +113,7 @@ enum vif_script { VIF_SCRIPT_NONE, VIF_SCRIPT_RUNS, VIF_SCRIPT_DONE };
  * @script:  Hotplug script, or "": then @online says how far it is, @hotplug is its
  *           run, and @store, @bridge and @gatewaydev are what it is told.  It gives
  *           the interface, of number @index, its name, from the key vifname.
+ * @user:    Of net=user.
  * @nqueues: Entries of @fd.
  * @fd:      *Owned*: one descriptor per queue, close-on-exec, non-blocking; pass
  *           all of them to the worker, in this order. All queues but the first
@@ -114,6 +132,7 @@ struct vif_link {
 	int index;
 	enum vif_script online;
 	struct hotplug hotplug;
+	struct vif_user user;
 	unsigned int nqueues;
 	int fd[VIF_MAX_QUEUES];
 };
@@ -135,12 +154,12 @@ int vif_open(const struct vif_config *cfg, struct vif_link *out, char *err,
 	     size_t errlen) must_check;
 
 /**
- * vif_ready() - Whether the interface is wired: run its hotplug script.
+ * vif_ready() - Whether the interface is wired: run its hotplug script, or passt.
  * @err: On failure as vif_open().
  *
  * To be called again till it is another than -EINPROGRESS.
  *
- * Return: 0, -EINPROGRESS or -errno.
+ * Return: 0; -EINPROGRESS; -EAGAIN if it may go well another time; or -errno.
  */
 int vif_ready(struct vif_link *link, char *err, size_t errlen) must_check;
 
