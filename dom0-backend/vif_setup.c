@@ -308,8 +308,38 @@ int vif_open(const struct vif_config *cfg, struct vif_link *out, char *err,
 		vif_close(&link);
 		return ret;
 	}
+	link.bridge_index = link.wiring == &vif_bridge ? s.bridge : 0;
 	*out = link;
 	return 0;
+}
+
+bool vif_astray(const struct vif_link *link, struct link_nl *nl)
+{
+	struct link_info info;
+
+	return link->nqueues && link->bridge_index &&
+	       (link_get(nl, link->name, &info) || !info.master);
+}
+
+int vif_heal(const struct vif_config *cfg, struct vif_link *link,
+	     struct link_nl *nl, char *err, size_t errlen)
+{
+	struct vif_setup s = {
+		.cfg = cfg,
+		.link = link,
+		.nl = nl,
+		.lock = -1,
+		.err = err,
+		.errlen = errlen,
+	};
+	const char *why;
+
+	if (!link->wiring->heal || !vif_astray(link, nl))
+		return 0;
+	s.has_vlan = vif_has(cfg->vlan);
+	if (s.has_vlan && vlan_parse(cfg->vlan, &s.vlan, &why))
+		return vif_fail(&s, -EINVAL, "vlan= was changed: %s", why);
+	return link->wiring->heal(&s);
 }
 
 /* The interface goes although a worker may hold queues of it. */

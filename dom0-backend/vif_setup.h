@@ -44,6 +44,7 @@
 #define VIF_NAT_BRIDGE "sv-nat"
 #define VIF_NAT_ADDR   "192.168.231.1/24"
 
+struct link_nl;
 struct vif_setup;
 struct vif_wiring;
 
@@ -110,6 +111,7 @@ enum vif_script { VIF_SCRIPT_NONE, VIF_SCRIPT_RUNS, VIF_SCRIPT_DONE };
  *           if @ip is not: who starts anew finds in `ip` what we have written.
  * @nat:     NAT bridge that it is a port of, or "".
  * @ovs:     Bridge of Open vSwitch likewise, or "".
+ * @bridge_index: Of the Linux bridge that it was last made a port of; 0: none.
  * @script:  Hotplug script, or "": then @online says how far it is, @hotplug is its
  *           run, and @store, @bridge and @gatewaydev are what it is told.  It gives
  *           the interface, of number @index, its name, from the key vifname.
@@ -129,7 +131,7 @@ struct vif_link {
 	char guard[NET_GUARD_TEXT];
 	char nat[VIF_NAME_MAX], ovs[VIF_NAME_MAX];
 	char script[256], store[64], bridge[64], gatewaydev[VIF_NAME_MAX];
-	int index;
+	int index, bridge_index;
 	enum vif_script online;
 	struct hotplug hotplug;
 	struct vif_user user;
@@ -188,6 +190,26 @@ void vif_close(struct vif_link *link);
  * Then vif_close() will not look for it: there may be another of that name.
  */
 bool vif_lost(struct vif_link *link);
+
+/**
+ * vif_astray() - Whether the interface is no port any more of the bridge that it was
+ * given: vif_heal() knows what to do.
+ * @nl: Of link_open().
+ */
+bool vif_astray(const struct vif_link *link, struct link_nl *nl);
+
+/**
+ * vif_heal() - Make the interface a port again, if its bridge was made anew.
+ * @cfg: As for vif_open(): it is wired as then.
+ * @err: As there.
+ *
+ * What somebody has done to the port by hand, while the bridge is there, stays.
+ *
+ * Return: 1 if it is a port again; 0 if there is nothing to do; -ENODEV if the bridge
+ * has gone; or -errno.
+ */
+int vif_heal(const struct vif_config *cfg, struct vif_link *link,
+	     struct link_nl *nl, char *err, size_t errlen) must_check;
 
 /**
  * vif_sweep() - Remove what killed parents have left.

@@ -25,6 +25,7 @@
  *          interface, which is wired; settle what @undo needs.  If it fails, or is
  *          not set, the interface is made anew.
  * @sweep:  If set: when a parent starts, undo what killed ones have left.
+ * @heal:   If set: for vif_heal().
  * @ready, @reaped: If set: for vif_ready() and vif_reaped().
  * @undo:   If set: of @check and @attach, also of their halves; the interface is
  *          gone by now.
@@ -39,6 +40,7 @@ struct vif_wiring {
 	int (*open)(struct vif_setup *s, unsigned int nqueues);
 	int (*attach)(struct vif_setup *s);
 	int (*adopt)(struct vif_setup *s, const char *arg);
+	int (*heal)(struct vif_setup *s);
 	int (*ready)(struct vif_link *link, char *err, size_t errlen);
 	bool (*reaped)(struct vif_link *link, pid_t pid);
 	void (*undo)(struct link_nl *nl, const struct vif_link *link);

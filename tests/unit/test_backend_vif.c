@@ -870,6 +870,41 @@ Test(backend_vif, removed_interface)
 	end_talk(&t);
 }
 
+/* Its bridge goes: that is told; it comes back, and the card to it. */
+Test(backend_vif, bridge_made_anew)
+{
+	struct fakedom *dom = fakedom_new(DOMID, FAKENET_RAM);
+	struct fakenet *q = fakenet_new(dom, true);
+	struct link_info br, port;
+
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(link_add_bridge(nl, "br0", "02:53:00:00:00:01"),
+			     0);
+		cr_assert_eq(link_get(nl, "br0", &br), 0);
+		if (!i) {
+			attach("bridge", "br0");
+			cr_assert(connect_card(&q, 1));
+		}
+		cr_expect(SOON(!link_get(nl, "vif3.0", &port) &&
+			       port.master == br.index));
+		cr_expect(!i ||
+			  stack_wait(&s, MS, "", "%s/hotplug-error", vif.be));
+		cr_assert_eq(link_del(nl, br.index), 0);
+		cr_expect(stack_wait(&s, MS,
+				     "bridge br0 has gone: vif3.0 is made a "
+				     "port of it again when it is back",
+				     "%s/hotplug-error", vif.be));
+		cr_expect_eq(stack_logged("bridge br0 has gone"),
+			     (unsigned int)i + 1);
+	}
+	cr_expect_eq(stack_logged("is back on its bridge"), 1);
+	cr_expect(stack_wait(&s, 0, "connected", "%s/hotplug-status", vif.be));
+	cr_expect(stack_wait(&s, 0, "4", "%s/state", vif.be));
+	detach();
+	fakenet_free(q);
+	fakedom_free(dom);
+}
+
 /* ---- net=user: passt ------------------------------------------------------------ */
 
 #define HOST_IP	   "10.99.0.2" /* passt gives the guest the host's own */
