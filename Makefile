@@ -90,7 +90,8 @@ backend_src := dom0-backend/dhcp.c dom0-backend/forward.c \
 	dom0-backend/ovsdb.c dom0-backend/vif_bridge.c \
 	dom0-backend/vif_macvtap.c dom0-backend/vif_nat.c \
 	dom0-backend/vif_ovs.c dom0-backend/vif_route.c \
-	dom0-backend/vif_setup.c dom0-backend/vlan.c
+	dom0-backend/usernet.c dom0-backend/vif_setup.c \
+	dom0-backend/vif_user.c dom0-backend/vlan.c
 backend_src += dom0-backend/device.c dom0-backend/evtchn_fd.c \
 	dom0-backend/gnt_map.c dom0-backend/xb_state.c dom0-backend/xs_watch.c
 backend_src += dom0-backend/blkback.c dom0-backend/blkback_stats.c \
@@ -168,6 +169,7 @@ $(eval $(call program,sv-backend,dom0-backend/main.c dom0-backend/backends.c,bac
 $(eval $(call program,sv-blkback,dom0-backend/blkback_main.c,backend ring base,$(libs_backend) -luring $(libs_nbd)))
 $(eval $(call program,sv-blksource,dom0-backend/blksource_main.c,backend base,))
 $(eval $(call program,sv-netback,dom0-backend/netback_main.c,backend ring base,$(libs_backend)))
+$(eval $(call program,sv-usernet,dom0-backend/usernet_main.c,backend base,))
 $(eval $(call program,sv-console,dom0-backend/console_main.c,backend ring base,$(libs_backend)))
 # libxlutil.so would bring all of libxenlight; the archive needs none of it.
 libs_tools := $(shell pkg-config --libs xenstore yajl 2>/dev/null) -l:libxlutil.a
@@ -467,7 +469,7 @@ install: all
 	install -d $(dest)/bin $(DESTDIR)$(libexec) $(DESTDIR)$(SYSCONFDIR)/xen/auto
 	install $(addprefix $(out)/bin/,xl sv-doctor sv-ringtop) $(dest)/bin
 	install $(addprefix $(out)/bin/,sv-hypervisor sv-unpack sv-xenstored \
-		sv-backend sv-blkback sv-blksource sv-netback sv-console) \
+		sv-backend sv-blkback sv-blksource sv-netback sv-usernet sv-console) \
 		packaging/sv-service packaging/sv-guests $(DESTDIR)$(libexec)
 	for m in docs/*.[158]; do s=$${m##*.}; n=$${m##*/}; \
 		case $$n in xl*) n=$${n}$(XL_MAN);; esac; \

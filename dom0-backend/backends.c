@@ -25,6 +25,7 @@
 #include "dom0-backend/device.h"
 #include "dom0-backend/disk.h"
 #include "dom0-backend/journal.h"
+#include "dom0-backend/link_nl.h"
 #include "dom0-backend/net_journal.h"
 #include "dom0-backend/spawn.h"
 #include "dom0-backend/vbd_setup.h"
@@ -49,6 +50,7 @@
 #define SERVED_MS  35000u /* that sv-blksource has to end, with its server */
 #define LOOKS	   2u	  /* after the last worker without a device has ended */
 #define READY_MS   20u	  /* from one look at the host's end to the next */
+#define HEAL_MS	   50u	  /* from news of an interface to a look at all */
 #define RELOAD_MS  200u	  /* that a new worker must live before the next */
 
 /* What a worker is started with. */
@@ -67,8 +69,11 @@ struct backend;
  * @tell:    Write what the host's end is to the store, in a transaction.
  * @args:    Add what the worker needs of it.
  * @ready:   If set: whether the host's end can be used; -EINPROGRESS till that is
- *           known.  On failure as @prepare.
+ *           known.  On failure as @prepare; -EAGAIN if it may go well when the end
+ *           is made anew.
  * @lost:    If set: whether somebody has removed the host's end.
+ * @heal:    If set: interfaces have changed: set the host's end right.  Return: 1 if
+ *           that was done, 0 if there is nothing to do; else as @prepare.
  * @reaped:  If set: whether @pid was a process of the host's end.
  * @quit:    If set: begin to end that process; its id, or 0 if there is none.
  * @served:  If set: the custody of what that process has started.
@@ -87,6 +92,7 @@ struct type {
 	void (*args)(struct backend *b, struct start *s);
 	int (*ready)(struct backend *b, char *err, size_t errlen);
 	bool (*lost)(struct backend *b);
+	int (*heal)(struct backend *b, char *err, size_t errlen);
 	bool (*reaped)(struct backend *b, pid_t pid);
 	pid_t (*quit)(struct backend *b);
 	void (*undo)(struct backend *b);
@@ -116,6 +122,7 @@ struct backend {
 	bool told;	     /* the toolstack knows that it is connected */
 	bool ending;	     /* the worker has; @pid is what served it */
 	bool reload;	     /* its worker is to be replaced */
+	bool ailing;	     /* the toolstack knows what heal() cannot do */
 	bool served;	     /* by a worker of ours */
 	int journal;	     /* locked, for the next worker; else -1 */
 	unsigned int fails;  /* deaths of workers, as far as not pardoned */
@@ -134,7 +141,8 @@ struct backends {
 	struct event_base *base;
 	struct store *store;
 	struct store_watch *watch;
-	struct event *reload_ev, *orphans_ev;
+	struct event *reload_ev, *orphans_ev, *links_ev, *heal_ev;
+	struct link_nl *nl, *links; /* to ask, and to be told */
 	unsigned int looks;
 	bool stopping;
 	LIST_HEAD(backend_list, backend) list;
@@ -326,7 +334,11 @@ static void undo_vbd(struct backend *b)
 
 /* ---- vif ------------------------------------------------------------- */
 
-static int prepare_vif(struct backend *b, char *err, size_t errlen)
+/* Call @fn with what the toolstack asks for. */
+static int with_config(struct backend *b, char *err, size_t errlen,
+		       int (*fn)(struct backend *b,
+				 const struct vif_config *cfg, char *err,
+				 size_t errlen))
 {
 	static const char *const names[] = {
 		"vifname", "bridge",	"vlan",		  "net",       "mac",
@@ -350,11 +362,35 @@ static int prepare_vif(struct backend *b, char *err, size_t errlen)
 	ret = number(b, "mtu", 65535, 0, &mtu, err, errlen);
 	if (!ret) {
 		cfg.mtu = (unsigned int)mtu;
-		ret = vif_open(&cfg, &b->end.link, err, errlen);
+		ret = fn(b, &cfg, err, errlen);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		free(text[i]);
 	return ret;
+}
+
+static int open_vif(struct backend *b, const struct vif_config *cfg, char *err,
+		    size_t errlen)
+{
+	return vif_open(cfg, &b->end.link, err, errlen);
+}
+
+static int prepare_vif(struct backend *b, char *err, size_t errlen)
+{
+	return with_config(b, err, errlen, open_vif);
+}
+
+static int heal_link(struct backend *b, const struct vif_config *cfg, char *err,
+		     size_t errlen)
+{
+	return vif_heal(cfg, &b->end.link, b->all->nl, err, errlen);
+}
+
+static int heal_vif(struct backend *b, char *err, size_t errlen)
+{
+	if (!vif_astray(&b->end.link, b->all->nl))
+		return b->ailing; /* somebody else has done it */
+	return with_config(b, err, errlen, heal_link);
 }
 
 static int tell_vif(struct backend *b)
@@ -362,7 +398,8 @@ static int tell_vif(struct backend *b)
 	const struct vif_link *l = &b->end.link;
 	int ret = 0;
 
-	if (!l->script[0]) /* a script reads there how to name it */
+	if (!l->script[0] &&
+	    l->name[0]) /* a script reads there how to name it */
 		ret = store_write(b->all->store, l->name, "%s/vifname",
 				  b->path);
 	if (!ret && l->ip[0])
@@ -452,6 +489,7 @@ static const struct type types[] = {
 	  .reaped = reaped_vif,
 	  .quit = quit_vif,
 	  .lost = lost_vif,
+	  .heal = heal_vif,
 	  .undo = undo_vif },
 };
 
@@ -789,6 +827,23 @@ static bool prepare(struct backend *b)
 	return false;
 }
 
+/* The host's end cannot be used, yet: one that was in service is made again. */
+static void not_ready(struct backend *b, int ret, const char *err)
+{
+	if (ret == -EINPROGRESS) {
+		wait_ms(b, READY_MS);
+		return;
+	}
+	if (ret != -EAGAIN || !b->adopted || !comes_free(b, ret)) {
+		fail(b, err);
+		return;
+	}
+	log_warn("%s%u of domain %u: %s: tried again", b->type->name, b->devid,
+		 b->domid, err);
+	undo_end(b);
+	wait_free(b);
+}
+
 /* Do what is still to be done before a worker runs, and start it. */
 static void advance(struct backend *b)
 {
@@ -821,12 +876,8 @@ static void advance(struct backend *b)
 	if (!b->prepared && !prepare(b))
 		return;
 	ret = b->type->ready ? b->type->ready(b, err, sizeof(err)) : 0;
-	if (ret == -EINPROGRESS) {
-		wait_ms(b, READY_MS);
-		return;
-	}
 	if (ret) {
-		fail(b, err);
+		not_ready(b, ret, err);
 		return;
 	}
 	snprintf(device, sizeof(device), "%s/%u", b->type->name, b->devid);
@@ -1211,8 +1262,91 @@ static void look_after_orphans(evutil_socket_t fd, short what, void *arg)
 		event_add(all->orphans_ev, &again);
 }
 
+/* ---- interfaces that others change -------------------------------------- */
+
+static int write_trouble(struct store *s, void *arg)
+{
+	struct complaint *c = arg;
+
+	if (!store_exists(s, "%s/frontend", c->b->path))
+		return -ENOENT;
+	return store_write(s, c->err, "%s/hotplug-error", c->b->path);
+}
+
+/* The device stays in service, and connected: one line says what it lacks. */
+static void heal(struct backend *b)
+{
+	char err[512];
+	struct complaint c = { b, err };
+	int ret = b->type->heal(b, err, sizeof(err));
+
+	if (!ret || (ret < 0 && b->ailing))
+		return;
+	b->ailing = ret < 0;
+	if (ret > 0)
+		err[0] = '\0';
+	if (ret > 0)
+		log_info("%s%u of domain %u is back on its bridge",
+			 b->type->name, b->devid, b->domid);
+	else
+		log_warn("%s%u of domain %u: %s", b->type->name, b->devid,
+			 b->domid, err);
+	ret = store_transact(b->all->store, write_trouble, &c);
+	if (ret && ret != -ENOENT)
+		log_warn("%s: cannot write hotplug-error: %s", b->path,
+			 strerror(-ret));
+}
+
+static void heal_all(evutil_socket_t fd, short what, void *arg)
+{
+	struct backends *all = arg;
+	struct backend *b;
+
+	(void)fd;
+	(void)what;
+	LIST_FOREACH (b, &all->list, link) {
+		if (b->prepared && b->type->heal)
+			heal(b);
+	}
+}
+
+/* Changes come in flocks. */
+static void on_links(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval soon = { .tv_usec = HEAL_MS * 1000L };
+	struct backends *all = arg;
+
+	(void)fd;
+	(void)what;
+	link_watch_drain(all->links);
+	if (!all->stopping && !event_pending(all->heal_ev, EV_TIMEOUT, NULL))
+		event_add(all->heal_ev, &soon);
+}
+
+static int watch_links(struct backends *all)
+{
+	int ret = link_open(&all->nl);
+
+	if (!ret)
+		ret = link_open_watch(&all->links);
+	if (ret)
+		return ret;
+	all->heal_ev = evtimer_new(all->base, heal_all, all);
+	all->links_ev = event_new(all->base, link_watch_fd(all->links),
+				  EV_READ | EV_PERSIST, on_links, all);
+	return all->heal_ev && all->links_ev && !event_add(all->links_ev, NULL)
+		       ? 0
+		       : -ENOMEM;
+}
+
 static void free_all(struct backends *all)
 {
+	if (all->links_ev)
+		event_free(all->links_ev);
+	if (all->heal_ev)
+		event_free(all->heal_ev);
+	link_close(all->links);
+	link_close(all->nl);
 	if (all->reload_ev)
 		event_free(all->reload_ev);
 	if (all->orphans_ev)
@@ -1233,7 +1367,7 @@ int backends_new(struct backends **out, struct event_base *base,
 	LIST_INIT(&all->list);
 	all->reload_ev = evtimer_new(base, reload_next, all);
 	all->orphans_ev = evtimer_new(base, look_after_orphans, all);
-	ret = all->reload_ev && all->orphans_ev ? 0 : -ENOMEM;
+	ret = all->reload_ev && all->orphans_ev ? watch_links(all) : -ENOMEM;
 	if (!ret)
 		ret = store_watch_each(store, ROOT, on_change, all,
 				       &all->watch);

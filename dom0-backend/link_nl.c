@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
 #include "base/paths.h"
@@ -62,6 +63,38 @@ int link_open(struct link_nl **out)
 	return 0;
 }
 
+int link_open_watch(struct link_nl **out)
+{
+	struct link_nl *nl;
+	int ret = link_open(&nl);
+
+	if (ret)
+		return ret;
+	ret = to_errno(nl_socket_add_memberships(nl->sk, RTNLGRP_LINK, 0));
+	if (ret) {
+		link_close(nl);
+		return ret;
+	}
+	*out = nl;
+	return 0;
+}
+
+int link_watch_fd(const struct link_nl *nl)
+{
+	return nl_socket_get_fd(nl->sk);
+}
+
+/* Each call takes a message, or tells that some were too many. */
+void link_watch_drain(const struct link_nl *nl)
+{
+	char scrap[1];
+
+	while (recv(link_watch_fd(nl), scrap, sizeof(scrap), MSG_DONTWAIT) >=
+		       0 ||
+	       errno == ENOBUFS || errno == EINTR)
+		;
+}
+
 void link_close(struct link_nl *nl)
 {
 	if (!nl)
@@ -80,6 +113,7 @@ static void fill_info(struct link_info *info, struct rtnl_link *link)
 		.master = rtnl_link_get_master(link),
 		.mtu = rtnl_link_get_mtu(link),
 		.bridge = type && !strcmp(type, "bridge"),
+		.carrier = rtnl_link_get_carrier(link),
 	};
 	snprintf(info->name, sizeof(info->name), "%s",
 		 rtnl_link_get_name(link));

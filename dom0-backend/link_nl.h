@@ -25,12 +25,13 @@ struct link_nl;
  * @master: Of the bridge that it is a port of, or 0.
  * @mtu:    In bytes.
  * @bridge: It is a bridge.
+ * @carrier: Its cable is plugged in.
  * @alias:  Free text kept by the kernel; we mark what is ours with it.
  */
 struct link_info {
 	int index, master;
 	unsigned int mtu;
-	bool bridge;
+	bool bridge, carrier;
 	char name[LINK_NAME_MAX];
 	char alias[LINK_ALIAS_MAX];
 };
@@ -53,6 +54,18 @@ int link_open(struct link_nl **out) must_check;
 
 /** link_close() - Disconnect; NULL is fine. */
 void link_close(struct link_nl *nl);
+
+/**
+ * link_open_watch() - Connect to the kernel to be told of interfaces, no more.
+ * @out: *Owned*: link_close().
+ */
+int link_open_watch(struct link_nl **out) must_check;
+
+/** link_watch_fd() - Readable when there is news; *borrowed*. */
+int link_watch_fd(const struct link_nl *nl);
+
+/** link_watch_drain() - Forget what news there are: look at the interfaces then. */
+void link_watch_drain(const struct link_nl *nl);
 
 /** link_get() - Look an interface up by its name. */
 int link_get(struct link_nl *nl, const char *name,

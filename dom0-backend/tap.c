@@ -6,12 +6,19 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+
+/* A call for interfaces has failed: because it is none, but a socket? */
+static bool is_wire(void)
+{
+	return errno == ENOTTY;
+}
 
 /* A queue of /dev/net/tun, or of a macvtap interface. */
 static int open_queue(const char *path, const char *name, int flags, int *out)
@@ -109,7 +116,7 @@ int tap_attach(int fd, bool on)
 	struct ifreq ifr = { 0 };
 
 	if (ioctl(fd, TUNGETIFF, &ifr)) /* the interface is gone */
-		return -errno;
+		return is_wire() ? 0 : -errno;
 	ifr.ifr_flags = on ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE;
 	/* The kernel refuses what is so already; not all of them tell. */
 	return ioctl(fd, TUNSETQUEUE, &ifr) && errno != EINVAL ? -errno : 0;
@@ -126,19 +133,26 @@ int tap_offload(int fd, const struct net_caps *caps)
 		flags |= TUN_F_TSO4;
 	if (caps->tso6)
 		flags |= TUN_F_TSO6;
-	return ioctl(fd, TUNSETOFFLOAD, flags) ? -errno : 0;
+	return ioctl(fd, TUNSETOFFLOAD, flags) && !is_wire() ? -errno : 0;
 }
 
 bool tap_gone(int fd)
 {
 	struct ifreq ifr = { 0 };
+	struct pollfd p = { .fd = fd };
 
-	return ioctl(fd, TUNGETIFF, &ifr) < 0 && errno == EBADFD;
+	if (!ioctl(fd, TUNGETIFF, &ifr))
+		return false;
+	if (!is_wire())
+		return errno == EBADFD;
+	return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
 }
 
 int tap_carrier(int fd, bool on)
 {
 	int value = on;
 
-	return ioctl(fd, TUNSETCARRIER, &value) && errno != EINVAL ? -errno : 0;
+	return ioctl(fd, TUNSETCARRIER, &value) && errno != EINVAL && !is_wire()
+		       ? -errno
+		       : 0;
 }

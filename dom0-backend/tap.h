@@ -12,7 +12,8 @@
 /*
  * tap_open() and tap_join() need CAP_NET_ADMIN and are for the parent; all else works on an
  * open queue without privilege, from any network namespace, and is for the
- * worker.
+ * worker.  There a queue may also be a socket of net=user (usernet.h): then nothing
+ * is to be said to an interface, and it is gone when the other end is.
  */
 
 /**

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "dom0-backend/tap.h"
+
 static int check_vlans(struct vif_setup *s)
 {
 	const char *name = s->cfg->bridge;
@@ -89,6 +91,46 @@ static int attach(struct vif_setup *s)
 			strerror(-ret));
 }
 
+/* The interface is no port any more. */
+static int heal(struct vif_setup *s)
+{
+	struct vif_link *l = s->link;
+	const char *name = vif_has(s->cfg->bridge) ? s->cfg->bridge : "";
+	struct link_want join = { .master = 0 };
+	struct link_info info, bridge;
+	int ret;
+
+	if (!vif_name_is_good(name) || link_get(s->nl, name, &bridge) ||
+	    !bridge.bridge)
+		return vif_fail(s, -ENODEV,
+				"bridge %s has gone: %s is made a port of it "
+				"again when it is back",
+				name, l->name);
+	if (bridge.index == l->bridge_index)
+		return 0;
+	ret = check(s, NULL);
+	if (ret)
+		return ret;
+	ret = link_get(s->nl, l->name, &info);
+	/* In no other VLAN meanwhile. */
+	if (!ret && s->has_vlan && info.carrier)
+		ret = tap_carrier(l->fd[0], false);
+	join.master = s->bridge;
+	if (!ret)
+		ret = link_change(s->nl, info.index, &join);
+	if (ret)
+		return vif_fail(s, ret, "interface %s does not join %s: %s",
+				l->name, name, strerror(-ret));
+	s->index = info.index;
+	ret = attach(s);
+	if (!ret && s->has_vlan && info.carrier)
+		ret = tap_carrier(l->fd[0], true);
+	if (ret)
+		return ret;
+	l->bridge_index = s->bridge;
+	return 1;
+}
+
 /* It is a port still; Open vSwitch's were swept away when we started. */
 static int adopt(struct vif_setup *s, const char *arg)
 {
@@ -102,5 +144,6 @@ static int adopt(struct vif_setup *s, const char *arg)
 const struct vif_wiring vif_bridge = {
 	.check = check,
 	.attach = attach,
+	.heal = heal,
 	.adopt = adopt,
 };

@@ -110,12 +110,12 @@ static void follow_name(struct vif_link *l)
 	link_close(nl);
 }
 
-int vif_ready(struct vif_link *l, char *err, size_t errlen)
+static int ready(struct vif_link *l, char *err, size_t errlen)
 {
 	char why[160];
 	int ret = 0;
 
-	if (!l->script[0] || l->online == VIF_SCRIPT_DONE)
+	if (l->online == VIF_SCRIPT_DONE)
 		return 0;
 	if (l->online == VIF_SCRIPT_NONE) {
 		l->online = VIF_SCRIPT_RUNS;
@@ -137,9 +137,9 @@ int vif_ready(struct vif_link *l, char *err, size_t errlen)
 	return ret;
 }
 
-bool vif_reaped(struct vif_link *l, pid_t pid)
+static bool reaped(struct vif_link *l, pid_t pid)
 {
-	if (!l->script[0] || l->hotplug.pid != pid)
+	if (l->hotplug.pid != pid)
 		return false;
 	l->hotplug.pid = 0;
 	return true;
@@ -158,4 +158,6 @@ pid_t vif_quit(struct vif_link *l)
 const struct vif_wiring vif_script = {
 	.check = check,
 	.attach = attach,
+	.ready = ready,
+	.reaped = reaped,
 };

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -23,7 +24,7 @@
 #define MTU_MIN	    68u
 #define MTU_MAX	    65521u
 
-#define VIF_NETS "use nat, nat:ADDR/LEN, route, macvtap:DEV or none"
+#define VIF_NETS "use nat, nat:ADDR/LEN, route, macvtap:DEV, user or none"
 
 _Static_assert(VIF_NAME_MAX == LINK_NAME_MAX, "the same names");
 
@@ -112,9 +113,16 @@ static int check_none(struct vif_setup *s, const char *arg)
 static const struct vif_wiring vif_none = { "none", .check = check_none,
 					    .adopt = check_none };
 
-static const struct vif_wiring *const wirings[] = { &vif_bridge,  &vif_ovs,
-						    &vif_nat,	  &vif_route,
-						    &vif_macvtap, &vif_none };
+static const struct vif_wiring *const wirings[] = {
+	&vif_bridge,  &vif_ovs,	 &vif_nat,  &vif_route,
+	&vif_macvtap, &vif_user, &vif_none,
+};
+
+#define NO_LINK                                                             \
+	(struct vif_link)                                                   \
+	{                                                                   \
+		.hotplug = HOTPLUG_INIT, .user = { .far = -1, .said = -1 }, \
+	}
 
 /* "NAME" or "NAME:ARG", or nothing. */
 static bool is_named(const struct vif_wiring *w, const char *net,
@@ -196,7 +204,7 @@ static int open_tap(struct vif_setup *s)
 {
 	struct vif_link *l = s->link;
 	const struct vif_wiring *w = l->wiring;
-	unsigned int n = count_queues(s->cfg);
+	unsigned int n = w->bare ? 1 : count_queues(s->cfg);
 	int ret;
 
 	ret = w->open ? w->open(s, n) : tap_open(l->name, n, l->fd);
@@ -262,13 +270,13 @@ static int make(struct vif_setup *s, const char *arg)
 
 	if (!ret)
 		ret = open_tap(s);
-	return ret ? ret : wire_tap(s);
+	return ret || s->link->wiring->bare ? ret : wire_tap(s);
 }
 
 int vif_open(const struct vif_config *cfg, struct vif_link *out, char *err,
 	     size_t errlen)
 {
-	struct vif_link link = { .hotplug = HOTPLUG_INIT };
+	struct vif_link link = NO_LINK;
 	struct vif_setup s = {
 		.cfg = cfg,
 		.link = &link,
@@ -300,8 +308,38 @@ int vif_open(const struct vif_config *cfg, struct vif_link *out, char *err,
 		vif_close(&link);
 		return ret;
 	}
+	link.bridge_index = link.wiring == &vif_bridge ? s.bridge : 0;
 	*out = link;
 	return 0;
+}
+
+bool vif_astray(const struct vif_link *link, struct link_nl *nl)
+{
+	struct link_info info;
+
+	return link->nqueues && link->bridge_index &&
+	       (link_get(nl, link->name, &info) || !info.master);
+}
+
+int vif_heal(const struct vif_config *cfg, struct vif_link *link,
+	     struct link_nl *nl, char *err, size_t errlen)
+{
+	struct vif_setup s = {
+		.cfg = cfg,
+		.link = link,
+		.nl = nl,
+		.lock = -1,
+		.err = err,
+		.errlen = errlen,
+	};
+	const char *why;
+
+	if (!link->wiring->heal || !vif_astray(link, nl))
+		return 0;
+	s.has_vlan = vif_has(cfg->vlan);
+	if (s.has_vlan && vlan_parse(cfg->vlan, &s.vlan, &why))
+		return vif_fail(&s, -EINVAL, "vlan= was changed: %s", why);
+	return link->wiring->heal(&s);
 }
 
 /* The interface goes although a worker may hold queues of it. */
@@ -310,7 +348,8 @@ static void remove_tap(struct link_nl *nl, const struct vif_link *link)
 	struct link_info info;
 	int ret;
 
-	if (!link->nqueues || link_get(nl, link->name, &info))
+	if (!link->nqueues || link->wiring->bare ||
+	    link_get(nl, link->name, &info))
 		return;
 	ret = link_del(nl, info.index);
 	if (ret && ret != -ENODEV)
@@ -326,6 +365,8 @@ void vif_close(struct vif_link *link)
 	int ret;
 
 	hotplug_leave(&link->hotplug);
+	if (link->wiring && link->wiring->bare && link->nqueues)
+		shutdown(link->fd[0], SHUT_RDWR); /* a worker has it, too */
 	ret = link->wiring ? link_open(&nl) : 0;
 	if (ret)
 		log_warn("netlink: %s", strerror(-ret));
@@ -336,12 +377,27 @@ void vif_close(struct vif_link *link)
 	if (nl && link->wiring->undo)
 		link->wiring->undo(nl, link);
 	link_close(nl);
-	*link = (struct vif_link){ .hotplug = HOTPLUG_INIT };
+	*link = NO_LINK;
+}
+
+int vif_ready(struct vif_link *link, char *err, size_t errlen)
+{
+	const struct vif_wiring *w = link->wiring;
+
+	return w->ready ? w->ready(link, err, errlen) : 0;
+}
+
+bool vif_reaped(struct vif_link *link, pid_t pid)
+{
+	const struct vif_wiring *w = link->wiring;
+
+	return w->reaped && w->reaped(link, pid);
 }
 
 bool vif_lost(struct vif_link *link)
 {
-	if (!link->nqueues || !tap_gone(link->fd[0]))
+	/* Why passt did not start is vif_ready()'s to tell. */
+	if (!link->nqueues || link->user.said >= 0 || !tap_gone(link->fd[0]))
 		return false;
 	let_go(link);
 	return true;

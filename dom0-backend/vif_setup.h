@@ -30,6 +30,7 @@
  *				DHCP, and told its IPv6 network
  *	net=route		routes to the addresses of ip=, no bridge
  *	net=macvtap:DEV[:MODE]	a macvtap interface instead, on DEV
+ *	net=user[:WORDS]	no interface: passt(1) has sockets of the host (vif_user.c)
  *	script=PATH		a hotplug script does it (hotplug.h)
  *	net=none		join nothing; the operator wires the interface
  *
@@ -43,6 +44,7 @@
 #define VIF_NAT_BRIDGE "sv-nat"
 #define VIF_NAT_ADDR   "192.168.231.1/24"
 
+struct link_nl;
 struct vif_setup;
 struct vif_wiring;
 
@@ -76,13 +78,29 @@ struct vif_config {
 	const char *script, *gatewaydev;
 };
 
+/**
+ * struct vif_user - Of net=user.
+ * @words:  What net= has behind the ':'.
+ * @domid, @devid: As text.
+ * @mtu:    For the guest to be told; 0: none.
+ * @far:    The wire's other end, till sv-usernet is started; then -1.
+ * @said:   Read end of a pipe: how its start goes; -1: that is over, or yet to come.
+ * @pid:    Of sv-usernet; 0: there is none.
+ */
+struct vif_user {
+	char words[192], domid[16], devid[16];
+	unsigned int mtu;
+	int far, said;
+	pid_t pid;
+};
+
 /** enum vif_script - What of a hotplug script has been run. */
 enum vif_script { VIF_SCRIPT_NONE, VIF_SCRIPT_RUNS, VIF_SCRIPT_DONE };
 
 /**
  * struct vif_link - A vif's TAP interface, open.
  * @wiring:  How it is wired (vif_wire.h).
- * @name:    Of the interface, up and wired.
+ * @name:    Of the interface, up and wired; "" if there is none.
  * @ip:      The guest's address, to be written to the backend's `ip` key; ""
  *           when nothing was allocated.
  * @lease:   To be written to the backend's `lease` key before the worker starts,
@@ -93,9 +111,11 @@ enum vif_script { VIF_SCRIPT_NONE, VIF_SCRIPT_RUNS, VIF_SCRIPT_DONE };
  *           if @ip is not: who starts anew finds in `ip` what we have written.
  * @nat:     NAT bridge that it is a port of, or "".
  * @ovs:     Bridge of Open vSwitch likewise, or "".
+ * @bridge_index: Of the Linux bridge that it was last made a port of; 0: none.
  * @script:  Hotplug script, or "": then @online says how far it is, @hotplug is its
  *           run, and @store, @bridge and @gatewaydev are what it is told.  It gives
  *           the interface, of number @index, its name, from the key vifname.
+ * @user:    Of net=user.
  * @nqueues: Entries of @fd.
  * @fd:      *Owned*: one descriptor per queue, close-on-exec, non-blocking; pass
  *           all of them to the worker, in this order. All queues but the first
@@ -111,9 +131,10 @@ struct vif_link {
 	char guard[NET_GUARD_TEXT];
 	char nat[VIF_NAME_MAX], ovs[VIF_NAME_MAX];
 	char script[256], store[64], bridge[64], gatewaydev[VIF_NAME_MAX];
-	int index;
+	int index, bridge_index;
 	enum vif_script online;
 	struct hotplug hotplug;
+	struct vif_user user;
 	unsigned int nqueues;
 	int fd[VIF_MAX_QUEUES];
 };
@@ -135,12 +156,12 @@ int vif_open(const struct vif_config *cfg, struct vif_link *out, char *err,
 	     size_t errlen) must_check;
 
 /**
- * vif_ready() - Whether the interface is wired: run its hotplug script.
+ * vif_ready() - Whether the interface is wired: run its hotplug script, or passt.
  * @err: On failure as vif_open().
  *
  * To be called again till it is another than -EINPROGRESS.
  *
- * Return: 0, -EINPROGRESS or -errno.
+ * Return: 0; -EINPROGRESS; -EAGAIN if it may go well another time; or -errno.
  */
 int vif_ready(struct vif_link *link, char *err, size_t errlen) must_check;
 
@@ -169,6 +190,26 @@ void vif_close(struct vif_link *link);
  * Then vif_close() will not look for it: there may be another of that name.
  */
 bool vif_lost(struct vif_link *link);
+
+/**
+ * vif_astray() - Whether the interface is no port any more of the bridge that it was
+ * given: vif_heal() knows what to do.
+ * @nl: Of link_open().
+ */
+bool vif_astray(const struct vif_link *link, struct link_nl *nl);
+
+/**
+ * vif_heal() - Make the interface a port again, if its bridge was made anew.
+ * @cfg: As for vif_open(): it is wired as then.
+ * @err: As there.
+ *
+ * What somebody has done to the port by hand, while the bridge is there, stays.
+ *
+ * Return: 1 if it is a port again; 0 if there is nothing to do; -ENODEV if the bridge
+ * has gone; or -errno.
+ */
+int vif_heal(const struct vif_config *cfg, struct vif_link *link,
+	     struct link_nl *nl, char *err, size_t errlen) must_check;
 
 /**
  * vif_sweep() - Remove what killed parents have left.

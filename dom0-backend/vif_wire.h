@@ -18,11 +18,15 @@
  *          the host?  @arg is what net= has behind the ':', or NULL.
  * @open:   If set: make the interface, with so many queues, in setup.link->fd; else
  *          it is a TAP.  -EEXIST without a message: there is one of that name.
+ * @bare:   There is no interface: @open makes one queue, which is a socket
+ *          (usernet.h), and that is all.
  * @attach: If set: the interface is there and up; it has no carrier yet.
  * @adopt:  In place of @check, @open and @attach: another parent's worker has the
  *          interface, which is wired; settle what @undo needs.  If it fails, or is
  *          not set, the interface is made anew.
  * @sweep:  If set: when a parent starts, undo what killed ones have left.
+ * @heal:   If set: for vif_heal().
+ * @ready, @reaped: If set: for vif_ready() and vif_reaped().
  * @undo:   If set: of @check and @attach, also of their halves; the interface is
  *          gone by now.
  *
@@ -31,10 +35,14 @@
  */
 struct vif_wiring {
 	const char *name;
+	bool bare;
 	int (*check)(struct vif_setup *s, const char *arg);
 	int (*open)(struct vif_setup *s, unsigned int nqueues);
 	int (*attach)(struct vif_setup *s);
 	int (*adopt)(struct vif_setup *s, const char *arg);
+	int (*heal)(struct vif_setup *s);
+	int (*ready)(struct vif_link *link, char *err, size_t errlen);
+	bool (*reaped)(struct vif_link *link, pid_t pid);
 	void (*undo)(struct link_nl *nl, const struct vif_link *link);
 	void (*sweep)(struct link_nl *nl);
 };
@@ -101,6 +109,6 @@ int vif_check_name(struct vif_setup *s, const char *what,
 int vif_ovs_check(struct vif_setup *s) must_check;
 
 extern const struct vif_wiring vif_bridge, vif_macvtap, vif_nat, vif_ovs,
-	vif_route, vif_script;
+	vif_route, vif_script, vif_user;
 
 #endif

@@ -314,7 +314,7 @@ static void check_programs(struct doctor *d)
 	static const char *const names[] = { "sv-hypervisor", "sv-xenstored",
 					     "sv-backend",    "sv-blkback",
 					     "sv-blksource",  "sv-netback",
-					     "sv-console" };
+					     "sv-usernet",    "sv-console" };
 	char path[PATH_MAX], lacks[128] = "";
 	size_t at = 0;
 

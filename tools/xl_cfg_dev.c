@@ -563,8 +563,8 @@ static int replace_bridge(char **at, const char *value)
 /* Only the kind is judged here; sv-backend knows the rest. */
 static int replace_net(char **at, const char *value)
 {
-	static const char *const kinds[] = { "none", "nat", "route",
-					     "macvtap" };
+	static const char *const kinds[] = { "none", "nat", "route", "macvtap",
+					     "user" };
 	size_t len = strcspn(value, ":");
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {

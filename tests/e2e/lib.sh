@@ -55,7 +55,7 @@ stand_in() {
 	local p
 
 	mkdir "$work/bin"
-	for p in xl sv-xenstored sv-backend sv-blkback sv-blksource sv-netback \
+	for p in xl sv-xenstored sv-backend sv-blkback sv-blksource sv-netback sv-usernet \
 		sv-console sv-netecho; do
 		cp "$project/build/bin/$p" "$work/bin/"
 	done

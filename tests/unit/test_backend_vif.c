@@ -88,6 +88,14 @@ static void send_out(struct fakenet *q, const struct virtio_net_hdr *v,
 	cr_assert_eq(q->status, NETIF_RSP_OKAY);
 }
 
+/* The same, which may be for nobody. */
+static void send_dropped(struct fakenet *q, size_t len)
+{
+	cr_assert(fakenet_send(q, &plain, out, len, 4096));
+	fakenet_push(q);
+	cr_assert(fakenet_reap_all(q));
+}
+
 /* Wait for a packet, on any queue, with @len bytes @want at @at. */
 static int recv_with(struct fakenet *const *q, unsigned int nqueues, int ms,
 		     size_t at, const void *want, size_t len)
@@ -156,13 +164,16 @@ static void arp(struct fakenet *const *q, unsigned int nqueues, uint32_t ip,
 	memcpy(out, in + 22, 6); /* for the next frame */
 }
 
-/* A datagram to the host and one back, each with a blank checksum. */
-static void echo(struct fakenet *const *q, unsigned int nqueues, uint32_t ip,
-		 uint32_t host)
+/*
+ * A datagram to the host and one back, each with a blank checksum.
+ * @here: As what the host itself knows @host.
+ */
+static void echo_at(struct fakenet *const *q, unsigned int nqueues, uint32_t ip,
+		    uint32_t host, uint32_t here)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET,
 				  .sin_port = htons(5000),
-				  .sin_addr = { host } };
+				  .sin_addr = { here } };
 	struct timeval limit = { .tv_sec = MS / 1000 };
 	uint8_t dst[6], got[1500];
 	socklen_t len = sizeof(sa);
@@ -184,6 +195,12 @@ static void echo(struct fakenet *const *q, unsigned int nqueues, uint32_t ip,
 	cr_assert_eq(recv_with(q, nqueues, MS, FRAME_UDP4, got, 1000),
 		     1000 + (int)FRAME_UDP4, "nothing at the guest");
 	close(fd);
+}
+
+static void echo(struct fakenet *const *q, unsigned int nqueues, uint32_t ip,
+		 uint32_t host)
+{
+	echo_at(q, nqueues, ip, host, host);
 }
 
 /* ---- tests --------------------------------------------------------------------- */
@@ -851,6 +868,250 @@ Test(backend_vif, removed_interface)
 	expect_talk(&t, false);
 	cr_expect_eq(stack_logged("the interface was removed"), 1);
 	end_talk(&t);
+}
+
+/* Its bridge goes: that is told; it comes back, and the card to it. */
+Test(backend_vif, bridge_made_anew)
+{
+	struct fakedom *dom = fakedom_new(DOMID, FAKENET_RAM);
+	struct fakenet *q = fakenet_new(dom, true);
+	struct link_info br, port;
+
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(link_add_bridge(nl, "br0", "02:53:00:00:00:01"),
+			     0);
+		cr_assert_eq(link_get(nl, "br0", &br), 0);
+		if (!i) {
+			attach("bridge", "br0");
+			cr_assert(connect_card(&q, 1));
+		}
+		cr_expect(SOON(!link_get(nl, "vif3.0", &port) &&
+			       port.master == br.index));
+		cr_expect(!i ||
+			  stack_wait(&s, MS, "", "%s/hotplug-error", vif.be));
+		cr_assert_eq(link_del(nl, br.index), 0);
+		cr_expect(stack_wait(&s, MS,
+				     "bridge br0 has gone: vif3.0 is made a "
+				     "port of it again when it is back",
+				     "%s/hotplug-error", vif.be));
+		cr_expect_eq(stack_logged("bridge br0 has gone"),
+			     (unsigned int)i + 1);
+	}
+	cr_expect_eq(stack_logged("is back on its bridge"), 1);
+	cr_expect(stack_wait(&s, 0, "connected", "%s/hotplug-status", vif.be));
+	cr_expect(stack_wait(&s, 0, "4", "%s/state", vif.be));
+	detach();
+	fakenet_free(q);
+	fakedom_free(dom);
+}
+
+/* ---- net=user: passt ------------------------------------------------------------ */
+
+#define HOST_IP	   "10.99.0.2" /* passt gives the guest the host's own */
+#define GATEWAY_IP "10.99.0.1" /* what stands for the host, if it may */
+
+/* An uplink with a default route, which passt looks at, and no network behind it. */
+static void make_uplink(void)
+{
+	cr_assert_eq(system("ip link add up0 type bridge && "
+			    "ip addr add " HOST_IP "/24 dev up0 && "
+			    "ip link set up0 up && "
+			    "ip route add default via " GATEWAY_IP),
+		     0);
+}
+
+/* Of this test alone, on a machine with many namespaces. */
+static unsigned int own_port(void)
+{
+	return 10000 + (unsigned int)getpid() % 50000;
+}
+
+/* Passt's process of the card that forwards own_port(); 0: there is none. */
+static pid_t passt_pid(void)
+{
+	char command[128];
+	FILE *f;
+	int pid = 0;
+
+	snprintf(command, sizeof(command),
+		 "pgrep -of '^passt .*127\\.0\\.0\\.1/%u:80'", own_port());
+	f = popen(command, "r");
+	if (!f || fscanf(f, "%d", &pid) != 1)
+		pid = 0;
+	if (f)
+		pclose(f);
+	return pid;
+}
+
+struct user_talk {
+	struct fakedom *dom;
+	struct fakenet *q;
+	char net[96], ip[INET_ADDRSTRLEN];
+};
+
+static void user_dhcp(struct user_talk *t)
+{
+	/* What is on its way to one that has died is lost. */
+	for (int i = 0; i < MS / 500; i++) {
+		put_dhcp(1);
+		send_dropped(t->q, 342);
+		if (recv_with(&t->q, 1, 500, 34, "\0\x43\0\x44", 4))
+			break;
+	}
+	inet_ntop(AF_INET, in + FRAME_UDP4 + 16, t->ip, sizeof(t->ip));
+	cr_expect_str_eq(t->ip, HOST_IP);
+}
+
+static void expect_user_talk(struct user_talk *t)
+{
+	struct in_addr guest, gateway, here;
+
+	user_dhcp(t);
+	inet_pton(AF_INET, t->ip, &guest);
+	inet_pton(AF_INET, GATEWAY_IP, &gateway);
+	inet_pton(AF_INET, "127.0.0.1", &here);
+	arp(&t->q, 1, guest.s_addr, gateway.s_addr);
+	echo_at(&t->q, 1, guest.s_addr, gateway.s_addr, here.s_addr);
+}
+
+static void begin_user(struct user_talk *t, const char *words)
+{
+	fakenic_silence();
+	make_uplink();
+	t->dom = fakedom_new(DOMID, FAKENET_RAM);
+	t->q = fakenet_new(t->dom, true);
+	snprintf(t->net, sizeof(t->net), "user:%stcp:127.0.0.1/%u:80", words,
+		 own_port());
+	attach("net", t->net);
+	cr_assert(connect_card(&t->q, 1));
+	cr_expect(stack_wait(&s, 0, "connected", "%s/hotplug-status", vif.be));
+	cr_expect(stack_wait(&s, 0, NULL, "%s/vifname", vif.be));
+	cr_expect(stack_wait(&s, 0, "1", "%s/multi-queue-max-queues", vif.be));
+}
+
+static void begin_user_talk(struct user_talk *t)
+{
+	begin_user(t, "host+");
+	expect_user_talk(t);
+}
+
+static void end_user_talk(struct user_talk *t)
+{
+	detach();
+	cr_expect(SOON(!passt_pid()));
+	fakenet_free(t->q);
+	fakedom_free(t->dom);
+}
+
+static pid_t new_passt(pid_t old)
+{
+	pid_t now = 0;
+
+	cr_assert(SOON((now = passt_pid()) && now != old));
+	return now;
+}
+
+/* Whoever of the three processes dies, the guest's connection stays. */
+Test(backend_vif, user_mode_survives_deaths)
+{
+	struct user_talk t;
+	pid_t passt, pid;
+
+	begin_user_talk(&t);
+	passt = new_passt(0);
+
+	pid = new_worker(0);
+	kill(pid, SIGKILL);
+	pid = new_worker(pid);
+	expect_user_talk(&t);
+	cr_expect_eq(passt_pid(), passt, "connections live on");
+
+	kill(passt, SIGKILL);
+	pid = new_worker(pid);
+	passt = new_passt(passt);
+	expect_user_talk(&t);
+
+	kill(stack_worker(&s, "sv-usernet", DOMID), SIGKILL);
+	pid = new_worker(pid);
+	passt = new_passt(passt);
+	expect_user_talk(&t);
+
+	kill(s.backend, SIGKILL);
+	stack_new_backend(&s);
+	(void)new_worker(pid);
+	(void)new_passt(passt);
+	expect_user_talk(&t);
+	cr_expect(stack_wait(&s, 0, "4", "%s/state", vif.be));
+	end_user_talk(&t);
+}
+
+/* A datagram to what stands for the host: it does not come, unless asked for. */
+static void expect_no_host(struct user_talk *t)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+				  .sin_port = htons(5000) };
+	struct in_addr guest, gateway;
+	struct virtio_net_hdr v;
+	uint8_t dst[6], got[64];
+	int fd;
+
+	user_dhcp(t);
+	inet_pton(AF_INET, t->ip, &guest);
+	inet_pton(AF_INET, GATEWAY_IP, &gateway);
+	arp(&t->q, 1, guest.s_addr, gateway.s_addr);
+	memcpy(dst, out, 6);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	cr_assert_eq(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	v = frame_udp_to(out, 500, dst, mac, guest.s_addr, gateway.s_addr);
+	send_out(t->q, &v, 500);
+	user_dhcp(t); /* passt has seen what came before */
+	cr_expect_eq(recv(fd, got, sizeof(got), MSG_DONTWAIT), -1);
+	close(fd);
+}
+
+/* The guest's services, by the port that was asked for; of the host none. */
+Test(backend_vif, user_mode_and_the_host)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+				  .sin_port = htons((uint16_t)own_port()) };
+	struct user_talk t;
+	int fd;
+
+	begin_user(&t, "");
+	expect_no_host(&t);
+	inet_pton(AF_INET, "127.0.0.1", &sa.sin_addr);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	/* A SYN for port 80. */
+	cr_expect(recv_with(&t.q, 1, MS, 36, "\0\x50", 2));
+	cr_expect_eq(in[47] & 0x3f, 2);
+	close(fd);
+	end_user_talk(&t);
+}
+
+struct user_refusal {
+	char net[64], word[64];
+};
+
+ParameterizedTestParameters(backend_vif, user_mode_refused)
+{
+	static struct user_refusal t[] = {
+		{ "user:", "must be user, or user:" },
+		{ "user:all", "must be user, or user:" },
+		{ "user:tcp:auto", "must be user, or user:" },
+		{ "user:tcp:80;reboot", "must be user, or user:" },
+		{ "user:host+", "must be user, or user:" },
+		{ "user:tcp:127.0.0.1/99999:80", "passt: " },
+	};
+
+	return cr_make_param_array(struct user_refusal, t, ARRAY_SIZE(t));
+}
+
+ParameterizedTest(struct user_refusal *r, backend_vif, user_mode_refused)
+{
+	fakenic_silence();
+	make_uplink();
+	expect_refused("net", r->net, r->word);
 }
 
 /* ---- what it counts, and its limit ------------------------------------------- */

@@ -208,6 +208,62 @@ Test(vif_setup, joins_a_bridge)
 	get("br0"); /* not ours: stays */
 }
 
+static void goes_back(const char *vlan, const char *make)
+{
+	struct vif_config cfg = {
+		.domid = 3, .bridge = "br0", .vlan = vlan, .queues = 1
+	};
+	struct vif_link l;
+
+	cr_assert_eq(open_vif(&cfg, &l), 0, "%s", err);
+	cr_assert_eq(tap_carrier(l.fd[0], true), 0);
+	cr_expect_not(vif_astray(&l, nl));
+	cr_expect_eq(vif_heal(&cfg, &l, nl, err, sizeof(err)), 0);
+
+	cr_assert_eq(link_del(nl, get("br0").index), 0);
+	cr_expect(vif_astray(&l, nl));
+	cr_expect_eq(vif_heal(&cfg, &l, nl, err, sizeof(err)), -ENODEV);
+	cr_expect_not_null(strstr(err, "bridge br0 has gone: vif3.0"), "%s",
+			   err);
+	/* Not to one that would have it in all VLANs. */
+	cfg.vlan = "10";
+	cr_assert_eq(system("ip link add br0 type bridge"), 0);
+	cr_expect_eq(vif_heal(&cfg, &l, nl, err, sizeof(err)), -ENOTSUP);
+	cr_expect_eq(get("vif3.0").master, 0);
+	cr_assert_eq(link_del(nl, get("br0").index), 0);
+	cfg.vlan = vlan;
+	cr_assert_eq(system(make), 0);
+	cr_expect_eq(vif_heal(&cfg, &l, nl, err, sizeof(err)), 1, "%s", err);
+	cr_expect_eq(get("vif3.0").master, get("br0").index);
+	cr_expect(get("vif3.0").carrier);
+	cr_expect(!vlan ||
+		  !system("v=$(bridge vlan show dev vif3.0 | grep Egress) && "
+			  "[ \"${v#*10 PVID}\" = ' Egress Untagged' ]"));
+
+	/* Somebody wants it out: it stays out. */
+	cr_assert_eq(system("ip link set vif3.0 nomaster"), 0);
+	cr_expect(vif_astray(&l, nl));
+	cr_expect_eq(vif_heal(&cfg, &l, nl, err, sizeof(err)), 0);
+	cr_expect_eq(get("vif3.0").master, 0);
+	vif_close(&l);
+}
+
+/* A port of a bridge that is made anew is its port again, as it was. */
+Test(vif_setup, goes_back_to_its_bridge)
+{
+	cr_assert_eq(system("ip link add br0 type bridge"), 0);
+	goes_back(NULL, "ip link add br0 type bridge");
+}
+
+Test(vif_setup, goes_back_to_its_vlan)
+{
+	const char *make = "ip link add br0 type bridge vlan_filtering 1 2>&1";
+
+	if (system(make))
+		cr_skip_test("the kernel's bridges know no VLANs");
+	goes_back("10", make);
+}
+
 static int read_mac(const char *name, uint8_t *mac)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);

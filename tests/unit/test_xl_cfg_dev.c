@@ -321,6 +321,7 @@ Test(xl_cfg_dev, vif_scripts)
 		{ "script=vif-nat", "", "nat" },
 		{ "script=vif-route", "", "route" },
 		{ "script=vif-nat,net=nat:+none", "", "nat:+none" },
+		{ "net=user:host+tcp:8080:80", "", "user:host+tcp:8080:80" },
 		{ "script=vif-other", "/etc/xen/scripts/vif-other", "" },
 		{ "script=/etc/xen/scripts/vif-nat", "/etc/xen/scripts/vif-nat",
 		  "" },
