@@ -56,6 +56,7 @@ ldflags := -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
 ring_src := ring/ring.c ring/stream.c
 base_src := base/blkstat.c base/dommem.c base/domsock.c base/fd.c base/hist.c \
 	base/jail.c base/log.c base/netstat.c base/paths.c base/sandbox.c \
+	base/savefile.c \
 	base/sock.c base/statfile.c base/util.c
 hypervisor_src := hypervisor/acpi.c hypervisor/boot.c hypervisor/bzimage.c \
 	hypervisor/cpuid.c hypervisor/guestmem.c hypervisor/image.c \
