@@ -67,9 +67,10 @@ hypervisor_src += hypervisor/conlog.c hypervisor/context.c hypervisor/domctl.c \
 	hypervisor/gva.c hypervisor/hc_evtchn.c hypervisor/hc_gnttab.c \
 	hypervisor/hc_memory.c hypervisor/hc_sched.c hypervisor/hc_vcpu.c \
 	hypervisor/hc_version.c hypervisor/hvm.c hypervisor/hypercall.c \
-	hypervisor/memory.c hypervisor/physmap.c hypervisor/resume.c \
-	hypervisor/shinfo.c \
-	hypervisor/stats.c hypervisor/vcpu.c hypervisor/vm.c
+	hypervisor/memory.c hypervisor/physmap.c hypervisor/restore.c \
+	hypervisor/resume.c hypervisor/save.c hypervisor/shinfo.c \
+	hypervisor/stats.c hypervisor/vcpu.c hypervisor/vcpu_state.c \
+	hypervisor/vm.c
 store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 	xenstore-lite/control.c xenstore-lite/dispatch.c \
 	xenstore-lite/domain.c xenstore-lite/hash.c xenstore-lite/keeper.c \
