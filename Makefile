@@ -125,10 +125,10 @@ tools_src := tools/doctor.c tools/doctor_kvm.c tools/ringtop_find.c \
 	tools/xl_cfg_host.c tools/xl_cmd.c tools/xl_cmd_console.c \
 	tools/xl_cmd_create.c tools/xl_cmd_dev.c tools/xl_cmd_dmesg.c \
 	tools/xl_cmd_info.c tools/xl_cmd_list.c tools/xl_cmd_power.c \
-	tools/xl_cmd_xsquota.c tools/xl_limits.c \
+	tools/xl_cmd_save.c tools/xl_cmd_xsquota.c tools/xl_limits.c \
 	tools/xl_console.c tools/xl_daemons.c tools/xl_host.c tools/xl_json.c \
 	tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_proc.c \
-	tools/xl_run.c tools/xl_store.c tools/xl_suspend.c tools/xl_tree.c
+	tools/xl_run.c tools/xl_save.c tools/xl_store.c tools/xl_suspend.c tools/xl_tree.c
 testlib_src := tests/lib/caplog.c tests/lib/fakeblk.c tests/lib/fakedom.c tests/lib/netns.c
 testlib_src += tests/lib/hvopts.c
 testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
@@ -170,7 +170,7 @@ $(eval $(call program,sv-netback,dom0-backend/netback_main.c,backend ring base,$
 $(eval $(call program,sv-console,dom0-backend/console_main.c,backend ring base,$(libs_backend)))
 # libxlutil.so would bring all of libxenlight; the archive needs none of it.
 libs_tools := $(shell pkg-config --libs xenstore yajl 2>/dev/null) -l:libxlutil.a
-$(eval $(call program,xl,tools/xl.c,tools base,$(libs_tools)))
+$(eval $(call program,xl,tools/xl.c,tools ring base,$(libs_tools)))
 $(eval $(call program,sv-doctor,tools/sv_doctor.c,tools base,$(libs_tools)))
 libs_ringtop := $(shell pkg-config --libs xenstore yajl ncursesw 2>/dev/null)
 $(eval $(call program,sv-ringtop,tools/ringtop.c tools/ringtop_live.c,tools ring base,$(libs_ringtop)))
