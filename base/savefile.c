@@ -182,6 +182,8 @@ const char *savefile_error(int err)
 		return "a part is missing or out of place";
 	case -ENOTSUP:
 		return "holds a part that this version does not know";
+	case -EINVAL:
+		return "holds what no saved domain does";
 	default:
 		return strerror(-err);
 	}

@@ -28,6 +28,9 @@
 #define MAX_MSRS     (VCPU_PART_MAX / sizeof(struct kvm_msr_entry))
 #define FIRST_VECTOR 0x10u
 
+/* As of VCPUOP_set_periodic_timer. */
+#define MIN_PERIOD_NS UINT64_C(1000000)
+
 /** struct plain - A part that is one structure of KVM's. */
 static const struct plain {
 	const char *name;

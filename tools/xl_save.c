@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <xen/io/xenbus.h>
 #include <xenstore.h>
 
 #include "base/domsock.h"
@@ -243,9 +244,23 @@ static int call(struct dom *dom, enum dom_msg_type type)
 	return dom_call(dom, &msg, NULL, NULL);
 }
 
+/* Whether a disk whose ring cannot be found has one all the same. */
+static bool is_in_use(struct xs_handle *h, unsigned int domid,
+		      const struct ringtop_ring *r)
+{
+	long state =
+		xl_store_number(h, 0, DOM "/device/%s/state", domid, r->device);
+
+	if (state < XenbusStateInitialised || state >= XenbusStateClosed)
+		return false;
+	log_err("domain %u: %s is in use, and its ring cannot be looked at: %s",
+		domid, r->device, r->problem);
+	return true;
+}
+
 /*
  * Whether the backends have answered all that the guest has asked of its disks: they
- * will, for it asks nothing more.  A disk whose ring cannot be found is not in use.
+ * will, for it asks nothing more.
  */
 static int wait_quiet(struct ringtop_dom *rings, struct xs_handle *h,
 		      unsigned int domid)
@@ -261,8 +276,10 @@ static int wait_quiet(struct ringtop_dom *rings, struct xs_handle *h,
 		for (size_t i = 0; i < rings->n && !ret; i++) {
 			struct ringtop_ring *r = &rings->ring[i];
 
-			if (r->problem[0])
+			if (r->problem[0] && !is_in_use(h, domid, r))
 				continue;
+			if (r->problem[0])
+				return -EPROTO;
 			ringtop_look(r, UINT64_MAX);
 			busy |= !r->track.sane || track_flight(&r->track);
 		}
@@ -362,7 +379,9 @@ static int write_file(struct xs_handle *h, struct dom *dom, unsigned int domid,
 	int fd, ret;
 
 	snprintf(part, sizeof(part), "%s.part", path);
-	fd = open(part, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	/* What was there may be a link, or open to others. */
+	unlink(part);
+	fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		ret = -errno;
 		log_err("%s: %s", part, strerror(-ret));
