@@ -57,6 +57,7 @@ ldflags := -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
 ring_src := ring/ring.c ring/stream.c
 base_src := base/blkstat.c base/dommem.c base/domsock.c base/fd.c base/hist.c \
 	base/jail.c base/log.c base/netstat.c base/paths.c base/sandbox.c \
+	base/savefile.c \
 	base/sock.c base/statfile.c base/util.c
 hypervisor_src := hypervisor/acpi.c hypervisor/boot.c hypervisor/bzimage.c \
 	hypervisor/cpuid.c hypervisor/guestmem.c hypervisor/image.c \
@@ -67,9 +68,10 @@ hypervisor_src += hypervisor/conlog.c hypervisor/context.c hypervisor/domctl.c \
 	hypervisor/gva.c hypervisor/hc_evtchn.c hypervisor/hc_gnttab.c \
 	hypervisor/hc_memory.c hypervisor/hc_sched.c hypervisor/hc_vcpu.c \
 	hypervisor/hc_version.c hypervisor/hvm.c hypervisor/hypercall.c \
-	hypervisor/memory.c hypervisor/physmap.c hypervisor/resume.c \
-	hypervisor/shinfo.c \
-	hypervisor/stats.c hypervisor/vcpu.c hypervisor/vm.c
+	hypervisor/memory.c hypervisor/physmap.c hypervisor/restore.c \
+	hypervisor/resume.c hypervisor/save.c hypervisor/shinfo.c \
+	hypervisor/stats.c hypervisor/vcpu.c hypervisor/vcpu_state.c \
+	hypervisor/vm.c
 store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 	xenstore-lite/control.c xenstore-lite/dispatch.c \
 	xenstore-lite/domain.c xenstore-lite/hash.c xenstore-lite/keeper.c \
@@ -125,12 +127,11 @@ tools_src := tools/doctor.c tools/doctor_kvm.c tools/ringtop_find.c \
 	tools/xl_cfg_host.c tools/xl_change.c tools/xl_cmd.c tools/xl_cmd_console.c \
 	tools/xl_cmd_create.c tools/xl_cmd_dev.c tools/xl_cmd_dmesg.c \
 	tools/xl_cmd_host.c tools/xl_cmd_info.c tools/xl_cmd_list.c \
-	tools/xl_cmd_power.c tools/xl_cmd_vcpu.c tools/xl_cmd_vm.c \
-	tools/xl_cpus.c \
-	tools/xl_cmd_xsquota.c tools/xl_limits.c \
+	tools/xl_cmd_power.c tools/xl_cmd_save.c tools/xl_cmd_vcpu.c \
+	tools/xl_cmd_vm.c tools/xl_cmd_xsquota.c tools/xl_cpus.c tools/xl_limits.c \
 	tools/xl_console.c tools/xl_daemons.c tools/xl_host.c tools/xl_json.c \
 	tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_proc.c \
-	tools/xl_run.c tools/xl_store.c tools/xl_suspend.c tools/xl_tree.c
+	tools/xl_run.c tools/xl_save.c tools/xl_store.c tools/xl_suspend.c tools/xl_tree.c
 testlib_src := tests/lib/caplog.c tests/lib/fakeblk.c tests/lib/fakedom.c tests/lib/netns.c
 testlib_src += tests/lib/hvopts.c
 testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
@@ -173,7 +174,7 @@ $(eval $(call program,sv-usernet,dom0-backend/usernet_main.c,backend base,))
 $(eval $(call program,sv-console,dom0-backend/console_main.c,backend ring base,$(libs_backend)))
 # libxlutil.so would bring all of libxenlight; the archive needs none of it.
 libs_tools := $(shell pkg-config --libs xenstore yajl 2>/dev/null) -l:libxlutil.a
-$(eval $(call program,xl,tools/xl.c,tools base,$(libs_tools)))
+$(eval $(call program,xl,tools/xl.c,tools ring base,$(libs_tools)))
 $(eval $(call program,sv-doctor,tools/sv_doctor.c,tools base,$(libs_tools)))
 libs_ringtop := $(shell pkg-config --libs xenstore yajl ncursesw 2>/dev/null)
 $(eval $(call program,sv-ringtop,tools/ringtop.c tools/ringtop_live.c,tools ring base,$(libs_ringtop)))

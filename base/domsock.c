@@ -328,6 +328,13 @@ int dom_offer_stats(struct dom *d, int fd, uint64_t offset)
 	return locked_call(d, &msg, fd, NULL, NULL);
 }
 
+int dom_save(struct dom *d, int fd, uint32_t seq)
+{
+	struct dom_msg msg = { .type = DOM_SAVE, .u.seq = seq };
+
+	return locked_call(d, &msg, fd, NULL, NULL);
+}
+
 int dom_devstats(struct dom *d, struct dom_devstats *s, int *fd)
 {
 	struct dom_msg msg = { .type = DOM_DEVSTATS,

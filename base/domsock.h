@@ -57,6 +57,7 @@ enum dom_msg_type {
 	DOM_RESUME,	  /* A: u.anew; see below */
 	DOM_DEVSTATS,	  /* A: u.devstats.index -> u.devstats, fds: file */
 	DOM_OFFER_STATS,  /* B: u.devstats.offset, fd: file -> - */
+	DOM_SAVE,	  /* A: u.seq, fd: file -> -; see below */
 	DOM_NTYPES,
 
 	DOM_EV_SHUTDOWN = 64, /* u.info: the guest has shut down; see reason */
@@ -75,6 +76,13 @@ enum dom_msg_type {
  * console ask for their page and bind their channel again.  Device backends need
  * not: the guest's frontends begin at Initialising, which has a backend let go of
  * what it had.
+ */
+
+/*
+ * DOM_SAVE writes the domain into a regular file, behind what the toolstack has
+ * written there (base/savefile.h; u.seq is the number of its last record), up to the
+ * end.  The domain must be paused (-EINVAL), and stays so.  -EAGAIN: the store has not
+ * answered the guest yet.  Nothing else is answered meanwhile.
  */
 
 /*
@@ -243,6 +251,7 @@ struct dom_msg {
 		struct dom_frames frames;
 		uint32_t port;
 		uint32_t anew;
+		uint32_t seq;
 		struct dom_stats stats;
 		struct dom_vcpu vcpu;
 		struct dom_devstats devstats;
@@ -322,6 +331,14 @@ int dom_event(struct dom *d, struct dom_msg *msg) must_check;
  */
 int dom_call(struct dom *d, struct dom_msg *msg, int *fds,
 	     size_t *nfds) must_check;
+
+/**
+ * dom_save() - DOM_SAVE.
+ * @fd: *Borrowed*: where the file is written.
+ *
+ * Return: 0 or -errno.
+ */
+int dom_save(struct dom *d, int fd, uint32_t seq) must_check;
 
 /** dom_info() - DOM_INFO; Return: 0 or -errno. */
 int dom_info(struct dom *d, struct dom_info *info) must_check;

@@ -630,34 +630,37 @@ static int map_ring(struct blk_queue *q, const struct blk_ring *ring)
 	return 0;
 }
 
-static void begin_journal(struct blk_queue *q, const struct blk_ring *ring)
+static void begin_journal(struct blk_queue *q, const struct blk_ring *ring,
+			  uint32_t at)
 {
 	struct journal_ring r = { .abi = ring->abi,
 				  .npages = ring->npages,
 				  .port = ring->port };
 
 	memcpy(r.gref, ring->gref, sizeof(r.gref));
-	journal_begin(q->log, &r, q->nent);
+	journal_begin(q->log, &r, q->nent, at);
 }
 
 /*
- * Begin where the journal says.  Attaching publishes the responses that were put;
- * the event that tells the guest so comes with binding the channel, later.
+ * Begin where the journal says, or the ring itself: a guest that was saved comes with
+ * one that is not new.  Attaching publishes the responses that were put; the event
+ * that tells the guest so comes with binding the channel, later.
  */
 static int attach(struct blk_queue *q, const struct blk_ring *ring)
 {
 	struct ring_pos at = { .req_cons = 0 };
 	int ret;
 
-	if (ring->resume) {
+	if (ring->resume)
 		ret = journal_recover(q->log, q->nent, &at);
-		if (ret)
-			return ret;
-	} else {
-		begin_journal(q, ring);
-	}
+	else
+		ret = ring_back_found(q->page, q->npages, q->layout->slot, &at);
+	if (ret)
+		return ret;
+	if (!ring->resume)
+		begin_journal(q, ring, at.rsp_prod);
 	return ring_back_attach(&q->ring, q->page, q->npages, q->layout->slot,
-				ring->resume ? &at : NULL);
+				&at);
 }
 
 static int make_pool(struct blk_queue *q)

@@ -26,13 +26,13 @@ unsigned int journal_nqueues(const struct journal_head *j, uint32_t version,
 }
 
 void journal_begin(struct journal_queue *q, const struct journal_ring *ring,
-		   uint32_t nent)
+		   uint32_t nent, uint32_t at)
 {
 	q->ring = *ring;
 	/* What is beyond stays a hole in the file. */
 	for (uint32_t i = 0; i <= nent; i++)
 		journal_answer(&q->entry[i]);
-	atomic_store_explicit(&q->taken, 0, memory_order_release);
+	atomic_store_explicit(&q->taken, at, memory_order_release);
 }
 
 int journal_recover(struct journal_queue *q, uint32_t nent, struct ring_pos *at)

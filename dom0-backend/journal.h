@@ -139,9 +139,12 @@ void journal_valid(struct journal_head *j, uint32_t version,
 unsigned int journal_nqueues(const struct journal_head *j, uint32_t version,
 			     unsigned int max);
 
-/** journal_begin() - Nothing was taken yet from a new ring of @nent slots. */
+/**
+ * journal_begin() - Nothing is in flight in a ring of @nent slots.
+ * @at: Where it stands: 0 for a new one.
+ */
 void journal_begin(struct journal_queue *q, const struct journal_ring *ring,
-		   uint32_t nent);
+		   uint32_t nent, uint32_t at);
 
 /**
  * journal_recover() - Find what a predecessor left.

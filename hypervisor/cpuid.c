@@ -9,6 +9,8 @@
 #include <sys/ioctl.h>
 #include <xen/arch-x86/cpuid.h>
 
+#include "base/savefile.h"
+
 /*
  * How it works
  *
@@ -349,4 +351,19 @@ int cpuid_set(const struct cpuid *c, const struct cpuid_config *config,
 		ret = -errno;
 	free(list);
 	return ret;
+}
+
+int cpuid_digest(const struct cpuid *c, const struct cpuid_config *config,
+		 uint32_t *digest)
+{
+	struct kvm_cpuid2 *list;
+	int ret;
+
+	ret = cpuid_build(c->supported, config, 0, &list);
+	if (ret)
+		return ret;
+	*digest = savefile_crc(0, list->entries,
+			       list->nent * sizeof(list->entries[0]));
+	free(list);
+	return 0;
 }

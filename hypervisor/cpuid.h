@@ -60,4 +60,13 @@ int cpuid_build(const struct kvm_cpuid2 *supported,
 int cpuid_set(const struct cpuid *c, const struct cpuid_config *config,
 	      unsigned int vcpu, int vcpu_fd) must_check;
 
+/**
+ * cpuid_digest() - A number that two hosts share if they show a guest the same CPU.
+ * @config: Its domid and tsc_khz 0: those are looked at by themselves.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int cpuid_digest(const struct cpuid *c, const struct cpuid_config *config,
+		 uint32_t *digest) must_check;
+
 #endif

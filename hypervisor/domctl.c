@@ -17,6 +17,7 @@
 #include "hypervisor/context.h"
 #include "hypervisor/layout.h"
 #include "hypervisor/resume.h"
+#include "hypervisor/save.h"
 #include "hypervisor/stats.h"
 #include "hypervisor/vcpu.h"
 #include "hypervisor/vm.h"
@@ -338,6 +339,13 @@ static int do_offer_stats(struct domctl *d, struct client *c,
 	return 0;
 }
 
+static int do_save(struct domctl *d, struct client *c, struct dom_msg *msg,
+		   struct answer *a)
+{
+	(void)c;
+	return a->given < 0 ? -EINVAL : save_vm(d->vm, a->given, msg->u.seq);
+}
+
 #define ADMIN	(1u << DOM_ROLE_ADMIN)
 #define STORE	(1u << DOM_ROLE_STORE)
 #define CONSOLE (1u << DOM_ROLE_CONSOLE)
@@ -367,6 +375,7 @@ static const struct call {
 	[DOM_RESUME] = { "RESUME", do_resume, ADMIN },
 	[DOM_DEVSTATS] = { "DEVSTATS", do_devstats, ADMIN },
 	[DOM_OFFER_STATS] = { "OFFER_STATS", do_offer_stats, BACKEND },
+	[DOM_SAVE] = { "SAVE", do_save, ADMIN },
 };
 
 _Static_assert(ARRAY_SIZE(calls) == DOM_NTYPES, "one row for each call");

@@ -328,9 +328,14 @@ static int xen_runstate_flag(struct vm *vm, bool on)
 		.u.long_mode = on, /* the same byte of the union */
 	};
 
+	int ret;
+
 	if (!(vm->xen_caps & KVM_XEN_HVM_CONFIG_RUNSTATE_UPDATE_FLAG))
 		return -ENOSYS;
-	return set_attr(vm, &attr);
+	ret = set_attr(vm, &attr);
+	if (!ret)
+		vm->runstate_flag = on;
+	return ret;
 }
 
 static int xen_upcall(struct vcpu *v, uint8_t vector)

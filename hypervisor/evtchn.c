@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "hypervisor/engine.h"
+#include "hypervisor/save.h"
 #include "hypervisor/vcpu.h"
 #include "hypervisor/vm.h"
 
@@ -96,6 +97,102 @@ int evtchn_init(struct vm *vm)
 	return 0;
 }
 
+/* The port of a VIRQ, or 0. */
+static uint32_t find_virq(struct vm *vm, uint32_t virq, unsigned int vcpu)
+{
+	struct evtchn *e = &vm->evtchn;
+
+	for (uint32_t i = 1; i < e->top; i++) {
+		if (e->port[i].type == EVTCHNSTAT_virq &&
+		    e->port[i].virq == virq &&
+		    (!virq_is_percpu(virq) || e->port[i].vcpu == vcpu))
+			return i;
+	}
+	return 0;
+}
+
+/* An interdomain port of the guest with itself, and its other end. */
+static bool is_pair(const struct save_port *list, uint32_t n, uint32_t port)
+{
+	const struct save_port *p = &list[port - 1], *q;
+
+	if (p->peer < 1 || p->peer > n || p->peer == port)
+		return false;
+	q = &list[p->peer - 1];
+	return q->type == EVTCHNSTAT_interdomain && q->peer == port;
+}
+
+static int restore_port(struct vm *vm, const struct save_port *list, uint32_t n,
+			uint32_t port)
+{
+	const struct save_port *s = &list[port - 1];
+	struct evtchn_port *p;
+	int ret = 0;
+
+	if (s->vcpu >= vm->nvcpus || s->remote > UINT16_MAX)
+		return -EINVAL;
+	switch (s->type) {
+	case EVTCHNSTAT_closed:
+		return 0;
+	case EVTCHNSTAT_unbound:
+		break;
+	case EVTCHNSTAT_interdomain:
+		if (!is_pair(list, n, port))
+			return -EINVAL;
+		ret = vm->engine->send_to_port(vm, port, s->peer,
+					       list[s->peer - 1].vcpu);
+		break;
+	case EVTCHNSTAT_virq:
+		if (s->virq >= NR_VIRQS || find_virq(vm, s->virq, s->vcpu))
+			return -EINVAL;
+		if (s->virq == VIRQ_TIMER)
+			ret = vm->engine->timer(&vm->vcpus[s->vcpu], port);
+		break;
+	case EVTCHNSTAT_ipi:
+		ret = vm->engine->send_to_port(vm, port, port, s->vcpu);
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (ret)
+		return ret;
+	p = take(vm, port, (uint8_t)s->type);
+	p->vcpu = (uint8_t)s->vcpu;
+	p->remote = (uint16_t)s->remote;
+	p->peer = s->type == EVTCHNSTAT_interdomain ? s->peer : 0;
+	p->virq = s->type == EVTCHNSTAT_virq ? s->virq : 0;
+	return 0;
+}
+
+int evtchn_restore(struct vm *vm, const struct save_port *list, uint32_t n)
+{
+	int ret = 0;
+
+	if (n >= shinfo_ports(vm))
+		return -EINVAL;
+	evtchn_reset(vm);
+	/* The other end's vCPU is looked at, too. */
+	for (uint32_t i = 0; i < n; i++) {
+		if (list[i].vcpu >= vm->nvcpus)
+			return -EINVAL;
+	}
+	for (uint32_t port = 1; port <= n && !ret; port++)
+		ret = restore_port(vm, list, n, port);
+	return ret;
+}
+
+int evtchn_remind(struct vm *vm)
+{
+	struct evtchn *e = &vm->evtchn;
+	int ret = 0;
+
+	for (uint32_t i = 1; i < e->top && !ret; i++) {
+		if (find(vm, i) && shinfo_clear_pending(vm, i))
+			ret = vm->engine->raise(vm, i, e->port[i].vcpu);
+	}
+	return ret;
+}
+
 void evtchn_anew(struct vm *vm)
 {
 	evtchn_reset(vm);
@@ -159,20 +256,6 @@ int evtchn_bind_interdomain(struct vm *vm, uint16_t remote, uint32_t peer,
 	if (vm->engine->raise(vm, *port, vcpu))
 		log_limited(&vm->limit, LOG_LVL_WARN,
 			    "port %u: no event at its binding", *port);
-	return 0;
-}
-
-/* The port of a VIRQ, or 0. */
-static uint32_t find_virq(struct vm *vm, uint32_t virq, unsigned int vcpu)
-{
-	struct evtchn *e = &vm->evtchn;
-
-	for (uint32_t i = 1; i < e->top; i++) {
-		if (e->port[i].type == EVTCHNSTAT_virq &&
-		    e->port[i].virq == virq &&
-		    (!virq_is_percpu(virq) || e->port[i].vcpu == vcpu))
-			return i;
-	}
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/util.h"
 
+struct save_port;
 struct vm;
 
 /** EVTCHN_PORTS - Size of the table; fewer are usable in 32-bit layout. */
@@ -43,6 +44,21 @@ int evtchn_init(struct vm *vm) must_check;
 
 /** evtchn_anew() - evtchn_reset(), then as evtchn_init() leaves it. */
 void evtchn_anew(struct vm *vm);
+
+/**
+ * evtchn_restore() - The table as it was saved.
+ * @list: UNTRUSTED: ports from 1 on; clients' ones unbound.
+ *
+ * Return: 0, -EINVAL if that cannot be, or -errno.
+ */
+int evtchn_restore(struct vm *vm, const struct save_port *list,
+		   uint32_t n) must_check;
+
+/**
+ * evtchn_remind() - Raise anew whatever is pending: the engine may know nothing of
+ * it yet.  Return: 0 or -errno.
+ */
+int evtchn_remind(struct vm *vm) must_check;
 
 /** evtchn_fini() - The VM ends; a half-made table is fine. */
 void evtchn_fini(struct vm *vm);

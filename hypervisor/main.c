@@ -25,6 +25,7 @@
 #include "hypervisor/conlog.h"
 #include "hypervisor/domctl.h"
 #include "hypervisor/layout.h"
+#include "hypervisor/save.h"
 #include "hypervisor/vcpu.h"
 #include "hypervisor/vm.h"
 
@@ -46,6 +47,8 @@ static const struct option options[] = {
 	{ "max-grant-frames", required_argument, NULL, 'g' },
 	{ "log", required_argument, NULL, 'l' },
 	{ "ready-fd", required_argument, NULL, 'f' },
+	{ "restore", required_argument, NULL, 'R' },
+	{ "restore-after", required_argument, NULL, 'A' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -58,6 +61,7 @@ static void usage(void)
 	      "[--ramdisk PATH]\n"
 	      "         [--cmdline STRING] [--max-grant-frames N] [--log PATH] "
 	      "[--ready-fd N]\n"
+	      "         [--restore FD --restore-after RECORD]\n"
 	      "Runs one domain, paused at first; see sv-hypervisor(8).  "
 	      "xl create starts it.\n",
 	      stdout);
@@ -141,6 +145,13 @@ static void set_option(struct vm_config *cfg, int opt, const char *arg)
 	case 'f':
 		cfg->ready_fd = (int)number("ready-fd", arg, 0, INT_MAX);
 		break;
+	case 'R':
+		cfg->restore_fd = (int)number("restore", arg, 0, INT_MAX);
+		break;
+	case 'A':
+		cfg->restore_seq =
+			(uint32_t)number("restore-after", arg, 0, UINT32_MAX);
+		break;
 	case 'h':
 		usage();
 		exit(EXIT_SUCCESS);
@@ -157,13 +168,14 @@ static void parse_options(struct vm_config *cfg, int argc, char **argv)
 		.cmdline = "",
 		.max_grant_frames = DEFAULT_GRANT_FRAMES,
 		.ready_fd = -1,
+		.restore_fd = -1,
 	};
 	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1)
 		set_option(cfg, opt, optarg);
 	if (optind < argc)
 		die("%s: unexpected argument; see --help", argv[optind]);
 	if (!cfg->domid || !cfg->name || !cfg->mem_kib || !cfg->vcpus_online ||
-	    !cfg->kernel)
+	    (!cfg->kernel && cfg->restore_fd < 0))
 		die("--domid, --name, --memory, --vcpus and --kernel must be "
 		    "given; see --help");
 	if (strlen(cfg->name) == 0 || strlen(cfg->name) >= DOM_NAME_MAX)
@@ -175,6 +187,8 @@ static void parse_options(struct vm_config *cfg, int argc, char **argv)
 		    cfg->vcpus_max);
 	if (cfg->ready_fd >= 0 && fd_cloexec(cfg->ready_fd, true))
 		die("--ready-fd %d: not an open descriptor", cfg->ready_fd);
+	if (cfg->restore_fd >= 0 && fd_cloexec(cfg->restore_fd, true))
+		die("--restore %d: not an open descriptor", cfg->restore_fd);
 }
 
 /* Hold the domain's id as long as we live; Return: the lock's descriptor. */
@@ -234,6 +248,9 @@ static int load(struct vm *vm, struct why *why)
 	struct boot_entry entry;
 	int ret;
 
+	if (vm->cfg.restore_fd >= 0)
+		return restore_vm(vm, vm->cfg.restore_fd, vm->cfg.restore_seq,
+				  why);
 	ret = boot_load(vm->mem, &config, &entry, why);
 	if (ret)
 		return ret;
@@ -367,6 +384,7 @@ int main(int argc, char **argv)
 	if (!ret)
 		ret = detach(&cfg, &why);
 	if (!ret) {
+		fd_close(&vm->cfg.restore_fd);
 		malloc_trim(0);
 		log_info("%s: %llu KiB, %u of %u vcpus, %s", cfg.name,
 			 (unsigned long long)cfg.mem_kib, cfg.vcpus_online,

@@ -98,6 +98,30 @@ int memory_take(struct vm *vm, uint64_t gfn, uint64_t npages)
 	return 0;
 }
 
+int memory_restore(struct vm *vm, uint64_t first, const uint64_t *words,
+		   uint64_t n)
+{
+	uint64_t pages = vm->mem->size >> SV_PAGE_SHIFT, all = pages / 64 + 1;
+	struct memory *m = &vm->memory;
+
+	if (first > all || n > all - first)
+		return -EINVAL;
+	/* Behind the last page there is none to be given. */
+	if (first + n == all && n && words[n - 1] >> pages % 64)
+		return -EINVAL;
+	if (!m->given)
+		m->given = calloc(all, sizeof(*m->given));
+	if (!m->given)
+		return -ENOMEM;
+	for (uint64_t i = 0; i < n; i++) {
+		m->ngiven -=
+			(uint64_t)__builtin_popcountll(m->given[first + i]);
+		m->given[first + i] = words[i];
+		m->ngiven += (uint64_t)__builtin_popcountll(words[i]);
+	}
+	return 0;
+}
+
 uint64_t memory_pages(const struct vm *vm)
 {
 	return (vm->mem->size >> SV_PAGE_SHIFT) - vm->memory.ngiven;

@@ -39,6 +39,15 @@ int memory_take(struct vm *vm, uint64_t gfn, uint64_t npages) must_check;
 /** MEMORY_RANGE - Most pages in one call: 2 MiB. */
 #define MEMORY_RANGE 512
 
+/**
+ * memory_restore() - A part of the bitmap of pages given back, as it was.
+ * @words: UNTRUSTED: from word @first on, @n of them.
+ *
+ * Return: 0, -EINVAL if there are not so many pages, or -ENOMEM.
+ */
+int memory_restore(struct vm *vm, uint64_t first, const uint64_t *words,
+		   uint64_t n) must_check;
+
 /** memory_pages() - Pages that the guest has now. */
 uint64_t memory_pages(const struct vm *vm);
 

@@ -475,6 +475,26 @@ static void *run_vcpu(void *arg)
 	}
 }
 
+/* A call that gives up the lock after each batch comes to its end within these. */
+#define MAX_BATCHES 65536
+
+int vcpu_settle(struct vcpu *v)
+{
+	pthread_mutex_lock(&v->vm->lock);
+	apply_new(v);
+	pthread_mutex_unlock(&v->vm->lock);
+	for (int i = 0; v->hc.active; i++) {
+		if (i == MAX_BATCHES)
+			return -EBUSY;
+		finish_hypercall(v, hc_continue(&v->hc));
+	}
+	/* KVM completes the last exit, and does not enter the guest. */
+	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	if (ioctl(v->fd, KVM_RUN, NULL) == 0)
+		return -EBUSY;
+	return errno == EINTR || errno == EAGAIN ? 0 : -errno;
+}
+
 int vcpu_start(struct vcpu *v)
 {
 	sigset_t all, old;

@@ -56,6 +56,7 @@ struct vcpu {
 	bool runstate_registered;
 	uint64_t period_ns; /* periodic timer, 0 = off */
 	uint64_t period_next;
+	uint64_t tsc_due; /* of its LAPIC's timer, while it is restored */
 };
 
 /**
@@ -125,6 +126,16 @@ void vcpu_upcall(struct vcpu *v);
  * Its thread sets @halted and calls vm_halted().  lock: vm->lock
  */
 void vcpu_ask_halted(struct vcpu *v);
+
+/**
+ * vcpu_settle() - Finish what the vCPU has begun, so that all that it is doing is
+ * in its registers.
+ *
+ * It waits at its gate, or has not started, and nobody lets it run meanwhile.
+ *
+ * Return: 0, -EBUSY if its hypercall does not end, or -errno.
+ */
+int vcpu_settle(struct vcpu *v) must_check;
 
 /** vcpu_cpu_ns() - CPU time that the vCPU has used. */
 uint64_t vcpu_cpu_ns(const struct vcpu *v);

@@ -54,8 +54,10 @@ struct vm_config {
 	const char *kernel;
 	const char *ramdisk; /* or NULL */
 	const char *cmdline;
-	const char *log; /* or NULL */
-	int ready_fd;	 /* or -1 */
+	const char *log;      /* or NULL */
+	int ready_fd;	      /* or -1 */
+	int restore_fd;	      /* instead of a kernel; or -1 */
+	uint32_t restore_seq; /* of the record before the VMM's */
 };
 
 /** struct vm_page - One page in a memfd of its own. */
@@ -108,6 +110,7 @@ struct vm {
 	struct gnttab gnttab;
 	struct hvm hvm;
 	struct memory memory;
+	bool runstate_flag; /* VMASST_TYPE_runstate_update_flag is on */
 	struct hypercalls calls;
 	struct conlog conlog;
 	struct log_limit limit; /* of whatever the guest can cause */

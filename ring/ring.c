@@ -152,6 +152,25 @@ int ring_back_attach(struct ring_back *r, void SHM *const *pages, size_t npages,
 	return 0;
 }
 
+int ring_back_found(void SHM *const *pages, size_t npages, size_t slot,
+		    struct ring_pos *at)
+{
+	struct ring_area area;
+	uint32_t prod, rsp;
+	int ret;
+
+	ret = area_init(&area, pages, npages, slot);
+	if (ret)
+		return ret;
+	/* Nothing to order: only our predecessor wrote before this word. */
+	rsp = shm_acquire(&area.shm->rsp_prod);
+	prod = shm_acquire(&area.shm->req_prod);
+	if (prod - rsp > area.nent)
+		return -EPROTO;
+	*at = (struct ring_pos){ .req_cons = rsp, .rsp_prod = rsp };
+	return 0;
+}
+
 struct ring_pos ring_back_pos(const struct ring_back *r)
 {
 	return (struct ring_pos){ .req_cons = r->req_cons,

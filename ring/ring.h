@@ -120,7 +120,7 @@ uint32_t ring_slots(size_t npages, size_t slot);
  *          (blkif: 112 on x86_64, 108 on x86_32), so it is no constant.
  * @at:     NULL for a new ring, whose indices begin at 0 (SHARED_RING_INIT in
  *          xen/io/ring.h). After a restart: where the predecessor stood, from
- *          its journal. Shared memory is never asked. The responses counted
+ *          its journal, or ring_back_found(). The responses counted
  *          there are published again; notify the peer once, since nobody knows
  *          whether the predecessor still did.
  *
@@ -129,6 +129,20 @@ uint32_t ring_slots(size_t npages, size_t slot);
 RING_CHECKED int ring_back_attach(struct ring_back *r, void SHM *const *pages,
 				  size_t npages, size_t slot,
 				  const struct ring_pos *at);
+
+/**
+ * ring_back_found() - Where a ring stands that nobody serves and nobody remembers.
+ * @at: That all that was taken is answered; for ring_back_attach().
+ *
+ * Of a new ring that is its beginning, of one that came with a saved guest, where
+ * its backend was when it had nothing in flight. The peer can forge it and harms
+ * only its own ring, since every distance is judged afterwards. It is to be asked
+ * once, before the ring is attached.
+ *
+ * Return: 0; -EINVAL as ring_back_attach(); -EPROTO if the indices cannot be.
+ */
+RING_CHECKED int ring_back_found(void SHM *const *pages, size_t npages,
+				 size_t slot, struct ring_pos *at);
 
 /**
  * ring_back_pos() - Where the half stands now, for a journal.

@@ -33,7 +33,7 @@
 struct hv_args {
 	char program[PATH_MAX], log[PATH_MAX];
 	char uuid[XL_UUID_LEN];
-	char n[5][24];
+	char n[7][24];
 	const char *argv[32];
 	size_t argc;
 };
@@ -53,7 +53,7 @@ static const char *number(struct hv_args *a, size_t i, uint64_t value)
 }
 
 static void make_args(struct hv_args *a, const struct xl_cfg *c,
-		      unsigned int domid)
+		      unsigned int domid, const struct xl_saved *saved)
 {
 	memset(a, 0, sizeof(*a));
 	paths_program(a->program, "sv-hypervisor");
@@ -71,20 +71,26 @@ static void make_args(struct hv_args *a, const struct xl_cfg *c,
 	if (c->max_grant_frames)
 		add_arg(a, "--max-grant-frames",
 			number(a, 4, c->max_grant_frames));
+	if (saved) {
+		add_arg(a, "--restore", number(a, 5, (uint64_t)saved->fd));
+		add_arg(a, "--restore-after", number(a, 6, saved->seq));
+	}
 	add_arg(a, "--log", a->log);
 }
 
-static int start_vmm(const struct xl_cfg *c, unsigned int domid, int *ready)
+static int start_vmm(const struct xl_cfg *c, unsigned int domid,
+		     const struct xl_saved *saved, int *ready)
 {
 	char pidfile[PATH_MAX];
 	struct hv_args a;
 	struct xl_start s = { .argv = a.argv,
 			      .log = a.log,
 			      .pidfile = pidfile,
-			      .keep_err = true };
+			      .keep_err = true,
+			      .keep_fd = saved ? saved->fd : 0 };
 	int ret;
 
-	make_args(&a, c, domid);
+	make_args(&a, c, domid, saved);
 	paths_dom(pidfile, domid, "hv.pid");
 	ret = xl_proc_start(&s, ready);
 	if (ret)
@@ -140,6 +146,7 @@ struct job {
 	const struct xl_cfg *c;
 	unsigned int domid;
 	struct xl_rings rings;
+	const struct xl_saved *saved; /* or NULL */
 };
 
 static void fill_base(struct xl_txn *x, void *arg)
@@ -147,6 +154,8 @@ static void fill_base(struct xl_txn *x, void *arg)
 	struct job *j = arg;
 
 	xl_tree_base(x, j->domid, j->c);
+	if (j->saved)
+		j->saved->fill(x, j->saved->arg);
 }
 
 static void fill_rings(struct xl_txn *x, void *arg)
@@ -164,6 +173,9 @@ static void fill_devices(struct xl_txn *x, void *arg)
 		xl_tree_disk(x, j->domid, &j->c->disks[i]);
 	for (size_t i = 0; i < j->c->nvifs; i++)
 		xl_tree_vif(x, j->domid, &j->c->vifs[i]);
+	/* Its frontends are where they were. */
+	if (j->saved)
+		j->saved->fill(x, j->saved->arg);
 }
 
 /*
@@ -267,6 +279,8 @@ static int introduce(struct xs_handle *h, struct job *j, struct dom *dom)
 		log_err("domain '%s': the store refuses it: %s (see %s/sv-xenstored.log)",
 			j->c->name, strerror(-ret), paths_log());
 	}
+	if (!ret && j->saved)
+		ret = j->saved->watch(j->saved->arg);
 	return ret;
 }
 
@@ -334,15 +348,16 @@ int xl_build_kept(unsigned int domid, char **text, struct xl_cfg *c)
 }
 
 /* From the VMM's start to a paused domain with all its devices. */
-static int assemble(const struct xl_cfg *c, struct xl_built *b)
+static int assemble(const struct xl_cfg *c, const struct xl_saved *saved,
+		    struct xl_built *b)
 {
-	struct job j = { .c = c, .domid = b->domid };
+	struct job j = { .c = c, .domid = b->domid, .saved = saved };
 	struct xs_handle *h = NULL;
 	int ready = -1, ret;
 
 	ret = xl_store_open(&h);
 	if (!ret)
-		ret = start_vmm(c, b->domid, &ready);
+		ret = start_vmm(c, b->domid, saved, &ready);
 	if (!ret)
 		ret = write_store(h, &j, fill_base);
 	if (!ret)
@@ -369,13 +384,20 @@ static int assemble(const struct xl_cfg *c, struct xl_built *b)
 
 int xl_build(const struct xl_cfg *c, const char *text, struct xl_built *out)
 {
+	return xl_build_saved(c, text, NULL, out);
+}
+
+int xl_build_saved(const struct xl_cfg *c, const char *text,
+		   const struct xl_saved *saved, struct xl_built *out)
+{
 	struct xl_built b = { .owner = -1 };
 	int ret;
 
 	ret = xl_daemons_ensure();
 	if (ret)
 		return ret;
-	ret = xl_run_reserve(c->name, &b.domid, &b.owner, xl_teardown);
+	ret = xl_run_reserve_as(c->name, saved ? saved->domid : 0, &b.domid,
+				&b.owner, xl_teardown);
 	if (ret)
 		return ret;
 	ret = xl_build_keep(c, b.domid, text);
@@ -383,7 +405,7 @@ int xl_build(const struct xl_cfg *c, const char *text, struct xl_built *out)
 		log_err("domain '%s': its configuration cannot be kept in '%s': %s",
 			c->name, paths_run(), strerror(-ret));
 	else
-		ret = assemble(c, &b);
+		ret = assemble(c, saved, &b);
 	if (ret == -EINTR)
 		log_err("domain '%s': interrupted, not created", c->name);
 	if (ret) {

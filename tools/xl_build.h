@@ -40,6 +40,26 @@ int xl_build(const struct xl_cfg *c, const char *text,
 	     struct xl_built *out) must_check;
 
 /**
+ * struct xl_saved - What a saved domain is made of again, instead of a kernel.
+ * @domid: It goes on with the same; @fd, @seq: as of sv-hypervisor's --restore.
+ * @fill:  Writes its nodes; @watch: gives it its watches once it is introduced,
+ *         Return: 0 or -errno, reported.
+ */
+struct xl_saved {
+	unsigned int domid;
+	int fd;
+	uint32_t seq;
+	void (*fill)(struct xl_txn *x, void *arg);
+	int (*watch)(void *arg);
+	void *arg;
+};
+
+/** xl_build_saved() - xl_build() of a saved domain. */
+int xl_build_saved(const struct xl_cfg *c, const char *text,
+		   const struct xl_saved *saved,
+		   struct xl_built *out) must_check;
+
+/**
  * xl_build_keep() - Keep a domain's configuration in its directory.
  *
  * Return: 0 or -errno; not reported.

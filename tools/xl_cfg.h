@@ -169,6 +169,9 @@ void xl_cfg_free(struct xl_cfg *c);
  */
 int xl_cfg_check_host(const struct xl_cfg *c) must_check;
 
+/** xl_cfg_check_devices() - The same without kernel and initramfs. */
+int xl_cfg_check_devices(const struct xl_cfg *c) must_check;
+
 /** xl_disk_check_host(), xl_vif_check_host() - The same for one device. */
 int xl_disk_check_host(const struct xl_disk *d) must_check;
 int xl_vif_check_host(const struct xl_vif *v) must_check;

@@ -171,8 +171,13 @@ int xl_cfg_check_host(const struct xl_cfg *c)
 	int ret;
 
 	ret = check_images(c);
-	if (!ret)
-		ret = check_memory(c);
+	return ret ? ret : xl_cfg_check_devices(c);
+}
+
+int xl_cfg_check_devices(const struct xl_cfg *c)
+{
+	int ret = check_memory(c);
+
 	for (size_t i = 0; i < c->ndisks && !ret; i++)
 		ret = xl_disk_check_host(&c->disks[i]);
 	for (size_t i = 0; i < c->nvifs && !ret; i++)

@@ -64,6 +64,18 @@ const struct xl_cmd xl_cmds[] = {
 	  "<Domain>", "" },
 	{ "resume", xl_cmd_resume, false, false, "Resume a domain from RAM",
 	  "<Domain>", "" },
+	{ "save", xl_cmd_save, false, true,
+	  "Save a domain state to restore later",
+	  "[options] <Domain> <CheckpointFile> [<ConfigFile>]",
+	  "-h  Print this help.\n"
+	  "-c  Leave domain running after creating the snapshot.\n"
+	  "-p  Leave domain paused after creating the snapshot." },
+	{ "restore", xl_cmd_restore, false, true,
+	  "Restore a domain from a saved state",
+	  "[options] [<ConfigFile>] <CheckpointFile>",
+	  "-h                       Print this help.\n"
+	  "-p                       Do not unpause domain after restoring it.\n"
+	  "-e                       Do not wait in the background for the death of the domain." },
 	{ "console", xl_cmd_console, false, false, "Attach to domain's console",
 	  "[options] <Domain>",
 	  "-t <type>       console type, pv\n"

@@ -220,6 +220,8 @@ static _Noreturn void become(const struct xl_start *s, int ready)
 		goto failed;
 	if (!s->keep_err && dup2(log, STDERR_FILENO) < 0)
 		goto failed;
+	if (s->keep_fd && fd_cloexec(s->keep_fd, false))
+		goto failed;
 	/* No directory is kept busy; sockets may be named relative to it. */
 	if (paths_run()[0] == '/' && chdir("/") < 0)
 		goto failed;

@@ -29,12 +29,14 @@ struct xl_proc {
  * @pidfile:  Where its struct xl_proc is kept.
  * @keep_err: Its standard error stays the caller's, for its first sentences;
  *            it leaves it by itself.
+ * @keep_fd:  A descriptor that it inherits; 0 for none.
  */
 struct xl_start {
 	const char *const *argv;
 	const char *log;
 	const char *pidfile;
 	bool keep_err;
+	int keep_fd;
 };
 
 /**

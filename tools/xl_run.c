@@ -273,12 +273,16 @@ static int remember_domid(unsigned int domid)
 	return fclose(f) || !ok ? -EIO : 0;
 }
 
-/* With xl.lock held: the next domid whose directory does not exist. */
-static int make_dir(unsigned int *domid)
+/* With xl.lock held: that domid, or 0: the next whose directory does not exist. */
+static int make_dir(unsigned int want, unsigned int *domid)
 {
 	unsigned int id = last_domid();
 	char path[PATH_MAX];
 
+	if (want) {
+		*domid = want;
+		return mkdir(paths_dom(path, want, ""), 0755) < 0 ? -errno : 0;
+	}
 	for (unsigned int i = 0; i < XL_MAX_DOMID; i++) {
 		id = id % XL_MAX_DOMID + 1;
 		if (mkdir(paths_dom(path, id, ""), 0755) == 0) {
@@ -292,12 +296,13 @@ static int make_dir(unsigned int *domid)
 }
 
 /* With xl.lock held: the directory, the owner lock, the name, in this order. */
-static int make_dom(const char *name, unsigned int *domid, int *owner)
+static int make_dom(const char *name, unsigned int want, unsigned int *domid,
+		    int *owner)
 {
 	char path[PATH_MAX];
 	int fd, ret;
 
-	ret = make_dir(domid);
+	ret = make_dir(want, domid);
 	if (ret)
 		return ret;
 	fd = lock_file(paths_dom(path, *domid, "owner"), LOCK_EX | LOCK_NB);
@@ -314,6 +319,12 @@ static int make_dom(const char *name, unsigned int *domid, int *owner)
 
 int xl_run_reserve(const char *name, unsigned int *domid, int *owner,
 		   int (*reap)(unsigned int domid))
+{
+	return xl_run_reserve_as(name, 0, domid, owner, reap);
+}
+
+int xl_run_reserve_as(const char *name, unsigned int want, unsigned int *domid,
+		      int *owner, int (*reap)(unsigned int domid))
 {
 	unsigned int other;
 	int lock, ret;
@@ -333,9 +344,12 @@ int xl_run_reserve(const char *name, unsigned int *domid, int *owner,
 		ret = lock < 0 ? lock : find_name(name, &other) ? 0 : -EEXIST;
 	}
 	if (!ret)
-		ret = make_dom(name, domid, owner);
+		ret = make_dom(name, want, domid, owner);
 	fd_close(&lock);
-	if (ret)
+	if (ret == -EEXIST && want)
+		log_err("domain '%s': the domid %u that it had is taken by another (`xl domname %u`), and it cannot go on with another one; destroy that domain first",
+			name, want, want);
+	else if (ret)
 		log_err("domain '%s': no place in the run directory '%s': %s",
 			name, paths_run(), strerror(-ret));
 	return ret;

@@ -61,6 +61,14 @@ int xl_run_reserve(const char *name, unsigned int *domid, int *owner,
 		   int (*reap)(unsigned int domid)) must_check;
 
 /**
+ * xl_run_reserve_as() - The same with domid @want; 0: any.
+ *
+ * Return: also -EEXIST if that is taken.
+ */
+int xl_run_reserve_as(const char *name, unsigned int want, unsigned int *domid,
+		      int *owner, int (*reap)(unsigned int domid)) must_check;
+
+/**
  * xl_run_list() - All domains, by ascending domid.
  * @list: *Owned* by the caller; free() it.
  *

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "xenstore-lite/domain.h"
 #include "xenstore-lite/ops.h"
+#include "xenstore-lite/path.h"
 #include "xenstore-lite/perm.h"
 #include "xenstore-lite/quota.h"
 #include "xenstore-lite/record.h"
@@ -349,6 +350,108 @@ static int control_stats(struct req *r, struct text *t)
 	return 0;
 }
 
+/* Nothing of what it asked is under way. */
+static bool is_idle(const struct conn *c)
+{
+	return TAILQ_EMPTY(&c->txns) && !c->in_len && !c->out_bytes &&
+	       !c->waiting && !c->parked;
+}
+
+static struct conn *guest_of(const char *arg)
+{
+	uint64_t domid;
+
+	if (util_u64(arg, DOMID_LIMIT - 1, &domid) || !domid)
+		return NULL;
+	return domain_conn((unsigned int)domid);
+}
+
+static void watch_line(const struct watch *w, struct text *t)
+{
+	text_add(t, "%llu %u %s ", (unsigned long long)w->seq, w->depth,
+		 w->path + w->skip);
+	for (const char *p = w->token; *p; p++)
+		text_add(t, "%02x", (unsigned char)*p);
+	text_add(t, "\n");
+}
+
+/*
+ * For saving a domain: whether it is idle, and its watches after one, as many as
+ * fit, one a line: number, depth, path as it was given, token in hex.
+ */
+static int control_watches(struct req *r, struct text *t)
+{
+	const struct conn *c = r->args.n > 1 ? guest_of(r->args.v[1]) : NULL;
+	const struct watch *w;
+	unsigned int n = 0;
+	uint64_t after = 0;
+
+	if (r->args.n < 2 || r->args.n > 3 ||
+	    (r->args.n == 3 && util_u64(r->args.v[2], UINT64_MAX, &after)))
+		return -EINVAL;
+	if (!c)
+		return -ENOENT;
+	text_add(t, "%s\n", is_idle(c) ? "idle" : "busy");
+	for (w = TAILQ_FIRST(&c->watches); w; w = TAILQ_NEXT(w, entry)) {
+		size_t room = sizeof(t->buf) - t->len;
+
+		if (w->seq <= after)
+			continue;
+		/* Two numbers, blanks and ends beside it. */
+		if (w->len + 2 * strlen(w->token) + 40 > room)
+			return n ? 0 : -E2BIG;
+		watch_line(w, t);
+		n++;
+	}
+	return 0;
+}
+
+/* The token in hex; Return: it, in @buf, or NULL. */
+static const char *token_of(const char *hex, char buf[CONN_TOKEN_MAX + 1])
+{
+	size_t n = strlen(hex) / 2;
+	unsigned int byte;
+
+	if (strlen(hex) % 2 || n > CONN_TOKEN_MAX ||
+	    strspn(hex, "0123456789abcdef") != 2 * n)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (sscanf(hex + 2 * i, "%2x", &byte) != 1 || !byte)
+			return NULL;
+		buf[i] = (char)byte;
+	}
+	buf[n] = '\0';
+	return buf;
+}
+
+/* For restoring a domain: a watch as if it had asked for it. */
+static int control_watch(struct req *r, struct text *t)
+{
+	char path[PATH_BUF], token[CONN_TOKEN_MAX + 1];
+	uint64_t depth = WATCH_ANY_DEPTH;
+	struct conn *c;
+	struct watch *w;
+	int len, ret;
+
+	(void)t;
+	if (r->args.n != 5 || util_u64(r->args.v[2], WATCH_ANY_DEPTH, &depth))
+		return -EINVAL;
+	c = guest_of(r->args.v[1]);
+	if (!c)
+		return -ENOENT;
+	len = path_canon(r->args.v[3], c->who.domid, path);
+	if (len < 0 || (size_t)len < strlen(r->args.v[3]) ||
+	    !token_of(r->args.v[4], token))
+		return -EINVAL;
+	if (account_over(c->account, QUOTA_WATCHES, c->account->watches, 1))
+		return -E2BIG;
+	ret = watch_add(c, path, (size_t)len - strlen(r->args.v[3]), token,
+			(uint32_t)depth, &w);
+	if (!ret)
+		watch_send_first(w);
+	return ret;
+}
+
 static int control_update(struct req *r, struct text *t)
 {
 	(void)t;
@@ -371,6 +474,8 @@ static const struct {
 	{ "quota", control_quota, "[set <name> <val>|<domid>|max [-r]]" },
 	{ "quota-soft", control_quota_soft, "[set <name> <val>]" },
 	{ "stats", control_stats, "[conns [<after>]]" },
+	{ "watch", control_watch, "<domid> <depth> <path> <token>" },
+	{ "watches", control_watches, "<domid> [<after>]" },
 	{ "help", control_help, "" },
 };
 

@@ -161,6 +161,7 @@ Test(domctl, rights)
 		[DOM_DESTROY] = "A",	   [DOM_STATS] = "A",
 		[DOM_VCPU] = "A",	   [DOM_RESUME] = "A",
 		[DOM_DEVSTATS] = "A",	   [DOM_OFFER_STATS] = "B",
+		[DOM_SAVE] = "A",
 	};
 	struct dom_msg msg;
 	int fd, status;

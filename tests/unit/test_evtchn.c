@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 
+#include "hypervisor/save.h"
 #include "tests/lib/fakevm.h"
 
 static struct fakevm *f;
@@ -328,4 +330,70 @@ Test(evtchn, random_calls_leave_nothing_behind)
 				     st == EVTCHNSTAT_ipi,
 			     "port %u", p);
 	}
+}
+
+/* A table of each kind of port: 1, 2 unbound, 3 an IPI, 4 and 5 a pair, 6 VIRQs. */
+static const struct save_port saved[] = {
+	{ EVTCHNSTAT_unbound, 0, VM_BACKEND, 0, 0 },
+	{ EVTCHNSTAT_unbound, 1, VM_BACKEND, 0, 0 },
+	{ EVTCHNSTAT_ipi, 2, 0, 0, 0 },
+	{ EVTCHNSTAT_interdomain, 0, FAKEVM_DOMID, 5, 0 },
+	{ EVTCHNSTAT_interdomain, 3, FAKEVM_DOMID, 4, 0 },
+	{ EVTCHNSTAT_virq, 1, 0, 0, VIRQ_TIMER },
+	{ EVTCHNSTAT_closed, 0, 0, 0, 0 },
+	{ EVTCHNSTAT_virq, 2, 0, 0, VIRQ_TIMER },
+};
+#define NSAVED ((uint32_t)(sizeof(saved) / sizeof(saved[0])))
+
+Test(evtchn, a_saved_table_is_what_it_was)
+{
+	cr_assert_eq(evtchn_restore(vm, saved, NSAVED), 0);
+	for (uint32_t i = 0; i < NSAVED; i++)
+		cr_expect_eq(status(i + 1), saved[i].type, "port %u", i + 1);
+	cr_expect_eq(f->send_port[3], 3);
+	cr_expect_eq(f->send_port[4], 5);
+	cr_expect_eq(f->send_port[5], 4);
+	cr_expect_eq(f->timer[1], 6);
+	cr_expect_eq(f->timer[2], 8);
+	cr_expect_eq(evtchn_send(vm, 1), 0, "nobody is bound yet");
+}
+
+Test(evtchn, what_is_pending_in_a_saved_table_is_raised_anew)
+{
+	cr_assert_eq(evtchn_restore(vm, saved, NSAVED), 0);
+	shinfo_set_pending(vm, 2);
+	shinfo_set_pending(vm, 7); /* closed: nobody's */
+	cr_assert_eq(evtchn_remind(vm), 0);
+	cr_expect_eq(f->raised[2], 1);
+	cr_expect_eq(f->raised_on[2], 1);
+	cr_expect_eq(f->raised[1], 0);
+	cr_expect_eq(f->raised[7], 0);
+}
+
+Test(evtchn, a_saved_table_that_cannot_be_is_refused)
+{
+	static const struct {
+		uint32_t at;
+		struct save_port port;
+	} bad[] = {
+		{ 0, { EVTCHNSTAT_unbound, 4, 0, 0, 0 } }, /* vCPU */
+		{ 0, { EVTCHNSTAT_unbound, 0, 65536, 0, 0 } },
+		{ 0, { EVTCHNSTAT_pirq, 0, 0, 0, 0 } },
+		{ 0, { 77, 0, 0, 0, 0 } },
+		{ 0, { EVTCHNSTAT_interdomain, 0, 0, 0, 0 } },
+		{ 0, { EVTCHNSTAT_interdomain, 0, 0, NSAVED + 1, 0 } },
+		{ 0, { EVTCHNSTAT_interdomain, 0, 0, 4, 0 } }, /* has another */
+		{ 3, { EVTCHNSTAT_interdomain, 0, 0, 4, 0 } }, /* leaves 5 */
+		{ 7, { EVTCHNSTAT_virq, 1, 0, 0, VIRQ_TIMER } }, /* twice */
+		{ 7, { EVTCHNSTAT_virq, 1, 0, 0, NR_VIRQS } },
+	};
+	struct save_port list[NSAVED];
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		memcpy(list, saved, sizeof(list));
+		list[bad[i].at] = bad[i].port;
+		cr_expect_eq(evtchn_restore(vm, list, NSAVED), -EINVAL,
+			     "table %zu", i);
+	}
+	cr_expect_eq(evtchn_restore(vm, saved, EVTCHN_PORTS), -EINVAL);
 }

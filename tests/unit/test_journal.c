@@ -27,7 +27,7 @@ static void set_up(void)
 	j = calloc(1, sizeof(*j));
 	cr_assert(j);
 	q = &j->queue[3];
-	journal_begin(q, &ring, NENT);
+	journal_begin(q, &ring, NENT, 0);
 }
 
 static void tear_down(void)
@@ -78,7 +78,7 @@ Test(journal, new_ring_forgets_the_old_one)
 
 	for (unsigned int i = 0; i < NENT; i++)
 		journal_take(q, &q->entry[i]);
-	journal_begin(q, &ring, NENT);
+	journal_begin(q, &ring, NENT, 0);
 	expect_at(0, 0);
 	cr_expect_eq(q->ring.port, 9);
 	cr_expect_eq(q->ring.npages, 2);

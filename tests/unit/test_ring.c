@@ -479,3 +479,48 @@ Test(ring, oversized_copy_traps, .signal = SIGILL)
 	pair_init(&p);
 	(void)!ring_front_put(&p.f.ring, big, sizeof(big));
 }
+
+/* ---- A ring that came with a saved guest ---- */
+
+Test(ring, one_that_nobody_remembers_goes_on_where_it_stands)
+{
+	static const uint32_t places[] = { 0, 1, 127, 128, UINT32_MAX };
+	struct ring_pos at = { 77, 77 };
+	struct req req = { .id = 4711 };
+	struct pair p;
+
+	pair_init(&p);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		pair_move(&p, places[i]);
+		/* Asked, and not taken by whoever served it. */
+		cr_assert_eq(toy_front_put(&p.f, &req), 0);
+		(void)!toy_front_push(&p.f);
+		cr_assert_eq(ring_back_found(&p.page, 1, TOY_SLOT, &at), 0);
+		cr_expect_eq(at.req_cons, places[i]);
+		cr_expect_eq(at.rsp_prod, places[i]);
+		cr_assert_eq(toy_back_attach(&p.b, &p.page, 1, &at), 0);
+		req.id = 0;
+		cr_expect_eq(toy_back_take(&p.b, &req), 1);
+		cr_expect_eq(req.id, 4711);
+		cr_expect_eq(p.w[RSP_PROD], places[i]);
+	}
+	free(p.page);
+}
+
+Test(ring, one_that_cannot_be_is_not_gone_on_with)
+{
+	struct ring_pos at = { 77, 77 };
+	struct pair p;
+
+	pair_init(&p);
+	p.w[RSP_PROD] = 5;
+	p.w[REQ_PROD] = 5 + TOY_NENT;
+	cr_expect_eq(ring_back_found(&p.page, 1, TOY_SLOT, &at), 0, "full");
+	p.w[REQ_PROD]++;
+	cr_expect_eq(ring_back_found(&p.page, 1, TOY_SLOT, &at), -EPROTO);
+	p.w[REQ_PROD] = 4;
+	cr_expect_eq(ring_back_found(&p.page, 1, TOY_SLOT, &at), -EPROTO);
+	cr_expect_eq(ring_back_found(&p.page, 1, 3, &at), -EINVAL);
+	cr_expect_eq(at.req_cons, 5, "only written on success");
+	free(p.page);
+}

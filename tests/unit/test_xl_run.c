@@ -191,7 +191,7 @@ Test(xl_run, removal_ends_a_vmm_that_came_late)
 	static const char *const argv[] = { "/bin/sh", "-c", "sleep 1000",
 					    NULL };
 	char log[PATH_MAX], record[PATH_MAX];
-	struct xl_start start = { argv, log, record, false };
+	struct xl_start start = { argv, log, record, false, 0 };
 	struct xl_proc vmm;
 	int owner, ready;
 

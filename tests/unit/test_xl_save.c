@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tests/unit/test_xl_save.c - what the toolstack believes of a saved domain's file. */
+#include "tools/xl_save.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/savefile.h"
+
+static char path[64];
+static struct savefile s;
+static struct xl_save_file f;
+
+static void setup(void)
+{
+	int fd = memfd_create("saved", MFD_CLOEXEC);
+
+	log_init("", LOG_LVL_ERR);
+	cr_assert_geq(fd, 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	cr_assert_eq(savefile_begin(&s, fd), 0);
+}
+
+static void teardown(void)
+{
+	close(s.fd);
+}
+
+TestSuite(xl_save, .init = setup, .fini = teardown);
+
+static void put(uint32_t type, const void *data, size_t len)
+{
+	const struct iovec v = { (void *)(uintptr_t)data, len };
+
+	cr_assert_eq(savefile_put(&s, type, &v, 1), 0);
+}
+
+#define PUT(type, text) put(type, text, sizeof(text))
+
+static const char config[] = "7\0name\0/dir\0name = 'name'";
+
+/* A node of one permission and a value of three bytes. */
+static void put_node(const char *name, uint32_t extra)
+{
+	struct {
+		uint32_t path, perms, value;
+		char rest[256];
+	} n = { (uint32_t)strlen(name) + 1, 1, 3 + extra, "" };
+
+	memcpy(n.rest, name, n.path);
+	put(SAVE_NODES, &n, 12 + n.path + 8 + 3);
+}
+
+static void put_vm(void)
+{
+	put(SAVE_VM, "the VMM's", 9);
+}
+
+Test(xl_save, a_good_file_is_read_up_to_the_vmms_part)
+{
+	uint32_t type;
+	size_t len;
+	uint8_t *buf = malloc(SAVEFILE_MAX);
+	struct savefile rest;
+
+	PUT(SAVE_CONFIG, config);
+	put_node("/local/domain/7", 0);
+	put_node("/local/domain/7/data/x", 0);
+	PUT(SAVE_WATCHES, "4294967295 device 6162");
+	put_vm();
+	cr_assert_eq(xl_save_open(&f, path), 0);
+	cr_expect_eq(f.saved.domid, 7);
+	cr_expect_str_eq(f.name, "name");
+	cr_expect_str_eq(f.cwd, "/dir");
+	cr_expect_str_eq(f.text, "name = 'name'");
+	cr_expect_eq(f.nitems, 3);
+	/* Another process goes on with these two. */
+	rest = (struct savefile){ f.saved.fd, f.saved.seq };
+	cr_assert_eq(savefile_get(&rest, &type, buf, &len), 0);
+	cr_expect_eq(type, SAVE_VM);
+	cr_expect_eq(len, 9);
+	xl_save_close(&f);
+	free(buf);
+}
+
+Test(xl_save, nodes_of_others_are_refused)
+{
+	static const char *const bad[] = {
+		"/local/domain/70",
+		"/local/domain/7x",
+		"/local/domain/0/backend/vbd/7/51712",
+		"/local/domain",
+		"/vm/x",
+		"data",
+		"/local/domain/7/console/tty",
+		"/local/domain/7/store/port",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		cr_assert_eq(ftruncate(s.fd, 0), 0);
+		lseek(s.fd, 0, SEEK_SET);
+		cr_assert_eq(savefile_begin(&s, s.fd), 0);
+		PUT(SAVE_CONFIG, config);
+		put_node(bad[i], 0);
+		put_vm();
+		cr_expect_eq(xl_save_open(&f, path), -EINVAL, "%s", bad[i]);
+	}
+}
+
+Test(xl_save, a_node_longer_than_its_record_is_refused)
+{
+	PUT(SAVE_CONFIG, config);
+	put_node("/local/domain/7", 1);
+	put_vm();
+	cr_expect_eq(xl_save_open(&f, path), -EINVAL);
+}
+
+Test(xl_save, a_node_with_a_length_that_wraps_is_refused)
+{
+	const uint32_t n[] = { 2, UINT32_MAX, 0, 0, 0 };
+
+	PUT(SAVE_CONFIG, config);
+	put(SAVE_NODES, n, sizeof(n));
+	put_vm();
+	cr_expect_eq(xl_save_open(&f, path), -EINVAL);
+}
+
+Test(xl_save, a_configuration_must_be_four_strings)
+{
+	static const struct {
+		const char *data;
+		size_t len;
+	} bad[] = {
+		{ "7\0name\0/dir\0text", 16 }, /* without its end */
+		{ "7\0name\0/dir\0text\0more", 22 },
+		{ "0\0name\0/dir\0text", 17 },
+		{ "x\0name\0/dir\0text", 17 },
+		{ "99999\0name\0/dir\0text", 21 },
+		{ "7\0name\0dir\0text", 16 },
+		{ "7", 1 },
+		{ "", 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		cr_assert_eq(ftruncate(s.fd, 0), 0);
+		lseek(s.fd, 0, SEEK_SET);
+		cr_assert_eq(savefile_begin(&s, s.fd), 0);
+		put(SAVE_CONFIG, bad[i].data, bad[i].len);
+		put_vm();
+		cr_expect_eq(xl_save_open(&f, path), -EINVAL, "%zu", i);
+	}
+}
+
+Test(xl_save, watches_are_three_words_with_an_end)
+{
+	static const char *const bad[] = { "", "1", "1 device" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		cr_assert_eq(ftruncate(s.fd, 0), 0);
+		lseek(s.fd, 0, SEEK_SET);
+		cr_assert_eq(savefile_begin(&s, s.fd), 0);
+		PUT(SAVE_CONFIG, config);
+		put(SAVE_WATCHES, bad[i], strlen(bad[i]) + 1);
+		put_vm();
+		cr_expect_eq(xl_save_open(&f, path), -EINVAL, "%s", bad[i]);
+	}
+}
+
+Test(xl_save, the_configuration_comes_first_and_once)
+{
+	put_node("/local/domain/7", 0);
+	PUT(SAVE_CONFIG, config);
+	cr_expect_eq(xl_save_open(&f, path), -EINVAL);
+	cr_assert_eq(ftruncate(s.fd, 0), 0);
+	lseek(s.fd, 0, SEEK_SET);
+	cr_assert_eq(savefile_begin(&s, s.fd), 0);
+	PUT(SAVE_CONFIG, config);
+	PUT(SAVE_CONFIG, config);
+	put_vm();
+	cr_expect_eq(xl_save_open(&f, path), -EINVAL);
+}
+
+Test(xl_save, a_file_without_a_vmms_part_is_refused)
+{
+	PUT(SAVE_CONFIG, config);
+	cr_expect_eq(xl_save_open(&f, path), -EPIPE);
+	cr_assert_eq(savefile_put(&s, SAVE_END, NULL, 0), 0);
+	cr_expect_eq(xl_save_open(&f, path), -EINVAL);
+}

@@ -1,0 +1,649 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// tools/xl_save.c - a domain into a file, and out of it again.
+#include "tools/xl_save.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <xen/io/xenbus.h>
+#include <xenstore.h>
+
+#include "base/domsock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/paths.h"
+#include "base/savefile.h"
+#include "tools/ringtop_find.h"
+#include "tools/xl_proc.h"
+#include "tools/xl_run.h"
+#include "tools/xl_store.h"
+#include "tools/xl_tree.h"
+
+/*
+ * How it works
+ *
+ * The toolstack's records come first, the VMM's behind them (base/savefile.h).  The
+ * guest is stopped between two requests to the store: one that is stopped within one
+ * runs on for a moment, and is stopped again.  A file is whole or it is not there.
+ *
+ * What is in a file is UNTRUSTED: it may name no node but the domain's own.
+ */
+#define DOM	  "/local/domain/%u"
+#define ATTEMPTS  200 /* to stop it between two requests */
+#define QUIET_MS  30000
+#define PATH_ROOM 3100
+#define MAX_ITEMS 100000
+#define MAX_PERMS 64
+
+/** struct xl_save_item - A node, or a watch, as read. */
+struct xl_save_item {
+	bool watch;
+	size_t len;
+	uint8_t *data; /* *owned* */
+};
+
+/** struct node - Begins SAVE_NODES; path with its NUL, permissions, value follow. */
+struct node {
+	uint32_t path, perms, value; /* bytes, entries of 8, bytes */
+};
+
+/* ---- Writing --------------------------------------------------------------- */
+
+static int put_config(struct savefile *s, unsigned int domid,
+		      const char *config)
+{
+	char *text = xl_run_read(domid, "xl.cfg"), *all = NULL;
+	char *cwd = xl_run_read(domid, "cwd"), name[XL_NAME_SIZE];
+	struct iovec v;
+	int n = -1, ret = -ENOENT;
+
+	if (text && cwd && !xl_run_name(domid, name))
+		n = asprintf(&all, "%u%c%s%c%s%c%s", domid, 0, name, 0, cwd, 0,
+			     config ? config : text);
+	if (n >= 0) {
+		v = (struct iovec){ all, (size_t)n + 1 };
+		ret = savefile_put(s, SAVE_CONFIG, &v, 1);
+		free(all);
+	}
+	free(text);
+	free(cwd);
+	return ret;
+}
+
+static int put_node(struct savefile *s, struct xs_handle *h, const char *path)
+{
+	unsigned int nperms = 0, len = 0;
+	struct xs_permissions *perms =
+		xs_get_permissions(h, XBT_NULL, path, &nperms);
+	void *value = perms ? xs_read(h, XBT_NULL, path, &len) : NULL;
+	int ret = value ? 0 : -errno;
+
+	if (!ret) {
+		const struct node head = { (uint32_t)strlen(path) + 1, nperms,
+					   len };
+		size_t room = sizeof(head) + head.path +
+			      nperms * sizeof(*perms) + len;
+		uint8_t *body = malloc(room), *at = body;
+		struct iovec v = { body, room };
+
+		ret = body ? 0 : -ENOMEM;
+		if (body) {
+			at = mempcpy(at, &head, sizeof(head));
+			at = mempcpy(at, path, head.path);
+			at = mempcpy(at, perms, nperms * sizeof(*perms));
+			memcpy(at, value, len);
+			ret = savefile_put(s, SAVE_NODES, &v, 1);
+		}
+		free(body);
+	}
+	free(perms);
+	free(value);
+	return ret;
+}
+
+/** struct walk - Paths still to be written, *owned*. */
+struct walk {
+	char **path;
+	size_t n, room;
+};
+
+static int push(struct walk *w, const char *dir, const char *name)
+{
+	char *path;
+
+	if (w->n == w->room) {
+		size_t room = w->room ? w->room * 2 : 64;
+		char **more = reallocarray(w->path, room, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		w->path = more;
+		w->room = room;
+	}
+	if (asprintf(&path, "%s%s%s", dir, name ? "/" : "", name ? name : "") <
+	    0)
+		return -ENOMEM;
+	w->path[w->n++] = path;
+	return 0;
+}
+
+/* What the toolstack and the console's daemon write of a new domain. */
+static bool is_made_anew(const char *name)
+{
+	return !strcmp(name, "console") || !strcmp(name, "store");
+}
+
+/* A node, and its children onto the list; @top: it is the domain's own. */
+static int visit(struct savefile *s, struct xs_handle *h, struct walk *w,
+		 const char *path, bool top)
+{
+	unsigned int n = 0;
+	char **names;
+	int ret = put_node(s, h, path);
+
+	if (ret)
+		return ret;
+	names = xs_directory(h, XBT_NULL, path, &n);
+	if (!names)
+		return -errno;
+	for (unsigned int i = 0; i < n && !ret; i++) {
+		if (!top || !is_made_anew(names[i]))
+			ret = push(w, path, names[i]);
+	}
+	free(names);
+	return ret;
+}
+
+/* Parents before their children. */
+static int put_nodes(struct savefile *s, struct xs_handle *h,
+		     unsigned int domid)
+{
+	struct walk w = { .path = NULL };
+	char root[64], *path;
+	int ret;
+
+	snprintf(root, sizeof(root), DOM, domid);
+	ret = push(&w, root, NULL);
+	while (w.n) {
+		path = w.path[--w.n];
+		/* What is removed meanwhile is not there. */
+		if (!ret)
+			ret = visit(s, h, &w, path, !strcmp(path, root));
+		if (ret == -ENOENT && strcmp(path, root) != 0)
+			ret = 0;
+		free(path);
+	}
+	free(w.path);
+	return ret;
+}
+
+/* Lines of CONTROL watches; -EAGAIN if the guest is busy. */
+static int put_watches(struct savefile *s, unsigned int domid)
+{
+	char reply[XL_STORE_REPLY], after[24] = "0", id[16], *line, *next;
+	unsigned int n;
+	int ret;
+
+	snprintf(id, sizeof(id), "%u", domid);
+	do {
+		ret = xl_store_talk(
+			XS_CONTROL,
+			(const char *[]){ "watches", id, after, NULL }, reply);
+		if (ret)
+			return ret;
+		line = reply;
+		next = strchr(line, '\n');
+		if (!next || strncmp(line, "idle\n", 5) != 0)
+			return -EAGAIN;
+		for (n = 0, line = next + 1; (next = strchr(line, '\n')); n++) {
+			char *rest = strchr(line, ' ');
+			struct iovec v;
+
+			*next = '\0';
+			if (!rest || rest - line >= (ptrdiff_t)sizeof(after))
+				return -EPROTO;
+			snprintf(after, sizeof(after), "%.*s",
+				 (int)(rest - line), line);
+			v = (struct iovec){ rest + 1, strlen(rest + 1) + 1 };
+			ret = savefile_put(s, SAVE_WATCHES, &v, 1);
+			if (ret)
+				return ret;
+			line = next + 1;
+		}
+	} while (n);
+	return 0;
+}
+
+static int put_all(struct xs_handle *h, struct dom *dom, unsigned int domid,
+		   const char *config, int fd)
+{
+	struct savefile s;
+	int ret;
+
+	if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return -errno;
+	ret = savefile_begin(&s, fd);
+	if (!ret)
+		ret = put_config(&s, domid, config);
+	if (!ret)
+		ret = put_nodes(&s, h, domid);
+	if (!ret)
+		ret = put_watches(&s, domid);
+	return ret ? ret : dom_save(dom, fd, s.seq);
+}
+
+static int call(struct dom *dom, enum dom_msg_type type)
+{
+	struct dom_msg msg = { .type = (uint16_t)type };
+
+	return dom_call(dom, &msg, NULL, NULL);
+}
+
+/* Whether a disk whose ring cannot be found has one all the same. */
+static bool is_in_use(struct xs_handle *h, unsigned int domid,
+		      const struct ringtop_ring *r)
+{
+	long state =
+		xl_store_number(h, 0, DOM "/device/%s/state", domid, r->device);
+
+	if (state < XenbusStateInitialised || state >= XenbusStateClosed)
+		return false;
+	log_err("domain %u: %s is in use, and its ring cannot be looked at: %s",
+		domid, r->device, r->problem);
+	return true;
+}
+
+/*
+ * Whether the backends have answered all that the guest has asked of its disks: they
+ * will, for it asks nothing more.
+ */
+static int wait_quiet(struct ringtop_dom *rings, struct xs_handle *h,
+		      unsigned int domid)
+{
+	const struct timespec moment = { .tv_nsec = 2000000 };
+	uint64_t end = util_clock_ns() + QUIET_MS * UINT64_C(1000000);
+	bool busy;
+	int ret;
+
+	do {
+		ret = ringtop_find(rings, h, "vbd");
+		busy = false;
+		for (size_t i = 0; i < rings->n && !ret; i++) {
+			struct ringtop_ring *r = &rings->ring[i];
+
+			if (r->problem[0] && !is_in_use(h, domid, r))
+				continue;
+			if (r->problem[0])
+				return -EPROTO;
+			ringtop_look(r, UINT64_MAX);
+			busy |= !r->track.sane || track_flight(&r->track);
+		}
+		if (ret || !busy)
+			return ret;
+		if (xl_interrupted())
+			return -EINTR;
+		nanosleep(&moment, NULL);
+	} while (util_clock_ns() < end);
+	log_err("domain %u: its disks do not answer within %d s", domid,
+		QUIET_MS / 1000);
+	return -ETIMEDOUT;
+}
+
+/* All of it, once. */
+static int write_once(struct xs_handle *h, struct dom *dom,
+		      struct ringtop_dom *rings, const char *config, int fd)
+{
+	int ret = call(dom, DOM_PAUSE);
+
+	if (!ret)
+		ret = wait_quiet(rings, h, rings->domid);
+	return ret ? ret : put_all(h, dom, rings->domid, config, fd);
+}
+
+/* Stop it at a moment when it waits for nothing; it is paused on success. */
+static int stop_and_write(struct xs_handle *h, struct dom *dom,
+			  unsigned int domid, const char *config, int fd,
+			  bool was_paused)
+{
+	const struct timespec moment = { .tv_nsec = 10000000 };
+	struct ringtop_dom *rings;
+	int ret = ringtop_open(&rings, domid);
+
+	if (ret)
+		return ret;
+	ret = -EAGAIN;
+	for (int i = 0; i < ATTEMPTS && ret == -EAGAIN; i++) {
+		ret = write_once(h, dom, rings, config, fd);
+		if (!ret)
+			break;
+		if (!was_paused && call(dom, DOM_UNPAUSE))
+			log_warn("domain %u: stays paused", domid);
+		if (ret == -EAGAIN && xl_interrupted())
+			ret = -EINTR;
+		else if (ret == -EAGAIN)
+			nanosleep(&moment, NULL);
+	}
+	ringtop_close(rings);
+	return ret;
+}
+
+static bool has_devices(struct xs_handle *h, unsigned int domid,
+			const char *type, const char *what)
+{
+	size_t n;
+
+	free(xl_tree_devices(h, domid, type, &n));
+	if (n)
+		log_err("domain %u has a %s; one with a %s cannot be saved yet (`xl suspend` keeps it in memory)",
+			domid, what, what);
+	return n;
+}
+
+static int check(struct xs_handle *h, struct dom *dom, unsigned int domid,
+		 bool *was_paused)
+{
+	struct dom_info info;
+	int ret = dom_info(dom, &info);
+
+	if (ret)
+		return ret;
+	*was_paused = info.state & DOM_PAUSED;
+	if (info.state & DOM_SHUTDOWN) {
+		log_err("domain %u has shut down: %s", domid,
+			dom_reason_name(info.reason));
+		return -EINVAL;
+	}
+	return has_devices(h, domid, "vif", "card") ? -EOPNOTSUPP : 0;
+}
+
+static void report(unsigned int domid, int ret)
+{
+	if (ret == -EAGAIN)
+		log_err("domain %u: does not finish what it asks of the store; it runs on",
+			domid);
+	else
+		log_err("domain %u: not saved: %s; it runs on", domid,
+			strerror(-ret));
+}
+
+/* Under another name until it is whole, and on the disk. */
+static int write_file(struct xs_handle *h, struct dom *dom, unsigned int domid,
+		      const char *path, const char *config, bool was_paused)
+{
+	char part[PATH_MAX + 8];
+	int fd, ret;
+
+	snprintf(part, sizeof(part), "%s.part", path);
+	/* What was there may be a link, or open to others. */
+	unlink(part);
+	fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		ret = -errno;
+		log_err("%s: %s", part, strerror(-ret));
+		return ret;
+	}
+	ret = stop_and_write(h, dom, domid, config, fd, was_paused);
+	if (ret) {
+		report(domid, ret);
+	} else if (fsync(fd) < 0 || rename(part, path) < 0) {
+		ret = -errno;
+		log_err("%s: %s", path, strerror(-ret));
+		if (!was_paused && call(dom, DOM_UNPAUSE))
+			log_warn("domain %u: stays paused", domid);
+	}
+	if (ret)
+		unlink(part);
+	fd_close(&fd);
+	return ret;
+}
+
+int xl_save(unsigned int domid, const char *path, const char *config,
+	    bool *was_paused)
+{
+	struct xs_handle *h = NULL;
+	struct dom *dom;
+	int ret;
+
+	/* As long as it takes: it is the guest's memory that is written. */
+	dom_set_timeout(-1);
+	ret = dom_connect(&dom, domid, DOM_ROLE_ADMIN, NULL, false);
+	if (ret) {
+		log_err("domain %u: its VMM does not answer: %s", domid,
+			strerror(-ret));
+		return ret;
+	}
+	ret = xl_store_open(&h);
+	if (!ret)
+		ret = check(h, dom, domid, was_paused);
+	if (!ret)
+		ret = write_file(h, dom, domid, path, config, *was_paused);
+	xs_close(h);
+	dom_free(dom);
+	return ret;
+}
+
+/* ---- Reading --------------------------------------------------------------- */
+
+/* UNTRUSTED: four strings, the first a domid. */
+static int get_config(struct xl_save_file *f, const char *buf, size_t len)
+{
+	const char *at = buf, *end = buf + len, *part[4];
+	uint64_t domid;
+
+	for (size_t i = 0; i < ARRAY_SIZE(part); i++) {
+		const char *nul = memchr(at, '\0', (size_t)(end - at));
+
+		if (!nul)
+			return -EINVAL;
+		part[i] = at;
+		at = nul + 1;
+	}
+	if (at != end || util_u64(part[0], XL_MAX_DOMID, &domid) || !domid ||
+	    part[2][0] != '/')
+		return -EINVAL;
+	f->saved.domid = (unsigned int)domid;
+	f->name = strdup(part[1]);
+	f->cwd = strdup(part[2]);
+	f->text = strdup(part[3]);
+	f->size = len;
+	return f->name && f->cwd && f->text ? 0 : -ENOMEM;
+}
+
+static bool is_below(const char *path, unsigned int domid)
+{
+	char root[64];
+	size_t n = (size_t)snprintf(root, sizeof(root), DOM, domid);
+
+	if (strncmp(path, root, n) != 0 || (path[n] && path[n] != '/'))
+		return false;
+	return strncmp(path + n, "/console", 8) != 0 &&
+	       strncmp(path + n, "/store", 6) != 0;
+}
+
+static bool node_is_sane(const struct xl_save_file *f, const uint8_t *data,
+			 size_t len)
+{
+	struct node head;
+
+	if (len < sizeof(head))
+		return false;
+	memcpy(&head, data, sizeof(head));
+	len -= sizeof(head);
+	if (head.path < 2 || head.path > PATH_ROOM || head.perms < 1 ||
+	    head.perms > MAX_PERMS || head.value > len ||
+	    head.path + head.perms * sizeof(struct xs_permissions) +
+			    head.value !=
+		    len)
+		return false;
+	data += sizeof(head);
+	return !data[head.path - 1] &&
+	       strlen((const char *)data) == head.path - 1 &&
+	       is_below((const char *)data, f->saved.domid);
+}
+
+/* "DEPTH PATH TOKEN"; the store judges them. */
+static bool watch_is_sane(const uint8_t *data, size_t len)
+{
+	const char *text = (const char *)data;
+	const char *path;
+
+	if (!len || data[len - 1] || strlen(text) != len - 1)
+		return false;
+	path = strchr(text, ' ');
+	return path && strchr(path + 1, ' ') && len < XL_STORE_REPLY;
+}
+
+static int add_item(struct xl_save_file *f, bool watch, const uint8_t *data,
+		    size_t len)
+{
+	struct xl_save_item *more;
+
+	if (f->nitems >= MAX_ITEMS ||
+	    !(watch ? watch_is_sane(data, len) : node_is_sane(f, data, len)))
+		return -EINVAL;
+	more = reallocarray(f->items, f->nitems + 1, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	f->items = more;
+	more += f->nitems;
+	*more = (struct xl_save_item){ watch, len, malloc(len) };
+	if (!more->data)
+		return -ENOMEM;
+	memcpy(more->data, data, len);
+	f->nitems++;
+	return 0;
+}
+
+/* The offset where the next record begins is the VMM's to go on from. */
+static int get_all(struct xl_save_file *f, int fd, uint8_t *buf)
+{
+	struct savefile s;
+	off_t before = 0;
+	uint32_t type = 0;
+	size_t len;
+	int ret = savefile_open(&s, fd);
+
+	while (!ret) {
+		before = lseek(fd, 0, SEEK_CUR);
+		f->saved.seq = s.seq;
+		if (before < 0)
+			return -errno;
+		ret = savefile_get(&s, &type, buf, &len);
+		if (ret)
+			break;
+		if (type == SAVE_CONFIG && !f->text)
+			ret = get_config(f, (const char *)buf, len);
+		else if (f->text && type == SAVE_NODES)
+			ret = add_item(f, false, buf, len);
+		else if (f->text && type == SAVE_WATCHES)
+			ret = add_item(f, true, buf, len);
+		else if (f->text && type == SAVE_VM)
+			return lseek(fd, before, SEEK_SET) < 0 ? -errno : 0;
+		else
+			ret = -EINVAL;
+	}
+	return ret;
+}
+
+/* ---- Putting back ---------------------------------------------------------- */
+
+static void put_back(struct xl_txn *x, const struct xl_save_item *item)
+{
+	const uint8_t *data = item->data;
+	struct xs_permissions perms[MAX_PERMS];
+	struct node head;
+	const char *path;
+
+	memcpy(&head, data, sizeof(head));
+	path = (const char *)data + sizeof(head);
+	memcpy(perms, path + head.path, head.perms * sizeof(perms[0]));
+	data = (const uint8_t *)path + head.path +
+	       head.perms * sizeof(perms[0]);
+	if (x->err)
+		return;
+	if (!xs_write(x->h, x->t, path, data, head.value) ||
+	    !xs_set_permissions(x->h, x->t, path, perms, head.perms))
+		x->err = -errno;
+}
+
+static void fill(struct xl_txn *x, void *arg)
+{
+	const struct xl_save_file *f = arg;
+
+	for (size_t i = 0; i < f->nitems; i++) {
+		if (!f->items[i].watch)
+			put_back(x, &f->items[i]);
+	}
+}
+
+static int watch_one(unsigned int domid, const char *text)
+{
+	char id[16], depth[16], path[PATH_ROOM], reply[XL_STORE_REPLY];
+	const char *second = strchr(text, ' '),
+		   *third = strchr(second + 1, ' ');
+
+	snprintf(id, sizeof(id), "%u", domid);
+	if (second - text >= (ptrdiff_t)sizeof(depth) ||
+	    third - second > (ptrdiff_t)sizeof(path))
+		return -EINVAL;
+	snprintf(depth, sizeof(depth), "%.*s", (int)(second - text), text);
+	snprintf(path, sizeof(path), "%.*s", (int)(third - second - 1),
+		 second + 1);
+	return xl_store_talk(XS_CONTROL,
+			     (const char *[]){ "watch", id, depth, path,
+					       third + 1, NULL },
+			     reply);
+}
+
+static int watch(void *arg)
+{
+	const struct xl_save_file *f = arg;
+	int ret = 0;
+
+	for (size_t i = 0; i < f->nitems && !ret; i++) {
+		if (f->items[i].watch)
+			ret = watch_one(f->saved.domid,
+					(const char *)f->items[i].data);
+	}
+	if (ret)
+		log_err("domain '%s': the store refuses one of its watches: %s",
+			f->name, strerror(-ret));
+	return ret;
+}
+
+int xl_save_open(struct xl_save_file *f, const char *path)
+{
+	int ret, fd = open(path, O_RDONLY | O_CLOEXEC);
+	uint8_t *buf = malloc(SAVEFILE_MAX);
+
+	*f = (struct xl_save_file){
+		.saved = { .fd = fd, .fill = fill, .watch = watch, .arg = f },
+	};
+	ret = fd < 0 ? -errno : buf ? get_all(f, fd, buf) : -ENOMEM;
+	free(buf);
+	if (!ret)
+		return 0;
+	if (fd < 0)
+		log_err("%s: %s", path, strerror(-ret));
+	else
+		log_err("%s: cannot be restored: %s", path,
+			savefile_error(ret));
+	xl_save_close(f);
+	return ret;
+}
+
+void xl_save_close(struct xl_save_file *f)
+{
+	for (size_t i = 0; i < f->nitems; i++)
+		free(f->items[i].data);
+	free(f->items);
+	free(f->name);
+	free(f->cwd);
+	free(f->text);
+	fd_close(&f->saved.fd);
+}

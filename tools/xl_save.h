@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tools/xl_save.h - a domain into a file, and out of it again. */
+#ifndef TOOLS_XL_SAVE_H
+#define TOOLS_XL_SAVE_H
+
+#include <stdbool.h>
+
+#include "base/util.h"
+#include "tools/xl_build.h"
+
+/** struct xl_save_file - A saved domain's file, its first records read. */
+struct xl_save_file {
+	struct xl_saved saved;
+	char *name, *cwd, *text;    /* *owned* */
+	size_t size;		    /* of the configuration's record */
+	struct xl_save_item *items; /* *owned*: nodes and watches */
+	size_t nitems;
+};
+
+/**
+ * xl_save() - Save a domain.
+ * @path:   Written anew; what was there stays if it fails.
+ * @config: Text of another configuration to keep with it; NULL: the domain's.
+ *
+ * The domain is paused then, or runs on if it failed.
+ *
+ * Return: 0 or -errno; reported.
+ */
+int xl_save(unsigned int domid, const char *path, const char *config,
+	    bool *was_paused) must_check;
+
+/**
+ * xl_save_open() - Read what a file says to the toolstack.
+ * @f: To be given to xl_save_close() if this returns 0.
+ *
+ * Return: 0 or -errno; reported.
+ */
+int xl_save_open(struct xl_save_file *f, const char *path) must_check;
+
+/** xl_save_close() - Forget it. */
+void xl_save_close(struct xl_save_file *f);
+
+#endif
