@@ -18,7 +18,7 @@
 #define MAGIC	"SVstore"
 #define VERSION 1u
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
-#define PIECE	(64u << 10) /* most that is copied or given back at once */
+#define PIECE	(64u << 10) /* most that is copied at once */
 
 unsigned int ledger_retry_ms = 10000;
 
@@ -57,12 +57,6 @@ static struct {
 	uint64_t size;
 	uint64_t from; /* what follows in the old one has changed since */
 } next = { .fd = -1 };
-
-/* The file that was replaced last; closing a large one at once takes too long. */
-static struct {
-	int fd; /* -1: it is gone */
-	uint64_t size;
-} old = { .fd = -1 };
 
 /* What a byte adds to a sum, and what it has made of it some bytes later. */
 static uint32_t crc[8][256];
@@ -415,14 +409,6 @@ static int copy_some(void)
 	return ret;
 }
 
-/* SYSCALLS: ftruncate */
-static void shed_some(void)
-{
-	old.size -= MIN(old.size, PIECE);
-	if (!old.size || ftruncate(old.fd, (off_t)old.size))
-		fd_close(&old.fd);
-}
-
 /* SYSCALLS: rename */
 static int put_in_place(void)
 {
@@ -433,9 +419,7 @@ static int put_in_place(void)
 		ret = -errno;
 	if (ret)
 		return ret;
-	fd_close(&old.fd);
-	old.fd = ledger.fd;
-	old.size = ledger.size;
+	fd_close(&ledger.fd);
 	ledger.fd = next.fd;
 	ledger.size = next.size;
 	ledger.limit = MAX(LEDGER_MIN, ledger.size * LEDGER_GROWTH);
@@ -550,8 +534,6 @@ void ledger_commit(void)
 		try_again();
 		return;
 	}
-	if (old.fd >= 0)
-		shed_some();
 	if (next.fd < 0 && ledger.size <= ledger.limit)
 		return;
 	if (renew(LEDGER_SLICE + 4 * (ledger.size - size)))
@@ -561,7 +543,6 @@ void ledger_commit(void)
 void ledger_stop(void)
 {
 	abandon();
-	fd_close(&old.fd);
 	fd_close(&ledger.fd);
 	ledger.on = ledger.failed = false;
 	free(ledger.buf);

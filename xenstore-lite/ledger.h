@@ -27,7 +27,7 @@
  * costs each record a constant share.  Nobody waits for all of it: each commit
  * makes LEDGER_SLICE more of it, and four times what was committed.  What there was
  * in the beginning goes into it first; then, from the old file, what has changed
- * since.  The old file's memory is given back little by little, too.
+ * since.
  *
  * A file that cannot be written (the disk is full) is said to be so, once, and
  * removed; a new one is tried every ledger_retry_ms, and the store goes on
