@@ -165,16 +165,18 @@ ParameterizedTest(struct many *t, config_peer, much_of_it)
 /* XSA-56, XSA-61: what is not done here is not done silently. */
 Test(config_peer, isolation_that_is_not_there)
 {
-	static const char *const refuse[] = {
-		"pci=['01:00.0']",	 "iomem=['a0000,20']",
-		"seclabel='system_u'",	 "driver_domain=1",
-		"passthrough='enabled'", "dtdev=['/x']"
-	};
-	static const char *const warn[] = {
-		"cpus='0-99999'", "cpus='99999999999999999999'",
-		"cpus_soft='-1'", "cap=50",
-		"nodes='7'",	  "pool='p'"
-	};
+	static const char *const refuse[] = { "pci=['01:00.0']",
+					      "iomem=['a0000,20']",
+					      "seclabel='system_u'",
+					      "driver_domain=1",
+					      "passthrough='enabled'",
+					      "dtdev=['/x']",
+					      "cpus='0-99999'",
+					      "cpus='99999999999999999999'",
+					      "cpus='^0-'",
+					      "cpus=['-1']" };
+	static const char *const warn[] = { "cpus_soft='-1'", "cap=50",
+					    "nodes='7'", "pool='p'" };
 	char text[128];
 	struct xl_cfg c;
 

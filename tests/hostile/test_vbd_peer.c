@@ -198,10 +198,14 @@ ParameterizedTest(struct claim *t, vbd_peer, broken_ring)
 /* GT-23: what lies in the ring's page when it is offered is not believed. */
 Test(vbd_peer, ring_that_is_not_clean)
 {
+	blkif_sring_t *ring;
+
 	cr_assert(fakevbd_step(&vbd, "6", "6"));
 	cr_assert(fakevbd_step(&vbd, "1", "2"));
 	fakeblk_init(&vbd.q[0], dom, BLK_ABI_X86_64, 0);
-	memset(fakedom_page(dom, vbd.q[0].gfn), 0xff, SV_PAGE_SIZE);
+	ring = fakedom_page(dom, vbd.q[0].gfn);
+	memset(ring, 0xff, SV_PAGE_SIZE);
+	ring->rsp_prod = 0;
 	fakevbd_write_ring(&vbd, &vbd.q[0], vbd.fe);
 	cr_assert(fakevbd_step(&vbd, "3", "5"));
 	cr_expect(store_exists(s.store, "%s/error", vbd.be));
