@@ -119,21 +119,21 @@ int blkback_check_segs(const struct disk *disk, const struct blk_seg *seg,
 
 /**
  * struct blk_ring - What the frontend says of one ring.
- * @abi:    Its layout.
- * @npages: 1 to BLK_MAX_PAGES, a power of two.
- * @gref:   Its pages.
- * @port:   Its event channel.
  * @log:    *Borrowed*: the queue's journal; NULL: nobody will succeed us.
  * @stat:   *Borrowed*: where to count; NULL: nobody will look.
+ * @abi:    Its layout.
+ * @npages: 1 to BLK_MAX_PAGES, a power of two.
+ * @port:   Its event channel.
+ * @gref:   Its pages.
  * @resume: @log holds what a predecessor left of this ring: go on with it.
  */
 struct blk_ring {
-	enum blk_abi abi;
-	unsigned int npages;
-	uint32_t gref[BLK_MAX_PAGES];
-	uint32_t port;
 	struct journal_queue *log;
 	struct blkstat *stat;
+	enum blk_abi abi;
+	unsigned int npages;
+	uint32_t port;
+	uint32_t gref[BLK_MAX_PAGES];
 	bool resume;
 };
 

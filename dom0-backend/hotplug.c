@@ -90,10 +90,12 @@ static void kill_children(void)
 
 	for (int round = 0; round < KILL_TRIES; round++) {
 		FILE *f = fopen("/proc/thread-self/children", "re");
-		int pid, n = 0;
+		char pid[16];
+		int n = 0;
 
-		while (f && fscanf(f, "%d", &pid) == 1) {
-			kill(pid, SIGKILL);
+		/* Decimal numbers by the kernel. */
+		while (f && fscanf(f, "%15s", pid) == 1) {
+			kill((pid_t)strtol(pid, NULL, 10), SIGKILL);
 			n++;
 		}
 		if (f)

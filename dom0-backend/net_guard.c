@@ -59,7 +59,7 @@ static int parse_addr(char *word, struct net_guard_addr *out)
 		if (inet_pton(AF_INET6, word, a.at) != 1)
 			return -EINVAL;
 	}
-	bits = a.len * 8u;
+	bits = UINT64_C(8) * a.len;
 	if (slash && util_u64(slash + 1, bits, &bits))
 		return -EINVAL;
 	a.bits = (uint8_t)bits;

@@ -379,9 +379,11 @@ static void close_gap(struct rxq *q, size_t len)
 /* Copy a packet that lies in the guest's pages, whose second @gap skips. */
 static void gather(struct rxq *q, uint8_t *to, size_t len, bool gap)
 {
-	for (uint32_t i = 0; i * SV_PAGE_SIZE < len; i++)
-		shm_fetch(to + i * SV_PAGE_SIZE, *page_at(q, i + (gap && i)),
-			  MIN(len - i * SV_PAGE_SIZE, SV_PAGE_SIZE));
+	size_t at = 0;
+
+	for (uint32_t i = 0; at < len; i++, at += SV_PAGE_SIZE)
+		shm_fetch(to + at, *page_at(q, i + (gap && i)),
+			  MIN(len - at, SV_PAGE_SIZE));
 }
 
 /*

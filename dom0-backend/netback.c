@@ -17,8 +17,8 @@
 #define BUDGET 64 /* packets of one direction before the other's turn */
 
 /* For how long to look for work before sleeping. */
-#define LOOK_MIN_NS 5000u
-#define LOOK_MAX_NS 50000u
+#define LOOK_MIN_NS UINT64_C(5000)
+#define LOOK_MAX_NS UINT64_C(50000)
 /* Whoever lets others run and has to wait that long does not do so again for: */
 #define SHARED_NS UINT64_C(1000000)
 #define REST_NS	  UINT64_C(50000000)

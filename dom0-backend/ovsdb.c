@@ -172,6 +172,17 @@ static int judge(struct ovsdb *db, yajl_val op)
 	return -EIO;
 }
 
+/* Of what is known to be an array. */
+static size_t length(yajl_val v)
+{
+	return v->u.array.len;
+}
+
+static yajl_val item(yajl_val v, size_t i)
+{
+	return v->u.array.values[i];
+}
+
 /*
  * Run operations, a list in JSON without its brackets, as one transaction.
  * *@out is the answer, to be freed with yajl_tree_free(); *@result is in it, with
@@ -183,6 +194,7 @@ static int transact(struct ovsdb *db, const char *ops, size_t nops,
 	uint64_t end = util_clock_ns() + OVSDB_MS * UINT64_C(1000000);
 	char *text = NULL;
 	yajl_val id;
+	size_t n;
 	int ret;
 
 	db->why[0] = '\0';
@@ -204,10 +216,10 @@ static int transact(struct ovsdb *db, const char *ops, size_t nops,
 	if (ret)
 		return ret;
 	*result = member(*out, "result", yajl_t_array);
-	for (size_t i = 0; *result && !ret && i < YAJL_GET_ARRAY(*result)->len;
-	     i++)
-		ret = judge(db, YAJL_GET_ARRAY(*result)->values[i]);
-	if (!ret && (!*result || YAJL_GET_ARRAY(*result)->len < nops))
+	n = *result ? length(*result) : 0;
+	for (size_t i = 0; i < n && !ret; i++)
+		ret = judge(db, item(*result, i));
+	if (!ret && (!*result || n < nops))
 		ret = -EPROTO;
 	if (ret) {
 		yajl_tree_free(*out);
@@ -219,7 +231,7 @@ static int transact(struct ovsdb *db, const char *ops, size_t nops,
 /* The rows of the @i-th operation, a select; NULL if there are none. */
 static yajl_val rows(yajl_val result, size_t i)
 {
-	return member(YAJL_GET_ARRAY(result)->values[i], "rows", yajl_t_array);
+	return member(item(result, i), "rows", yajl_t_array);
 }
 
 /* ---- bridges and ports ------------------------------------------------------ */
@@ -241,7 +253,7 @@ int ovsdb_has_bridge(struct ovsdb *db, const char *name)
 	if (ret)
 		return ret;
 	found = rows(result, 0);
-	ret = found && YAJL_GET_ARRAY(found)->len;
+	ret = found && length(found);
 	yajl_tree_free(answer);
 	return ret;
 }
@@ -311,8 +323,7 @@ int ovsdb_add_port(struct ovsdb *db, const struct ovsdb_port *port)
 	free(ops);
 	if (ret)
 		return ret;
-	count = member(YAJL_GET_ARRAY(result)->values[2], "count",
-		       yajl_t_number);
+	count = member(item(result, 2), "count", yajl_t_number);
 	if (!count || !YAJL_IS_INTEGER(count) || YAJL_GET_INTEGER(count) != 1) {
 		snprintf(db->why, sizeof(db->why), "the bridge is gone");
 		ret = -ENODEV;
@@ -327,8 +338,8 @@ static bool put_removal(FILE *f, yajl_val row, bool first)
 	yajl_val pair = member(row, "_uuid", yajl_t_array);
 	const char *uuid = NULL;
 
-	if (pair && YAJL_GET_ARRAY(pair)->len == 2)
-		uuid = YAJL_GET_STRING(YAJL_GET_ARRAY(pair)->values[1]);
+	if (pair && length(pair) == 2)
+		uuid = YAJL_GET_STRING(item(pair, 1));
 	if (!uuid || strspn(uuid, "0123456789abcdef-") != strlen(uuid))
 		return false;
 	fprintf(f,
@@ -350,8 +361,8 @@ static int remove_rows(struct ovsdb *db, yajl_val found)
 
 	if (!f)
 		return -ENOMEM;
-	for (size_t i = 0; i < YAJL_GET_ARRAY(found)->len; i++)
-		n += put_removal(f, YAJL_GET_ARRAY(found)->values[i], !n);
+	for (size_t i = 0; i < length(found); i++)
+		n += put_removal(f, item(found, i), !n);
 	if (fclose(f))
 		ret = -ENOMEM;
 	if (!ret && n) {

@@ -125,11 +125,13 @@ static uint8_t *put_mtu(uint8_t *p, uint16_t mtu)
 
 static uint8_t *put_dns(uint8_t *p, const struct ra *ra)
 {
+	size_t len = (size_t)16 * ra->ndns;
+
 	p[0] = OPT_RDNSS;
 	p[1] = (uint8_t)(1 + 2 * ra->ndns);
 	set_be32(p + 4, ROUTER_SECS);
-	memcpy(p + 8, ra->dns, 16u * ra->ndns);
-	return p + 8 + 16u * ra->ndns;
+	memcpy(p + 8, ra->dns, len);
+	return p + 8 + len;
 }
 
 /* Of @len bytes, an even number, from the addresses on. */

@@ -174,9 +174,10 @@ static int parse(int argc, char **argv, struct options *o)
 	for (i = 1; i + 1 < argc && strcmp(argv[i], "--") != 0; i += 2) {
 		int *at = find(o, argv[i]);
 
-		if (!at)
+		if (at)
+			*at = number(argv[i], argv[i + 1]);
+		else
 			die("%s: unknown option; see sv-backend(8)", argv[i]);
-		*at = number(argv[i], argv[i + 1]);
 	}
 	if (i >= argc || fd_cloexec(o->wire, true) ||
 	    fd_cloexec(o->ready, true))
