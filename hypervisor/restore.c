@@ -164,16 +164,15 @@ static void forget_users(uint8_t *page)
 static int get_page(struct restore *r, const void *buf, size_t len)
 {
 	struct vm *vm = r->vm;
-	struct {
-		struct save_page head;
-		uint8_t page[SV_PAGE_SIZE] __attribute__((aligned(8)));
-	} in;
+	struct save_page head;
+	uint8_t page[SV_PAGE_SIZE] __attribute__((aligned(8)));
 	uint8_t SHM *to;
 
-	if (len != sizeof(in))
+	if (len != sizeof(head) + sizeof(page))
 		return -EINVAL;
-	memcpy(&in, buf, sizeof(in));
-	switch (in.head.kind) {
+	memcpy(&head, buf, sizeof(head));
+	memcpy(page, (const uint8_t *)buf + sizeof(head), sizeof(page));
+	switch (head.kind) {
 	case PAGE_STORE:
 		to = vm->store.host;
 		r->has_store = true;
@@ -187,17 +186,16 @@ static int get_page(struct restore *r, const void *buf, size_t len)
 		r->has_shared = true;
 		break;
 	case PAGE_GRANT:
-		if (r->ngrants >= r->m.grant_frames ||
-		    in.head.index != r->ngrants)
+		if (r->ngrants >= r->m.grant_frames || head.index != r->ngrants)
 			return -EINVAL;
-		to = vm->gnttab.frame[in.head.index].home;
-		r->grant_gfn[r->ngrants++] = in.head.gfn;
-		forget_users(in.page);
+		to = vm->gnttab.frame[head.index].home;
+		r->grant_gfn[r->ngrants++] = head.gfn;
+		forget_users(page);
 		break;
 	default:
 		return -EINVAL;
 	}
-	shm_post(to, in.page, sizeof(in.page));
+	shm_post(to, page, sizeof(page));
 	return 0;
 }
 
