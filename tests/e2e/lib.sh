@@ -325,7 +325,8 @@ stop() { # NAME SIGNAL
 
 guest() { # DOMID NAME [half]
 	mkfifo "$work/in.$1"
-	sv-consoleguest "$@" <"$work/in.$1" >"$work/out.$1" 2>&1 &
+	# In this order: who could open the one finds the other.
+	sv-consoleguest "$@" >"$work/out.$1" 2>&1 <"$work/in.$1" &
 	procs[guest$1]=$!
 	exec {fd}>"$work/in.$1"
 	to[$1]=$fd
