@@ -60,7 +60,7 @@ base_src := base/blkstat.c base/dommem.c base/domsock.c base/fd.c base/hist.c \
 	base/savefile.c \
 	base/sock.c base/statfile.c base/util.c
 hypervisor_src := hypervisor/acpi.c hypervisor/boot.c hypervisor/bzimage.c \
-	hypervisor/cpuid.c hypervisor/guestmem.c hypervisor/image.c \
+	hypervisor/cpuid.c hypervisor/dump.c hypervisor/guestmem.c hypervisor/image.c \
 	hypervisor/image_cache.c hypervisor/image_load.c hypervisor/unpack.c \
 	hypervisor/why.c
 hypervisor_src += hypervisor/conlog.c hypervisor/context.c hypervisor/domctl.c \
@@ -125,11 +125,11 @@ tools_src := tools/doctor.c tools/doctor_kvm.c tools/ringtop_find.c \
 	tools/ringtop_show.c tools/ringtop_track.c tools/xl_attach.c \
 	tools/xl_build.c tools/xl_cfg.c tools/xl_cfg_dev.c \
 	tools/xl_cfg_host.c tools/xl_change.c tools/xl_cmd.c tools/xl_cmd_console.c \
-	tools/xl_cmd_create.c tools/xl_cmd_dev.c tools/xl_cmd_dmesg.c \
+	tools/xl_cmd_create.c tools/xl_cmd_dev.c tools/xl_cmd_dmesg.c tools/xl_cmd_dump.c \
 	tools/xl_cmd_host.c tools/xl_cmd_info.c tools/xl_cmd_list.c \
 	tools/xl_cmd_power.c tools/xl_cmd_save.c tools/xl_cmd_vcpu.c \
 	tools/xl_cmd_vm.c tools/xl_cmd_xsquota.c tools/xl_cpus.c tools/xl_limits.c \
-	tools/xl_console.c tools/xl_daemons.c tools/xl_host.c tools/xl_json.c \
+	tools/xl_console.c tools/xl_daemons.c tools/xl_dump.c tools/xl_host.c tools/xl_json.c \
 	tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_proc.c \
 	tools/xl_run.c tools/xl_save.c tools/xl_store.c tools/xl_suspend.c tools/xl_tree.c
 testlib_src := tests/lib/caplog.c tests/lib/fakeblk.c tests/lib/fakedom.c tests/lib/netns.c

@@ -335,6 +335,13 @@ int dom_save(struct dom *d, int fd, uint32_t seq)
 	return locked_call(d, &msg, fd, NULL, NULL);
 }
 
+int dom_dump(struct dom *d, int fd)
+{
+	struct dom_msg msg = { .type = DOM_DUMP };
+
+	return locked_call(d, &msg, fd, NULL, NULL);
+}
+
 int dom_devstats(struct dom *d, struct dom_devstats *s, int *fd)
 {
 	struct dom_msg msg = { .type = DOM_DEVSTATS,

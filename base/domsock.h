@@ -58,6 +58,8 @@ enum dom_msg_type {
 	DOM_DEVSTATS,	  /* A: u.devstats.index -> u.devstats, fds: file */
 	DOM_OFFER_STATS,  /* B: u.devstats.offset, fd: file -> - */
 	DOM_SAVE,	  /* A: u.seq, fd: file -> -; see below */
+	DOM_DUMP,	  /* A: -, fd: file -> -; see below */
+	DOM_NMI,	  /* A: u.vcpu.id -> - */
 	DOM_NTYPES,
 
 	DOM_EV_SHUTDOWN = 64, /* u.info: the guest has shut down; see reason */
@@ -83,6 +85,12 @@ enum dom_msg_type {
  * written there (base/savefile.h; u.seq is the number of its last record), up to the
  * end.  The domain must be paused (-EINVAL), and stays so.  -EAGAIN: the store has not
  * answered the guest yet.  Nothing else is answered meanwhile.
+ */
+
+/*
+ * DOM_DUMP writes an ELF core of the domain into an empty regular file; the domain stands
+ * still meanwhile, whether it runs, is paused, or has shut down or crashed.  Nothing else
+ * is answered meanwhile.
  */
 
 /*
@@ -339,6 +347,9 @@ int dom_call(struct dom *d, struct dom_msg *msg, int *fds,
  * Return: 0 or -errno.
  */
 int dom_save(struct dom *d, int fd, uint32_t seq) must_check;
+
+/** dom_dump() - DOM_DUMP; @fd: *Borrowed*.  Return: 0 or -errno. */
+int dom_dump(struct dom *d, int fd) must_check;
 
 /** dom_info() - DOM_INFO; Return: 0 or -errno. */
 int dom_info(struct dom *d, struct dom_info *info) must_check;

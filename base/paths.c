@@ -15,6 +15,7 @@
 
 static char run_dir[PATH_MAX];
 static char log_dir[PATH_MAX];
+static char dump_dir[PATH_MAX];
 static char cache_dir[PATH_MAX];
 static char store_path[PATH_MAX];
 
@@ -31,17 +32,25 @@ static void join(char *buf, const char *dir, const char *name)
 		buf[0] = '\0'; /* every use of "" fails with ENOENT */
 }
 
+/* What @env says, else below the run directory that was chosen, else @usual. */
+static void below(char *buf, const char *run, const char *name, const char *env,
+		  const char *usual)
+{
+	if (run && !env_or(env, NULL))
+		join(buf, run, name);
+	else
+		snprintf(buf, PATH_MAX, "%s", env_or(env, usual));
+}
+
 void paths_init(void)
 {
 	const char *run = env_or("SPLITVISOR_RUN_DIR", NULL);
 	const char *sock = env_or("XENSTORED_PATH", NULL);
 
 	snprintf(run_dir, PATH_MAX, "%s", run ? run : "/run/splitvisor");
-	if (run && !env_or("SPLITVISOR_LOG_DIR", NULL))
-		join(log_dir, run, "log");
-	else
-		snprintf(log_dir, PATH_MAX, "%s",
-			 env_or("SPLITVISOR_LOG_DIR", "/var/log/splitvisor"));
+	below(log_dir, run, "log", "SPLITVISOR_LOG_DIR", "/var/log/splitvisor");
+	below(dump_dir, run, "dump", "SPLITVISOR_DUMP_DIR",
+	      "/var/lib/xen/dump");
 	snprintf(cache_dir, PATH_MAX, "%s",
 		 env_or("SPLITVISOR_CACHE_DIR", "/var/cache/splitvisor"));
 	if (sock)
@@ -62,6 +71,11 @@ const char *paths_run(void)
 const char *paths_log(void)
 {
 	return log_dir;
+}
+
+const char *paths_dump(void)
+{
+	return dump_dir;
 }
 
 const char *paths_cache(void)

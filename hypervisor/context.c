@@ -131,16 +131,30 @@ static int look(struct vm *vm, unsigned int id, struct dom_vcpu *out)
 
 int context_get(struct vm *vm, unsigned int id, struct dom_vcpu *out)
 {
-	bool was_paused = vm->paused;
+	bool was_paused;
 	int ret;
 
 	if (id >= vm->nvcpus)
 		return -ENOENT;
-	vm_pause(vm);
-	pthread_mutex_lock(&vm->lock);
+	was_paused = vm_hold(vm);
 	ret = look(vm, id, out);
-	pthread_mutex_unlock(&vm->lock);
-	if (!was_paused)
-		vm_unpause(vm);
+	vm_release(vm, was_paused);
+	return ret;
+}
+
+int context_nmi(struct vm *vm, unsigned int id)
+{
+	bool was_paused;
+	int ret = 0;
+
+	if (id >= vm->nvcpus)
+		return -ENOENT;
+	was_paused = vm_hold(vm);
+	/* KVM would have us wait for a vCPU that runs. */
+	if (vm->parked < vm->nvcpus)
+		ret = -EBUSY;
+	else if (ioctl(vm->vcpus[id].fd, KVM_NMI) < 0)
+		ret = -errno;
+	vm_release(vm, was_paused);
 	return ret;
 }

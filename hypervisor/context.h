@@ -21,4 +21,13 @@ struct vm;
 int context_get(struct vm *vm, unsigned int id,
 		struct dom_vcpu *out) must_check;
 
+/**
+ * context_nmi() - A non-maskable interrupt for one vCPU, also if it is halted.
+ *
+ * A domain that was paused stays paused.  lock: taken inside, main thread.
+ *
+ * Return: 0, -ENOENT, -EBUSY as above, or -errno.
+ */
+int context_nmi(struct vm *vm, unsigned int id) must_check;
+
 #endif

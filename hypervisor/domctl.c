@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/sock.h"
 #include "hypervisor/context.h"
+#include "hypervisor/dump.h"
 #include "hypervisor/layout.h"
 #include "hypervisor/resume.h"
 #include "hypervisor/save.h"
@@ -346,6 +347,22 @@ static int do_save(struct domctl *d, struct client *c, struct dom_msg *msg,
 	return a->given < 0 ? -EINVAL : save_vm(d->vm, a->given, msg->u.seq);
 }
 
+static int do_dump(struct domctl *d, struct client *c, struct dom_msg *msg,
+		   struct answer *a)
+{
+	(void)c;
+	(void)msg;
+	return a->given < 0 ? -EINVAL : dump_vm(d->vm, a->given);
+}
+
+static int do_nmi(struct domctl *d, struct client *c, struct dom_msg *msg,
+		  struct answer *a)
+{
+	(void)c;
+	(void)a;
+	return context_nmi(d->vm, msg->u.vcpu.id);
+}
+
 #define ADMIN	(1u << DOM_ROLE_ADMIN)
 #define STORE	(1u << DOM_ROLE_STORE)
 #define CONSOLE (1u << DOM_ROLE_CONSOLE)
@@ -376,6 +393,8 @@ static const struct call {
 	[DOM_DEVSTATS] = { "DEVSTATS", do_devstats, ADMIN },
 	[DOM_OFFER_STATS] = { "OFFER_STATS", do_offer_stats, BACKEND },
 	[DOM_SAVE] = { "SAVE", do_save, ADMIN },
+	[DOM_DUMP] = { "DUMP", do_dump, ADMIN },
+	[DOM_NMI] = { "NMI", do_nmi, ADMIN },
 };
 
 _Static_assert(ARRAY_SIZE(calls) == DOM_NTYPES, "one row for each call");

@@ -40,13 +40,18 @@ static const struct shape *shape_of(const struct gva *g)
 	return g->cr4 & CR4_LA57 ? &shape_5 : &shape_4;
 }
 
-static bool canonical(uint64_t addr, const struct shape *s)
+static uint64_t sign_extend(const struct shape *s, uint64_t addr)
 {
 	unsigned int unused = 64 - SV_PAGE_SHIFT - s->levels * s->bits;
 
+	return (uint64_t)((int64_t)(addr << unused) >> unused);
+}
+
+static bool canonical(uint64_t addr, const struct shape *s)
+{
 	if (s->levels < 4)
 		return addr >> 32 == 0;
-	return (uint64_t)((int64_t)(addr << unused) >> unused) == addr;
+	return sign_extend(s, addr) == addr;
 }
 
 /* Root of the tables: PAE's four entries need 32 bytes only. */
@@ -186,4 +191,51 @@ int gva_range(const struct gva *g, uint64_t addr, size_t len, gpa_t *gpa)
 		return -EINVAL;
 	*gpa = first;
 	return 0;
+}
+
+/* ---- Everything that is mapped --------------------------------------------- */
+
+struct walk {
+	const struct gva *g;
+	const struct shape *s;
+	uint64_t from;
+	unsigned int tables; /* that may still be read */
+	int (*fn)(void *arg, uint64_t addr, gpa_t gpa, uint64_t size);
+	void *arg;
+};
+
+/* The table of @level for the addresses from @base on; as deep as there are levels. */
+static int walk_table(struct walk *w, uint64_t table, unsigned int level,
+		      uint64_t base)
+{
+	unsigned int shift = SV_PAGE_SHIFT + (level - 1) * w->s->bits;
+	uint64_t size = UINT64_C(1) << shift, addr, pte;
+	int ret = 0;
+
+	if (!w->tables--)
+		return -E2BIG;
+	for (uint64_t i = 0; i < UINT64_C(1) << w->s->bits && !ret; i++) {
+		addr = sign_extend(w->s, base | i << shift);
+		if (addr + (size - 1) < w->from ||
+		    read_entry(w->g, w->s, table + i * w->s->entry, &pte) ||
+		    !(pte & PTE_PRESENT))
+			continue;
+		if (is_leaf(w->g, w->s, pte, level))
+			ret = w->fn(w->arg, addr,
+				    gpa_of(leaf(w->s, pte, addr, shift)), size);
+		else if (level > 1)
+			ret = walk_table(w, pte & PTE_ADDR, level - 1, addr);
+	}
+	return ret;
+}
+
+int gva_each(const struct gva *g, uint64_t from,
+	     int (*fn)(void *arg, uint64_t addr, gpa_t gpa, uint64_t size),
+	     void *arg)
+{
+	struct walk w = { g, shape_of(g), from, GVA_MAX_TABLES, fn, arg };
+
+	if (!(g->cr0 & CR0_PG) || w.s->levels < 4)
+		return 0;
+	return walk_table(&w, root_of(g, w.s), w.s->levels, 0);
 }

@@ -62,4 +62,22 @@ int gva_write(const struct gva *g, uint64_t addr, const void *from,
 int gva_range(const struct gva *g, uint64_t addr, size_t len,
 	      gpa_t *gpa) must_check;
 
+/** GVA_MAX_TABLES - So many pages of tables are read by gva_each(). */
+#define GVA_MAX_TABLES 65536u
+
+/**
+ * gva_each() - All that is mapped from an address to the end, upwards.
+ * @from: Canonical.
+ * @fn:   Called with each page, small or large: @addr is mapped to @size bytes
+ *        from @gpa on, which need not be RAM; other than 0 ends the walk.
+ *
+ * With 4- and 5-level tables; with others nothing is found.  Tables may contain
+ * themselves, hence the limit.
+ *
+ * Return: 0, what @fn has returned, or -E2BIG after GVA_MAX_TABLES.
+ */
+int gva_each(const struct gva *g, uint64_t from,
+	     int (*fn)(void *arg, uint64_t addr, gpa_t gpa, uint64_t size),
+	     void *arg) must_check;
+
 #endif

@@ -23,10 +23,11 @@
  * does not like.  The TSC is not among them: see save.c.  (Linux,
  * Documentation/virt/kvm/api.rst.)
  */
-#define MSR_TSC	     0x10u
-#define MSR_TSC_DUE  0x6e0u /* deadline of the LAPIC's timer */
-#define MAX_MSRS     (VCPU_PART_MAX / sizeof(struct kvm_msr_entry))
-#define FIRST_VECTOR 0x10u
+#define MSR_TSC	      0x10u
+#define MSR_TSC_DUE   0x6e0u /* deadline of the LAPIC's timer */
+#define MSR_KERNEL_GS 0xc0000102u
+#define MAX_MSRS      (VCPU_PART_MAX / sizeof(struct kvm_msr_entry))
+#define FIRST_VECTOR  0x10u
 
 /* As of VCPUOP_set_periodic_timer. */
 #define MIN_PERIOD_NS UINT64_C(1000000)
@@ -95,6 +96,12 @@ int vcpu_tsc(struct vcpu *v, uint64_t *tsc)
 int vcpu_set_tsc(struct vcpu *v, uint64_t tsc)
 {
 	return msr(v, KVM_SET_MSRS, MSR_TSC, &tsc);
+}
+
+int vcpu_kernel_gs(struct vcpu *v, uint64_t *base)
+{
+	*base = 0;
+	return msr(v, KVM_GET_MSRS, MSR_KERNEL_GS, base);
 }
 
 static struct kvm_msr_list *msr_list(const struct vcpu *v)

@@ -71,6 +71,9 @@ int vcpu_tsc(struct vcpu *v, uint64_t *tsc) must_check;
 /** vcpu_set_tsc() - Set it; Return: 0 or -errno. */
 int vcpu_set_tsc(struct vcpu *v, uint64_t tsc) must_check;
 
+/** vcpu_kernel_gs() - What SWAPGS would bring; Return: 0 or -errno. */
+int vcpu_kernel_gs(struct vcpu *v, uint64_t *base) must_check;
+
 /** vcpu_part_name() - For messages. */
 const char *vcpu_part_name(enum vcpu_part part);
 

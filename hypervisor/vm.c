@@ -464,6 +464,22 @@ void vm_unpause(struct vm *vm)
 	vm_wake(vm);
 }
 
+bool vm_hold(struct vm *vm)
+{
+	bool was_paused = vm->paused;
+
+	vm_pause(vm);
+	pthread_mutex_lock(&vm->lock);
+	return was_paused;
+}
+
+void vm_release(struct vm *vm, bool was_paused)
+{
+	pthread_mutex_unlock(&vm->lock);
+	if (!was_paused)
+		vm_unpause(vm);
+}
+
 /* Raise VIRQ_TIMER for each period that has passed, once at most. */
 static uint64_t periodic(struct vcpu *v, uint64_t now)
 {

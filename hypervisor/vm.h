@@ -175,6 +175,16 @@ void vm_pause(struct vm *vm);
 void vm_unpause(struct vm *vm);
 
 /**
+ * vm_hold(), vm_release() - Stop all vCPUs for what is done between the two.
+ *
+ * vm_hold() returns with vm->lock taken, what vm_release() has to be told: whether the
+ * domain was paused, and stays so.  A vCPU that does not stop has vm->parked less than
+ * vm->nvcpus.  Main thread.
+ */
+bool vm_hold(struct vm *vm);
+void vm_release(struct vm *vm, bool was_paused);
+
+/**
  * vm_wait_parked() - Wait until no vCPU runs; all have been told to stop.
  *
  * lock: vm->lock, given back meanwhile.

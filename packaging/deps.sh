@@ -14,7 +14,7 @@ declare -A group=(
 		libnbd-dev libseccomp-dev"
 	[test]="clang libclang-rt-14-dev libcriterion-dev xenstore-utils
 		busybox-static cpio kmod zstd xz-utils lz4 mmdebstrap e2fsprogs
-		iproute2 iputils-ping nbdkit openvswitch-switch passt procps qemu-block-extra
+		gdb iproute2 iputils-ping nbdkit openvswitch-switch passt procps qemu-block-extra
 		qemu-utils tgt util-linux
 		ca-certificates"
 	[lint]="clang clang-format clang-tidy cppcheck shellcheck mandoc"

@@ -81,7 +81,7 @@ const struct xl_cmd xl_cmds[] = {
 	  "-t <type>       console type, pv\n"
 	  "-n <number>     console number, 0\n"
 	  "^] leaves the console." },
-	{ "dump-core", xl_cmd_refuse, false, true, "Core dump a domain",
+	{ "dump-core", xl_cmd_dump_core, false, true, "Core dump a domain",
 	  "<Domain> <filename>", "" },
 	{ "cd-insert", xl_cmd_refuse, false, true,
 	  "Insert a cdrom into a guest's cd drive",

@@ -100,6 +100,7 @@ int xl_cmd_uptime(int argc, char **argv);
 int xl_cmd_vcpu_list(int argc, char **argv);
 int xl_cmd_vcpu_pin(int argc, char **argv);
 int xl_cmd_vm_list(int argc, char **argv);
+int xl_cmd_dump_core(int argc, char **argv);
 int xl_cmd_sysrq(int argc, char **argv);
 int xl_cmd_trigger(int argc, char **argv);
 int xl_cmd_sharing(int argc, char **argv);

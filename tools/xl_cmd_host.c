@@ -71,7 +71,6 @@ static const struct {
 	  "there is one pool, " POOL ", and the scheduler is Linux" },
 	{ "debug-keys", "there is no hypervisor console to send them to" },
 	{ "devd", "sv-backend serves the devices, and is started when needed" },
-	{ "dump-core", "dumping is not possible here" },
 	{ "set-parameters", "there is no hypervisor command line" },
 };
 

@@ -349,6 +349,35 @@ int xl_cmd_sysrq(int argc, char **argv)
 	return write_nodes(s.domid, fill_sysrq, &s) ? XL_EXIT_FAIL : 0;
 }
 
+/* A domain's vCPU @vcpu has a non-maskable interrupt. */
+static int trigger_nmi(unsigned int domid, const char *vcpu)
+{
+	struct dom_msg msg = { .type = DOM_NMI };
+	struct dom *dom;
+	uint64_t id = 0;
+	int ret;
+
+	if (vcpu && util_u64(vcpu, UINT32_MAX, &id)) {
+		fprintf(stderr, "xl trigger: '%s' is not a vCPU's number\n",
+			vcpu);
+		return XL_EXIT_FAIL;
+	}
+	msg.u.vcpu.id = (uint32_t)id;
+	ret = dom_connect(&dom, domid, DOM_ROLE_ADMIN, NULL, false);
+	if (!ret) {
+		ret = dom_call(dom, &msg, NULL, NULL);
+		dom_free(dom);
+	}
+	if (!ret)
+		return 0;
+	fprintf(stderr, "xl trigger: domain %u, vCPU %u: %s\n", domid,
+		(unsigned int)id,
+		ret == -ENOENT	 ? "there is no such vCPU (see `xl vcpu-list`)"
+		: ret == -ENOSYS ? "a process plays this guest: it has no vCPUs"
+				 : strerror(-ret));
+	return XL_EXIT_FAIL;
+}
+
 int xl_cmd_trigger(int argc, char **argv)
 {
 	static const char *const known[] = { "nmi",   "reset", "init",
@@ -365,6 +394,8 @@ int xl_cmd_trigger(int argc, char **argv)
 	if (find_guest("trigger", argv[optind], &domid))
 		return XL_EXIT_FAIL;
 	what = argv[optind + 1];
+	if (!strcmp(what, "nmi"))
+		return trigger_nmi(domid, argv[optind + 2]);
 	while (i < ARRAY_SIZE(known) && strcmp(known[i], what) != 0)
 		i++;
 	if (i == ARRAY_SIZE(known))

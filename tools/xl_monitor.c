@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/paths.h"
+#include "tools/xl_dump.h"
 #include "tools/xl_proc.h"
 #include "tools/xl_run.h"
 #include "tools/xl_tree.h"
@@ -158,6 +159,20 @@ static int rename_away(const struct xl_cfg *c, unsigned int domid)
 	return ret;
 }
 
+/* What cannot be kept keeps nobody from the rest. */
+static void dump(const struct xl_cfg *c, unsigned int domid)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/%s", paths_dump(), c->name) >=
+	    (int)sizeof(path))
+		return;
+	if (paths_mkdir(paths_dump()))
+		log_err("%s: cannot be made", paths_dump());
+	else if (!xl_dump(domid, path))
+		log_info("Domain %u: its core is %s", domid, path);
+}
+
 /* 1: a new domain is in @b; 0: nothing is left to look after; or -errno. */
 static int act(const struct xl_cfg *c, const char *text, struct xl_built *b,
 	       enum xl_action action)
@@ -174,7 +189,7 @@ static int act(const struct xl_cfg *c, const char *text, struct xl_built *b,
 		break;
 	case XL_ACTION_COREDUMP_DESTROY:
 	case XL_ACTION_COREDUMP_RESTART:
-		log_info("No core dump is made: dumping is not possible here");
+		dump(c, b->domid);
 		ret = destroy(b);
 		break;
 	case XL_ACTION_SOFT_RESET:

@@ -34,6 +34,29 @@ ends poweroff poweroff ---s-- 'poweroff'
 ends panic panic ---sc- 'crash'
 ends triple triplefault ---sc- 'triple fault'
 ends reboot reboot ---sr- 'reboot'
+
+# What a crashed guest leaves: its core, which gdb reads.
+file=$(config core 6.12-cloud 6.12-cloud-none panic "${devices[@]}" "vcpus = 2" \
+	"on_crash = 'coredump-destroy'" \
+	"cmdline = 'console=hvc0 quiet panic=1 svtest=panic'")
+core=$SPLITVISOR_RUN_DIR/dump/core
+check "core: is created" xl create -q "$file"
+check "core: is gone" wait_for 90 gone core
+output=$(tail "$logs/xl-core.log"; ls -ls "$core")
+[ "$(stat -c %a "$core")" = 600 ] && [ "$(stat -c %s "$core")" -gt $((256 << 20)) ] &&
+	[ "$(stat -c %b "$core")" -lt $((256 << 11)) ]
+ok $? "core: all of its memory, with holes, for its owner alone"
+output=$(readelf -hn "$core" 2>&1)
+[ "$(grep -c NT_PRSTATUS <<<"$output")" = 2 ] && grep -q 'CORE (Core file)' <<<"$output"
+ok $? "core: a thread for each vCPU"
+# The kernel has called the hypervisor, by vmcall or vmmcall, to tell of its crash.
+output=$(gdb -batch -c "$core" -ex 'thread apply all x/i $pc-3' \
+	-ex 'thread apply all x/i $pc' 2>&1)
+grep -qE '0xffffffff[0-9a-f]{8}:.*\bvmm?call' <<<"$output"
+ok $? "core: gdb reads the instruction where it crashed"
+check "core: the kernel's name is in it" grep -qa 'Linux version 6\.12' "$core"
+rm "$core"
+
 # Halting with interrupts off on all vCPUs is turning off, as on Xen.
 ends halt halt ---s-- 'halted with interrupts off'
 
@@ -62,9 +85,21 @@ kernel='0x10 rip 0xffffffff[0-9a-f]{8}' user='0x33 rip 0x[0-9a-f]{1,12}'
 looks() { sv-domctl "$(xl domid asked)" vcpus | grep -E "^vcpu 0 mp_state [03] cs ($kernel|$user) "; }
 check "paused: its vCPU can be looked at" looks
 check "paused: and it stays paused" state_is asked --p---
+check "paused: its core is written" xl dump-core asked "$work/asked.core"
+check "paused: and it stays paused still" state_is asked --p---
+output=$(gdb -batch -c "$work/asked.core" -ex 'info registers rip' -ex 'x/i $pc' 2>&1)
+grep -qE '^rip +0x[0-9a-f]+' <<<"$output" && ! grep -q 'Cannot access' <<<"$output"
+ok $? "paused: gdb knows where it is"
 check "unpause" xl unpause asked
 check "running: its vCPU can be looked at" looks
 check "running: and it runs on" wait_for 10 state_is asked -b----
+check "running: its core is written" xl dump-core asked "$work/asked.core"
+check "running: and it still runs" wait_for 10 state_is asked -b----
+check "running: an NMI" xl trigger asked nmi
+check "running: Linux has had it" wait_for 30 console_has asked 'unknown reason.*on CPU 0'
+output=$(xl trigger asked nmi 7 2>&1)
+[ $? = 1 ] && grep -q 'there is no such vCPU' <<<"$output"
+ok $? "running: a vCPU that there is not"
 output=$(xl shutdown -w asked 2>&1)
 ok $? "shutdown -w: returns when the guest is off"
 check "shutdown: is gone" wait_for 30 gone asked

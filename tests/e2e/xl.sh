@@ -398,8 +398,10 @@ is_clean "rename-restart"
 xl create -q bare.cfg "on_crash='coredump-destroy'"
 signal_guest bare ALRM
 check "coredump-destroy: is destroyed" wait_for 5 gone bare
-check "coredump-destroy: the log says that there is no dump" \
-	grep -q 'No core dump' "$logs/xl-bare.log"
+check "coredump-destroy: the log says why there is no dump" \
+	grep -q 'has no vCPUs to be dumped' "$logs/xl-bare.log"
+check "coredump-destroy: and nothing is left of it" \
+	rmdir "$SPLITVISOR_RUN_DIR/dump"
 is_clean "coredump-destroy"
 
 xl create -q bare.cfg
@@ -722,7 +724,19 @@ ok $? "sysrq: one letter"
 says "trigger: what there is not" 1 'Invalid trigger "bang"' trigger zwei bang
 says "trigger: what is not possible" 1 "trigger power: not possible for a PVH guest here (\`xl shutdown\`, \`xl reboot\` and \`xl sysrq\` ask it)" \
 	trigger zwei power
-for verb in cd-insert cd-eject cpupool-create cpupool-migrate debug-keys devd dump-core \
+says "trigger: a guest without vCPUs" 1 \
+	"xl trigger: domain $id, vCPU 0: a process plays this guest: it has no vCPUs" \
+	trigger zwei nmi
+says "trigger: no vCPU's number" 1 "xl trigger: 'first' is not a vCPU's number" \
+	trigger zwei nmi first
+output=$(xl dump-core zwei core 2>&1)
+[ $? = 1 ] && grep -q "domain $id has no vCPUs to be dumped" <<<"$output" &&
+	[ ! -e core ] && [ ! -e core.part ]
+ok $? "dump-core: a guest without vCPUs"
+output=$(xl dump-core zwei no/core 2>&1)
+[ $? = 1 ] && grep -q "no/core.part: No such file or directory" <<<"$output"
+ok $? "dump-core: nowhere to write it"
+for verb in cd-insert cd-eject cpupool-create cpupool-migrate debug-keys devd \
 	set-parameters button-press; do
 	refuses "one line says why not" "^xl $verb: " $verb ""
 done

@@ -217,3 +217,75 @@ Test(gva, ranges_must_be_contiguous_ram)
 	cr_expect_eq(gva_range(&g, addr, 48, &gpa), -EINVAL);
 	guestmem_free(g.mem);
 }
+
+struct found {
+	uint64_t n, until;
+	uint64_t addr, gpa, size;
+};
+
+static int find(void *arg, uint64_t addr, gpa_t gpa, uint64_t size)
+{
+	struct found *f = arg;
+
+	f->n++;
+	f->addr = addr;
+	f->gpa = gpa.v;
+	f->size = size;
+	return f->n == f->until;
+}
+
+/* A page in the upper half of the address space. */
+static void each(enum mode mode, uint64_t addr)
+{
+	struct gva g = make(mode);
+	struct found f = { 0 };
+
+	map(&g, mode, addr, 2, 0x400000 | P | LARGE);
+	cr_expect_eq(gva_each(&g, UINT64_C(1) << 63, find, &f), 0);
+	cr_expect_eq(f.n, 1);
+	cr_expect_eq(f.addr, addr);
+	cr_expect_eq(f.gpa, 0x400000);
+	cr_expect_eq(f.size, 2 * MIB);
+	/* Not what lies before. */
+	cr_expect_eq(gva_each(&g, addr + 2 * MIB, find, &f), 0);
+	cr_expect_eq(f.n, 1);
+	guestmem_free(g.mem);
+}
+
+Test(gva, each_page_with_4_levels)
+{
+	each(FOUR, UINT64_C(0xffff800000200000));
+}
+
+Test(gva, each_page_with_5_levels)
+{
+	each(FIVE, UINT64_C(0xff00000000200000));
+}
+
+Test(gva, each_page_without_long_mode_is_none)
+{
+	struct found f = { 0 };
+	struct gva g = make(PAE);
+
+	map(&g, PAE, 0x400000, 1, PAGE | P);
+	cr_expect_eq(gva_each(&g, 0, find, &f), 0);
+	g.cr0 = 0;
+	cr_expect_eq(gva_each(&g, 0, find, &f), 0);
+	cr_expect_eq(f.n, 0);
+	guestmem_free(g.mem);
+}
+
+Test(gva, each_page_of_tables_that_contain_themselves, .timeout = 60)
+{
+	struct found f = { .until = 1000 };
+	struct gva g = make(FOUR);
+
+	for (uint64_t i = 0; i < 512; i++)
+		set(&g, FOUR, i << 39, 4, TABLES | P);
+	cr_expect_eq(gva_each(&g, 0, find, &f), 1);
+	cr_expect_eq(f.n, 1000);
+	f.until = 0;
+	cr_expect_eq(gva_each(&g, 0, find, &f), -E2BIG);
+	cr_expect_leq(f.n, GVA_MAX_TABLES * UINT64_C(512));
+	guestmem_free(g.mem);
+}
