@@ -99,7 +99,8 @@ static int check(struct vif_setup *s, const char *arg)
 			s, -EINVAL,
 			"net=user:%s: it must be user, or user: and some of " WORDS
 			" with '+' between, such as user:tcp:8080:80",
-			util_escape(shown, sizeof(shown), arg, strlen(arg)));
+			util_escape(shown, sizeof(shown), u->words,
+				    strlen(u->words)));
 	return 0;
 }
 

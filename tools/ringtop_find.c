@@ -482,20 +482,31 @@ int ringtop_find(struct ringtop_dom *d, struct xs_handle *xs,
 	return s.err;
 }
 
+/* Whether @part is "queue-N@way", N less than @max. */
+static bool is_queue(const char *part, const char *way, unsigned int max,
+		     unsigned int *n)
+{
+	char name[32];
+
+	for (*n = 0; *n < max; ++*n) {
+		snprintf(name, sizeof(name), "queue-%u%s", *n, way);
+		if (!strcmp(part, name))
+			return true;
+	}
+	return false;
+}
+
 /* What the backend of @device counts; its queues have numbers as rings have. */
 static void count_device(struct ringtop_dom *d, const char *device,
 			 const struct blkstat_file *f)
 {
-	static const char part[] = "queue-";
-	uint64_t queue;
+	unsigned int queue;
 
 	for (size_t i = 0; i < d->n; i++) {
 		struct ringtop_ring *r = &d->ring[i];
 
 		if (r->problem[0] || strcmp(r->device, device) != 0 ||
-		    strncmp(r->part, part, strlen(part)) != 0 ||
-		    util_u64(r->part + strlen(part), BLKSTAT_QUEUES - 1,
-			     &queue))
+		    !is_queue(r->part, "", BLKSTAT_QUEUES, &queue))
 			continue;
 		r->counted = RINGTOP_DISK;
 		r->stat = f->queue[queue];
@@ -507,16 +518,18 @@ static void count_card(struct ringtop_dom *d, const char *device,
 		       const struct netstat_file *f)
 {
 	unsigned int queue;
-	char way[3];
 
 	for (size_t i = 0; i < d->n; i++) {
 		struct ringtop_ring *r = &d->ring[i];
 
-		if (r->problem[0] || strcmp(r->device, device) != 0 ||
-		    sscanf(r->part, "queue-%u/%2s", &queue, way) != 2 ||
-		    queue >= NETSTAT_QUEUES)
+		if (r->problem[0] || strcmp(r->device, device) != 0)
 			continue;
-		r->counted = way[0] == 't' ? RINGTOP_TX : RINGTOP_RX;
+		if (is_queue(r->part, "/tx", NETSTAT_QUEUES, &queue))
+			r->counted = RINGTOP_TX;
+		else if (is_queue(r->part, "/rx", NETSTAT_QUEUES, &queue))
+			r->counted = RINGTOP_RX;
+		else
+			continue;
 		r->card = f->queue[queue];
 	}
 }

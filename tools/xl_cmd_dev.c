@@ -111,16 +111,16 @@ int xl_cmd_network_list(int argc, char **argv)
 static char *join(char **words, int n)
 {
 	size_t len = 1;
-	char *all;
+	char *all, *at;
 
 	for (int i = 0; i < n; i++)
 		len += strlen(words[i]) + 1;
 	all = calloc(1, len);
-	for (int i = 0; all && i < n; i++) {
-		if (i)
-			strcat(all, ",");
-		strcat(all, words[i]);
-	}
+	if (!all)
+		return NULL;
+	at = all;
+	for (int i = 0; i < n; i++)
+		at = stpcpy(stpcpy(at, i ? "," : ""), words[i]);
 	return all;
 }
 

@@ -134,7 +134,8 @@ char *xl_cpus_format(char buf[XL_CPUS_TEXT], const cpu_set_t *set,
 	size_t at = 0;
 
 	if (CPU_EQUAL(set, all) || !CPU_COUNT(set)) {
-		strcpy(buf, CPU_COUNT(set) ? "all" : "none");
+		snprintf(buf, XL_CPUS_TEXT, "%s",
+			 CPU_COUNT(set) ? "all" : "none");
 		return buf;
 	}
 	for (unsigned int i = 0; i < CPU_SETSIZE; i++) {
@@ -145,7 +146,7 @@ char *xl_cpus_format(char buf[XL_CPUS_TEXT], const cpu_set_t *set,
 		while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, set))
 			last++;
 		if (at > XL_CPUS_TEXT - 20) {
-			strcpy(buf + at, "...");
+			snprintf(buf + at, XL_CPUS_TEXT - at, "...");
 			break;
 		}
 		at += (size_t)sprintf(buf + at, at ? ",%u" : "%u", i);
@@ -210,10 +211,14 @@ static int read_threads(pid_t pid, struct xl_vcpu **list, size_t *n)
 	if (!dir)
 		return -ESRCH;
 	while ((e = readdir(dir))) {
-		struct xl_vcpu v = { .tid = (pid_t)atoi(e->d_name) }, *more;
+		struct xl_vcpu v = { 0 }, *more;
+		uint64_t tid;
 
-		if (v.tid <= 0 || !is_vcpu(pid, e->d_name, &v.id) ||
-		    read_vcpu(&v, pid))
+		if (util_u64(e->d_name, INT_MAX, &tid) ||
+		    !is_vcpu(pid, e->d_name, &v.id))
+			continue;
+		v.tid = (pid_t)tid;
+		if (read_vcpu(&v, pid))
 			continue;
 		more = reallocarray(*list, *n + 1, sizeof(v));
 		if (!more) {

@@ -67,24 +67,37 @@ static int talk(uint32_t type, int domid, const char *a, const char *b,
 	return xl_store_talk(type, args, reply);
 }
 
-static int get_one(int domid, struct xl_limit *l, const char *name)
+static int get_value(int domid, const char *name, uint32_t *value)
 {
 	char reply[XL_STORE_REPLY];
 	int ret = talk(XS_GET_QUOTA, domid, name, NULL, reply);
 
-	if (!ret)
-		ret = number(reply, &l->value);
-	if (ret)
-		return ret;
-	l->name = strdup(name);
-	return l->name ? 0 : -ENOMEM;
+	return ret ? ret : number(reply, value);
+}
+
+/* Those of which @names has the names; @l has room, and @n is how many it has. */
+static int get_all(int domid, struct xl_limit *l, size_t *n, char *names)
+{
+	char *name;
+	int ret;
+
+	while ((name = strsep(&names, " "))) {
+		if (!*name)
+			continue;
+		ret = get_value(domid, name, &l[*n].value);
+		if (ret)
+			return ret;
+		if (asprintf(&l[*n].name, "%s", name) < 0)
+			return -ENOMEM;
+		++*n;
+	}
+	return 0;
 }
 
 int xl_limits_get(int domid, struct xl_limit **out, size_t *n)
 {
-	char names[XL_STORE_REPLY], *rest = names, *name;
+	char names[XL_STORE_REPLY];
 	struct xl_limit *l;
-	size_t got = 0;
 	int ret;
 
 	ret = talk(XS_GET_QUOTA, XL_LIMITS_ALL, NULL, NULL, names);
@@ -95,19 +108,13 @@ int xl_limits_get(int domid, struct xl_limit **out, size_t *n)
 	l = calloc(strlen(names) + 1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
-	ret = 0;
-	while (!ret && (name = strsep(&rest, " "))) {
-		if (*name)
-			ret = get_one(domid, &l[got], name);
-		got += *name && !ret;
-	}
-	if (ret) {
-		xl_limits_free(l, got);
-		return ret;
-	}
-	*out = l;
-	*n = got;
-	return 0;
+	*n = 0;
+	ret = get_all(domid, l, n, names);
+	if (ret)
+		xl_limits_free(l, *n);
+	else
+		*out = l;
+	return ret;
 }
 
 int xl_limits_set(int domid, const struct xl_limit *l, size_t n, size_t *failed)
