@@ -542,7 +542,7 @@ static int make_domain(struct vm **m, struct domctl **d)
 					  .vcpus_online = 1,
 					  .vcpus_max = 2,
 					  .max_grant_frames = 4 };
-	const struct boot_config boot = { kernel, initramfs, "x", 2, 1 };
+	const struct boot_config boot = { kernel, initramfs, "x", 2 };
 	struct why why = { .text = "" };
 	struct boot_entry entry;
 	int ret;
