@@ -60,6 +60,7 @@ enum dom_msg_type {
 	DOM_SAVE,	  /* A: u.seq, fd: file -> -; see below */
 	DOM_DUMP,	  /* A: -, fd: file -> -; see below */
 	DOM_NMI,	  /* A: u.vcpu.id -> - */
+	DOM_VCPUS,	  /* A: - -> u.vcpus; stops it for a moment */
 	DOM_NTYPES,
 
 	DOM_EV_SHUTDOWN = 64, /* u.info: the guest has shut down; see reason */
@@ -262,6 +263,7 @@ struct dom_msg {
 		uint32_t seq;
 		struct dom_stats stats;
 		struct dom_vcpu vcpu;
+		uint64_t vcpus; /* bit n: vCPU n is online */
 		struct dom_devstats devstats;
 		uint8_t raw[1024];
 	} u;

@@ -16,8 +16,10 @@
  * Linux probes for none of them, nor for a PIC and a PIT.  NO_VGA and
  * NO_CMOS_RTC in the FADT are how a kernel that was not entered by the PVH
  * entry knows where it is (libxl sets the same).  Of processors only the MADT
- * speaks, in a revision whose entries are either enabled or absent at boot but
- * may come later.  All structures are as in the ACPI specification 5.1.
+ * speaks.  All of them are enabled there: Linux never starts one that was not, for
+ * it learns its APIC id only from those and from ACPI's own hotplug.  It takes the
+ * others offline by itself before its first process runs, as cpu/N/availability in
+ * the store says.  All structures are as in the ACPI specification 5.1.
  */
 
 #define packed __attribute__((packed))
@@ -202,25 +204,26 @@ static void build_fadt(struct fadt *f)
 	seal(&f->h, "FACP", 5, sizeof(*f));
 }
 
-static void build_madt(struct tables *t, unsigned int max, unsigned int online)
+static void build_madt(struct tables *t, unsigned int cpus)
 {
 	t->madt.lapic = LAYOUT_LAPIC;
-	for (unsigned int i = 0; i < max; i++) {
+	for (unsigned int i = 0; i < cpus; i++) {
 		t->cpus[i] = (struct madt_lapic){
 			.length = sizeof(struct madt_lapic),
 			.uid = (uint8_t)i,
 			.apic_id = (uint8_t)i,
-			.flags = i < online ? LAPIC_ENABLED : 0,
+			.flags = LAPIC_ENABLED,
 		};
 	}
-	seal(&t->madt.h, "APIC", 3, sizeof(t->madt) + max * sizeof(t->cpus[0]));
+	seal(&t->madt.h, "APIC", 3,
+	     sizeof(t->madt) + cpus * sizeof(t->cpus[0]));
 }
 
-int acpi_build(struct guestmem *m, unsigned int max, unsigned int online)
+int acpi_build(struct guestmem *m, unsigned int cpus)
 {
 	struct tables t = { 0 };
 
-	if (!online || online > max || max > ACPI_MAX_CPUS)
+	if (!cpus || cpus > ACPI_MAX_CPUS)
 		return -EINVAL;
 	build_rsdp(&t.rsdp);
 	t.xsdt.entry[0] = AT(fadt);
@@ -229,7 +232,7 @@ int acpi_build(struct guestmem *m, unsigned int max, unsigned int online)
 	build_fadt(&t.fadt);
 	memcpy(t.dsdt.code, aml, sizeof(aml));
 	seal(&t.dsdt.h, "DSDT", 2, sizeof(t.dsdt));
-	build_madt(&t, max, online);
+	build_madt(&t, cpus);
 	return guestmem_write(m, gpa_of(LAYOUT_ACPI), &t, sizeof(t));
 }
 

@@ -31,16 +31,14 @@ bool acpi_power_off(uint16_t port, uint8_t value);
 
 /**
  * acpi_build() - Write RSDP, XSDT, FADT, MADT and DSDT at LAYOUT_ACPI.
- * @m:      Guest RAM; all of the area is overwritten.
- * @max:    Processors described, at most ACPI_MAX_CPUS.
- * @online: The first so many are enabled, at least one.
+ * @m:    Guest RAM; all of the area is overwritten.
+ * @cpus: Processors, 1 to ACPI_MAX_CPUS, all enabled.
  *
  * Processor i has UID i (Linux takes it for the Xen vCPU id) and APIC id i.
  * The RSDP is at LAYOUT_ACPI.
  *
- * Return: 0, or -EINVAL if the numbers are out of range.
+ * Return: 0, or -EINVAL if the number is out of range.
  */
-int acpi_build(struct guestmem *m, unsigned int max,
-	       unsigned int online) must_check;
+int acpi_build(struct guestmem *m, unsigned int cpus) must_check;
 
 #endif

@@ -197,11 +197,10 @@ int boot_load(struct guestmem *m, const struct boot_config *config,
 		si.nr_modules = 1;
 		si.modlist_paddr = LAYOUT_MODLIST;
 	}
-	ret = acpi_build(m, config->vcpus_max, config->vcpus_online);
+	ret = acpi_build(m, config->vcpus_max);
 	if (ret)
-		return why_set(why, ret, "%u of %u vCPUs: must be 1 to %d",
-			       config->vcpus_online, config->vcpus_max,
-			       ACPI_MAX_CPUS);
+		return why_set(why, ret, "%u vCPUs: must be 1 to %d",
+			       config->vcpus_max, ACPI_MAX_CPUS);
 	ret = load_memmap(m, &si.memmap_entries);
 	if (!ret)
 		ret = guestmem_write(m, gpa_of(LAYOUT_MODLIST), &module,

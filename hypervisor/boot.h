@@ -14,11 +14,10 @@ struct kvm_sregs;
 
 /** struct boot_config - What to boot.  All strings are *borrowed*. */
 struct boot_config {
-	const char *kernel;	   /* path */
-	const char *initramfs;	   /* path, or NULL */
-	const char *cmdline;	   /* or NULL */
-	unsigned int vcpus_max;	   /* 1 ... ACPI_MAX_CPUS */
-	unsigned int vcpus_online; /* at boot, from vCPU 0 on */
+	const char *kernel;	/* path */
+	const char *initramfs;	/* path, or NULL */
+	const char *cmdline;	/* or NULL */
+	unsigned int vcpus_max; /* 1 ... ACPI_MAX_CPUS */
 };
 
 /** struct boot_entry - Where the first vCPU begins. */

@@ -17,6 +17,10 @@
 #define LAPIC_ISR 0x100
 #define LAPIC_IRR 0x200
 
+#define RFLAGS_IF (1u << 9)
+
+_Static_assert(VM_MAX_VCPUS <= 64, "a bit for each in DOM_VCPUS");
+
 static int get_registers(const struct vcpu *v, struct dom_vcpu *out)
 {
 	struct kvm_regs r;
@@ -129,6 +133,21 @@ static int look(struct vm *vm, unsigned int id, struct dom_vcpu *out)
 	return 0;
 }
 
+static int is_online(const struct vcpu *v, bool *online)
+{
+	struct kvm_mp_state mp;
+	struct kvm_regs r;
+
+	if (ioctl(v->fd, KVM_GET_MP_STATE, &mp) < 0 ||
+	    ioctl(v->fd, KVM_GET_REGS, &r) < 0)
+		return -errno;
+	*online = mp.mp_state == KVM_MP_STATE_HALTED
+			  ? r.rflags & RFLAGS_IF
+			  : mp.mp_state != KVM_MP_STATE_UNINITIALIZED &&
+				    mp.mp_state != KVM_MP_STATE_INIT_RECEIVED;
+	return 0;
+}
+
 int context_get(struct vm *vm, unsigned int id, struct dom_vcpu *out)
 {
 	bool was_paused;
@@ -156,5 +175,21 @@ int context_nmi(struct vm *vm, unsigned int id)
 	else if (ioctl(vm->vcpus[id].fd, KVM_NMI) < 0)
 		ret = -errno;
 	vm_release(vm, was_paused);
+	return ret;
+}
+
+int context_online(struct vm *vm, uint64_t *online)
+{
+	bool was_paused = vm_hold(vm), one = false;
+	int ret = vm->parked < vm->nvcpus ? -EBUSY : 0;
+	uint64_t all = 0;
+
+	for (unsigned int i = 0; i < vm->nvcpus && !ret; i++) {
+		ret = is_online(&vm->vcpus[i], &one);
+		all |= (uint64_t)one << i;
+	}
+	vm_release(vm, was_paused);
+	if (!ret)
+		*online = all;
 	return ret;
 }

@@ -3,6 +3,8 @@
 #ifndef HYPERVISOR_CONTEXT_H
 #define HYPERVISOR_CONTEXT_H
 
+#include <stdint.h>
+
 #include "base/util.h"
 
 struct dom_vcpu;
@@ -29,5 +31,16 @@ int context_get(struct vm *vm, unsigned int id,
  * Return: 0, -ENOENT, -EBUSY as above, or -errno.
  */
 int context_nmi(struct vm *vm, unsigned int id) must_check;
+
+/**
+ * context_online() - Stop the domain for a moment and see which vCPUs are online.
+ * @online: Bit n: vCPU n.  Filled on success.
+ *
+ * Those are not that have not been started, or have halted with interrupts off, as
+ * a guest's kernel has one do that it takes offline: only another can wake them.
+ *
+ * Return: as context_get().
+ */
+int context_online(struct vm *vm, uint64_t *online) must_check;
 
 #endif

@@ -288,6 +288,15 @@ static int do_vcpu(struct domctl *d, struct client *c, struct dom_msg *msg,
 	return context_get(d->vm, id, &msg->u.vcpu);
 }
 
+static int do_vcpus(struct domctl *d, struct client *c, struct dom_msg *msg,
+		    struct answer *a)
+{
+	(void)c;
+	(void)a;
+	memset(&msg->u, 0, sizeof(msg->u));
+	return context_online(d->vm, &msg->u.vcpus);
+}
+
 /* All clients hear first that it was down, then that it goes on. */
 static int do_resume(struct domctl *d, struct client *c, struct dom_msg *msg,
 		     struct answer *a)
@@ -395,6 +404,7 @@ static const struct call {
 	[DOM_SAVE] = { "SAVE", do_save, ADMIN },
 	[DOM_DUMP] = { "DUMP", do_dump, ADMIN },
 	[DOM_NMI] = { "NMI", do_nmi, ADMIN },
+	[DOM_VCPUS] = { "VCPUS", do_vcpus, ADMIN },
 };
 
 _Static_assert(ARRAY_SIZE(calls) == DOM_NTYPES, "one row for each call");

@@ -243,7 +243,6 @@ static int load(struct vm *vm, struct why *why)
 		.initramfs = vm->cfg.ramdisk,
 		.cmdline = vm->cfg.cmdline,
 		.vcpus_max = vm->cfg.vcpus_max,
-		.vcpus_online = vm->cfg.vcpus_online,
 	};
 	struct boot_entry entry;
 	int ret;

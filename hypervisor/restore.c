@@ -62,7 +62,6 @@ static int check_config(const struct vm *vm, const struct save_vm *m,
 	} same[] = {
 		{ "domain id", m->domid, c->domid },
 		{ "memory in KiB", m->mem_kib, c->mem_kib },
-		{ "number of vcpus", m->vcpus_online, c->vcpus_online },
 		{ "maximal number of vcpus", m->vcpus_max, c->vcpus_max },
 		{ "limit of grant frames", m->max_grant_frames,
 		  c->max_grant_frames },

@@ -62,7 +62,7 @@ static void make_args(struct hv_args *a, const struct xl_cfg *c,
 	add_arg(a, "--domid", number(a, 0, domid));
 	add_arg(a, "--name", c->name);
 	add_arg(a, "--uuid", xl_uuid_format(a->uuid, c->uuid));
-	add_arg(a, "--memory", number(a, 1, c->memory_kib));
+	add_arg(a, "--memory", number(a, 1, c->maxmem_kib));
 	add_arg(a, "--vcpus", number(a, 2, c->vcpus));
 	add_arg(a, "--maxvcpus", number(a, 3, c->maxvcpus));
 	add_arg(a, "--kernel", c->kernel);

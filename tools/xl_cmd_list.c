@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/paths.h"
 #include "tools/xl_cmd.h"
+#include "tools/xl_cpus.h"
 #include "tools/xl_host.h"
 #include "tools/xl_json.h"
 #include "tools/xl_list.h"
@@ -37,6 +38,7 @@ static void fill_dom0(struct xl_row *r)
 static bool fill_dom(struct xl_row *r, const struct xl_dom *d)
 {
 	struct dom_info info;
+	uint64_t online = 0;
 	struct dom *dom;
 	int ret;
 
@@ -44,6 +46,8 @@ static bool fill_dom(struct xl_row *r, const struct xl_dom *d)
 	ret = dom_connect(&dom, d->domid, DOM_ROLE_ADMIN, NULL, false);
 	if (!ret) {
 		ret = dom_info(dom, &info);
+		if (!ret)
+			online = xl_vcpus_online(dom, &info);
 		dom_free(dom);
 	}
 	if (ret == -ETIMEDOUT) {
@@ -55,7 +59,7 @@ static bool fill_dom(struct xl_row *r, const struct xl_dom *d)
 	if (ret)
 		return false;
 	r->mem_mib = info.ram_kib / 1024;
-	r->vcpus = info.vcpus_online;
+	r->vcpus = (unsigned int)__builtin_popcountll(online);
 	r->state = info.state;
 	r->reason = info.reason;
 	r->cpu_ns = info.cpu_ns;

@@ -57,6 +57,7 @@ static void list_guest(const struct xl_dom *d)
 	struct dom_info info;
 	struct dom *dom;
 	size_t n, at = 0;
+	uint64_t online;
 	cpu_set_t all;
 	bool stopped;
 
@@ -64,13 +65,12 @@ static void list_guest(const struct xl_dom *d)
 		return;
 	if (!dom_info(dom, &info) && !xl_vcpu_list(d->domid, &list, &n, &all)) {
 		stopped = info.state & (DOM_PAUSED | DOM_SHUTDOWN);
+		online = xl_vcpus_online(dom, &info);
 		for (unsigned int i = 0; i < info.vcpus_max; i++) {
 			print_head(d->name, d->domid, i);
 			while (at < n && list[at].id < i)
 				at++;
-			/* They come online by their numbers. */
-			if (i >= info.vcpus_online || at == n ||
-			    list[at].id != i) {
+			if (!(online >> i & 1) || at == n || list[at].id != i) {
 				printf("%5c %3c%cp %9.1f  all / all\n", '-',
 				       '-', '-', 0.0);
 				continue;

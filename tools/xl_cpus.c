@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/domsock.h"
 #include "base/log.h"
 #include "base/paths.h"
 #include "tools/xl_proc.h"
@@ -257,6 +258,17 @@ int xl_vcpu_list(unsigned int domid, struct xl_vcpu **list, size_t *n,
 		*n = 0;
 	}
 	return ret;
+}
+
+/* As many as it began with, if it cannot tell. */
+uint64_t xl_vcpus_online(struct dom *dom, const struct dom_info *info)
+{
+	struct dom_msg msg = { .type = DOM_VCPUS };
+	unsigned int n = MIN(info->vcpus_online, 64u);
+
+	if (info->vcpus_max > 1 && !dom_call(dom, &msg, NULL, NULL))
+		return msg.u.vcpus;
+	return n ? UINT64_MAX >> (64 - n) : 0;
 }
 
 static int pin(unsigned int domid, const struct xl_vcpu *v, const char *cpus,

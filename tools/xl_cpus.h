@@ -11,6 +11,9 @@
 
 #include "base/util.h"
 
+struct dom;
+struct dom_info;
+
 /**
  * xl_cpus_parse() - Read a set as xl.cfg(5) writes it.
  * @s:   "all", or numbers, ranges "2-5" and "node:N" with commas between them; a
@@ -53,6 +56,14 @@ struct xl_vcpu {
  */
 int xl_vcpu_list(unsigned int domid, struct xl_vcpu **list, size_t *n,
 		 cpu_set_t *all) must_check;
+
+/**
+ * xl_vcpus_online() - Which of a domain's vCPUs are online: bit n is vCPU n.
+ * @info: What it has just said.
+ *
+ * It stops for a moment, if it has more than one.
+ */
+uint64_t xl_vcpus_online(struct dom *dom, const struct dom_info *info);
 
 /**
  * xl_vcpu_pin() - Have a domain's vCPUs run where they are configured to.

@@ -68,8 +68,9 @@ static void put_sizes(struct xl_txn *x, unsigned int domid,
 	/*
 	 * The guest's balloon driver takes what static-max exceeds its RAM for
 	 * memory that the firmware has hidden: it must be what the VMM gives.
+	 * It finds a lower target as it starts, and gives back the rest.
 	 */
-	xl_txn_num(x, c->memory_kib, DOM "/memory/static-max", domid);
+	xl_txn_num(x, c->maxmem_kib, DOM "/memory/static-max", domid);
 	xl_txn_num(x, c->memory_kib, DOM "/memory/target", domid);
 	xl_txn_put(x, "0", DOM "/memory/videoram", domid);
 }

@@ -661,6 +661,61 @@ output=$(xl vcpu-list nowhere 2>&1 >/dev/null)
 [ $? = 1 ] && [ "$output" = 'nowhere is an invalid domain identifier (rc=-6)' ]
 ok $? "vcpu-list: a domain that there is not"
 
+# Its size.  This guest has no drivers: the store is given their watches for it.
+is_refused() { # WORDS VERB ARG... - in one or two lines
+	local words=$1
+
+	shift
+	xl "$@" >"$work/said" 2>&1
+	[ $? = 1 ] && grep -q "$words" "$work/said" && [ "$(wc -l <"$work/said")" -le 2 ]
+}
+sizes() { xl list -l two | grep -E '"(max_vcpus|max_memkb|target_memkb)"' | tr -dc '0-9\n' | xargs; }
+node() { xenstore-read "/local/domain/$(xl domid two)/$1"; }
+for bad in x 1x -1 '' 1mb 99999999999999; do
+	says "mem-set '$bad'" 1 "invalid memory size: $bad" mem-set two "$bad"
+done
+check "mem-set: no balloon driver" is_refused \
+	"does not watch 'memory/target': it has no balloon driver" mem-set two 12
+check "mem-set: says what it could not" is_refused \
+	"^cannot set domid $id dynamic max memory to : 12$" mem-set two 12
+check "mem-set: more than maxmem" is_refused '16384 KiB' mem-set two 17
+check "mem-set: less than the least" is_refused '8192 KiB' mem-set two 8191k
+check "mem-set: this host" is_refused 'domain 0 is this host' mem-set 0 512
+check "mem-max: more than maxmem" is_refused '16384 KiB' mem-max two 17
+check "mem-max: less than the target" is_refused 'mem-set comes first' mem-max two 15
+check "vcpu-set: no driver" is_refused "does not watch 'cpu/0/availability'" vcpu-set -i two 3
+check "vcpu-set: more than maxvcpus" is_refused 'however maxcpus is 3' vcpu-set -i two 4
+check "vcpu-set: none" is_refused 'Requested 0 VCPUs' vcpu-set two 0
+says "vcpu-set: no number" 1 'Error: Invalid argument.' vcpu-set two x
+check "vcpu-set: more than this host has" is_refused 'Aborting, use --ignore-host' \
+	vcpu-set two 4000
+output="$(sizes) $(node memory/target) $(node cpu/1/availability)"
+[ "$output" = '3 16384 16384 16384 online' ]
+ok $? "what is refused changes nothing"
+watches() { # PATH...
+	for path; do
+		sv-domctl "$(xl domid two)" watch "$path" || return
+	done
+}
+check "the guest watches its size" watches memory/target cpu
+check "mem-set" xl mem-set two 12288k
+check "vcpu-set" xl vcpu-set two 1
+output="$(sizes) $(node memory/target) $(node memory/static-max) $(node cpu/0/availability) $(node cpu/1/availability)"
+[ "$output" = '3 16384 12288 12288 16384 online offline' ]
+ok $? "mem-set, vcpu-set: the guest is told, and it is kept"
+check "mem-max" xl mem-max two 14
+check "mem-set: more than mem-max" is_refused 'mem-max allows, 14336 KiB' mem-set two 15
+check "mem-set: as much" xl mem-set two 14
+signal_guest two USR2
+check "a domain that was made smaller restarts" wait_for 10 again two
+output="$(sizes) $(node memory/target) $(node memory/static-max) $(node cpu/1/availability)"
+[ "$output" = '3 16384 14336 14336 16384 offline' ]
+ok $? "and has that size, and can grow"
+check "the guest watches its size once more" watches memory cpu
+xl mem-set two 16 && xl vcpu-set -i two 2
+ok $? "mem-set: mem-max has ended with its life"
+id=$(xl domid two)
+
 check "rename" xl rename two zwei
 output=$(xl list zwei; xenstore-read "/local/domain/$id/name" "$(xenstore-read "/local/domain/$id/vm")/name")
 [ "$(xl domid zwei)" = "$id" ] && gone two && [ "$(tail -n 2 <<<"$output")" = $'zwei\nzwei' ] &&

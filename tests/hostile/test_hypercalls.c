@@ -17,6 +17,7 @@
 #include <xen/vcpu.h>
 
 #include "base/log.h"
+#include "hypervisor/layout.h"
 #include "tests/lib/fakevm.h"
 #include "tests/lib/flipper.h"
 #include "tests/lib/stack.h"
@@ -247,6 +248,55 @@ Test(hypercalls, reservations)
 		cr_expect_eq(reserve(cmds[1], 0, r), 0, "never beyond");
 		cr_expect_eq(memory_pages(&guest->vm), all);
 	}
+}
+
+static int64_t add_page(uint32_t space, uint64_t gfn)
+{
+	struct xen_add_to_physmap a = { .domid = DOMID_SELF,
+					.space = space,
+					.gpfn = gfn };
+
+	memcpy(fakevm_at(guest, ARG), &a, sizeof(a));
+	return fakevm_call(guest, __HYPERVISOR_memory_op, XENMEM_add_to_physmap,
+			   ARG, 0);
+}
+
+/* HC-15: pages with something of ours in them; only the guest loses by it. */
+Test(hypercalls, special_pages_given_back)
+{
+	static const uint64_t ours[] = { LAYOUT_STORE, LAYOUT_CONSOLE,
+					 LAYOUT_LAPIC, LAYOUT_SPECIAL };
+	struct xen_memory_reservation r = { .domid = DOMID_SELF,
+					    .nr_extents = 3 };
+	struct vcpu_register_vcpu_info info = { .mfn = 0x302 };
+	uint64_t all = memory_pages(&guest->vm);
+	uint64_t *list = fakevm_at(guest, LIST);
+
+	r.extent_start.p = (void *)(uintptr_t)LIST;
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
+		list[0] = ours[i] >> SV_PAGE_SHIFT;
+		cr_expect_eq(reserve(XENMEM_decrease_reservation, 0, r), 0);
+		cr_expect_eq(reserve(XENMEM_populate_physmap, 0, r), 0);
+	}
+	cr_assert_eq(add_page(XENMAPSPACE_shared_info, 0x300), 0);
+	cr_assert_eq(add_page(XENMAPSPACE_grant_table, 0x301), 0);
+	memcpy(fakevm_at(guest, ARG), &info, sizeof(info));
+	cr_assert_eq(fakevm_call(guest, __HYPERVISOR_vcpu_op,
+				 VCPUOP_register_vcpu_info, 0, ARG),
+		     0);
+	for (uint64_t i = 0; i < 3; i++)
+		list[i] = 0x300 + i;
+	cr_expect_eq(reserve(XENMEM_decrease_reservation, 0, r), 3);
+	cr_expect_eq(reserve(XENMEM_decrease_reservation, 0, r), 0, "twice");
+	cr_expect_eq(memory_pages(&guest->vm), all - 3);
+	/* Events, grants and their pages are there as before. */
+	for (uint32_t port = 0; port < 8; port++)
+		evtchn_virq(&guest->vm, port, 0);
+	cr_expect_eq(add_page(XENMAPSPACE_grant_table, 0x304), 0);
+	cr_expect_eq(add_page(XENMAPSPACE_shared_info, 0x305), 0);
+	cr_expect_eq(reserve(XENMEM_populate_physmap, 0, r), 3);
+	cr_expect_eq(reserve(XENMEM_populate_physmap, 0, r), 0, "twice");
+	cr_expect_eq(memory_pages(&guest->vm), all);
 }
 
 /* HC-13: vCPUs that there are not, for each operation on one. */

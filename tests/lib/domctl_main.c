@@ -138,6 +138,24 @@ static int anew(struct dom *d, unsigned int domid)
 	return ret;
 }
 
+/* Have the guest watch a node, as a driver of its would. */
+static int watch(const char *domid, const char *path)
+{
+	struct xs_handle *xs = xs_open(0);
+	char args[256], *answer = NULL;
+	int n = snprintf(args, sizeof(args), "%s%c%u%c%s%c%s", domid, 0,
+			 UINT32_MAX, 0, path, 0, "61");
+
+	if (xs && n < (int)sizeof(args))
+		answer = xs_control_command(xs, "watch", args,
+					    (unsigned int)n + 1);
+	n = answer ? 0 : -errno;
+	free(answer);
+	if (xs)
+		xs_close(xs);
+	return n;
+}
+
 static int simple(struct dom *d, uint16_t type)
 {
 	struct dom_msg msg = { .type = type };
@@ -168,7 +186,7 @@ int main(int argc, char **argv)
 	paths_init();
 	if (argc < 3 || util_u64(argv[1], MAX_DOMID, &domid))
 		die("usage: sv-domctl DOMID info|pause|unpause|destroy|stats|"
-		    "vcpus|anew|wait SECONDS");
+		    "vcpus|anew|wait SECONDS|watch PATH");
 	ret = dom_connect(&d, (unsigned int)domid, DOM_ROLE_ADMIN, NULL, true);
 	if (ret)
 		die("domain %s: %s", argv[1], strerror(-ret));
@@ -178,6 +196,8 @@ int main(int argc, char **argv)
 		ret = print_vcpus(d);
 	if (!strcmp(argv[2], "anew"))
 		ret = anew(d, (unsigned int)domid);
+	if (!strcmp(argv[2], "watch") && argc == 4)
+		ret = watch(argv[1], argv[3]);
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		if (!strcmp(argv[2], calls[i].name))
 			ret = simple(d, calls[i].type);

@@ -135,7 +135,7 @@ ParameterizedTestParameters(boot, initramfs_places)
 
 ParameterizedTest(struct ramdisk *t, boot, initramfs_places)
 {
-	struct boot_config config = { kernel, initramfs, "quiet", 2, 1 };
+	struct boot_config config = { kernel, initramfs, "quiet", 2 };
 	struct hvm_modlist_entry mod;
 	struct hvm_start_info si;
 	struct boot_entry entry;
@@ -173,7 +173,7 @@ free:
 
 Test(boot, start_info)
 {
-	struct boot_config config = { kernel, NULL, "root=/dev/xvda ro", 2, 1 };
+	struct boot_config config = { kernel, NULL, "root=/dev/xvda ro", 2 };
 	struct hvm_memmap_table_entry map[BOOT_MAX_RANGES];
 	struct boot_range range[BOOT_MAX_RANGES];
 	struct hvm_start_info si;
@@ -213,7 +213,7 @@ Test(boot, start_info)
 /* XSA-216, XSA-464: bytes that nobody wrote are zero. */
 Test(boot, nothing_of_ours_is_left_in_guest_memory)
 {
-	struct boot_config config = { kernel, NULL, "x", 1, 1 };
+	struct boot_config config = { kernel, NULL, "x", 1 };
 	struct boot_entry entry;
 	struct guestmem *m;
 	struct why why;
@@ -254,7 +254,7 @@ ParameterizedTestParameters(boot, command_lines)
 ParameterizedTest(struct line *t, boot, command_lines)
 {
 	char *line = malloc(t->len + 1);
-	struct boot_config config = { kernel, NULL, line, 1, 1 };
+	struct boot_config config = { kernel, NULL, line, 1 };
 	struct boot_entry entry;
 	struct guestmem *m;
 	struct why why;
@@ -275,7 +275,7 @@ ParameterizedTest(struct line *t, boot, command_lines)
 
 Test(boot, refusals)
 {
-	struct boot_config config = { kernel, "/nonexistent/i", NULL, 1, 1 };
+	struct boot_config config = { kernel, "/nonexistent/i", NULL, 1 };
 	struct boot_entry entry = { 7, 7 };
 	struct guestmem *m;
 	struct why why;
@@ -292,13 +292,14 @@ Test(boot, refusals)
 	cr_expect_eq(boot_load(m, &config, &entry, &why), -EINVAL);
 	cr_expect(strstr(why.text, "is empty"), "%s", why.text);
 	config.initramfs = NULL;
-	config.vcpus_online = 2;
+	config.vcpus_max = 0;
 	cr_expect_eq(boot_load(m, &config, &entry, &why), -EINVAL);
-	cr_expect(strstr(why.text, "2 of 1 vCPUs"), "%s", why.text);
+	cr_expect(strstr(why.text, "0 vCPUs: must be 1 to 255"), "%s",
+		  why.text);
 	cr_expect_eq(entry.rip, 7);
 	guestmem_free(m);
 
-	config.vcpus_online = 1;
+	config.vcpus_max = 1;
 	cr_assert_eq(guestmem_new(&m, 16 * MIB), 0);
 	cr_expect_eq(boot_load(m, &config, &entry, &why), -ENOSPC);
 	cr_expect(strstr(why.text, "needs memory up to 20.02 MiB"), "%s",

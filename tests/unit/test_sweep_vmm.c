@@ -480,6 +480,7 @@ static int serve_domain(struct vm *m, struct domctl *d)
 		{ DOM_ROLE_BACKEND, DOM_MEMMAP, 0 },
 		{ DOM_ROLE_BACKEND, DOM_GRANT_FRAMES, 0 },
 		{ DOM_ROLE_ADMIN, DOM_VCPU, 1 },
+		{ DOM_ROLE_ADMIN, DOM_VCPUS, 0 },
 		{ DOM_ROLE_ADMIN, DOM_STATS, 0 },
 		{ DOM_ROLE_ADMIN, DOM_UNPAUSE, 0 },
 	};
@@ -541,7 +542,7 @@ static int make_domain(struct vm **m, struct domctl **d)
 					  .vcpus_online = 1,
 					  .vcpus_max = 2,
 					  .max_grant_frames = 4 };
-	const struct boot_config boot = { kernel, initramfs, "x", 2, 1 };
+	const struct boot_config boot = { kernel, initramfs, "x", 2 };
 	struct why why = { .text = "" };
 	struct boot_entry entry;
 	int ret;

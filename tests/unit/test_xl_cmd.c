@@ -30,6 +30,9 @@ Test(xl_cmd, prefixes)
 	cr_expect_str_eq(found("frob"), "(none)");
 	cr_expect_str_eq(found("xen"), "(several)");
 	cr_expect_str_eq(found("xenstore-quota-s"), "xenstore-quota-set");
+	cr_expect_str_eq(found("mem"), "(several)");
+	cr_expect_str_eq(found("mem-s"), "mem-set");
+	cr_expect_str_eq(found("vcpu-s"), "vcpu-set");
 }
 
 Test(xl_cmd, every_verb_is_complete)
