@@ -47,6 +47,7 @@
 
 /* Counter 2 of the PIT that PVH guests do not have; see on_io(). */
 #define PORT_PIT2 0x42
+#define PORT_NMI  0x61
 
 /* Offsets in struct vcpu_info by layout (xen/xen.h). */
 #define INFO_PENDING 0
@@ -368,11 +369,24 @@ static void on_hypercall(struct vcpu *v)
 }
 
 /*
- * Output on 0xE9 is the guest's early console.  The rest is not there and reads
- * as ones, but for one port: Linux reads the PIT's counter 100,000 times to
- * calibrate the TSC (quick_pit_calibrate()) while it is all ones, and gives up
- * at once when it is not.
+ * What ports read as: ones, for nothing is there, but for two.  Linux reads the PIT's
+ * counter 100,000 times to calibrate the TSC (quick_pit_calibrate()) while it is all
+ * ones, and gives up at once when it is not.  An NMI's handler finds no error of bus or
+ * memory in the upper two bits of 0x61 (pit_calibrate_tsc() waits for a lower one).
  */
+static uint8_t port_value(uint16_t port)
+{
+	switch (port) {
+	case PORT_PIT2:
+		return 0;
+	case PORT_NMI:
+		return 0x3f;
+	default:
+		return 0xff;
+	}
+}
+
+/* Output on 0xE9 is the guest's early console. */
 static void on_io(struct vcpu *v)
 {
 	struct kvm_run *run = v->run;
@@ -384,7 +398,7 @@ static void on_io(struct vcpu *v)
 	    len > v->vm->run_size - run->io.data_offset)
 		return;
 	if (run->io.direction == KVM_EXIT_IO_IN) {
-		memset(data, run->io.port == PORT_PIT2 ? 0 : 0xff, len);
+		memset(data, port_value(run->io.port), len);
 		return;
 	}
 	pthread_mutex_lock(&v->vm->lock);
