@@ -271,7 +271,11 @@ static bool look_for_a_while(struct top *t)
 		sleep_until(MIN(next, end));
 		now = util_clock_ns();
 	}
-	return !interrupted;
+	if (!interrupted)
+		return true;
+	/* Who interrupts what is only printed gets a report of the time till now. */
+	look_at_all(t);
+	return t->output != LIVE;
 }
 
 static int report(struct top *t)
@@ -315,7 +319,7 @@ static int run(struct top *t)
 			log_err("standard output: %s", strerror(-ret));
 			return ret;
 		}
-		if (t->count && ++done == t->count)
+		if (interrupted || (t->count && ++done == t->count))
 			return 0;
 		for_all(t, track_restart);
 		ret = find(t);

@@ -115,7 +115,7 @@ static void forward(int fd)
 	};
 
 	while (!xl_interrupted()) {
-		if (poll(p, 2, -1) < 0) {
+		if (xl_poll(p, 2, -1) < 0) {
 			if (errno != EINTR)
 				return;
 			continue;

@@ -72,7 +72,7 @@ static int wait_shutdown(struct dom *dom, unsigned int *reason)
 			tell(&msg);
 		if (ret)
 			continue;
-		if (poll(&pfd, 1, -1) < 0 && errno != EINTR)
+		if (xl_poll(&pfd, 1, -1) < 0 && errno != EINTR)
 			return -errno;
 		if (xl_interrupted())
 			return -EINTR;

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +32,7 @@ void xl_catch_interrupts(void)
 	struct sigaction sa = { .sa_handler = on_interrupt,
 				.sa_flags = SA_RESTART };
 
-	/* poll() returns EINTR all the same, and it is where we wait. */
+	/* xl_poll() returns EINTR all the same, and it is where we wait. */
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGHUP, &sa, NULL);
@@ -42,6 +41,27 @@ void xl_catch_interrupts(void)
 bool xl_interrupted(void)
 {
 	return interrupted != 0 && !shielded;
+}
+
+int xl_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
+{
+	struct timespec limit = { .tv_sec = timeout_ms / 1000,
+				  .tv_nsec = timeout_ms % 1000 * 1000000L };
+	sigset_t held, before;
+	int ret = -1, err = EINTR;
+
+	sigemptyset(&held);
+	sigaddset(&held, SIGINT);
+	sigaddset(&held, SIGTERM);
+	sigaddset(&held, SIGHUP);
+	sigprocmask(SIG_BLOCK, &held, &before);
+	if (!xl_interrupted()) {
+		ret = ppoll(fds, n, timeout_ms < 0 ? NULL : &limit, &before);
+		err = errno;
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = err;
+	return ret;
 }
 
 bool xl_shield(bool on)
@@ -269,7 +289,7 @@ int xl_proc_wait_ready(int *ready, int timeout_ms)
 			ret = -EINTR;
 			break;
 		}
-		ret = poll(&pfd, 1, left);
+		ret = xl_poll(&pfd, 1, left);
 		if (ret < 0 && errno == EINTR)
 			continue;
 		if (ret < 0)

@@ -3,6 +3,7 @@
 #ifndef TOOLS_XL_PROC_H
 #define TOOLS_XL_PROC_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -97,6 +98,16 @@ void xl_catch_interrupts(void);
 
 /** xl_interrupted() - Whether such a signal has come. */
 bool xl_interrupted(void);
+
+/**
+ * xl_poll() - poll(), also interrupted by such a signal that came before it.
+ *
+ * Who looks at xl_interrupted() and then sleeps in poll() would miss one that comes
+ * in between.
+ *
+ * Return: as poll(); -1 with EINTR if xl_interrupted().
+ */
+int xl_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
 
 /**
  * xl_shield() - Have xl_interrupted() deny it while something is undone.

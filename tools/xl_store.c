@@ -252,7 +252,7 @@ static int sleep_watch(struct xs_handle *h, uint64_t end)
 			return -EINTR;
 		if (!left)
 			return -ETIMEDOUT;
-		n = poll(&pfd, 1, left);
+		n = xl_poll(&pfd, 1, left);
 		if (n < 0 && errno != EINTR)
 			return -errno;
 	}

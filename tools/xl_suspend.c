@@ -125,7 +125,8 @@ static int wait_down(struct dom *dom, unsigned int domid, int ms)
 		if (!ret && xl_interrupted())
 			ret = -EINTR;
 		if (!ret)
-			(void)poll(&pfd, 1, (int)((end - now) / 1000000) + 1);
+			(void)xl_poll(&pfd, 1,
+				      (int)((end - now) / 1000000) + 1);
 		if (ret < 0)
 			break;
 	}

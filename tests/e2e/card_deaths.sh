@@ -17,6 +17,7 @@ sysctl -q net.ipv6.conf.svecho0.disable_ipv6=1
 ip link set svecho0 up
 sv-netecho svecho0 &
 echo=$!
+wait_for 10 hears $echo svecho0
 cat >"$work/stream.cfg" <<-END
 	name = 'stream'
 	type = 'pvh'
@@ -34,19 +35,23 @@ has_no_link() { [ -z "$(index)" ]; }
 has_worker_but() { # PID
 	local pid
 
-	pid=$(pid_of sv-netback) && [ "$pid" != "$1" ]
+	over stream || { pid=$(pid_of sv-netback) && [ "$pid" != "$1" ]; }
 }
 before=$(index)
+# looked_at - $now is its index; what has come to its end has none any more, and may
+# say so a moment later.
+looked_at() {
+	now=$(index)
+	[ -n "$now" ] || over stream
+}
 
 # Workers by KILL and HUP, parents, and both.
 declare -A shot=([KILL]=0 [HUP]=0 [parent]=0 [both]=0)
-over() { console_has stream '^(SUCCESS|FAILURE|ERROR)'; }
-
 moved=0
 last=
-deadline=$((SECONDS + seconds * 2 + 60))
+deadline=$((SECONDS + seconds * 2 + 300))
 n=0
-until over || [ $SECONDS -ge $deadline ]; do
+until over stream || [ $SECONDS -ge $deadline ]; do
 	sleep "0.$(printf %03d $((50 + RANDOM % 450)))"
 	n=$((n + 1))
 	if [ $((n % 8)) = 0 ]; then
@@ -60,11 +65,9 @@ until over || [ $SECONDS -ge $deadline ]; do
 		sv-backend >>"$work/parents.log" 2>&1 &
 		# Till it holds the interface, too, one more death ends that.
 		wait_for 10 has_worker_but "$old"
-		[ $((n % 16)) = 0 ] && before=$(index)
-		now=$(index)
-		# What has come to its end meanwhile has no interface any more.
-		[ -n "$before" ] && [ "$now" = "$before" ] || over ||
-			moved=$((moved + 1))
+		wait_for 10 looked_at || moved=$((moved + 1))
+		[ $((n % 16)) = 0 ] && before=$now
+		[ -z "$now" ] || [ "$now" = "$before" ] || moved=$((moved + 1))
 	elif [ $((n % 8)) = 4 ]; then
 		shoot sv-backend HUP && shot[HUP]=$((shot[HUP] + 1))
 	else

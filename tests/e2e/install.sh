@@ -60,7 +60,7 @@ ok $? "one that ends while it starts is not said to serve"
 
 # ---- Guests that start with the host -----------------------------------------------
 
-export SV_AUTO=$work/auto SV_STOP_SECONDS=3
+export SV_AUTO=$work/auto SV_STOP_SECONDS=15
 mkdir "$SV_AUTO" "$SV_AUTO/directory"
 echo a kernel >"$work/kernel"
 for name in one two; do
@@ -90,7 +90,7 @@ kill -USR1 "$(cut -d' ' -f1 "$SPLITVISOR_RUN_DIR/dom/$(xl domid one)/hv.pid")"
 wait $pid
 ok $? "sv-guests stop"
 output=$(cat "$work/stopped")
-gone one && gone two && grep -q '^two: did not shut down within 3 s' <<<"$output" &&
+gone one && gone two && grep -q '^two: did not shut down within 15 s' <<<"$output" &&
 	grep -q 'Domain [0-9]* has been shut down, reason code 0' <<<"$output"
 ok $? "stop: all are gone, and those that did not listen are named"
 check "stop without guests" sv-guests stop
@@ -98,6 +98,7 @@ output=$(sv-guests nonsense 2>&1)
 [ $? = 2 ] && [ "$(wc -l <<<"$output")" = 1 ]
 ok $? "one line says how it is used"
 kill $store
+wait $store
 
 # ---- Completion --------------------------------------------------------------------
 

@@ -28,7 +28,8 @@ good() {
 good >"$work/first.cfg"
 check "a good file is accepted" xl create -q -p "$work/first.cfg"
 xl destroy bad
-sleep 1
+wait_for 10 only_daemons
+wait_for 10 at_rest census
 baseline=$(census)
 
 # refused NAME PATTERN [LINE...] - lines are added to a good file.
@@ -124,7 +125,7 @@ umount /dev/net/tun
 store=$(our_processes | while read -r pid; do
 	[ "$(cat "/proc/$pid/comm")" != sv-xenstored ] || echo "$pid"
 done)
-kill -STOP "$store"
+halt "$store"
 output=$(timeout 60 xl create -q "$work/first.cfg" 2>&1)
 status=$?
 kill -CONT "$store"

@@ -50,6 +50,7 @@ output=$(facts net)
 check "it receives what the host sent" \
 	console_has net 'DONE passed=2 failed=0'
 kill $server
+wait $server
 check "the host receives what it sent" cmp "$work/received" "$work/www/stream"
 check "packets from the guest are not segmented before the host" \
 	average 1 0 1600
@@ -84,6 +85,7 @@ output=$(facts mortal)
 check "it receives what the host sent" \
 	console_has mortal 'DONE passed=2 failed=0'
 kill $server
+wait $server
 check "the host receives what it sent" cmp "$work/received" "$work/www/stream"
 output=$(cat "$work/killed"; tail -n 20 "$logs/sv-backend.log")
 [ "$(wc -l <"$work/killed")" -ge 3 ]
@@ -111,7 +113,7 @@ ip -n world route add 10.95.0.0/24 via 203.0.113.1
 address=$(xenstore-ls -f /local/domain/0/backend/vif |
 	sed -n 's/.*\/ip = "\(.*\)"/\1/p')
 check "our own host reaches it at the address in the store" \
-	ping -c 2 -W 2 "$address"
+	ping -c 2 -W 20 "$address"
 unreachable() { ! ip netns exec world ping -c 2 -W 2 "$address"; }
 check "nobody beyond reaches it first" unreachable
 check "the guest is destroyed" xl destroy behind

@@ -7,9 +7,9 @@
 ip link add xenbr0 type bridge
 ip link set xenbr0 up
 
-a=$(config left 6.12-cloud 6.12-cloud-none net:10.98.0.1/24:10.98.0.2,sleep:10 \
+a=$(config left 6.12-cloud 6.12-cloud-none net:10.98.0.1/24:10.98.0.2,sleep:30 \
 	"memory = 256" "vif = ['bridge=xenbr0,mac=00:16:3e:00:00:01']")
-b=$(config right 6.1-cloud 6.1-cloud-none net:10.98.0.2/24:10.98.0.1,sleep:10 \
+b=$(config right 6.1-cloud 6.1-cloud-none net:10.98.0.2/24:10.98.0.1,sleep:30 \
 	"memory = 256" "vif = ['bridge=xenbr0,mac=00:16:3e:00:00:02']")
 check "the first guest is created" xl create -q "$a"
 check "the second guest is created beside it" xl create -q "$b"

@@ -26,7 +26,7 @@ with_card own_suspend "$programs/suspend" suspend-card 10 \
 	"cmdline = 'net=1 persistent=1 queues=0'"
 own_net "$programs/net" net
 own_net "$programs/netbench" netbench "cmdline = 'ms=200'"
-own_net "$programs/netbench" netbench "cmdline = 'tx=1 bytes=1514 ms=200'"
+own_net "$programs/netbench" netbench-tx "cmdline = 'tx=1 bytes=1514 ms=200'"
 
 # Two that send each other frames (tests/guest/netload).
 ip link add svload type bridge
@@ -42,7 +42,7 @@ own "$programs/netload" netload "$(load_card 0a)" \
 	"$(load_cmdline 11 'lead=1 bytes=65535 window=12 both=1 ms=200')"
 check "netload: one end is told when the other has finished" \
 	wait_for 20 gone follower
-check "netload: frames came to it" console_has follower '^SUCCESS'
+check "netload: frames came to it" wait_for 10 console_has follower '^SUCCESS'
 
 # One that takes its time: it is a domain as any other.
 cat >"$work/long.cfg" <<-EOF
@@ -76,13 +76,12 @@ check "so is its backend" wait_for 10 no_workers
 
 # What a killed parent leaves behind may hold its lock a moment longer.
 mkdir "$work/other"
-flock "$work/other" sleep 0.5 &
-SPLITVISOR_RUN_DIR=$work/other sv-backend --no-console &
-second=$!
-sleep 2
-check "a parent waits for a lock that is about to be given up" kill -0 $second
+flock "$work/other" sh -c "touch '$work/held'; exec sleep 0.5" &
+wait_for 10 test -e "$work/held"
+start second env SPLITVISOR_RUN_DIR="$work/other" sv-backend --no-console
+ok $? "a parent waits for a lock that is about to be given up"
 third() { SPLITVISOR_RUN_DIR=$work/other sv-backend --no-console 2>&1; }
 output=$(third) || true
 grep -q 'another sv-backend serves there' <<<"$output"
 ok $? "but not for one that serves"
-kill $second
+stop second TERM

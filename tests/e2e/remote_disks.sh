@@ -25,6 +25,8 @@ serve() {
 unserve() {
 	kill -9 "$server"
 	wait "$server" 2>/dev/null
+	# It may be another shell's child; only when it has gone its port is free.
+	wait_for 60 no_process "$server"
 }
 remote="vdev=xvda,access=rw,target=nbd://$host"
 
@@ -76,7 +78,7 @@ serve file "$work/remote.img"
 		sleep 0.1
 		serve file "$work/remote.img"
 	done
-	wait_for 200 test -e "$work/over"
+	wait_for 600 test -e "$work/over"
 	unserve
 ) &
 flipper=$!
@@ -135,7 +137,7 @@ target=iqn.2026-11.splitvisor.test:disk
 tgtd -f --iscsi portal=$portal 2>>"$work/tgtd.log" &
 tgtd=$!
 tgt() { tgtadm --lld iscsi --tid 1 "$@"; }
-check "an iSCSI target" wait_for 60 timeout 5 tgtadm --lld iscsi --mode target \
+check "an iSCSI target" wait_for 60 timeout 60 tgtadm --lld iscsi --mode target \
 	--op new --tid 1 --targetname $target
 truncate -s 16M "$work/iscsi.img"
 check "with a disk" tgt --mode logicalunit --op new --lun 1 \
@@ -203,7 +205,10 @@ check "the image is in order after all that" qemu-img check -q -f qcow2 \
 	wait_for 20 console_has qcow2_dies 'connects ok'
 	for victim in nbd source nbd source; do
 		sleep 0.4
-		source=$(pid_of sv-blksource) || break # the guest is done
+		until source=$(pid_of sv-blksource) || over qcow2_dies; do
+			sleep 0.1
+		done
+		[ -n "$source" ] || break # the guest is done
 		case $victim in
 		nbd) pkill -9 -P "$source" ;;
 		source) kill -9 "$source" ;;
@@ -375,7 +380,7 @@ another_source() { [ -n "$(workers sv-blksource)" ] && [ "$(workers sv-blksource
 at_work_again() { wait_for 60 another_server && wait_for 60 works_on "$(requests)"; }
 nbd=$(servers)
 starter=$(workers sv-blksource)
-kill -STOP "$nbd"
+halt "$nbd"
 kill -9 "$starter" "$(workers sv-blkback)"
 check "sv-blksource is killed: another follows" wait_for 60 another_source
 sleep 1
@@ -386,9 +391,9 @@ kill -CONT "$nbd"
 check "it ends: another serves, and the guest goes on" at_work_again
 nbd=$(servers)
 starter=$(workers sv-blksource)
-kill -STOP "$nbd"
+halt "$nbd"
 # Neither can start anything meanwhile.
-kill -STOP "$(pid_of sv-backend)" "$starter"
+halt "$(pid_of sv-backend)" "$starter"
 kill -9 "$(pid_of sv-backend)" "$starter" "$(workers sv-blkback)"
 check "all but qemu-nbd have died" wait_for 60 no_others
 output=$(qemu-img info "$single" 2>&1)

@@ -47,11 +47,11 @@ work() {
 		kill "$(pid)"
 }
 
-# ended - how it did; 124 if it has not in a minute
+# ended - how it did; 124 if it has not in five minutes
 ended() {
 	local status=0
 
-	timeout 60 tail -f --pid="$(pid)" /dev/null || return 124
+	timeout 300 tail -f --pid="$(pid)" /dev/null || return 124
 	wait "$(pid)" || status=$?
 	unset "procs[store]"
 	return $status

@@ -47,7 +47,6 @@ load() {
 load 2>"$work/load.err" &
 loader=$!
 
-over() { console_has "$1" '^(SUCCESS|FAILURE|ERROR)'; }
 answers() { xenstore-read /local/domain/0/name; }
 mkdir "$work/new"
 new=$work/new/sv-xenstored
@@ -120,12 +119,15 @@ other_than() { # NAME PID - there is one
 	now=$(pid_of "$1") && [ "$now" != "$2" ]
 }
 for time in first second; do
+	# Until it has one it has no successor either.
+	wait_for 10 pid_of sv-storespare
 	keeper=$(pid_of sv-storekeeper)
 	shoot sv-storekeeper KILL
 	check "killed for the $time time, the keeper has a successor" \
 		wait_for 10 other_than sv-storekeeper "$keeper"
 	check "and the store can be updated by it" "$control" live-update -t 10 "$store"
 done
+wait_for 10 pid_of sv-storespare
 spare=$(pid_of sv-storespare)
 shoot sv-storespare KILL
 check "a spare that is killed has one" wait_for 10 other_than sv-storespare "$spare"
@@ -136,19 +138,23 @@ pid=$(pid_of sv-xenstored)
 shoot sv-xenstored KILL
 check "and follows a store that is killed" wait_for 10 other_than sv-xenstored "$pid"
 check "with a spare of its own" wait_for 10 pid_of sv-storespare
-shoot sv-storekeeper STOP
+halt "$(pid_of sv-storekeeper)"
 shoot sv-storespare KILL
 shoot sv-storekeeper KILL
 check "both killed at once are missed" wait_for 10 grep -q "was killed, and its spare" "$logs/sv-xenstored.log"
 refused 'no keeper' -t 10 "$store"
 ok $? "without a keeper a store cannot be updated"
 shoot sv-xenstored KILL
+unanswered() { ! answers; }
+wait_for 10 unanswered
 domain late xenbus "cmdline = 'ms=1'"
 check "the toolstack has started another" wait_for 10 answers
 check "which has a keeper" wait_for 10 pid_of sv-storekeeper
 check "and can be updated" "$control" live-update -t 10 "$store"
+pid=$(pid_of sv-xenstored)
 shoot sv-xenstored KILL
-check "the new one's keeper starts a store" wait_for 10 answers
+check "the new one's keeper starts a store" wait_for 10 other_than sv-xenstored "$pid"
+wait_for 10 answers
 
 check "the guest that asks without pause comes to its end" \
 	wait_for $((seconds + 60)) over xenbus
@@ -171,6 +177,7 @@ fails() { # COMMAND - what it does instead
 	chmod 755 "$bad.new"
 	mv "$bad.new" "$bad"
 }
+wait_for 10 pid_of sv-storekeeper
 same=$(pid_of sv-xenstored) keeper=$(pid_of sv-storekeeper)
 fails 'exit 1'
 refused 'ended while it started' -t 10 "$bad"
@@ -223,9 +230,9 @@ check "if that program can go on, it does" wait_for 10 answers
 xenstore-write /load/end x
 check "with all connections" wait_for 10 grep -qx /load/end "$work/watched"
 kill $watcher
+wait_for 10 pid_of sv-storekeeper
 keeper=$(pid_of sv-storekeeper)
 kill "$keeper"
-ended() { ! kill -0 "$keeper"; }
-check "told to end, the keeper ends" wait_for 10 ended
+check "told to end, the keeper ends" wait_for 10 no_process "$keeper"
 no_store() { ! pid_of sv-xenstored; }
 check "and the store" wait_for 10 no_store

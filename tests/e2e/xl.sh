@@ -295,6 +295,8 @@ check "destroy" xl destroy g1
 output=$(xl list g1 2>&1)
 [ $? = 1 ]
 ok $? "list NAME fails once it is destroyed"
+wait_for 10 only_daemons
+wait_for 10 at_rest census
 baseline=$(census)
 xl create -q bare.cfg && xl destroy bare
 is_clean "create and destroy"
@@ -418,7 +420,7 @@ xl destroy bare
 is_clean "create -e"
 
 xl create -q bare.cfg
-kill -STOP "$(vmm_of bare)"
+halt "$(vmm_of bare)"
 output=$(timeout 60 xl list 2>&1) &&
 	grep -q 'does not answer' <<<"$output" && grep -q '^bare ' <<<"$output"
 ok $? "a VMM that hangs does not hang the list"
@@ -487,14 +489,12 @@ is_clean "create -F"
 # ---- Shutdown ----------------------------------------------------------------
 
 can() { xenstore-write "/local/domain/$(xl domid "$1")/control/feature-poweroff" 1; }
+told_to() { [ "$(xenstore-read "$1")" = "$2" ]; } # NODE WORD
 # The stand-in does what a guest does: reads the word, acknowledges, powers off.
 obey() {
 	local node
 	node=/local/domain/$(xl domid "$1")/control/shutdown
-	for _ in $(seq 50); do
-		[ "$(xenstore-read "$node")" = poweroff ] && break
-		sleep 0.1
-	done
+	wait_for 10 told_to "$node" poweroff
 	signal_guest "$1" USR1
 }
 xl create -q bare.cfg
@@ -512,7 +512,8 @@ ok $? "shutdown -a -w"
 wait_for 5 gone bare2
 is_clean "shutdown"
 xl create -q bare.cfg && can bare
-(sleep 0.5; xl destroy bare) &
+node=/local/domain/$(xl domid bare)/control/shutdown
+(wait_for 10 told_to "$node" poweroff; xl destroy bare) &
 output=$(xl shutdown -w bare 2>&1)
 grep -q 'has been destroyed' <<<"$output"
 ok $? "shutdown -w of a domain that is destroyed meanwhile"
@@ -539,10 +540,9 @@ xenstore-write "$node/feature-suspend" 1
 xl pause bare
 refuses "a paused domain" 'is paused and cannot suspend itself' suspend bare
 xl unpause bare
-asked() { [ "$(xenstore-read "$node/shutdown")" = suspend ]; }
 xl suspend bare 2>interrupted &
 pid=$!
-check "suspend: the guest is asked" wait_for 5 asked
+check "suspend: the guest is asked" wait_for 5 told_to "$node/shutdown" suspend
 kill -INT $pid
 wait $pid
 [ $? = 1 ] && grep -q 'not suspended: Interrupted' interrupted
@@ -552,7 +552,7 @@ output=$(xenstore-read "$node/shutdown")
 ok $? "suspend: which is not asked any more then"
 xl suspend bare 2>ended &
 pid=$!
-wait_for 5 asked
+wait_for 5 told_to "$node/shutdown" suspend
 xenstore-write "$node/shutdown" ''
 signal_guest bare ALRM
 wait $pid
@@ -564,7 +564,7 @@ signal_guest bare USR1
 wait_for 5 state_is bare ---s--
 refuses "a domain that has shut down" 'has shut down: poweroff' suspend bare
 refuses "a domain that has shut down" 'is not suspended' resume bare
-kill -STOP "$(vmm_of bare)"
+halt "$(vmm_of bare)"
 for verb in suspend resume; do
 	refuses "a VMM that hangs" 'its VMM does not' $verb bare
 done
@@ -611,11 +611,14 @@ id=$(xl domid two)
 vcpus() { # what vcpu-list shows of domain two; the CPU and the affinity of each
 	xl vcpu-list two | sed -E '1d; s/^(.{44}) +[0-9]+ /\1     N /'
 }
+vcpus_are() { [ "$(vcpus)" = "$1" ]; }
 hard() { vcpus | sed 's/.*  \(.*\) \/ all$/\1/' | xargs; }
 row() { printf 'two %34u %5u %5s %5s %9.1f  %s / all\n' "$id" "$@"; }
+# Threads that have just begun may still be on their way to sleep.
+wait_for 10 vcpus_are "$(row 0 N '-b-' 0 all; row 1 N '-b-' 0 all; row 2 - '--p' 0 all)"
+status=$?
 output=$(vcpus)
-[ "$output" = "$(row 0 N '-b-' 0 all; row 1 N '-b-' 0 all; row 2 - '--p' 0 all)" ]
-ok $? "vcpu-list: a row for each, as xl has it"
+ok $status "vcpu-list: a row for each, as xl has it"
 output=$(xl vcpu-list)
 [ "$(head -n 1 <<<"$output")" = 'Name                                ID  VCPU   CPU State   Time(s) Affinity (Hard / Soft)' ] &&
 	[ "$(grep -cE '^Domain-0 +0 +[0-9]+ +[0-9]+   r-- +[0-9.]+  all / all$' <<<"$output")" = "$(nproc)" ]
@@ -889,7 +892,7 @@ ok $? "dmesg -c clears"
 
 # ---- The store -------------------------------------------------------------------
 
-kill -STOP "$(store_pid)"
+halt "$(store_pid)"
 output=$(timeout 60 xl create -q bare.cfg 2>&1)
 [ $? = 3 ] && grep -q "^store '.*': not answering" <<<"$output" &&
 	[ "$(wc -l <<<"$output")" = 1 ]

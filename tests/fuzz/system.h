@@ -14,9 +14,9 @@
 
 #define SYSTEM_DOMID  3u
 #define SYSTEM_SECOND UINT64_C(1000000000)
-#define SYSTEM_STEP_S 30u /* an action that takes longer is a hang */
+#define SYSTEM_STEP_S 60u /* an action that takes longer is a hang */
 #define SYSTEM_WAIT_MS \
-	10000 /* for a daemon that a script has killed, or the like */
+	60000 /* for a daemon that a script has killed, or the like */
 
 /** struct system_key - A node of a device and its value. */
 struct system_key {

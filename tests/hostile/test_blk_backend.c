@@ -21,6 +21,7 @@
 #include "guest-frontend/grants.h"
 #include "guest-frontend/pages.h"
 #include "ring/ring.h"
+#include "tests/lib/patience.h"
 #include "tests/lib/procdom.h"
 #include "tests/lib/storm.h"
 
@@ -336,7 +337,7 @@ Test(blk_backend, flipper)
 	struct blkif_request req[DEPTH];
 	struct blkfront_io *io;
 	unsigned int good = 0, ended = 0, turn;
-	uint64_t until = events_deadline(4 * WAIT_NS);
+	uint64_t until = events_deadline(PATIENCE_NS);
 	pthread_t thread;
 
 	cr_assert_eq(pthread_create(&thread, NULL, flip, NULL), 0);

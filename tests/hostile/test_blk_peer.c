@@ -19,6 +19,7 @@
 #include "tests/lib/fakeblk.h"
 #include "tests/lib/fini.h"
 #include "tests/lib/flipper.h"
+#include "tests/lib/patience.h"
 #include "tests/lib/stack.h"
 
 #define DOMID	5u
@@ -182,8 +183,9 @@ Test(blk_peer, one_bad_among_many)
 		}
 		fakeblk_push(&fb);
 		for (int i = 0; i < 32; i++) {
-			cr_assert_eq(
-				fakeblk_take(&fb, 10000, &id, &op, &status), 1);
+			cr_assert_eq(fakeblk_take(&fb, PATIENCE_MS, &id, &op,
+						  &status),
+				     1);
 			cr_expect_eq(status,
 				     id == bad ? BLKIF_RSP_ERROR
 					       : BLKIF_RSP_OKAY,
@@ -226,7 +228,7 @@ Test(blk_peer, pages_at_the_borders_of_ram)
 
 /*
  * Races need both threads to run at once, which a busy machine may deny for a
- * while: go on until both outcomes were seen @often, 10 s at most.
+ * while: go on until both outcomes were seen @often, or patience ends.
  */
 static bool go_on(int loop, const int seen[2], int often)
 {
@@ -237,7 +239,7 @@ static bool go_on(int loop, const int seen[2], int often)
 	if (loop < 3000)
 		return true;
 	return (seen[0] < often || seen[1] < often) &&
-	       util_clock_ns() - begin < 10000000000ull;
+	       util_clock_ns() - begin < PATIENCE_NS;
 }
 
 /*
@@ -375,7 +377,8 @@ Test(blk_peer, same_id_everywhere)
 	}
 	fakeblk_push(&fb);
 	for (int i = 0; i < 32; i++) {
-		cr_assert_eq(fakeblk_take(&fb, 10000, &id, &op, &status), 1);
+		cr_assert_eq(fakeblk_take(&fb, PATIENCE_MS, &id, &op, &status),
+			     1);
 		cr_expect_eq(id, req.id);
 		errors += status != BLKIF_RSP_OKAY;
 	}
@@ -545,8 +548,9 @@ Test(blk_peer, requests_change_under_us)
 			fakeblk_put(&fb, &req);
 		fakeblk_push(&fb);
 		for (int k = 0; k < 8; k++) {
-			cr_assert_eq(
-				fakeblk_take(&fb, 10000, &id, &op, &status), 1);
+			cr_assert_eq(fakeblk_take(&fb, PATIENCE_MS, &id, &op,
+						  &status),
+				     1);
 			seen[status == BLKIF_RSP_OKAY]++;
 		}
 	}

@@ -18,6 +18,7 @@
 #include "guest-frontend/grants.h"
 #include "guest-frontend/netfront.h"
 #include "guest-frontend/pages.h"
+#include "tests/lib/patience.h"
 #include "tests/lib/procdom.h"
 #include "tests/lib/storm.h"
 
@@ -238,7 +239,8 @@ Test(ctrl_backend, late_answers)
 
 	cr_expect_eq(netfront_hash_key(&card, "first", 5), -XEN_EAGAIN);
 	took = events_now() - began;
-	cr_expect(took >= NETFRONT_CTRL_NS && took < 2 * NETFRONT_CTRL_NS);
+	cr_expect(took >= NETFRONT_CTRL_NS &&
+		  took < NETFRONT_CTRL_NS + PATIENCE_NS);
 	take(&r);
 	cr_expect_eq(netfront_hash_key(&card, "second", 6), -XEN_EAGAIN);
 	cr_expect_eq(net_ctrl_ring_back_take(&ring, &none), 0, "no other yet");

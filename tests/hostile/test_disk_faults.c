@@ -21,6 +21,7 @@
 #include "tests/lib/caplog.h"
 #include "tests/lib/fakeblk.h"
 #include "tests/lib/fini.h"
+#include "tests/lib/patience.h"
 
 /*
  * How it works
@@ -299,8 +300,9 @@ Test(disk_faults, bad_sector)
 		}
 		fakeblk_push(&fb);
 		for (int i = 0; i < 32; i++) {
-			cr_assert_eq(
-				fakeblk_take(&fb, 10000, &id, &op, &status), 1);
+			cr_assert_eq(fakeblk_take(&fb, PATIENCE_MS, &id, &op,
+						  &status),
+				     1);
 			cr_expect_eq(status, id == 13 ? BLKIF_RSP_ERROR
 						      : BLKIF_RSP_OKAY);
 		}
@@ -362,7 +364,8 @@ static unsigned int take(unsigned int n)
 	uint8_t op;
 
 	while (n--) {
-		cr_assert_eq(fakeblk_take(&fb, 10000, &id, &op, &status), 1);
+		cr_assert_eq(fakeblk_take(&fb, PATIENCE_MS, &id, &op, &status),
+			     1);
 		errors |= (unsigned int)(status != BLKIF_RSP_OKAY) << id;
 	}
 	return errors;
@@ -401,8 +404,7 @@ Test(disk_faults, barrier_waits)
 	put(BLKIF_OP_WRITE_BARRIER, 1, 1);
 	put(BLKIF_OP_WRITE, 2, 1);
 	fakeblk_push(&fb);
-	for (int i = 0; i < 1000 && !meddled; i++)
-		usleep(10000);
+	cr_assert(SOON(meddled));
 	cr_expect_eq(fakeblk_take(&fb, 200, &id, &op, &status), 0);
 	cr_expect_str_eq(all_started(), "R");
 	cr_expect_eq(write(pipe_fd[1], image, SV_PAGE_SIZE),
@@ -471,8 +473,7 @@ Test(disk_faults, stopped_while_the_disk_is_slow)
 		fakeblk_put(&fb, &req);
 	}
 	fakeblk_push(&fb);
-	while (meddled < 8)
-		usleep(1000);
+	cr_assert(SOON(meddled >= 8));
 	cr_assert_eq(pthread_create(&late, NULL, answer_late, NULL), 0);
 	blkback_stop(q);
 	q = NULL;

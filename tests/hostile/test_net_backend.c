@@ -23,6 +23,7 @@
 #include "guest-frontend/grants.h"
 #include "guest-frontend/netfront.h"
 #include "guest-frontend/pages.h"
+#include "tests/lib/patience.h"
 #include "tests/lib/procdom.h"
 #include "tests/lib/storm.h"
 
@@ -1055,7 +1056,7 @@ static void put_blind(uint16_t id)
 Test(net_backend, flipper)
 {
 	unsigned int packets_in = 0, ended = 0, turn;
-	uint64_t until = events_deadline(4 * WAIT_NS), dropped = 0;
+	uint64_t until = events_deadline(PATIENCE_NS), dropped = 0;
 	struct netfront_meta m;
 	pthread_t thread;
 	uint8_t *buf;

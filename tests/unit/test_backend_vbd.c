@@ -1321,7 +1321,8 @@ Test(backend_vbd, flush_error_that_a_dead_worker_has_seen)
 		usleep(1000);
 	kill(stack_worker(&s, "sv-blkback", DOMID), SIGKILL);
 	slowfile_fail(slow);
-	cr_assert_eq(fakeblk_take(&vbd.q[0], 20000, &id, &op, &status), 1);
+	cr_assert_eq(fakeblk_take(&vbd.q[0], PATIENCE_MS, &id, &op, &status),
+		     1);
 	cr_expect_eq(status, BLKIF_RSP_ERROR, "nobody hears of the error");
 	cr_expect_eq(fakeblk_do(&vbd.q[0], &flush), BLKIF_RSP_OKAY);
 	cr_assert(stack_wait_workers(&s, 1));
@@ -1336,7 +1337,8 @@ Test(backend_vbd, flush_error_that_a_dead_worker_has_seen)
 	while (!slowfile_held(slow))
 		usleep(1000);
 	slowfile_fail(slow);
-	cr_assert_eq(fakeblk_take(&vbd.q[0], 20000, &id, &op, &status), 1);
+	cr_assert_eq(fakeblk_take(&vbd.q[0], PATIENCE_MS, &id, &op, &status),
+		     1);
 	cr_expect_eq(status, BLKIF_RSP_ERROR);
 	cr_expect_eq(fakeblk_do(&vbd.q[0], &flush), BLKIF_RSP_OKAY);
 	kill(stack_worker(&s, "sv-blkback", DOMID), SIGKILL);

@@ -1182,15 +1182,13 @@ Test(backend_vif, rate_at_any_time)
 {
 	struct fakedom *dom = fakedom_new(DOMID, FAKENET_RAM);
 	struct fakenet *q = fakenet_new(dom, true);
-	uint64_t began;
 
 	attach("net", "none");
 	cr_assert(connect_card(&q, 1));
-	/* 40000 bytes: forty seconds. */
-	stack_write(&s, "1000,1000000", "%s/rate", vif.be);
-	cr_assert(SOON(stack_logged("limit: 1000 bytes in 1000000 us")));
+	/* 40000 bytes: minutes. */
+	stack_write(&s, "1000,10000000", "%s/rate", vif.be);
+	cr_assert(SOON(stack_logged("limit: 1000 bytes in 10000000 us")));
 	frame_udp(out, 1000);
-	began = util_clock_ns();
 	for (int i = 0; i < 40; i++)
 		cr_assert(fakenet_send(q, &plain, out, 1000, 4096));
 	fakenet_push(q);
@@ -1201,7 +1199,6 @@ Test(backend_vif, rate_at_any_time)
 	cr_assert(SOON(stack_logged("rate is not BYTES,MICROSECONDS")));
 	stack_write(&s, "0,0", "%s/rate", vif.be);
 	cr_expect(fakenet_reap_all(q));
-	cr_expect_lt(util_clock_ns() - began, 30000000000u);
 	detach();
 	fakenet_free(q);
 	fakedom_free(dom);

@@ -19,11 +19,12 @@
 #include "base/paths.h"
 #include "tests/lib/fakevbd.h"
 #include "tests/lib/fini.h"
+#include "tests/lib/patience.h"
 
 #define DOMID	3u
 #define PAGES	256u
 #define SECTORS 16384u
-#define MS	10000 /* to wait for what comes */
+#define MS	PATIENCE_MS /* to wait for what comes */
 
 /* ---- one queue in this process, and a disk that answers when it is told to - */
 
@@ -149,7 +150,7 @@ static void count_down(void)
 	fakeblk_host_fini(&host);
 }
 
-TestSuite(blk_count, .init = count_up, .fini = count_down, .timeout = 60);
+TestSuite(blk_count, .init = count_up, .fini = count_down, .timeout = 300);
 
 static uint64_t look(const uint64_t *counter)
 {
@@ -287,7 +288,7 @@ static void tear_down(void)
 	FINI_CHECK(stack_stop(&s));
 }
 
-TestSuite(blkback_stats, .init = set_up, .fini = tear_down, .timeout = 120);
+TestSuite(blkback_stats, .init = set_up, .fini = tear_down, .timeout = 300);
 
 static void bring_up(unsigned int nqueues)
 {

@@ -23,7 +23,7 @@ static void tear_down(void)
 	net_steer_fini(&s);
 }
 
-TestSuite(net_steer, .init = set_up, .fini = tear_down, .timeout = 60);
+TestSuite(net_steer, .init = set_up, .fini = tear_down, .timeout = 300);
 
 Test(net_steer, what_the_guest_wants)
 {

@@ -209,7 +209,7 @@ static void stay(void)
 	(void)sched_setaffinity(0, sizeof(set), &set);
 }
 
-Test(store_flat, cost_does_not_grow_with_domains, .timeout = 200)
+Test(store_flat, cost_does_not_grow_with_domains, .timeout = 300)
 {
 	unsigned long few[NKINDS], many[NKINDS];
 	pid_t pid;

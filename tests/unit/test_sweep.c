@@ -24,10 +24,11 @@
 #include "tests/lib/fakenic.h"
 #include "tests/lib/procdom.h"
 #include "tests/lib/storebed.h"
+#include "tests/lib/patience.h"
 #include "tests/lib/sweep.h"
 
 #define DOMID	  5u
-#define ANSWER_MS 5000 /* for what may never come */
+#define ANSWER_MS PATIENCE_MS /* for what may never come */
 
 static struct fakedom *dom;
 

@@ -35,10 +35,11 @@
 #include "tests/lib/fakekvm.h"
 #include "tests/lib/fakevm.h"
 #include "tests/lib/stack.h"
+#include "tests/lib/patience.h"
 #include "tests/lib/sweep.h"
 #include "tests/lib/toykernel.h"
 
-#define ANSWER_MS 1000 /* for what may never come */
+#define ANSWER_MS PATIENCE_MS /* for what may never come */
 
 /* ---- the domain socket's server ------------------------------------------------- */
 

@@ -71,7 +71,7 @@ static int end(void)
 	return (int)(intptr_t)ret;
 }
 
-TestSuite(usernet, .init = set_up, .timeout = 120);
+TestSuite(usernet, .init = set_up, .timeout = 300);
 
 static void send_packet(struct virtio_net_hdr v, const void *frame, size_t len)
 {
@@ -356,7 +356,7 @@ static int start_usernet(const char *forward, pid_t *pid)
 	return pair[0];
 }
 
-Test(passt, tcp_both_ways, .timeout = 240)
+Test(passt, tcp_both_ways, .timeout = 300)
 {
 	unsigned int served = 0, forward = 0;
 	char spec[64], c;

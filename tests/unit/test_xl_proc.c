@@ -123,6 +123,18 @@ Test(xl_proc, another_process_of_that_number_is_left_alone)
 	cr_expect_eq(xl_proc_end(&p, 0), 0);
 }
 
+/* Who has looked, and then sleeps, does not miss what came in between. */
+Test(xl_proc, a_signal_before_the_sleep_ends_it)
+{
+	xl_catch_interrupts();
+	cr_expect_eq(xl_poll(NULL, 0, 1), 0);
+	cr_expect_not(xl_interrupted());
+	cr_assert_eq(raise(SIGTERM), 0);
+	cr_expect_eq(xl_poll(NULL, 0, PATIENCE_MS), -1);
+	cr_expect_eq(errno, EINTR);
+	cr_expect(xl_interrupted());
+}
+
 Test(xl_proc, a_program_that_is_not_there)
 {
 	const char *argv[] = { "/nonexistent/program", NULL };

@@ -85,7 +85,7 @@ static bool watch_says(const char *want, const char *want_token)
 {
 	char path[256], token[XENBUS_TOKEN_MAX];
 
-	return xenbus_next_watch(path, sizeof(path), token, 5 * SECOND) == 1 &&
+	return xenbus_next_watch(path, sizeof(path), token, 60 * SECOND) == 1 &&
 	       !strcmp(path, want) && !strcmp(token, want_token);
 }
 
