@@ -121,13 +121,13 @@ front_src := guest-frontend/events.c guest-frontend/minilibc.c \
 	guest-frontend/smp.c guest-frontend/start.c $(drivers_src) $(ring_src)
 # The same drivers for a process that plays the guest: libsvprocdom.a.
 procdom_src := tests/lib/procdom.c $(drivers_src)
-tools_src := tools/doctor.c tools/doctor_kvm.c tools/json.c tools/ringtop_find.c \
+tools_src := tools/counters.c tools/doctor.c tools/doctor_kvm.c tools/json.c tools/ringtop_find.c \
 	tools/ringtop_show.c tools/ringtop_track.c tools/xl_attach.c \
 	tools/xl_build.c tools/xl_cfg.c tools/xl_cfg_dev.c \
 	tools/xl_cfg_host.c tools/xl_change.c tools/xl_cmd.c tools/xl_cmd_console.c \
 	tools/xl_cmd_create.c tools/xl_cmd_dev.c tools/xl_cmd_dmesg.c tools/xl_cmd_dump.c \
 	tools/xl_cmd_host.c tools/xl_cmd_info.c tools/xl_cmd_list.c \
-	tools/xl_cmd_power.c tools/xl_cmd_save.c tools/xl_cmd_size.c tools/xl_cmd_vcpu.c \
+	tools/xl_cmd_power.c tools/xl_cmd_save.c tools/xl_cmd_size.c tools/xl_cmd_stats.c tools/xl_cmd_vcpu.c \
 	tools/xl_cmd_vm.c tools/xl_cmd_xsquota.c tools/xl_cpus.c tools/xl_limits.c \
 	tools/xl_console.c tools/xl_daemons.c tools/xl_dump.c tools/xl_host.c tools/xl_json.c \
 	tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_out.c tools/xl_proc.c \

@@ -162,6 +162,9 @@ const struct xl_cmd xl_cmds[] = {
 	{ "uptime", xl_cmd_uptime, false, false,
 	  "Print uptime for all/some domains", "[-s] [Domain]",
 	  "-s, --short             Print the short form" },
+	{ "stats", xl_cmd_stats, false, false,
+	  "Print what all/some domains and their devices have done",
+	  "[Domain, ...]", "" },
 	{ "claims", xl_cmd_claims, false, false,
 	  "List outstanding claim information about all domains", "", "" },
 	{ "cpupool-create", xl_cmd_refuse, true, true, "Create a new CPU pool",
@@ -201,7 +204,7 @@ bool xl_cmd_lists(const struct xl_cmd *cmd)
 		xl_cmd_uptime,	    xl_cmd_block_list, xl_cmd_network_list,
 		xl_cmd_info,	    xl_cmd_domid,      xl_cmd_domname,
 		xl_cmd_sharing,	    xl_cmd_claims,     xl_cmd_cpupool_list,
-		xl_cmd_xsquota_get,
+		xl_cmd_xsquota_get, xl_cmd_stats,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
@@ -367,9 +370,14 @@ static int show_domain(const char *who, void (*host)(void),
 
 	if (xl_find_domain(who, &d.domid))
 		return XL_EXIT_FAIL;
-	if (!d.domid && host)
+	if (!d.domid && !host) {
+		xl_error(who, "name a guest",
+			 "domain 0 is this host: it has no such figures");
+		return XL_EXIT_FAIL;
+	}
+	if (!d.domid)
 		host();
-	else if (d.domid && !xl_run_name(d.domid, d.name))
+	else if (!xl_run_name(d.domid, d.name))
 		guest(&d);
 	return 0;
 }

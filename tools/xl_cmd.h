@@ -137,6 +137,7 @@ int xl_cmd_xsquota_get(int argc, char **argv);
 int xl_cmd_xsquota_set(int argc, char **argv);
 int xl_cmd_rename(int argc, char **argv);
 int xl_cmd_config_update(int argc, char **argv);
+int xl_cmd_stats(int argc, char **argv);
 int xl_cmd_uptime(int argc, char **argv);
 int xl_cmd_vcpu_list(int argc, char **argv);
 int xl_cmd_vcpu_pin(int argc, char **argv);
