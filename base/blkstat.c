@@ -4,6 +4,12 @@
 
 static const struct statfile kind = { .magic = 0x73627653u, .version = 1 };
 
+const char *const blkstat_names[BLKSTAT_NKINDS] = {
+	[BLKSTAT_READ] = "read",   [BLKSTAT_WRITE] = "write",
+	[BLKSTAT_FLUSH] = "flush", [BLKSTAT_DISCARD] = "discard",
+	[BLKSTAT_OTHER] = "other",
+};
+
 #define WORDS (sizeof(struct blkstat) / sizeof(uint64_t))
 
 void blkstat_begin(struct blkstat_file *f)

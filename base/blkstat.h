@@ -33,6 +33,9 @@ enum blkstat_kind {
 	BLKSTAT_NKINDS,
 };
 
+/** blkstat_names - Of each kind: "read", and so on. */
+extern const char *const blkstat_names[BLKSTAT_NKINDS];
+
 /**
  * struct blkstat_kind_sum - Requests of one kind that were answered.
  * @requests: All of them.

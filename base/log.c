@@ -20,6 +20,7 @@ static char log_prefix[64];
 static enum log_level log_max = LOG_LVL_INFO;
 static int log_fd = -1;
 static uint64_t log_cap;
+static void (*log_tell)(enum log_level level, const char *line);
 /* The log, to read, and its predecessor, to write; see log_hold(). */
 static struct {
 	int from, to;
@@ -36,6 +37,11 @@ void log_to_fd(int fd)
 	if (log_fd >= 0)
 		close(log_fd);
 	log_fd = fd;
+}
+
+void log_to(void (*tell)(enum log_level level, const char *line))
+{
+	log_tell = tell;
 }
 
 void log_set_cap(uint64_t bytes)
@@ -165,10 +171,10 @@ static void make_plain(char *s)
 }
 
 /* SYSCALLS: write */
-static void write_line(const char *fmt, va_list ap)
+static void write_line(enum log_level level, const char *fmt, va_list ap)
 {
 	char line[1024];
-	size_t at = start_line(line, sizeof(line));
+	size_t at = log_tell ? 0 : start_line(line, sizeof(line));
 	int fd = log_fd >= 0 ? log_fd : STDERR_FILENO;
 	int n;
 
@@ -176,6 +182,10 @@ static void write_line(const char *fmt, va_list ap)
 	if (n < 0)
 		return;
 	make_plain(line + at);
+	if (log_tell) {
+		log_tell(level, line);
+		return;
+	}
 	at = MIN(at + (size_t)n, sizeof(line) - 2);
 	line[at] = '\n';
 	/* Nobody to tell when the log itself cannot be written. */
@@ -190,7 +200,7 @@ void log_msg(enum log_level level, const char *fmt, ...)
 	if (level > log_max)
 		return;
 	va_start(ap, fmt);
-	write_line(fmt, ap);
+	write_line(level, fmt, ap);
 	va_end(ap);
 }
 
@@ -214,7 +224,7 @@ void log_limited(struct log_limit *limit, enum log_level level, const char *fmt,
 	}
 	limit->n++;
 	va_start(ap, fmt);
-	write_line(fmt, ap);
+	write_line(level, fmt, ap);
 	va_end(ap);
 }
 
@@ -223,7 +233,7 @@ void die(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	write_line(fmt, ap);
+	write_line(LOG_LVL_ERR, fmt, ap);
 	va_end(ap);
 	exit(EXIT_FAILURE);
 }

@@ -28,6 +28,12 @@ void log_init(const char *prefix, enum log_level level);
  */
 void log_to_fd(int fd);
 
+/**
+ * log_to() - Hand later messages to @tell instead, without prefix and time stamp.
+ * @line: One line, without its end; borrowed for the call.
+ */
+void log_to(void (*tell)(enum log_level level, const char *line));
+
 /* For log_set_cap(): a daemon's log and its predecessor take twice this. */
 #define LOG_CAP (16u << 20)
 

@@ -18,6 +18,7 @@ void statfile_begin(struct statfile *f, size_t size,
 		memset(f, 0, size);
 	f->magic = kind->magic;
 	f->version = kind->version;
+	f->begun++;
 }
 
 int statfile_read(int fd, uint64_t offset, struct statfile *f, size_t size,

@@ -11,10 +11,12 @@
 /**
  * struct statfile - How such a file begins; the rest are the counters.
  * @magic, @version: Both 0 before any worker has begun to count.
+ * @begun: How many workers have: each but the first replaced one that ended.
  */
 struct statfile {
 	uint32_t magic, version;
-	uint8_t pad[56];
+	uint64_t begun;
+	uint8_t pad[48];
 };
 
 /**

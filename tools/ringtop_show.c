@@ -43,12 +43,6 @@ static const char *edge_name(char *buf, size_t size, unsigned int bucket)
 	return buf;
 }
 
-static const char *const kinds[BLKSTAT_NKINDS] = {
-	[BLKSTAT_READ] = "read",   [BLKSTAT_WRITE] = "write",
-	[BLKSTAT_FLUSH] = "flush", [BLKSTAT_DISCARD] = "discard",
-	[BLKSTAT_OTHER] = "other",
-};
-
 static double kind_mean_us(const struct blkstat_kind_sum *k)
 {
 	return k->requests ? us(k->ns) / (double)k->requests : 0;
@@ -104,7 +98,7 @@ static void put_stat(FILE *f, const struct blkstat *s)
 			continue;
 		fprintf(f,
 			"  %s: %llu answered, %llu failed, %llu KiB, %llu merged, mean %.1f us\n ",
-			kinds[i], (unsigned long long)k->requests,
+			blkstat_names[i], (unsigned long long)k->requests,
 			(unsigned long long)k->errors,
 			(unsigned long long)(k->bytes / 1024),
 			(unsigned long long)k->merged, kind_mean_us(k));
@@ -293,7 +287,7 @@ static void json_stat(yajl_gen g, const struct blkstat *s)
 	for (unsigned int i = 0; i < BLKSTAT_NKINDS; i++) {
 		const struct blkstat_kind_sum *k = &s->kind[i];
 
-		key(g, kinds[i]);
+		key(g, blkstat_names[i]);
 		yajl_gen_map_open(g);
 		put_int(g, "requests", k->requests);
 		put_int(g, "errors", k->errors);

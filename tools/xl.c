@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/paths.h"
 #include "tools/xl_cmd.h"
+#include "tools/xl_out.h"
 
 #define ANSWER_TIMEOUT_MS 5000
 
@@ -78,6 +79,8 @@ static int run_verb(int argc, char **argv)
 		return XL_EXIT_FAIL;
 	}
 	optind = 1;
+	if (xl_cmd_lists(cmd) && xl_take_json(&argc, argv))
+		xl_out_json();
 	return cmd->run(argc, argv);
 }
 

@@ -6,8 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "base/paths.h"
+#include "tools/xl_out.h"
 #include "tools/xl_run.h"
 
 struct xl_opts xl_opts;
@@ -158,6 +162,9 @@ const struct xl_cmd xl_cmds[] = {
 	{ "uptime", xl_cmd_uptime, false, false,
 	  "Print uptime for all/some domains", "[-s] [Domain]",
 	  "-s, --short             Print the short form" },
+	{ "stats", xl_cmd_stats, false, false,
+	  "Print what all/some domains and their devices have done",
+	  "[Domain, ...]", "" },
 	{ "claims", xl_cmd_claims, false, false,
 	  "List outstanding claim information about all domains", "", "" },
 	{ "cpupool-create", xl_cmd_refuse, true, true, "Create a new CPU pool",
@@ -190,6 +197,23 @@ const struct xl_cmd xl_cmds[] = {
 };
 const size_t xl_ncmds = ARRAY_SIZE(xl_cmds);
 
+bool xl_cmd_lists(const struct xl_cmd *cmd)
+{
+	static int (*const lists[])(int argc, char **argv) = {
+		xl_cmd_list,	    xl_cmd_vm_list,    xl_cmd_vcpu_list,
+		xl_cmd_uptime,	    xl_cmd_block_list, xl_cmd_network_list,
+		xl_cmd_info,	    xl_cmd_domid,      xl_cmd_domname,
+		xl_cmd_sharing,	    xl_cmd_claims,     xl_cmd_cpupool_list,
+		xl_cmd_xsquota_get, xl_cmd_stats,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		if (cmd->run == lists[i])
+			return true;
+	}
+	return false;
+}
+
 const struct xl_cmd *xl_cmd_find(const char *name, size_t *n)
 {
 	const struct xl_cmd *found = NULL;
@@ -214,14 +238,41 @@ void xl_cmd_help(const struct xl_cmd *cmd)
 		printf("Usage: xl [-vtT%s%s] %s %s\n\n%s.\n\n",
 		       cmd->force ? "f" : "", cmd->dryrun ? "N" : "", cmd->name,
 		       cmd->usage, cmd->summary);
+		if (*cmd->options || xl_cmd_lists(cmd))
+			printf("Options:\n\n");
 		if (*cmd->options)
-			printf("Options:\n\n%s\n", cmd->options);
+			printf("%s\n", cmd->options);
+		if (xl_cmd_lists(cmd))
+			printf("--json                  Print one JSON document.\n");
 		return;
 	}
 	printf("Usage xl [-vfNtT] <subcommand> [args]\n\n"
 	       "xl full list of subcommands:\n\n");
 	for (size_t i = 0; i < xl_ncmds; i++)
 		printf(" %-19s %s\n", xl_cmds[i].name, xl_cmds[i].summary);
+}
+
+/* A wrong way to use a verb; -1: getopt has refused an option. */
+static int misused(const struct xl_cmd *cmd, char **argv, int nargs)
+{
+	char remedy[40];
+
+	snprintf(remedy, sizeof(remedy), "xl help %s",
+		 cmd ? cmd->name : argv[0]);
+	if (nargs >= 0)
+		xl_error(argv[0], remedy,
+			 "'xl %s' requires at least %d argument%s.", argv[0],
+			 nargs, nargs == 1 ? "" : "s");
+	else if (xl_opts.json)
+		xl_error(argv[0], remedy,
+			 "'%s' is no option of xl %s, or lacks its value",
+			 argv[optind - 1], argv[0]);
+	if (nargs >= 0 && !xl_opts.json) {
+		fprintf(stderr, "\n");
+		xl_cmd_help(cmd);
+	}
+	return nargs < 0 && cmd && cmd->run == xl_cmd_create ? XL_EXIT_USAGE
+							     : XL_EXIT_FAIL;
 }
 
 int xl_getopt(int argc, char **argv, const char *shorts,
@@ -243,16 +294,60 @@ int xl_getopt(int argc, char **argv, const char *shorts,
 	if (opt == 'h') {
 		xl_cmd_help(cmd);
 		*status = 0;
-	} else if (opt == '?') {
-		*status = cmd && cmd->run == xl_cmd_create ? XL_EXIT_USAGE
-							   : XL_EXIT_FAIL;
 	} else {
-		fprintf(stderr, "'xl %s' requires at least %d argument%s.\n\n",
-			argv[0], nargs, nargs == 1 ? "" : "s");
-		xl_cmd_help(cmd);
-		*status = XL_EXIT_FAIL;
+		*status = misused(cmd, argv, opt == '?' ? -1 : nargs);
 	}
 	return 0;
+}
+
+bool xl_no_options(int argc, char **argv, int nargs, int *status)
+{
+	return xl_getopt(argc, argv, "", NULL, nargs, status) == -1;
+}
+
+bool xl_take_json(int *argc, char **argv)
+{
+	for (int i = 1; i < *argc; i++) {
+		if (!strcmp(argv[i], "--"))
+			return false;
+		if (strcmp(argv[i], "--json") != 0)
+			continue;
+		for (int n = i; n < *argc; n++)
+			argv[n] = argv[n + 1];
+		--*argc;
+		return true;
+	}
+	return false;
+}
+
+int xl_dom_info(unsigned int domid, struct dom_info *info)
+{
+	struct dom *dom;
+	int ret = dom_connect(&dom, domid, DOM_ROLE_ADMIN, NULL, false);
+
+	if (ret)
+		return ret;
+	ret = dom_info(dom, info);
+	dom_free(dom);
+	return ret;
+}
+
+uint64_t xl_uptime_s(const struct dom_info *info)
+{
+	struct timespec now;
+	uint64_t ns;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	/* The clock may have been put back. */
+	return ns > info->start_ns ? (ns - info->start_ns) / 1000000000u : 0;
+}
+
+int xl_no_domain(const char *who)
+{
+	xl_error(who, "see `xl list`",
+		 "%s is an invalid domain identifier (rc=%d)", who, -6);
+	return XL_EXIT_FAIL;
 }
 
 int xl_find_domain(const char *who, unsigned int *domid)
@@ -263,7 +358,51 @@ int xl_find_domain(const char *who, unsigned int *domid)
 	}
 	if (!xl_run_find(who, domid))
 		return 0;
-	fprintf(stderr, "%s is an invalid domain identifier (rc=%d)\n", who,
-		-6);
+	(void)!xl_no_domain(who);
 	return -ENOENT;
+}
+
+/* One that is named. */
+static int show_domain(const char *who, void (*host)(void),
+		       void (*guest)(const struct xl_dom *d))
+{
+	struct xl_dom d;
+
+	if (xl_find_domain(who, &d.domid))
+		return XL_EXIT_FAIL;
+	if (!d.domid && !host) {
+		xl_error(who, "name a guest",
+			 "domain 0 is this host: it has no such figures");
+		return XL_EXIT_FAIL;
+	}
+	if (!d.domid)
+		host();
+	else if (!xl_run_name(d.domid, d.name))
+		guest(&d);
+	return 0;
+}
+
+int xl_each_domain(char **who, int n, void (*host)(void),
+		   void (*guest)(const struct xl_dom *d))
+{
+	struct xl_dom *doms;
+	int ret, status = 0;
+	size_t ndoms;
+
+	for (int i = 0; i < n; i++)
+		status |= show_domain(who[i], host, guest);
+	if (n > 0)
+		return status;
+	if (host)
+		host();
+	ret = xl_run_list(&doms, &ndoms);
+	if (ret) {
+		log_err("'%s/dom' cannot be read: %s", paths_run(),
+			strerror(-ret));
+		return XL_EXIT_FAIL;
+	}
+	for (size_t i = 0; i < ndoms; i++)
+		guest(&doms[i]);
+	free(doms);
+	return 0;
 }

@@ -7,18 +7,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/domsock.h"
 #include "base/util.h"
+#include "tools/xl_run.h"
 
 /** Exit statuses that scripts know. */
 #define XL_EXIT_FAIL  1 /* most errors */
 #define XL_EXIT_USAGE 2 /* bad options of `create` */
 #define XL_EXIT_LIBXL 3 /* a domain could not be created */
 
-/** struct xl_opts - Options before the verb. */
+/** struct xl_opts - Options before the verb, and those that several have. */
 struct xl_opts {
 	bool verbose; /* -v */
 	bool force;   /* -f */
 	bool dryrun;  /* -N */
+	bool json;    /* --json, behind the verb */
 };
 extern struct xl_opts xl_opts;
 
@@ -40,6 +43,9 @@ struct xl_cmd {
 
 extern const struct xl_cmd xl_cmds[];
 extern const size_t xl_ncmds;
+
+/** xl_cmd_lists() - Whether it lists something, and so knows --json. */
+bool xl_cmd_lists(const struct xl_cmd *cmd);
 
 /**
  * xl_cmd_find() - The verb that a possibly shortened name means.
@@ -64,11 +70,46 @@ int xl_getopt(int argc, char **argv, const char *shorts,
 	      const struct option *longs, int nargs, int *status);
 
 /**
+ * xl_no_options() - xl_getopt() for verbs that have none.
+ *
+ * Return: false when xl is to end now, with status *@status.
+ */
+bool xl_no_options(int argc, char **argv, int nargs, int *status) must_check;
+
+/**
+ * xl_take_json() - Take --json out of the arguments of a verb, up to "--".
+ * @argc, @argv: The verb's, changed.
+ *
+ * Return: whether it was there.
+ */
+bool xl_take_json(int *argc, char **argv);
+
+/**
  * xl_find_domain() - The domain an argument names, reported as xl does.
  *
  * Return: 0 or -ENOENT.
  */
 int xl_find_domain(const char *who, unsigned int *domid) must_check;
+
+/** xl_dom_info() - What a domain's VMM says; Return: 0 or -errno, not reported. */
+int xl_dom_info(unsigned int domid, struct dom_info *info) must_check;
+
+/** xl_uptime_s() - How long the domain has been there. */
+uint64_t xl_uptime_s(const struct dom_info *info);
+
+/** xl_no_domain() - Report that there is none of that name; Return: xl's exit status. */
+int xl_no_domain(const char *who) must_check;
+
+/**
+ * xl_each_domain() - Show this host and all guests, or those that are named.
+ * @who:   @n names or numbers; none: all.
+ * @host:  NULL leaves this host out.
+ * @guest: Shows nothing of one that has ended meanwhile.
+ *
+ * Return: xl's exit status; reported.
+ */
+int xl_each_domain(char **who, int n, void (*host)(void),
+		   void (*guest)(const struct xl_dom *d)) must_check;
 
 int xl_cmd_create(int argc, char **argv);
 int xl_cmd_list(int argc, char **argv);
@@ -96,6 +137,7 @@ int xl_cmd_xsquota_get(int argc, char **argv);
 int xl_cmd_xsquota_set(int argc, char **argv);
 int xl_cmd_rename(int argc, char **argv);
 int xl_cmd_config_update(int argc, char **argv);
+int xl_cmd_stats(int argc, char **argv);
 int xl_cmd_uptime(int argc, char **argv);
 int xl_cmd_vcpu_list(int argc, char **argv);
 int xl_cmd_vcpu_pin(int argc, char **argv);

@@ -9,6 +9,7 @@
 #include "base/util.h"
 #include "tools/xl_attach.h"
 #include "tools/xl_cmd.h"
+#include "tools/xl_out.h"
 #include "tools/xl_store.h"
 #include "tools/xl_tree.h"
 
@@ -23,55 +24,103 @@ static long front(struct xs_handle *h, unsigned int domid, const char *type,
 			       type, devid, key);
 }
 
-static char *backend_path(struct xs_handle *h, unsigned int domid,
-			  const char *type, unsigned int devid)
+/* A device of either kind; numbers are -1 where the guest says none. */
+struct device {
+	unsigned int domid, devid, backend_domid;
+	char *mac, *backend;
+	long state, port;
+	long ring; /* of a disk */
+	long tx, rx;
+};
+
+static const struct xl_field disk_fields[] = {
+	XL_FIELD("domid", UINT, device, domid),
+	XL_FIELD("devid", UINT, device, devid),
+	XL_FIELD("backend_domid", UINT, device, backend_domid),
+	XL_FIELD("state", LONG, device, state),
+	XL_FIELD("event_channel", LONG, device, port),
+	XL_FIELD("ring_ref", LONG, device, ring),
+	XL_FIELD("backend_path", STRING, device, backend),
+};
+
+static const struct xl_field vif_fields[] = {
+	XL_FIELD("domid", UINT, device, domid),
+	XL_FIELD("devid", UINT, device, devid),
+	XL_FIELD("backend_domid", UINT, device, backend_domid),
+	XL_FIELD("mac", STRING, device, mac),
+	XL_FIELD("state", LONG, device, state),
+	XL_FIELD("event_channel", LONG, device, port),
+	XL_FIELD("tx_ring_ref", LONG, device, tx),
+	XL_FIELD("rx_ring_ref", LONG, device, rx),
+	XL_FIELD("backend_path", STRING, device, backend),
+};
+
+static void print_disk_head(unsigned int how)
 {
-	return xl_store_get(h, XBT_NULL, "/libxl/%u/device/%s/%u/backend",
-			    domid, type, devid);
+	(void)how;
+	printf("Vdev  BE  handle state evt-ch ring-ref BE-path                       \n");
 }
 
-static void print_disk(struct xs_handle *h, unsigned int domid,
-		       unsigned int devid)
+static void print_disk(const void *row, unsigned int how)
 {
-	char *be = backend_path(h, domid, "vbd", devid);
+	const struct device *d = row;
 
-	printf("%-5u %-3d %-6u %-5ld %-6ld %-8ld %-30s\n", devid, 0, domid,
-	       front(h, domid, "vbd", devid, "state"),
-	       front(h, domid, "vbd", devid, "event-channel"),
-	       front(h, domid, "vbd", devid, "ring-ref"), be ? be : "");
-	free(be);
+	(void)how;
+	printf("%-5u %-3u %-6u %-5ld %-6ld %-8ld %-30s\n", d->devid,
+	       d->backend_domid, d->domid, d->state, d->port, d->ring,
+	       d->backend ? d->backend : "");
 }
 
-static void print_vif(struct xs_handle *h, unsigned int domid,
-		      unsigned int devid)
+static void print_vif_head(unsigned int how)
 {
-	char *be = backend_path(h, domid, "vif", devid);
-	char *mac = xl_store_get(h, XBT_NULL, "/libxl/%u/device/vif/%u/mac",
-				 domid, devid);
-
-	printf("%-3u %-2d %-17s %5u %5ld %6ld %5ld/%-11ld %-30s\n", devid, 0,
-	       mac ? mac : "-", devid, front(h, domid, "vif", devid, "state"),
-	       front(h, domid, "vif", devid, "event-channel"),
-	       front(h, domid, "vif", devid, "tx-ring-ref"),
-	       front(h, domid, "vif", devid, "rx-ring-ref"), be ? be : "");
-	free(mac);
-	free(be);
+	(void)how;
+	printf("Idx BE Mac Addr.         handle state evt-ch   tx-/rx-ring-ref BE-path                       \n");
 }
 
-static int
-list_devices(int argc, char **argv, const char *type, const char *header,
-	     void (*print)(struct xs_handle *, unsigned int, unsigned int))
+static void print_vif(const void *row, unsigned int how)
 {
-	int opt, status = 0;
+	const struct device *d = row;
+
+	(void)how;
+	printf("%-3u %-2u %-17s %5u %5ld %6ld %5ld/%-11ld %-30s\n", d->devid,
+	       d->backend_domid, d->mac ? d->mac : "-", d->devid, d->state,
+	       d->port, d->tx, d->rx, d->backend ? d->backend : "");
+}
+
+static void show_device(struct xs_handle *h, unsigned int domid,
+			const char *type, unsigned int devid)
+{
+	struct device d = {
+		.domid = domid,
+		.devid = devid,
+		.mac = xl_store_get(h, XBT_NULL, "/libxl/%u/device/%s/%u/mac",
+				    domid, type, devid),
+		.backend = xl_store_get(h, XBT_NULL,
+					"/libxl/%u/device/%s/%u/backend", domid,
+					type, devid),
+		.state = front(h, domid, type, devid, "state"),
+		.port = front(h, domid, type, devid, "event-channel"),
+		.ring = front(h, domid, type, devid, "ring-ref"),
+		.tx = front(h, domid, type, devid, "tx-ring-ref"),
+		.rx = front(h, domid, type, devid, "rx-ring-ref"),
+	};
+
+	xl_out_row(&d);
+	free(d.mac);
+	free(d.backend);
+}
+
+static int list_devices(int argc, char **argv, const char *type,
+			const struct xl_table *t)
+{
 	struct xs_handle *h;
+	int status = 0;
 
-	while ((opt = xl_getopt(argc, argv, "", NULL, 1, &status)) > 0)
-		;
-	if (!opt)
+	if (!xl_no_options(argc, argv, 1, &status))
 		return status;
 	if (xl_store_open(&h))
 		return XL_EXIT_FAIL;
-	printf("%s\n", header);
+	xl_out_begin(t, 0);
 	for (int i = optind; i < argc; i++) {
 		unsigned int domid, *devids;
 		size_t n;
@@ -82,27 +131,35 @@ list_devices(int argc, char **argv, const char *type, const char *header,
 		}
 		devids = xl_tree_devices(h, domid, type, &n);
 		for (size_t j = 0; j < n; j++)
-			print(h, domid, devids[j]);
+			show_device(h, domid, type, devids[j]);
 		free(devids);
 	}
 	xs_close(h);
-	return status;
+	return xl_out_end() | status;
 }
 
 int xl_cmd_block_list(int argc, char **argv)
 {
-	return list_devices(
-		argc, argv, "vbd",
-		"Vdev  BE  handle state evt-ch ring-ref BE-path                       ",
-		print_disk);
+	static const struct xl_table t = {
+		.head = print_disk_head,
+		.row = print_disk,
+		.field = disk_fields,
+		.n = ARRAY_SIZE(disk_fields),
+	};
+
+	return list_devices(argc, argv, "vbd", &t);
 }
 
 int xl_cmd_network_list(int argc, char **argv)
 {
-	return list_devices(
-		argc, argv, "vif",
-		"Idx BE Mac Addr.         handle state evt-ch   tx-/rx-ring-ref BE-path                       ",
-		print_vif);
+	static const struct xl_table t = {
+		.head = print_vif_head,
+		.row = print_vif,
+		.field = vif_fields,
+		.n = ARRAY_SIZE(vif_fields),
+	};
+
+	return list_devices(argc, argv, "vif", &t);
 }
 
 /* ---- Coming and going ----------------------------------------------------- */
@@ -141,13 +198,11 @@ static int find_guest(const char *who, unsigned int *domid)
 
 static int attach(int argc, char **argv, enum xl_kind kind, int nargs)
 {
-	int opt, status = 0;
+	int status = 0;
 	unsigned int domid;
 	char *spec;
 
-	while ((opt = xl_getopt(argc, argv, "", NULL, nargs, &status)) > 0)
-		;
-	if (!opt)
+	if (!xl_no_options(argc, argv, nargs, &status))
 		return status;
 	if (find_guest(argv[optind], &domid))
 		return XL_EXIT_FAIL;

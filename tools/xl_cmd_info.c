@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "tools/json.h"
 #include "tools/xl_cmd.h"
 #include "tools/xl_host.h"
 #include "tools/xl_limits.h"
@@ -16,20 +17,36 @@
 #define XEN_MINOR 17
 #define XEN_EXTRA "-splitvisor"
 
+/* What all of it becomes with --json; NULL for text. */
+static yajl_gen json;
+
 static void field(const char *name, const char *value)
 {
-	printf("%-22s : %s\n", name, value);
+	if (json)
+		json_member_string(json, name, value);
+	else
+		printf("%-22s : %s\n", name, value);
 }
 
 static void number(const char *name, unsigned long long value)
 {
-	printf("%-22s : %llu\n", name, value);
+	if (json)
+		json_member_number(json, name, value);
+	else
+		printf("%-22s : %llu\n", name, value);
+}
+
+/* Text is in MiB, without a unit, as Xen has it. */
+static void memory(const char *name, const char *json_name, uint64_t kib)
+{
+	number(json ? json_name : name, json ? kib : kib / 1024);
 }
 
 /* The CPUID words that Xen shows, in its order. */
 static void print_hw_caps(void)
 {
 	unsigned int a, b, c, d, w[8] = { 0 };
+	char text[80];
 
 	if (__get_cpuid(1, &a, &b, &c, &d)) {
 		w[0] = d;
@@ -47,8 +64,22 @@ static void print_hw_caps(void)
 	}
 	if (__get_cpuid(0x80000007, &a, &b, &c, &d))
 		w[7] = d;
-	printf("%-22s : %08x:%08x:%08x:%08x:%08x:%08x:%08x:%08x\n", "hw_caps",
-	       w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]);
+	snprintf(text, sizeof(text), "%08x:%08x:%08x:%08x:%08x:%08x:%08x:%08x",
+		 w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7]);
+	field("hw_caps", text);
+}
+
+static void print_mhz(double mhz)
+{
+	char text[32];
+	int n = snprintf(text, sizeof(text), "%.3f", mhz);
+
+	if (json) {
+		json_string(json, "cpu_mhz");
+		yajl_gen_number(json, text, (size_t)n);
+		return;
+	}
+	field("cpu_mhz", text);
 }
 
 static void print_host(const struct xl_host *h)
@@ -68,15 +99,36 @@ static void print_host(const struct xl_host *h)
 	number("nr_nodes", h->nodes);
 	number("cores_per_socket", h->cores_per_socket);
 	number("threads_per_core", h->threads_per_core);
-	printf("%-22s : %.3f\n", "cpu_mhz", h->mhz);
+	print_mhz(h->mhz);
 	print_hw_caps();
 	field("virt_caps", access("/dev/kvm", F_OK) ? "" : "hvm hap gnttab-v1");
-	number("total_memory", h->total_kib / 1024);
-	number("free_memory", h->free_kib / 1024);
-	number("sharing_freed_memory", 0);
-	number("sharing_used_memory", 0);
+	memory("total_memory", "total_memory_kib", h->total_kib);
+	memory("free_memory", "free_memory_kib", h->free_kib);
+	memory("sharing_freed_memory", "sharing_freed_memory_kib", 0);
+	memory("sharing_used_memory", "sharing_used_memory_kib", 0);
 	number("outstanding_claims", 0);
 	number("free_cpus", 0);
+}
+
+static void json_topology(const struct xl_host *h)
+{
+	json_member_array(json, "cpu_topology");
+	for (unsigned int i = 0; i <= h->max_cpu_id; i++) {
+		yajl_gen_map_open(json);
+		number("cpu", i);
+		number("core", xl_host_topology(i, "core_id"));
+		number("socket", xl_host_topology(i, "physical_package_id"));
+		number("node", 0);
+		yajl_gen_map_close(json);
+	}
+	yajl_gen_array_close(json);
+	json_member_array(json, "numa_info");
+	yajl_gen_map_open(json);
+	number("node", 0);
+	number("memory_kib", h->total_kib);
+	number("free_memory_kib", h->free_kib);
+	yajl_gen_map_close(json);
+	yajl_gen_array_close(json);
 }
 
 static void print_topology(const struct xl_host *h)
@@ -120,10 +172,25 @@ static void print_xen(void)
 static void print_store(void)
 {
 	uint32_t features;
+	char text[16];
 
 	if (xl_features_get(&features))
 		features = 0;
-	printf("%-22s : 0x%08x\n", "xenstore_features", features);
+	snprintf(text, sizeof(text), "0x%08x", features);
+	field("xenstore_features", text);
+}
+
+static void print_info(const struct xl_host *h, bool topology, bool store)
+{
+	print_host(h);
+	if (topology && json)
+		json_topology(h);
+	else if (topology)
+		print_topology(h);
+	print_xen();
+	if (store)
+		print_store();
+	number("xend_config_format", 4);
 }
 
 int xl_cmd_info(int argc, char **argv)
@@ -144,12 +211,14 @@ int xl_cmd_info(int argc, char **argv)
 	if (!opt)
 		return status;
 	xl_host_read(&h);
-	print_host(&h);
-	if (topology)
-		print_topology(&h);
-	print_xen();
-	if (store)
-		print_store();
-	number("xend_config_format", 4);
-	return 0;
+	json = xl_opts.json ? json_begin(true) : NULL;
+	if (xl_opts.json && !json)
+		return XL_EXIT_FAIL;
+	if (json)
+		yajl_gen_map_open(json);
+	print_info(&h, topology, store);
+	if (!json)
+		return 0;
+	yajl_gen_map_close(json);
+	return json_print(json, stdout) ? XL_EXIT_FAIL : 0;
 }

@@ -17,6 +17,7 @@
 #include "tools/xl_host.h"
 #include "tools/xl_json.h"
 #include "tools/xl_list.h"
+#include "tools/xl_out.h"
 #include "tools/xl_run.h"
 
 /* Domain 0 is this host. */
@@ -27,7 +28,7 @@ static void fill_dom0(struct xl_row *r)
 	xl_host_read(&host);
 	*r = (struct xl_row){
 		.name = "Domain-0",
-		.mem_mib = host.total_kib / 1024,
+		.mem_kib = host.total_kib,
 		.vcpus = host.cpus,
 		.state = DOM_RUNNING,
 		.cpu_ns = host.cpu_ns,
@@ -58,7 +59,7 @@ static bool fill_dom(struct xl_row *r, const struct xl_dom *d)
 	}
 	if (ret)
 		return false;
-	r->mem_mib = info.ram_kib / 1024;
+	r->mem_kib = info.ram_kib;
 	r->vcpus = (unsigned int)__builtin_popcountll(online);
 	r->state = info.state;
 	r->reason = info.reason;
@@ -98,21 +99,74 @@ out:
 
 /* ---- Table ---------------------------------------------------------------- */
 
-static int list_table(const struct xl_dom *doms, size_t n, bool dom0,
-		      unsigned int columns)
+static void print_row(const void *row, unsigned int columns)
+{
+	xl_list_row(row, columns);
+}
+
+static void add_state(yajl_gen g, const void *row)
+{
+	const struct xl_row *r = row;
+
+	json_member_string(g, "state", xl_list_state(r->state));
+	if (r->state & DOM_SHUTDOWN)
+		json_member_string(g, "shutdown_reason",
+				   dom_reason_name(r->reason));
+}
+
+static const struct xl_field list_fields[] = {
+	XL_FIELD("domid", UINT, xl_row, domid),
+	XL_FIELD("name", STRING, xl_row, name),
+	XL_FIELD("uuid", UUID, xl_row, uuid),
+	XL_FIELD("mem_kib", U64, xl_row, mem_kib),
+	XL_FIELD("vcpus", UINT, xl_row, vcpus),
+	XL_FIELD("cpu_s", SECONDS, xl_row, cpu_ns),
+};
+
+static const struct xl_table list_table = {
+	.head = xl_list_header,
+	.row = print_row,
+	.field = list_fields,
+	.n = ARRAY_SIZE(list_fields),
+	.more = add_state,
+};
+
+static void show_host(void)
 {
 	struct xl_row r;
 
-	xl_list_header(columns);
-	if (dom0) {
-		fill_dom0(&r);
-		xl_list_row(&r, columns);
+	fill_dom0(&r);
+	xl_out_row(&r);
+}
+
+static void show_guest(const struct xl_dom *d)
+{
+	struct xl_row r;
+
+	if (fill_dom(&r, d))
+		xl_out_row(&r);
+}
+
+static int list_all(bool long_form, unsigned int columns)
+{
+	struct xl_dom *doms;
+	int ret, status;
+	size_t n;
+
+	if (!long_form) {
+		xl_out_begin(&list_table, columns);
+		status = xl_each_domain(NULL, 0, show_host, show_guest);
+		return xl_out_end() | status;
 	}
-	for (size_t i = 0; i < n; i++) {
-		if (fill_dom(&r, &doms[i]))
-			xl_list_row(&r, columns);
+	ret = xl_run_list(&doms, &n);
+	if (ret) {
+		log_err("'%s/dom' cannot be read: %s", paths_run(),
+			strerror(-ret));
+		return XL_EXIT_FAIL;
 	}
-	return 0;
+	status = list_long(doms, n, true);
+	free(doms);
+	return status;
 }
 
 /* One domain, by name or number; a domain that is ending is none. */
@@ -124,18 +178,14 @@ static int list_one(const char *who, bool long_form, unsigned int columns)
 	if (xl_find_domain(who, &d.domid))
 		return XL_EXIT_FAIL;
 	if (!d.domid)
-		return long_form ? list_long(NULL, 0, true)
-				 : list_table(NULL, 0, true, columns);
-	if (xl_run_name(d.domid, d.name) || !fill_dom(&r, &d)) {
-		fprintf(stderr, "%s is an invalid domain identifier (rc=%d)\n",
-			who, -6);
-		return XL_EXIT_FAIL;
-	}
+		fill_dom0(&r);
+	else if (xl_run_name(d.domid, d.name) || !fill_dom(&r, &d))
+		return xl_no_domain(who);
 	if (long_form)
-		return list_long(&d, 1, false);
-	xl_list_header(columns);
-	xl_list_row(&r, columns);
-	return 0;
+		return list_long(&d, d.domid ? 1 : 0, !d.domid);
+	xl_out_begin(&list_table, columns);
+	xl_out_row(&r);
+	return xl_out_end();
 }
 
 int xl_cmd_list(int argc, char **argv)
@@ -149,10 +199,8 @@ int xl_cmd_list(int argc, char **argv)
 		{ 0 },
 	};
 	unsigned int columns = 0;
-	struct xl_dom *doms;
 	bool long_form = false;
 	int opt, status = 0;
-	size_t n;
 
 	while ((opt = xl_getopt(argc, argv, "lvZcn", longs, 0, &status)) > 0) {
 		if (opt == 'l')
@@ -165,117 +213,152 @@ int xl_cmd_list(int argc, char **argv)
 	}
 	if (!opt)
 		return status;
-	if (optind < argc)
-		return list_one(argv[optind], long_form, columns);
-	if (xl_run_list(&doms, &n)) {
-		log_err("'%s/dom' cannot be read: %s", paths_run(),
-			strerror(errno));
-		return XL_EXIT_FAIL;
-	}
-	status = long_form ? list_long(doms, n, true)
-			   : list_table(doms, n, true, columns);
-	free(doms);
-	return status;
+	return optind < argc ? list_one(argv[optind], long_form, columns)
+			     : list_all(long_form, columns);
 }
+
+static const struct xl_field claim_fields[] = {
+	XL_FIELD("domid", UINT, xl_row, domid),
+	XL_FIELD("name", STRING, xl_row, name),
+	XL_FIELD("mem_kib", U64, xl_row, mem_kib),
+	XL_FIELD("claimed_kib", U64, xl_row, claimed_kib),
+};
 
 int xl_cmd_claims(int argc, char **argv)
 {
-	int opt, status = 0;
-	struct xl_dom *doms;
-	size_t n;
+	static const struct xl_table t = {
+		.head = xl_list_header,
+		.row = print_row,
+		.field = claim_fields,
+		.n = ARRAY_SIZE(claim_fields),
+	};
+	int status = 0;
 
-	while ((opt = xl_getopt(argc, argv, "", NULL, 0, &status)) > 0)
-		;
-	if (!opt)
+	if (!xl_no_options(argc, argv, 0, &status))
 		return status;
-	if (xl_run_list(&doms, &n))
-		return XL_EXIT_FAIL;
-	status = list_table(doms, n, true, XL_LIST_CLAIM);
-	free(doms);
-	return status;
+	xl_out_begin(&t, XL_LIST_CLAIM);
+	status = xl_each_domain(NULL, 0, show_host, show_guest);
+	return xl_out_end() | status;
 }
 
-/* No page is shared between domains. */
-static void print_sharing(const struct xl_row *r)
+static const struct xl_field sharing_fields[] = {
+	XL_FIELD("domid", UINT, xl_row, domid),
+	XL_FIELD("name", STRING, xl_row, name),
+	XL_FIELD("mem_kib", U64, xl_row, mem_kib),
+	XL_FIELD("shared_kib", U64, xl_row, shared_kib),
+};
+
+static void print_sharing_head(unsigned int how)
 {
-	printf("%-40s %5u %5llu  %5u\n", r->name, r->domid,
-	       (unsigned long long)r->mem_mib, 0u);
+	(void)how;
+	printf("Name                                        ID   Mem Shared\n");
+}
+
+static void print_sharing(const void *row, unsigned int how)
+{
+	const struct xl_row *r = row;
+
+	(void)how;
+	printf("%-40s %5u %5llu  %5llu\n", r->name, r->domid,
+	       (unsigned long long)(r->mem_kib / 1024),
+	       (unsigned long long)(r->shared_kib / 1024));
 }
 
 int xl_cmd_sharing(int argc, char **argv)
 {
-	unsigned int only = 0;
-	int opt, status = 0;
-	struct xl_dom *doms;
-	struct xl_row r;
-	bool all;
-	size_t n;
+	static const struct xl_table t = {
+		.head = print_sharing_head,
+		.row = print_sharing,
+		.field = sharing_fields,
+		.n = ARRAY_SIZE(sharing_fields),
+	};
+	unsigned int domid;
+	int status = 0;
 
-	while ((opt = xl_getopt(argc, argv, "", NULL, 0, &status)) > 0)
-		;
-	if (!opt)
+	if (!xl_no_options(argc, argv, 0, &status))
 		return status;
-	all = optind == argc;
-	if ((!all && xl_find_domain(argv[optind], &only)) ||
-	    xl_run_list(&doms, &n))
+	if (optind < argc && xl_find_domain(argv[optind], &domid))
 		return XL_EXIT_FAIL;
-	printf("Name                                        ID   Mem Shared\n");
-	if (!only) {
-		fill_dom0(&r);
-		print_sharing(&r);
-	}
-	for (size_t i = 0; i < n; i++) {
-		if ((all || doms[i].domid == only) && fill_dom(&r, &doms[i]))
-			print_sharing(&r);
-	}
-	free(doms);
-	return 0;
+	xl_out_begin(&t, 0);
+	status = xl_each_domain(argv + optind, optind < argc, show_host,
+				show_guest);
+	return xl_out_end() | status;
 }
 
 /* ---- Names and numbers ---------------------------------------------------- */
 
+static const struct xl_field name_fields[] = {
+	XL_FIELD("domid", UINT, xl_dom, domid),
+	XL_FIELD("name", TEXT, xl_dom, name),
+};
+
+static void print_domid(const void *row, unsigned int how)
+{
+	const struct xl_dom *d = row;
+
+	(void)how;
+	printf("%u\n", d->domid);
+}
+
 int xl_cmd_domid(int argc, char **argv)
 {
-	unsigned int domid = 0;
-	int opt, status = 0;
+	static const struct xl_table t = {
+		.row = print_domid,
+		.field = name_fields,
+		.n = ARRAY_SIZE(name_fields),
+	};
+	struct xl_dom d = { .name = "Domain-0" };
+	const char *who;
+	int status = 0;
 
-	while ((opt = xl_getopt(argc, argv, "", NULL, 1, &status)) > 0)
-		;
-	if (!opt)
+	if (!xl_no_options(argc, argv, 1, &status))
 		return status;
-	if (strcmp(argv[optind], "Domain-0") != 0 &&
-	    xl_run_find(argv[optind], &domid)) {
-		fprintf(stderr,
-			"Can't get domid of domain name '%s', maybe this domain does not exist.\n",
-			argv[optind]);
+	who = argv[optind];
+	if (strcmp(who, d.name) != 0 &&
+	    (xl_run_find(who, &d.domid) || xl_run_name(d.domid, d.name))) {
+		xl_error(
+			who, "see `xl list`",
+			"Can't get domid of domain name '%s', maybe this domain does not exist.",
+			who);
 		return XL_EXIT_FAIL;
 	}
-	printf("%u\n", domid);
-	return 0;
+	return xl_out_one(&t, &d);
+}
+
+static void print_domname(const void *row, unsigned int how)
+{
+	const struct xl_dom *d = row;
+
+	(void)how;
+	printf("%s\n", d->name);
 }
 
 int xl_cmd_domname(int argc, char **argv)
 {
-	char name[XL_NAME_SIZE] = "Domain-0";
-	int opt, status = 0;
+	static const struct xl_table t = {
+		.row = print_domname,
+		.field = name_fields,
+		.n = ARRAY_SIZE(name_fields),
+	};
+	struct xl_dom d = { .name = "Domain-0" };
+	int status = 0;
 	uint64_t domid;
 
-	while ((opt = xl_getopt(argc, argv, "", NULL, 1, &status)) > 0)
-		;
-	if (!opt)
+	if (!xl_no_options(argc, argv, 1, &status))
 		return status;
 	if (util_u64(argv[optind], XL_MAX_DOMID, &domid)) {
-		fprintf(stderr,
-			"Invalid domain id: '%s' (a number is wanted)\n",
+		xl_error(argv[optind], "a number is wanted",
+			 "Invalid domain id: '%s' (a number is wanted)",
+			 argv[optind]);
+		return XL_EXIT_FAIL;
+	}
+	d.domid = (unsigned int)domid;
+	if (domid && xl_run_name(d.domid, d.name)) {
+		xl_error(
+			argv[optind], "see `xl list`",
+			"Can't get domain name of domain id '%s', maybe this domain does not exist.",
 			argv[optind]);
 		return XL_EXIT_FAIL;
 	}
-	if (domid && xl_run_name((unsigned int)domid, name)) {
-		fprintf(stderr,
-			"Can't get domain name of domain id '%s', maybe this domain does not exist.\n",
-			argv[optind]);
-		return XL_EXIT_FAIL;
-	}
-	printf("%s\n", name);
-	return 0;
+	return xl_out_one(&t, &d);
 }

@@ -218,12 +218,8 @@ int xl_cmd_destroy(int argc, char **argv)
 /* The one domain that the arguments name; false: end with *@status. */
 static bool one_domain(int argc, char **argv, unsigned int *domid, int *status)
 {
-	int opt;
-
 	*status = 0;
-	while ((opt = xl_getopt(argc, argv, "", NULL, 1, status)) > 0)
-		;
-	if (!opt)
+	if (!xl_no_options(argc, argv, 1, status))
 		return false;
 	*status = XL_EXIT_FAIL;
 	if (xl_find_domain(argv[optind], domid))

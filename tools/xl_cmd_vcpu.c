@@ -11,117 +11,147 @@
 #include "tools/xl_change.h"
 #include "tools/xl_cmd.h"
 #include "tools/xl_cpus.h"
+#include "tools/xl_out.h"
 #include "tools/xl_run.h"
 
-static void print_head(const char *name, unsigned int domid, unsigned int id)
+/* ---- List ------------------------------------------------------------------ */
+
+/* A vCPU; one that is offline has but a number. */
+struct vcpu {
+	const char *name;
+	unsigned int domid, id;
+	bool online, running, blocked;
+	long cpu; /* -1: none */
+	uint64_t cpu_ns;
+	const char *hard;
+};
+
+static const struct xl_field fields[] = {
+	XL_FIELD("domid", UINT, vcpu, domid),
+	XL_FIELD("name", STRING, vcpu, name),
+	XL_FIELD("vcpu", UINT, vcpu, id),
+	XL_FIELD("online", BOOL, vcpu, online),
+	XL_FIELD("running", BOOL, vcpu, running),
+	XL_FIELD("blocked", BOOL, vcpu, blocked),
+	XL_FIELD("cpu", LONG, vcpu, cpu),
+	XL_FIELD("cpu_s", SECONDS, vcpu, cpu_ns),
+	XL_FIELD("hard_affinity", STRING, vcpu, hard),
+};
+
+static void print_head(unsigned int how)
 {
-	printf("%-32s %5u %5u ", name, domid, id);
+	(void)how;
+	printf("%-32s %5s %5s %5s %5s %9s %s\n", "Name", "ID", "VCPU", "CPU",
+	       "State", "Time(s)", "Affinity (Hard / Soft)");
 }
 
-static void print_online(unsigned int cpu, char r, char b, uint64_t ns,
-			 const char *hard)
+static void print_vcpu(const void *row, unsigned int how)
 {
-	printf("%5u %3c%c- %9.1f  %s / all\n", cpu, r, b, (double)ns / 1e9,
-	       hard);
+	const struct vcpu *v = row;
+	char cpu[24] = "-";
+
+	(void)how;
+	if (v->online)
+		snprintf(cpu, sizeof(cpu), "%ld", v->cpu);
+	printf("%-32s %5u %5u %5s %3c%c%c %9.1f  %s / all\n", v->name, v->domid,
+	       v->id, cpu, v->running ? 'r' : '-', v->blocked ? 'b' : '-',
+	       v->online ? '-' : 'p', (double)v->cpu_ns / 1e9, v->hard);
 }
 
 /* Domain 0's vCPUs are this host's CPUs, which run what they run. */
 static void list_host(void)
 {
+	struct vcpu v = { .name = "Domain-0",
+			  .online = true,
+			  .running = true,
+			  .hard = "all" };
 	FILE *f = fopen("/proc/stat", "re");
 	long hz = sysconf(_SC_CLK_TCK);
 	char line[512];
 
 	while (f && hz > 0 && fgets(line, sizeof(line), f)) {
 		unsigned long long user, nice, system;
-		unsigned int cpu;
-		uint64_t ns;
 
 		/* Behind "cpu" alone is the sum of all. */
-		if (line[3] == ' ' || sscanf(line, "cpu%u %llu %llu %llu", &cpu,
-					     &user, &nice, &system) != 4)
+		if (line[3] == ' ' || sscanf(line, "cpu%u %llu %llu %llu",
+					     &v.id, &user, &nice, &system) != 4)
 			continue;
-		ns = (user + nice + system) * (1000000000u / (uint64_t)hz);
-		print_head("Domain-0", 0, cpu);
-		print_online(cpu, 'r', '-', ns, "all");
+		v.cpu = v.id;
+		v.cpu_ns =
+			(user + nice + system) * (1000000000u / (uint64_t)hz);
+		xl_out_row(&v);
 	}
 	if (f)
 		fclose(f);
 }
 
+/* The threads in @list, by ascending id, are the vCPUs that are online. */
+static void list_vcpus(const struct xl_dom *d, const struct dom_info *info,
+		       uint64_t online, const struct xl_vcpu *list, size_t n,
+		       const cpu_set_t *all)
+{
+	bool stopped = info->state & (DOM_PAUSED | DOM_SHUTDOWN);
+	char text[XL_CPUS_TEXT];
+	size_t at = 0;
+
+	for (unsigned int i = 0; i < info->vcpus_max; i++) {
+		struct vcpu v = {
+			.name = d->name,
+			.domid = d->domid,
+			.id = i,
+			.cpu = -1,
+			.hard = "all",
+		};
+
+		while (at < n && list[at].id < i)
+			at++;
+		v.online = online >> i & 1 && at < n && list[at].id == i;
+		if (v.online) {
+			v.running = list[at].running && !stopped;
+			v.blocked = !list[at].running && !stopped;
+			v.cpu = list[at].cpu;
+			v.cpu_ns = list[at].cpu_ns;
+			v.hard = xl_cpus_format(text, &list[at].hard, all);
+		}
+		xl_out_row(&v);
+	}
+}
+
 /* Nothing, if it has ended meanwhile. */
 static void list_guest(const struct xl_dom *d)
 {
-	char text[XL_CPUS_TEXT];
 	struct xl_vcpu *list;
 	struct dom_info info;
 	struct dom *dom;
-	size_t n, at = 0;
-	uint64_t online;
 	cpu_set_t all;
-	bool stopped;
+	size_t n;
 
 	if (dom_connect(&dom, d->domid, DOM_ROLE_ADMIN, NULL, false))
 		return;
 	if (!dom_info(dom, &info) && !xl_vcpu_list(d->domid, &list, &n, &all)) {
-		stopped = info.state & (DOM_PAUSED | DOM_SHUTDOWN);
-		online = xl_vcpus_online(dom, &info);
-		for (unsigned int i = 0; i < info.vcpus_max; i++) {
-			print_head(d->name, d->domid, i);
-			while (at < n && list[at].id < i)
-				at++;
-			if (!(online >> i & 1) || at == n || list[at].id != i) {
-				printf("%5c %3c%cp %9.1f  all / all\n", '-',
-				       '-', '-', 0.0);
-				continue;
-			}
-			xl_cpus_format(text, &list[at].hard, &all);
-			print_online(list[at].cpu,
-				     list[at].running && !stopped ? 'r' : '-',
-				     list[at].running || stopped ? '-' : 'b',
-				     list[at].cpu_ns, text);
-		}
+		list_vcpus(d, &info, xl_vcpus_online(dom, &info), list, n,
+			   &all);
 		free(list);
 	}
 	dom_free(dom);
 }
 
-static int list_one(const char *who)
-{
-	struct xl_dom d;
-
-	if (xl_find_domain(who, &d.domid))
-		return XL_EXIT_FAIL;
-	if (!d.domid)
-		list_host();
-	else if (!xl_run_name(d.domid, d.name))
-		list_guest(&d);
-	return 0;
-}
-
 int xl_cmd_vcpu_list(int argc, char **argv)
 {
-	int opt, status = 0;
-	struct xl_dom *doms;
-	size_t n;
+	static const struct xl_table t = {
+		.head = print_head,
+		.row = print_vcpu,
+		.field = fields,
+		.n = ARRAY_SIZE(fields),
+	};
+	int status = 0;
 
-	while ((opt = xl_getopt(argc, argv, "", NULL, 0, &status)) > 0)
-		;
-	if (!opt)
+	if (!xl_no_options(argc, argv, 0, &status))
 		return status;
-	printf("%-32s %5s %5s %5s %5s %9s %s\n", "Name", "ID", "VCPU", "CPU",
-	       "State", "Time(s)", "Affinity (Hard / Soft)");
-	for (int i = optind; i < argc; i++)
-		status |= list_one(argv[i]);
-	if (optind < argc)
-		return status;
-	list_host();
-	if (xl_run_list(&doms, &n))
-		return XL_EXIT_FAIL;
-	for (size_t i = 0; i < n; i++)
-		list_guest(&doms[i]);
-	free(doms);
-	return 0;
+	xl_out_begin(&t, 0);
+	status = xl_each_domain(argv + optind, argc - optind, list_host,
+				list_guest);
+	return xl_out_end() | status;
 }
 
 /* ---- Pinning -------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "tools/xl_build.h"
 #include "tools/xl_change.h"
 #include "tools/xl_cmd.h"
+#include "tools/xl_out.h"
 #include "tools/xl_run.h"
 #include "tools/xl_store.h"
 #include "tools/xl_tree.h"
@@ -24,18 +25,6 @@ static int find_guest(const char *verb, const char *who, unsigned int *domid)
 		return 0;
 	fprintf(stderr, "xl %s: domain 0 is this host\n", verb);
 	return -EINVAL;
-}
-
-static int get_info(unsigned int domid, struct dom_info *info)
-{
-	struct dom *dom;
-	int ret = dom_connect(&dom, domid, DOM_ROLE_ADMIN, NULL, false);
-
-	if (ret)
-		return ret;
-	ret = dom_info(dom, info);
-	dom_free(dom);
-	return ret;
 }
 
 /* Write nodes of a domain; reported. */
@@ -90,12 +79,10 @@ static int rename_domain(unsigned int domid, const char *name)
 
 int xl_cmd_rename(int argc, char **argv)
 {
-	int opt, status = 0;
+	int status = 0;
 	unsigned int domid;
 
-	while ((opt = xl_getopt(argc, argv, "", NULL, 2, &status)) > 0)
-		;
-	if (!opt)
+	if (!xl_no_options(argc, argv, 2, &status))
 		return status;
 	log_init("", LOG_LVL_ERR);
 	if (find_guest("rename", argv[optind], &domid))
@@ -106,43 +93,57 @@ int xl_cmd_rename(int argc, char **argv)
 	return XL_EXIT_FAIL;
 }
 
-/* Another configuration, of which name and UUID are not taken. */
-static int update(unsigned int domid, const char *file, char **extra, size_t n)
+/* Make @c another configuration; name and UUID stay.  @text: *given*. */
+static int change_all_but_identity(struct xl_change *c, char *text,
+				   const char *file)
 {
 	char name[XL_NAME_SIZE], uuid[XL_UUID_LEN];
 	const char *its_name = name, *its_uuid = uuid;
-	struct xl_change c;
 	struct dom_info info;
-	unsigned int lines;
-	char *cwd, *text;
+	int ret = xl_dom_info(c->domid, &info);
+
+	if (!ret)
+		ret = xl_run_name(c->domid, name);
+	if (ret) {
+		free(text);
+		return ret;
+	}
+	xl_uuid_format(uuid, info.uuid);
+	ret = xl_change_to(c, text, file);
+	if (!ret)
+		ret = xl_change_set(c, "name", &its_name, 0);
+	return ret ? ret : xl_change_set(c, "uuid", &its_uuid, 0);
+}
+
+/* xl_change_begin(), but with paths as the new file means them. */
+static int begin_from_here(struct xl_change *c, unsigned int domid)
+{
+	char *here = xl_path_base() ? strdup(xl_path_base()) : NULL;
 	int ret;
 
-	ret = xl_cfg_load(file, extra, n, &text, &lines);
+	if (!here)
+		return -ENOMEM;
+	ret = xl_change_begin(c, domid);
+	xl_path_set_base(here);
+	free(here);
+	return ret;
+}
+
+static int update(unsigned int domid, const char *file, char **extra, size_t n)
+{
+	struct xl_change c = { .lock = -1 };
+	unsigned int lines;
+	char *text;
+	int ret = xl_cfg_load(file, extra, n, &text, &lines);
+
 	if (ret)
 		return ret;
 	fprintf(stderr, "Parsing config from %s\n", file);
-	cwd = xl_path_base() ? strdup(xl_path_base()) : NULL;
-	ret = cwd ? xl_change_begin(&c, domid) : -ENOMEM;
-	if (!cwd) {
+	ret = begin_from_here(&c, domid);
+	if (ret)
 		free(text);
-		return ret;
-	}
-	xl_path_set_base(cwd);
-	free(cwd);
-	if (!ret)
-		ret = get_info(domid, &info);
-	if (!ret)
-		ret = xl_run_name(domid, name);
-	if (ret) {
-		free(text);
-	} else {
-		xl_uuid_format(uuid, info.uuid);
-		ret = xl_change_to(&c, text, file);
-	}
-	if (!ret)
-		ret = xl_change_set(&c, "name", &its_name, 0);
-	if (!ret)
-		ret = xl_change_set(&c, "uuid", &its_uuid, 0);
+	else
+		ret = change_all_but_identity(&c, text, file);
 	if (!ret && xl_opts.dryrun)
 		printf("%s", c.text);
 	else if (!ret)
@@ -193,13 +194,31 @@ int xl_cmd_config_update(int argc, char **argv)
 
 /* ---- How long it has been there ------------------------------------------- */
 
-static void print_uptime(const char *name, unsigned int domid, uint64_t s,
-			 bool brief)
+struct uptime {
+	const char *name;
+	unsigned int domid;
+	uint64_t s;
+};
+
+static const struct xl_field uptime_fields[] = {
+	XL_FIELD("domid", UINT, uptime, domid),
+	XL_FIELD("name", STRING, uptime, name),
+	XL_FIELD("uptime_s", U64, uptime, s),
+};
+
+static void print_uptime_head(unsigned int brief)
 {
-	uint64_t days = s / 86400;
+	if (!brief)
+		printf("%-33s %4s %s\n", "Name", "ID", "Uptime");
+}
+
+static void print_uptime(const void *row, unsigned int brief)
+{
+	const struct uptime *u = row;
+	uint64_t days = u->s / 86400;
 	char text[64] = "", now[16];
-	unsigned int h = (unsigned int)(s / 3600 % 24);
-	unsigned int m = (unsigned int)(s / 60 % 60);
+	unsigned int h = (unsigned int)(u->s / 3600 % 24);
+	unsigned int m = (unsigned int)(u->s / 60 % 60);
 	time_t t = time(NULL);
 	int at = 0;
 	struct tm tm;
@@ -209,53 +228,31 @@ static void print_uptime(const char *name, unsigned int domid, uint64_t s,
 			      (unsigned long long)days, days > 1 ? "s" : "");
 	if (!brief) {
 		snprintf(text + at, sizeof(text) - (size_t)at, "%2u:%02u:%02u",
-			 h, m, (unsigned int)(s % 60));
-		printf("%-33s %4u %s\n", name, domid, text);
+			 h, m, (unsigned int)(u->s % 60));
+		printf("%-33s %4u %s\n", u->name, u->domid, text);
 		return;
 	}
 	snprintf(text + at, sizeof(text) - (size_t)at, "%2u:%02u", h, m);
 	localtime_r(&t, &tm);
 	strftime(now, sizeof(now), "%H:%M:%S", &tm);
-	printf(" %s up %s, %s (%u)\n", now, text, name, domid);
+	printf(" %s up %s, %s (%u)\n", now, text, u->name, u->domid);
 }
 
-static void uptime_host(bool brief)
+static void uptime_host(void)
 {
 	struct timespec up = { 0 };
 
 	clock_gettime(CLOCK_BOOTTIME, &up);
-	print_uptime("Domain-0", 0, (uint64_t)up.tv_sec, brief);
+	xl_out_row(&(struct uptime){ "Domain-0", 0, (uint64_t)up.tv_sec });
 }
 
-/* Nothing, if it has ended meanwhile. */
-static void uptime_guest(const struct xl_dom *d, bool brief)
+static void uptime_guest(const struct xl_dom *d)
 {
 	struct dom_info info;
-	struct timespec now;
-	uint64_t ns;
 
-	if (get_info(d->domid, &info))
-		return;
-	clock_gettime(CLOCK_REALTIME, &now);
-	ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-	/* The clock may have been put back. */
-	print_uptime(d->name, d->domid,
-		     ns > info.start_ns ? (ns - info.start_ns) / 1000000000u
-					: 0,
-		     brief);
-}
-
-static int uptime_of(const char *who, bool brief)
-{
-	struct xl_dom d;
-
-	if (xl_find_domain(who, &d.domid))
-		return XL_EXIT_FAIL;
-	if (!d.domid)
-		uptime_host(brief);
-	else if (!xl_run_name(d.domid, d.name))
-		uptime_guest(&d, brief);
-	return 0;
+	if (!xl_dom_info(d->domid, &info))
+		xl_out_row(&(struct uptime){ d->name, d->domid,
+					     xl_uptime_s(&info) });
 }
 
 int xl_cmd_uptime(int argc, char **argv)
@@ -264,54 +261,79 @@ int xl_cmd_uptime(int argc, char **argv)
 		{ "short", no_argument, NULL, 's' },
 		{ 0 },
 	};
+	static const struct xl_table t = {
+		.head = print_uptime_head,
+		.row = print_uptime,
+		.field = uptime_fields,
+		.n = ARRAY_SIZE(uptime_fields),
+	};
 	int opt, status = 0;
-	struct xl_dom *doms;
 	bool brief = false;
-	size_t n;
 
 	while ((opt = xl_getopt(argc, argv, "s", longs, 0, &status)) > 0)
 		brief = true;
 	if (!opt)
 		return status;
-	if (!brief)
-		printf("%-33s %4s %s\n", "Name", "ID", "Uptime");
-	for (int i = optind; i < argc; i++)
-		status |= uptime_of(argv[i], brief);
-	if (optind < argc)
-		return status;
-	uptime_host(brief);
-	if (xl_run_list(&doms, &n))
-		return XL_EXIT_FAIL;
-	for (size_t i = 0; i < n; i++)
-		uptime_guest(&doms[i], brief);
-	free(doms);
-	return 0;
+	xl_out_begin(&t, brief);
+	status = xl_each_domain(argv + optind, argc - optind, uptime_host,
+				uptime_guest);
+	return xl_out_end() | status;
+}
+
+struct identity {
+	const char *name;
+	unsigned int domid;
+	uint8_t uuid[16];
+};
+
+static const struct xl_field identity_fields[] = {
+	XL_FIELD("domid", UINT, identity, domid),
+	XL_FIELD("name", STRING, identity, name),
+	XL_FIELD("uuid", UUID, identity, uuid),
+};
+
+static void print_vm_head(unsigned int how)
+{
+	(void)how;
+	printf("UUID                                  ID    name\n");
+}
+
+static void print_vm(const void *row, unsigned int how)
+{
+	const struct identity *i = row;
+	char uuid[XL_UUID_LEN];
+
+	(void)how;
+	printf("%s  %u    %-30s\n", xl_uuid_format(uuid, i->uuid), i->domid,
+	       i->name);
+}
+
+static void list_vm(const struct xl_dom *d)
+{
+	struct identity i = { .name = d->name, .domid = d->domid };
+	struct dom_info info;
+
+	if (xl_dom_info(d->domid, &info))
+		return;
+	memcpy(i.uuid, info.uuid, sizeof(i.uuid));
+	xl_out_row(&i);
 }
 
 int xl_cmd_vm_list(int argc, char **argv)
 {
-	int opt, status = 0;
-	struct xl_dom *doms;
-	size_t n;
+	static const struct xl_table t = {
+		.head = print_vm_head,
+		.row = print_vm,
+		.field = identity_fields,
+		.n = ARRAY_SIZE(identity_fields),
+	};
+	int status = 0;
 
-	while ((opt = xl_getopt(argc, argv, "", NULL, 0, &status)) > 0)
-		;
-	if (!opt)
+	if (!xl_no_options(argc, argv, 0, &status))
 		return status;
-	if (xl_run_list(&doms, &n))
-		return XL_EXIT_FAIL;
-	printf("UUID                                  ID    name\n");
-	for (size_t i = 0; i < n; i++) {
-		char uuid[XL_UUID_LEN];
-		struct dom_info info;
-
-		if (!get_info(doms[i].domid, &info))
-			printf("%s  %u    %-30s\n",
-			       xl_uuid_format(uuid, info.uuid), doms[i].domid,
-			       doms[i].name);
-	}
-	free(doms);
-	return 0;
+	xl_out_begin(&t, 0);
+	status = xl_each_domain(NULL, 0, NULL, list_vm);
+	return xl_out_end() | status;
 }
 
 /* ---- Signals -------------------------------------------------------------- */
@@ -330,13 +352,11 @@ static void fill_sysrq(struct xl_txn *x, void *arg)
 
 int xl_cmd_sysrq(int argc, char **argv)
 {
-	int opt, status = 0;
+	int status = 0;
 	struct sysrq s = { 0 };
 	size_t n;
 
-	while ((opt = xl_getopt(argc, argv, "", NULL, 2, &status)) > 0)
-		;
-	if (!opt)
+	if (!xl_no_options(argc, argv, 2, &status))
 		return status;
 	if (find_guest("sysrq", argv[optind], &s.domid))
 		return XL_EXIT_FAIL;
@@ -382,14 +402,12 @@ int xl_cmd_trigger(int argc, char **argv)
 {
 	static const char *const known[] = { "nmi",   "reset", "init",
 					     "power", "sleep", "s3resume" };
-	int opt, status = 0;
+	int status = 0;
 	unsigned int domid;
 	const char *what;
 	size_t i = 0;
 
-	while ((opt = xl_getopt(argc, argv, "", NULL, 2, &status)) > 0)
-		;
-	if (!opt)
+	if (!xl_no_options(argc, argv, 2, &status))
 		return status;
 	if (find_guest("trigger", argv[optind], &domid))
 		return XL_EXIT_FAIL;

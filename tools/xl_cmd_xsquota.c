@@ -7,6 +7,7 @@
 
 #include "tools/xl_cmd.h"
 #include "tools/xl_limits.h"
+#include "tools/xl_out.h"
 
 static int find_whose(const char *arg, int *domid)
 {
@@ -21,8 +22,34 @@ static int find_whose(const char *arg, int *domid)
 	return 0;
 }
 
+static const struct xl_field fields[] = {
+	XL_FIELD("name", STRING, xl_limit, name),
+	XL_FIELD("value", UINT, xl_limit, value),
+};
+
+static void print_head(unsigned int how)
+{
+	(void)how;
+	printf("Quota name           Quota value\n");
+	printf("--------------------------------\n");
+}
+
+static void print_limit(const void *row, unsigned int how)
+{
+	const struct xl_limit *l = row;
+
+	(void)how;
+	printf("%-20s %8u\n", l->name, l->value);
+}
+
 int xl_cmd_xsquota_get(int argc, char **argv)
 {
+	static const struct xl_table t = {
+		.head = print_head,
+		.row = print_limit,
+		.field = fields,
+		.n = ARRAY_SIZE(fields),
+	};
 	struct xl_limit *l;
 	int domid, ret;
 	size_t n;
@@ -32,23 +59,23 @@ int xl_cmd_xsquota_get(int argc, char **argv)
 		return 0;
 	}
 	if (argc != 2) {
-		fprintf(stderr, "Domain or \"-g\" must be specified.\n");
+		xl_error(argv[0], "xl help xenstore-quota-get",
+			 "Domain or \"-g\" must be specified.");
 		return XL_EXIT_FAIL;
 	}
 	if (find_whose(argv[1], &domid))
 		return XL_EXIT_FAIL;
 	ret = xl_limits_get(domid, &l, &n);
 	if (ret) {
-		fprintf(stderr, "Quota could not be obtained. (%s)\n",
-			strerror(-ret));
+		xl_error(argv[1], NULL, "Quota could not be obtained. (%s)",
+			 strerror(-ret));
 		return XL_EXIT_FAIL;
 	}
-	printf("Quota name           Quota value\n");
-	printf("--------------------------------\n");
+	xl_out_begin(&t, 0);
 	for (size_t i = 0; i < n; i++)
-		printf("%-20s %8u\n", l[i].name, l[i].value);
+		xl_out_row(&l[i]);
 	xl_limits_free(l, n);
-	return 0;
+	return xl_out_end();
 }
 
 /* Return: 0 or -errno; reported. */

@@ -32,13 +32,22 @@ static char reason_letter(uint32_t reason)
 	return reason < strlen(letters) ? letters[reason] : '?';
 }
 
+const char *xl_list_state(uint32_t state)
+{
+	return state & DOM_SHUTDOWN  ? "shutdown"
+	       : state & DOM_PAUSED  ? "paused"
+	       : state & DOM_RUNNING ? "running"
+	       : state & DOM_BLOCKED ? "blocked"
+				     : "ready";
+}
+
 void xl_list_row(const struct xl_row *r, unsigned int columns)
 {
 	bool down = r->state & DOM_SHUTDOWN;
 	char uuid[XL_UUID_LEN];
 
 	printf("%-40s %5u %5llu %5u     %c%c%c%c%c%c  %8.1f", r->name, r->domid,
-	       (unsigned long long)r->mem_mib, r->vcpus,
+	       (unsigned long long)(r->mem_kib / 1024), r->vcpus,
 	       r->state & DOM_RUNNING && !down ? 'r' : '-',
 	       r->state & DOM_BLOCKED && !down ? 'b' : '-',
 	       r->state & DOM_PAUSED ? 'p' : '-', down ? 's' : '-',

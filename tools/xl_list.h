@@ -18,7 +18,8 @@
 struct xl_row {
 	unsigned int domid;
 	const char *name;
-	uint64_t mem_mib;
+	uint64_t mem_kib;
+	uint64_t claimed_kib, shared_kib; /* none ever is */
 	unsigned int vcpus;
 	uint32_t state;	 /* enum dom_state */
 	uint32_t reason; /* SHUTDOWN_*, with DOM_SHUTDOWN */
@@ -29,5 +30,12 @@ struct xl_row {
 /** xl_list_header(), xl_list_row() - Print to standard output. */
 void xl_list_header(unsigned int columns);
 void xl_list_row(const struct xl_row *r, unsigned int columns);
+
+/**
+ * xl_list_state() - What a domain is doing, in a word.
+ * @state: enum dom_state: "shutdown", "paused", "running", "blocked" or, when it
+ *         just waits for a CPU, "ready".
+ */
+const char *xl_list_state(uint32_t state);
 
 #endif

@@ -34,7 +34,7 @@ Test(xl_list, running)
 {
 	struct xl_row r = { .domid = 2,
 			    .name = "g1",
-			    .mem_mib = 256,
+			    .mem_kib = 256 << 10,
 			    .vcpus = 1,
 			    .state = DOM_BLOCKED,
 			    .cpu_ns = 12300000000 };
@@ -49,7 +49,7 @@ Test(xl_list, with_uuid)
 {
 	struct xl_row r = { .domid = 2,
 			    .name = "g1",
-			    .mem_mib = 256,
+			    .mem_kib = 256 << 10,
 			    .vcpus = 1,
 			    .state = DOM_PAUSED };
 
