@@ -138,7 +138,7 @@ static int get_ports(struct restore *r, const void *buf, size_t len)
 
 static int get_balloon(struct restore *r, const void *buf, size_t len)
 {
-	struct save_range range;
+	struct savefile_range range;
 
 	if (len < sizeof(range))
 		return -EINVAL;
@@ -202,7 +202,7 @@ static int get_page(struct restore *r, const void *buf, size_t len)
 static int get_memory(struct restore *r, const void *buf, size_t len)
 {
 	const struct guestmem *m = r->vm->mem;
-	struct save_range range;
+	struct savefile_range range;
 
 	if (len < sizeof(range))
 		return -EINVAL;

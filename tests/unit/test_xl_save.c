@@ -82,7 +82,7 @@ Test(xl_save, a_good_file_is_read_up_to_the_vmms_part)
 	cr_expect_str_eq(f.text, "name = 'name'");
 	cr_expect_eq(f.nitems, 3);
 	/* Another process goes on with these two. */
-	rest = (struct savefile){ f.saved.fd, f.saved.seq };
+	rest = (struct savefile){ .fd = f.saved.fd, .seq = f.saved.seq };
 	cr_assert_eq(savefile_get(&rest, &type, buf, &len), 0);
 	cr_expect_eq(type, SAVE_VM);
 	cr_expect_eq(len, 9);
