@@ -127,7 +127,8 @@ tools_src := tools/counters.c tools/doctor.c tools/doctor_kvm.c tools/json.c too
 	tools/xl_cfg_host.c tools/xl_change.c tools/xl_cmd.c tools/xl_cmd_console.c \
 	tools/xl_cmd_create.c tools/xl_cmd_dev.c tools/xl_cmd_dmesg.c tools/xl_cmd_dump.c \
 	tools/xl_cmd_host.c tools/xl_cmd_info.c tools/xl_cmd_list.c \
-	tools/xl_cmd_power.c tools/xl_cmd_save.c tools/xl_cmd_size.c tools/xl_cmd_stats.c tools/xl_cmd_vcpu.c \
+	tools/xl_cmd_migrate.c tools/xl_cmd_power.c tools/xl_cmd_save.c tools/xl_cmd_size.c \
+	tools/xl_cmd_stats.c tools/xl_cmd_vcpu.c tools/xl_handover.c tools/xl_mem.c \
 	tools/xl_cmd_vm.c tools/xl_cmd_xsquota.c tools/xl_cpus.c tools/xl_limits.c \
 	tools/xl_console.c tools/xl_daemons.c tools/xl_dump.c tools/xl_host.c tools/xl_json.c \
 	tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_out.c tools/xl_proc.c \

@@ -328,11 +328,14 @@ int dom_offer_stats(struct dom *d, int fd, uint64_t offset)
 	return locked_call(d, &msg, fd, NULL, NULL);
 }
 
-int dom_save(struct dom *d, int fd, uint32_t seq)
+int dom_save(struct dom *d, int fd, uint32_t *seq)
 {
-	struct dom_msg msg = { .type = DOM_SAVE, .u.seq = seq };
+	struct dom_msg msg = { .type = DOM_SAVE, .u.seq = *seq };
+	int ret = locked_call(d, &msg, fd, NULL, NULL);
 
-	return locked_call(d, &msg, fd, NULL, NULL);
+	if (!ret)
+		*seq = msg.u.seq;
+	return ret;
 }
 
 int dom_dump(struct dom *d, int fd)

@@ -57,7 +57,7 @@ enum dom_msg_type {
 	DOM_RESUME,	  /* A: u.anew; see below */
 	DOM_DEVSTATS,	  /* A: u.devstats.index -> u.devstats, fds: file */
 	DOM_OFFER_STATS,  /* B: u.devstats.offset, fd: file -> - */
-	DOM_SAVE,	  /* A: u.seq, fd: file -> -; see below */
+	DOM_SAVE,	  /* A: u.seq, fd: file -> u.seq; see below */
 	DOM_DUMP,	  /* A: -, fd: file -> -; see below */
 	DOM_NMI,	  /* A: u.vcpu.id -> - */
 	DOM_VCPUS,	  /* A: - -> u.vcpus; stops it for a moment */
@@ -82,10 +82,11 @@ enum dom_msg_type {
  */
 
 /*
- * DOM_SAVE writes the domain into a regular file, behind what the toolstack has
- * written there (base/savefile.h; u.seq is the number of its last record), up to the
- * end.  The domain must be paused (-EINVAL), and stays so.  -EAGAIN: the store has not
- * answered the guest yet.  Nothing else is answered meanwhile.
+ * DOM_SAVE writes all that a domain is but its RAM into a regular file, behind what
+ * the toolstack has written there (base/savefile.h; u.seq is the number of the last
+ * record, and then of its own last one).  The toolstack adds RAM (DOM_MEMMAP) and end.
+ * The domain must be paused (-EINVAL), and stays so.  -EAGAIN: the store has not
+ * answered the guest yet.
  */
 
 /*
@@ -344,11 +345,12 @@ int dom_call(struct dom *d, struct dom_msg *msg, int *fds,
 
 /**
  * dom_save() - DOM_SAVE.
- * @fd: *Borrowed*: where the file is written.
+ * @fd:  *Borrowed*: where the file is written.
+ * @seq: Of the last record before; set to that of the VMM's last.
  *
  * Return: 0 or -errno.
  */
-int dom_save(struct dom *d, int fd, uint32_t seq) must_check;
+int dom_save(struct dom *d, int fd, uint32_t *seq) must_check;
 
 /** dom_dump() - DOM_DUMP; @fd: *Borrowed*.  Return: 0 or -errno. */
 int dom_dump(struct dom *d, int fd) must_check;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -48,6 +49,70 @@ int fd_read_all(int fd, void *buf, size_t len)
 			return -errno;
 		if (n == 0)
 			return -EPIPE;
+		at += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Until the peer goes on. */
+static int await(int fd, short events, bool (*stop)(void))
+{
+	uint64_t end = util_clock_ns() + FD_SILENCE_S * UINT64_C(1000000000);
+	struct pollfd pfd = { .fd = fd, .events = events };
+	int n;
+
+	do {
+		if (stop())
+			return -EINTR;
+		n = poll(&pfd, 1, 500);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0)
+			return 0;
+	} while (util_clock_ns() < end);
+	return -ETIMEDOUT;
+}
+
+static bool is_again(void)
+{
+	return errno == EINTR || errno == EAGAIN;
+}
+
+int fd_read_peer(int fd, void *buf, size_t len, bool (*stop)(void))
+{
+	char *at = buf;
+
+	while (len) {
+		int ret = await(fd, POLLIN, stop);
+		ssize_t n = ret ? 0 : read(fd, at, len);
+
+		if (ret)
+			return ret;
+		if (n < 0 && is_again())
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EPIPE;
+		at += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int fd_write_peer(int fd, const void *buf, size_t len, bool (*stop)(void))
+{
+	const char *at = buf;
+
+	while (len) {
+		int ret = await(fd, POLLOUT, stop);
+		ssize_t n = ret ? 0 : write(fd, at, len);
+
+		if (ret)
+			return ret;
+		if (n < 0 && is_again())
+			continue;
+		if (n < 0)
+			return -errno;
 		at += n;
 		len -= (size_t)n;
 	}

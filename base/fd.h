@@ -22,6 +22,19 @@ int fd_write_all(int fd, const void *buf, size_t len) must_check;
  */
 int fd_read_all(int fd, void *buf, size_t len) must_check;
 
+/**
+ * fd_read_peer(), fd_write_peer() - The same with a peer that may let us wait.
+ * @fd:   To be written it must be O_NONBLOCK.
+ * @stop: Asked twice a second whether to give up.
+ *
+ * Return: also -EINTR after @stop, and -ETIMEDOUT if nothing moves for
+ * FD_SILENCE_S.
+ */
+int fd_read_peer(int fd, void *buf, size_t len, bool (*stop)(void)) must_check;
+int fd_write_peer(int fd, const void *buf, size_t len,
+		  bool (*stop)(void)) must_check;
+#define FD_SILENCE_S 300
+
 /** fd_cloexec() - Set or clear close-on-exec; Return: 0 or -errno. */
 int fd_cloexec(int fd, bool on) must_check;
 

@@ -72,6 +72,18 @@ uint32_t savefile_crc(uint32_t crc, const void *data, size_t len)
 	return ~crc;
 }
 
+static int write_all(const struct savefile *s, const void *buf, size_t len)
+{
+	return s->stop ? fd_write_peer(s->fd, buf, len, s->stop)
+		       : fd_write_all(s->fd, buf, len);
+}
+
+static int read_all(const struct savefile *s, void *buf, size_t len)
+{
+	return s->stop ? fd_read_peer(s->fd, buf, len, s->stop)
+		       : fd_read_all(s->fd, buf, len);
+}
+
 int savefile_begin(struct savefile *s, int fd)
 {
 	struct header h = { .version = SAVEFILE_VERSION, .order = ORDER };
@@ -79,7 +91,7 @@ int savefile_begin(struct savefile *s, int fd)
 	memcpy(h.magic, MAGIC, sizeof(h.magic));
 	h.crc = savefile_crc(0, &h, offsetof(struct header, crc));
 	*s = (struct savefile){ .fd = fd };
-	return fd_write_all(fd, &h, sizeof(h));
+	return write_all(s, &h, sizeof(h));
 }
 
 int savefile_put(struct savefile *s, uint32_t type, const struct iovec *v,
@@ -97,19 +109,21 @@ int savefile_put(struct savefile *s, uint32_t type, const struct iovec *v,
 	h.crc = savefile_crc(0, &h, offsetof(struct head, crc));
 	for (size_t i = 0; i < n; i++)
 		h.crc = savefile_crc(h.crc, v[i].iov_base, v[i].iov_len);
-	ret = fd_write_all(s->fd, &h, sizeof(h));
+	ret = write_all(s, &h, sizeof(h));
 	for (size_t i = 0; i < n && !ret; i++)
-		ret = fd_write_all(s->fd, v[i].iov_base, v[i].iov_len);
+		ret = write_all(s, v[i].iov_base, v[i].iov_len);
 	s->seq = h.seq;
 	return ret;
 }
 
 /* No byte beyond is taken: another process reads on from there. */
-int savefile_open(struct savefile *s, int fd)
+int savefile_open_peer(struct savefile *s, int fd, bool (*stop)(void))
 {
 	struct header h;
-	int ret = fd_read_all(fd, &h, sizeof(h));
+	int ret;
 
+	*s = (struct savefile){ .fd = fd, .stop = stop };
+	ret = read_all(s, &h, sizeof(h));
 	if (ret)
 		return ret;
 	if (memcmp(h.magic, MAGIC, sizeof(h.magic)) != 0)
@@ -119,8 +133,12 @@ int savefile_open(struct savefile *s, int fd)
 		return -EBADMSG;
 	if (h.version != SAVEFILE_VERSION)
 		return -EPROTONOSUPPORT;
-	*s = (struct savefile){ .fd = fd };
 	return 0;
+}
+
+int savefile_open(struct savefile *s, int fd)
+{
+	return savefile_open_peer(s, fd, NULL);
 }
 
 static bool is_known(uint32_t type)
@@ -135,13 +153,13 @@ static int get_any(struct savefile *s, uint32_t *type, void *buf, size_t *len)
 {
 	struct head h;
 	uint32_t crc;
-	int ret = fd_read_all(s->fd, &h, sizeof(h));
+	int ret = read_all(s, &h, sizeof(h));
 
 	if (ret)
 		return ret;
 	if (h.len > SAVEFILE_MAX || h.zero)
 		return -EBADMSG;
-	ret = fd_read_all(s->fd, buf, h.len);
+	ret = read_all(s, buf, h.len);
 	if (ret)
 		return ret;
 	crc = savefile_crc(0, &h, offsetof(struct head, crc));

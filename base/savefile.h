@@ -3,6 +3,7 @@
 #ifndef BASE_SAVEFILE_H
 #define BASE_SAVEFILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -23,6 +24,15 @@
 /** SAVEFILE_MAX - Bytes of the longest record's body. */
 #define SAVEFILE_MAX ((1u << 20) + 4096)
 
+/** SAVEFILE_CHUNK - Bytes of memory that are put into one record, at most. */
+#define SAVEFILE_CHUNK (1u << 20)
+
+/** struct savefile_range - Begins SAVE_MEMORY and SAVE_BALLOON. */
+struct savefile_range {
+	uint64_t first; /* page of RAM, or word of the bitmap */
+	uint64_t n;
+};
+
 /** SAVE_OPTIONAL - Bit of a type: who does not know it may leave it out. */
 #define SAVE_OPTIONAL (1u << 31)
 
@@ -42,10 +52,16 @@ enum save_type {
 	SAVE_VCPU,
 };
 
-/** struct savefile - A stream being written or read. */
+/**
+ * struct savefile - A stream being written or read.
+ * @fd:   Borrowed.
+ * @seq:  Of the last record; 0: only the header.
+ * @stop: NULL for a file; else @fd leads to a peer, as of fd_read_peer().
+ */
 struct savefile {
-	int fd;	      /* borrowed */
-	uint32_t seq; /* of the last record; 0: only the header */
+	int fd;
+	uint32_t seq;
+	bool (*stop)(void);
 };
 
 /** savefile_begin() - Write the header; Return: 0 or -errno. */
@@ -67,6 +83,10 @@ int savefile_put(struct savefile *s, uint32_t type, const struct iovec *v,
  * version, or as savefile_get().
  */
 int savefile_open(struct savefile *s, int fd) must_check;
+
+/** savefile_open_peer() - The same with @s->stop. */
+int savefile_open_peer(struct savefile *s, int fd,
+		       bool (*stop)(void)) must_check;
 
 /**
  * savefile_get() - Read the next record.

@@ -353,7 +353,7 @@ static int do_save(struct domctl *d, struct client *c, struct dom_msg *msg,
 		   struct answer *a)
 {
 	(void)c;
-	return a->given < 0 ? -EINVAL : save_vm(d->vm, a->given, msg->u.seq);
+	return a->given < 0 ? -EINVAL : save_vm(d->vm, a->given, &msg->u.seq);
 }
 
 static int do_dump(struct domctl *d, struct client *c, struct dom_msg *msg,

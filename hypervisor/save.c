@@ -21,12 +21,10 @@
 #include "hypervisor/version.h"
 #include "hypervisor/vm.h"
 
-#define CHUNK_PAGES 256u /* of SAVE_MEMORY; 1 MiB */
-#define CHUNK_WORDS (CHUNK_PAGES * SV_PAGE_SIZE / sizeof(uint64_t))
+#define CHUNK_WORDS (SAVEFILE_CHUNK / sizeof(uint64_t))
 
 _Static_assert(SAVE_PARAMS >= HVM_NR_PARAMS, "all of them");
-_Static_assert(sizeof(struct save_range) + CHUNK_PAGES * SV_PAGE_SIZE <=
-		       SAVEFILE_MAX,
+_Static_assert(sizeof(struct savefile_range) + SAVEFILE_CHUNK <= SAVEFILE_MAX,
 	       "a chunk fits");
 
 static int put(struct savefile *s, uint32_t type, const void *head,
@@ -159,79 +157,11 @@ static int put_balloon(struct vm *vm, struct savefile *s)
 	int ret = 0;
 
 	for (uint64_t at = 0; given && at < words && !ret; at += CHUNK_WORDS) {
-		const struct save_range r = { at,
-					      MIN(words - at, CHUNK_WORDS) };
+		const struct savefile_range r = { at, MIN(words - at,
+							  CHUNK_WORDS) };
 
 		ret = put(s, SAVE_BALLOON, &r, sizeof(r), given + at,
 			  r.n * sizeof(*given));
-	}
-	return ret;
-}
-
-static bool is_zero(const uint8_t SHM *page)
-{
-	static const uint8_t zero[SV_PAGE_SIZE];
-
-	return memcmp(shm_bulk((uint8_t SHM *)(uintptr_t)page), zero,
-		      sizeof(zero)) == 0;
-}
-
-/* Pages of a region from @at on that are alike; at most a chunk of them. */
-static uint64_t run(const struct guestmem_region *r, uint64_t at, uint64_t end,
-		    bool zero)
-{
-	uint64_t n = 0;
-
-	while (at + n < end && n < CHUNK_PAGES &&
-	       is_zero(r->host + ((at + n) << SV_PAGE_SHIFT)) == zero)
-		n++;
-	return n;
-}
-
-/* From page @at of the region to @end: all of which there is something. */
-static int put_extent(struct savefile *s, const struct guestmem_region *r,
-		      uint64_t at, uint64_t end)
-{
-	uint64_t first = r->offset >> SV_PAGE_SHIFT, n;
-	int ret = 0;
-
-	while (at < end && !ret) {
-		at += run(r, at, end, true);
-		n = run(r, at, end, false);
-		if (n) {
-			const struct save_range head = { first + at, n };
-
-			ret = put(s, SAVE_MEMORY, &head, sizeof(head),
-				  shm_bulk(r->host + (at << SV_PAGE_SHIFT)),
-				  n << SV_PAGE_SHIFT);
-		}
-		at += n;
-	}
-	return ret;
-}
-
-/* Holes of the memfd are memory that was never used. */
-static int put_region(struct vm *vm, struct savefile *s,
-		      const struct guestmem_region *r)
-{
-	off_t end = (off_t)(r->offset + r->size), at = (off_t)r->offset, hole;
-	int ret = 0;
-
-	while (!ret && at < end) {
-		at = lseek(vm->mem->fd, at, SEEK_DATA);
-		if (at < 0)
-			return errno == ENXIO ? 0 : -errno;
-		if (at >= end)
-			return 0;
-		hole = lseek(vm->mem->fd, at, SEEK_HOLE);
-		if (hole < 0)
-			return -errno;
-		hole = MIN(hole, end);
-		ret = put_extent(s, r,
-				 ((uint64_t)at - r->offset) >> SV_PAGE_SHIFT,
-				 ((uint64_t)hole - r->offset + SV_PAGE_SIZE -
-				  1) >> SV_PAGE_SHIFT);
-		at = hole;
 	}
 	return ret;
 }
@@ -292,11 +222,7 @@ static int put_all(struct vm *vm, struct savefile *s)
 		ret = put_ports(vm, s);
 	if (!ret)
 		ret = put_balloon(vm, s);
-	for (unsigned int i = 0; i < vm->mem->n && !ret; i++)
-		ret = put_region(vm, s, &vm->mem->region[i]);
-	if (!ret)
-		ret = put_pages(vm, s);
-	return ret ? ret : put(s, SAVE_END, NULL, 0, NULL, 0);
+	return ret ? ret : put_pages(vm, s);
 }
 
 static int check(struct vm *vm)
@@ -308,9 +234,9 @@ static int check(struct vm *vm)
 	return store_is_idle(vm) ? 0 : -EAGAIN;
 }
 
-int save_vm(struct vm *vm, int fd, uint32_t seq)
+int save_vm(struct vm *vm, int fd, uint32_t *seq)
 {
-	struct savefile s = { .fd = fd, .seq = seq };
+	struct savefile s = { .fd = fd, .seq = *seq };
 	struct stat st;
 	int ret;
 
@@ -328,5 +254,6 @@ int save_vm(struct vm *vm, int fd, uint32_t seq)
 	/* A hypercall that was finished may have ended the guest. */
 	ret = vm->shutdown ? -EINVAL : put_all(vm, &s);
 	pthread_mutex_unlock(&vm->lock);
+	*seq = s.seq;
 	return ret;
 }

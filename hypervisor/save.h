@@ -61,12 +61,6 @@ struct save_page {
 		gfn; /* PAGE_GRANT: where the guest has it; all ones: nowhere */
 };
 
-/** struct save_range - Begins SAVE_MEMORY and SAVE_BALLOON. */
-struct save_range {
-	uint64_t first; /* page of RAM, or word of the bitmap */
-	uint64_t n;
-};
-
 /** struct save_part - Begins SAVE_VCPU; the part follows. */
 struct save_part {
 	uint32_t vcpu;
@@ -74,16 +68,16 @@ struct save_part {
 };
 
 /**
- * save_vm() - Write a domain, from SAVE_VM to SAVE_END.
+ * save_vm() - Write a domain, but for its memory: that is the toolstack's to do.
  * @fd:  A regular file that can be written, after the toolstack's records.
- * @seq: Of the last of those.
+ * @seq: Of the last of those; set to that of our last.
  *
  * The domain must be paused and stays so.  lock: taken inside, main thread.
  *
  * Return: 0; -EINVAL if it is not paused or has shut down; -EAGAIN if the store has
  * requests of the guest before it; -EBUSY if a vCPU does not stop; or -errno.
  */
-int save_vm(struct vm *vm, int fd, uint32_t seq) must_check;
+int save_vm(struct vm *vm, int fd, uint32_t *seq) must_check;
 
 /**
  * restore_vm() - Read it into a VM that was just made, before its vCPUs start.

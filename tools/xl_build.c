@@ -300,6 +300,14 @@ static int add_devices(struct xs_handle *h, struct job *j)
 	return ret;
 }
 
+int xl_build_devices(struct xs_handle *h, const struct xl_cfg *c,
+		     const struct xl_saved *saved)
+{
+	struct job j = { .c = c, .domid = saved->domid, .saved = saved };
+
+	return add_devices(h, &j);
+}
+
 /* ---- Creation ------------------------------------------------------------- */
 
 /* Without its UUID, a configuration would mean another domain next time. */
@@ -358,6 +366,8 @@ static int assemble(const struct xl_cfg *c, const struct xl_saved *saved,
 	ret = xl_store_open(&h);
 	if (!ret)
 		ret = start_vmm(c, b->domid, saved, &ready);
+	if (!ret && saved && saved->feed)
+		ret = saved->feed(saved->arg);
 	if (!ret)
 		ret = write_store(h, &j, fill_base);
 	if (!ret)
@@ -390,13 +400,14 @@ int xl_build(const struct xl_cfg *c, const char *text, struct xl_built *out)
 int xl_build_saved(const struct xl_cfg *c, const char *text,
 		   const struct xl_saved *saved, struct xl_built *out)
 {
+	const char *name = saved && saved->name ? saved->name : c->name;
 	struct xl_built b = { .owner = -1 };
 	int ret;
 
 	ret = xl_daemons_ensure();
 	if (ret)
 		return ret;
-	ret = xl_run_reserve_as(c->name, saved ? saved->domid : 0, &b.domid,
+	ret = xl_run_reserve_as(name, saved ? saved->domid : 0, &b.domid,
 				&b.owner, xl_teardown);
 	if (ret)
 		return ret;

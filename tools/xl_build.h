@@ -42,6 +42,9 @@ int xl_build(const struct xl_cfg *c, const char *text,
 /**
  * struct xl_saved - What a saved domain is made of again, instead of a kernel.
  * @domid: It goes on with the same; @fd, @seq: as of sv-hypervisor's --restore.
+ * @name:  What it is called as long as it is built; NULL: as it is.
+ * @feed:  NULL, or has the VMM that was just started read what it has to, and knows
+ *         the rest then.  Return: 0 or -errno, reported.
  * @fill:  Writes its nodes; @watch: gives it its watches once it is introduced,
  *         Return: 0 or -errno, reported.
  */
@@ -49,6 +52,8 @@ struct xl_saved {
 	unsigned int domid;
 	int fd;
 	uint32_t seq;
+	const char *name;
+	int (*feed)(void *arg);
 	void (*fill)(struct xl_txn *x, void *arg);
 	int (*watch)(void *arg);
 	void *arg;
@@ -58,6 +63,14 @@ struct xl_saved {
 int xl_build_saved(const struct xl_cfg *c, const char *text,
 		   const struct xl_saved *saved,
 		   struct xl_built *out) must_check;
+
+/**
+ * xl_build_devices() - Give a saved domain its devices, again.
+ *
+ * Return: 0 or -errno; reported.
+ */
+int xl_build_devices(struct xs_handle *h, const struct xl_cfg *c,
+		     const struct xl_saved *saved) must_check;
 
 /**
  * xl_build_keep() - Keep a domain's configuration in its directory.

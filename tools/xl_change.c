@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "tools/xl_build.h"
 #include "tools/xl_run.h"
+#include "tools/xl_store.h"
+#include "tools/xl_tree.h"
 
 int xl_change_begin(struct xl_change *c, unsigned int domid)
 {
@@ -64,4 +66,50 @@ void xl_change_end(struct xl_change *c)
 	xl_cfg_free(&c->cfg);
 	free(c->text);
 	fd_close(&c->lock);
+}
+
+static void fill_name(struct xl_txn *x, void *arg)
+{
+	const struct xl_change *c = arg;
+
+	xl_tree_identity(x, c->domid, c->cfg.name, NULL);
+}
+
+static int write_name(struct xl_change *c)
+{
+	struct xs_handle *h;
+	int ret = xl_store_open(&h);
+
+	if (ret)
+		return ret;
+	ret = xl_build_write(h, c->domid, fill_name, c);
+	xs_close(h);
+	if (ret)
+		log_err("domain %u: its nodes cannot be written: %s", c->domid,
+			strerror(-ret));
+	return ret;
+}
+
+/* The directory first: it says whose the name is. */
+int xl_change_name(unsigned int domid, const char *name)
+{
+	struct xl_change c;
+	int ret = xl_change_begin(&c, domid);
+
+	if (!ret)
+		ret = xl_change_set(&c, "name", &name, 0);
+	if (!ret) {
+		ret = xl_run_rename(domid, c.cfg.name);
+		if (ret == -EEXIST)
+			log_err("domain name '%s' is taken (choose another name)",
+				name);
+		else if (ret)
+			log_err("domain %u: %s", domid, strerror(-ret));
+	}
+	if (!ret)
+		ret = xl_change_keep(&c);
+	if (!ret)
+		ret = write_name(&c);
+	xl_change_end(&c);
+	return ret;
 }

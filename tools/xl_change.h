@@ -37,6 +37,13 @@ int xl_change_set(struct xl_change *c, const char *key,
 /** xl_change_keep() - Keep it; Return: 0 or -errno; reported. */
 int xl_change_keep(const struct xl_change *c) must_check;
 
+/**
+ * xl_change_name() - Give a domain another name, also for its next lives.
+ *
+ * Return: 0 or -errno; reported.
+ */
+int xl_change_name(unsigned int domid, const char *name) must_check;
+
 /** xl_change_end() - Release all; what was not kept is forgotten. */
 void xl_change_end(struct xl_change *c);
 

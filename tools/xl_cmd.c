@@ -74,12 +74,28 @@ const struct xl_cmd xl_cmds[] = {
 	  "-h  Print this help.\n"
 	  "-c  Leave domain running after creating the snapshot.\n"
 	  "-p  Leave domain paused after creating the snapshot." },
+	{ "migrate", xl_cmd_migrate, false, true,
+	  "Migrate a domain to another host", "[options] <Domain> <host>",
+	  "-h              Print this help.\n"
+	  "-C <config>     Send <config> instead of config file from creation.\n"
+	  "-s <sshcommand> Use <sshcommand> instead of ssh.  String will be passed\n"
+	  "                to sh. If empty, run <host> instead of ssh <host> xl\n"
+	  "                migrate-receive [-e]\n"
+	  "-e              Do not wait in the background (on <host>) for the death\n"
+	  "                of the domain.\n"
+	  "-p              Do not unpause domain after migrating it.\n"
+	  "--live, --debug, -D\n"
+	  "                For other hosts: there is one way here, with the same domid." },
 	{ "restore", xl_cmd_restore, false, true,
 	  "Restore a domain from a saved state",
 	  "[options] [<ConfigFile>] <CheckpointFile>",
 	  "-h                       Print this help.\n"
 	  "-p                       Do not unpause domain after restoring it.\n"
 	  "-e                       Do not wait in the background for the death of the domain." },
+	{ "migrate-receive", xl_cmd_migrate_receive, false, true,
+	  "Restore a domain from a saved state", "- for internal use only",
+	  "-e  Do not wait in the background for the death of the domain.\n"
+	  "-p  Do not unpause it." },
 	{ "console", xl_cmd_console, false, false, "Attach to domain's console",
 	  "[options] <Domain>",
 	  "-t <type>       console type, pv\n"

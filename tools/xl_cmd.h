@@ -125,6 +125,8 @@ int xl_cmd_suspend(int argc, char **argv);
 int xl_cmd_resume(int argc, char **argv);
 int xl_cmd_save(int argc, char **argv);
 int xl_cmd_restore(int argc, char **argv);
+int xl_cmd_migrate(int argc, char **argv);
+int xl_cmd_migrate_receive(int argc, char **argv);
 int xl_cmd_info(int argc, char **argv);
 int xl_cmd_dmesg(int argc, char **argv);
 int xl_cmd_block_list(int argc, char **argv);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // tools/xl_cmd_save.c - xl save, xl restore.
+#include "tools/xl_cmd_save.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,13 @@
 #include "tools/xl_proc.h"
 #include "tools/xl_run.h"
 #include "tools/xl_save.h"
+
+int xl_end_saved(unsigned int domid)
+{
+	int ret = xl_run_doom(domid);
+
+	return ret && ret != -ENOENT ? ret : xl_teardown(domid);
+}
 
 /* What becomes of the domain once it is in the file. */
 static int dispose(unsigned int domid, bool go_on, bool stay, bool was_paused)
@@ -28,12 +37,10 @@ static int dispose(unsigned int domid, bool go_on, bool stay, bool was_paused)
 				strerror(-ret));
 		return ret;
 	}
-	ret = xl_run_doom(domid);
-	return ret && ret != -ENOENT ? ret : xl_teardown(domid);
+	return xl_end_saved(domid);
 }
 
-/* A configuration that replaces the domain's own, if it can be understood. */
-static char *other_config(const char *file, int *status)
+char *xl_other_config(const char *file, int *status)
 {
 	unsigned int lines;
 	struct xl_cfg c;
@@ -62,7 +69,7 @@ static int save(unsigned int domid, const char *path, const char *file,
 	char *config;
 	int status;
 
-	config = other_config(file, &status);
+	config = xl_other_config(file, &status);
 	if (status)
 		return status;
 	fprintf(stderr, "Saving to %s\n", path);
@@ -103,8 +110,8 @@ int xl_cmd_save(int argc, char **argv)
 }
 
 /* The monitor reads what was saved with it when the guest reboots. */
-static int start(struct xl_cfg *c, const char *text, struct xl_built *b,
-		 bool paused, bool unattended)
+int xl_start_saved(struct xl_cfg *c, const char *text, struct xl_built *b,
+		   bool paused, bool unattended)
 {
 	unsigned int domid = b->domid;
 	pid_t pid;
@@ -151,7 +158,7 @@ static int restore(struct xl_save_file *f, const char *path, const char *config,
 	} else if (xl_run_init() || xl_build_saved(&c, text, &f->saved, &b)) {
 		status = XL_EXIT_LIBXL;
 	} else {
-		status = start(&c, text, &b, paused, unattended);
+		status = xl_start_saved(&c, text, &b, paused, unattended);
 	}
 	xl_cfg_free(&c);
 	return status;
@@ -179,7 +186,7 @@ int xl_cmd_restore(int argc, char **argv)
 	if (argc - optind == 2)
 		file = argv[optind];
 	xl_catch_interrupts();
-	config = other_config(file, &status);
+	config = xl_other_config(file, &status);
 	if (status)
 		return status;
 	status = XL_EXIT_FAIL;

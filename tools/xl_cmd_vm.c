@@ -46,37 +46,6 @@ static int write_nodes(unsigned int domid,
 
 /* ---- What it is called, and what it is made of ---------------------------- */
 
-static void fill_name(struct xl_txn *x, void *arg)
-{
-	const struct xl_change *c = arg;
-
-	xl_tree_identity(x, c->domid, c->cfg.name, NULL);
-}
-
-/* The directory first: it says whose the name is. */
-static int rename_domain(unsigned int domid, const char *name)
-{
-	struct xl_change c;
-	int ret = xl_change_begin(&c, domid);
-
-	if (!ret)
-		ret = xl_change_set(&c, "name", &name, 0);
-	if (!ret) {
-		ret = xl_run_rename(domid, c.cfg.name);
-		if (ret == -EEXIST)
-			log_err("domain name '%s' is taken (choose another name)",
-				name);
-		else if (ret)
-			log_err("domain %u: %s", domid, strerror(-ret));
-	}
-	if (!ret)
-		ret = xl_change_keep(&c);
-	if (!ret)
-		ret = write_nodes(domid, fill_name, &c);
-	xl_change_end(&c);
-	return ret;
-}
-
 int xl_cmd_rename(int argc, char **argv)
 {
 	int status = 0;
@@ -87,7 +56,7 @@ int xl_cmd_rename(int argc, char **argv)
 	log_init("", LOG_LVL_ERR);
 	if (find_guest("rename", argv[optind], &domid))
 		return XL_EXIT_FAIL;
-	if (!rename_domain(domid, argv[optind + 1]))
+	if (!xl_change_name(domid, argv[optind + 1]))
 		return 0;
 	fprintf(stderr, "Can't rename domain '%s'.\n", argv[optind]);
 	return XL_EXIT_FAIL;

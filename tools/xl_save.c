@@ -19,6 +19,7 @@
 #include "base/paths.h"
 #include "base/savefile.h"
 #include "tools/ringtop_find.h"
+#include "tools/xl_mem.h"
 #include "tools/xl_proc.h"
 #include "tools/xl_run.h"
 #include "tools/xl_store.h"
@@ -219,22 +220,28 @@ static int put_watches(struct savefile *s, unsigned int domid)
 	return 0;
 }
 
-static int put_all(struct xs_handle *h, struct dom *dom, unsigned int domid,
-		   const char *config, int fd)
+int xl_saving_begin(const struct xl_saving *v, const char *config,
+		    struct savefile *s)
 {
-	struct savefile s;
+	return put_config(s, v->domid, config);
+}
+
+/* All but RAM, from the beginning of a regular file on. */
+static int put_all(const struct xl_saving *v, const char *config, int fd,
+		   struct savefile *s)
+{
 	int ret;
 
 	if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
 		return -errno;
-	ret = savefile_begin(&s, fd);
+	ret = savefile_begin(s, fd);
 	if (!ret)
-		ret = put_config(&s, domid, config);
+		ret = xl_saving_begin(v, config, s);
 	if (!ret)
-		ret = put_nodes(&s, h, domid);
+		ret = put_nodes(s, v->h, v->domid);
 	if (!ret)
-		ret = put_watches(&s, domid);
-	return ret ? ret : dom_save(dom, fd, s.seq);
+		ret = put_watches(s, v->domid);
+	return ret ? ret : dom_save(v->dom, fd, &s->seq);
 }
 
 static int call(struct dom *dom, enum dom_msg_type type)
@@ -295,40 +302,54 @@ static int wait_quiet(struct ringtop_dom *rings, struct xs_handle *h,
 }
 
 /* All of it, once. */
-static int write_once(struct xs_handle *h, struct dom *dom,
-		      struct ringtop_dom *rings, const char *config, int fd)
+static int write_once(const struct xl_saving *v, struct ringtop_dom *rings,
+		      const char *config, int fd, struct savefile *s)
 {
-	int ret = call(dom, DOM_PAUSE);
+	int ret = call(v->dom, DOM_PAUSE);
 
 	if (!ret)
-		ret = wait_quiet(rings, h, rings->domid);
-	return ret ? ret : put_all(h, dom, rings->domid, config, fd);
+		ret = wait_quiet(rings, v->h, v->domid);
+	return ret ? ret : put_all(v, config, fd, s);
 }
 
-/* Stop it at a moment when it waits for nothing; it is paused on success. */
-static int stop_and_write(struct xs_handle *h, struct dom *dom,
-			  unsigned int domid, const char *config, int fd,
-			  bool was_paused)
+void xl_saving_resume(const struct xl_saving *v)
+{
+	if (!v->was_paused && call(v->dom, DOM_UNPAUSE))
+		log_warn("domain %u: stays paused", v->domid);
+}
+
+static void report(unsigned int domid, int ret)
+{
+	if (ret == -EAGAIN)
+		log_err("domain %u: does not finish what it asks of the store; it runs on",
+			domid);
+	else
+		log_err("domain %u: not saved: %s; it runs on", domid,
+			strerror(-ret));
+}
+
+int xl_saving_stop(const struct xl_saving *v, const char *config, int fd,
+		   struct savefile *s)
 {
 	const struct timespec moment = { .tv_nsec = 10000000 };
-	struct ringtop_dom *rings;
-	int ret = ringtop_open(&rings, domid);
+	struct ringtop_dom *rings = NULL;
+	int ret = ringtop_open(&rings, v->domid);
 
-	if (ret)
-		return ret;
-	ret = -EAGAIN;
-	for (int i = 0; i < ATTEMPTS && ret == -EAGAIN; i++) {
-		ret = write_once(h, dom, rings, config, fd);
+	for (int i = 0; rings && i < ATTEMPTS; i++) {
+		ret = write_once(v, rings, config, fd, s);
 		if (!ret)
 			break;
-		if (!was_paused && call(dom, DOM_UNPAUSE))
-			log_warn("domain %u: stays paused", domid);
-		if (ret == -EAGAIN && xl_interrupted())
-			ret = -EINTR;
-		else if (ret == -EAGAIN)
-			nanosleep(&moment, NULL);
+		xl_saving_resume(v);
+		if (ret != -EAGAIN)
+			break;
+		ret = xl_interrupted() ? -EINTR : -EAGAIN;
+		if (ret == -EINTR)
+			break;
+		nanosleep(&moment, NULL);
 	}
 	ringtop_close(rings);
+	if (ret)
+		report(v->domid, ret);
 	return ret;
 }
 
@@ -344,38 +365,86 @@ static bool has_devices(struct xs_handle *h, unsigned int domid,
 	return n;
 }
 
-static int check(struct xs_handle *h, struct dom *dom, unsigned int domid,
-		 bool *was_paused)
+static int check(struct xl_saving *v)
 {
 	struct dom_info info;
-	int ret = dom_info(dom, &info);
+	int ret = dom_info(v->dom, &info);
 
 	if (ret)
 		return ret;
-	*was_paused = info.state & DOM_PAUSED;
+	v->was_paused = info.state & DOM_PAUSED;
 	if (info.state & DOM_SHUTDOWN) {
-		log_err("domain %u has shut down: %s", domid,
+		log_err("domain %u has shut down: %s", v->domid,
 			dom_reason_name(info.reason));
 		return -EINVAL;
 	}
-	return has_devices(h, domid, "vif", "card") ? -EOPNOTSUPP : 0;
+	return has_devices(v->h, v->domid, "vif", "card") ? -EOPNOTSUPP : 0;
 }
 
-static void report(unsigned int domid, int ret)
+int xl_saving_open(struct xl_saving *v, unsigned int domid)
 {
-	if (ret == -EAGAIN)
-		log_err("domain %u: does not finish what it asks of the store; it runs on",
-			domid);
-	else
-		log_err("domain %u: not saved: %s; it runs on", domid,
+	int ret;
+
+	*v = (struct xl_saving){ .domid = domid };
+	/* As long as it takes: a guest with many vCPUs has much to tell. */
+	dom_set_timeout(-1);
+	ret = dom_connect(&v->dom, domid, DOM_ROLE_ADMIN, NULL, false);
+	if (ret) {
+		log_err("domain %u: its VMM does not answer: %s", domid,
 			strerror(-ret));
+		return ret;
+	}
+	ret = xl_store_open(&v->h);
+	if (!ret)
+		ret = check(v);
+	if (ret)
+		xl_saving_close(v);
+	return ret;
 }
 
-/* Under another name until it is whole, and on the disk. */
-static int write_file(struct xs_handle *h, struct dom *dom, unsigned int domid,
-		      const char *path, const char *config, bool was_paused)
+void xl_saving_close(struct xl_saving *v)
+{
+	xs_close(v->h);
+	dom_free(v->dom);
+	*v = (struct xl_saving){ .domid = v->domid };
+}
+
+static int put_memory(const struct xl_saving *v, struct savefile *s)
+{
+	struct xl_mem m;
+	uint64_t pages;
+	int ret = xl_mem_open(&m, v->dom);
+
+	if (ret)
+		return ret;
+	ret = xl_mem_round(&m, s, &pages);
+	xl_mem_close(&m);
+	return ret;
+}
+
+/* Whole, and on the disk. */
+static int write_rest(const struct xl_saving *v, struct savefile *s,
+		      const char *part, const char *path)
+{
+	int ret = put_memory(v, s);
+
+	if (!ret)
+		ret = savefile_put(s, SAVE_END, NULL, 0);
+	if (!ret && (fsync(s->fd) < 0 || rename(part, path) < 0))
+		ret = -errno;
+	if (ret) {
+		log_err("%s: %s", path, strerror(-ret));
+		xl_saving_resume(v);
+	}
+	return ret;
+}
+
+/* Under another name until it is whole. */
+static int write_file(const struct xl_saving *v, const char *path,
+		      const char *config)
 {
 	char part[PATH_MAX + 8];
+	struct savefile s;
 	int fd, ret;
 
 	snprintf(part, sizeof(part), "%s.part", path);
@@ -387,15 +456,9 @@ static int write_file(struct xs_handle *h, struct dom *dom, unsigned int domid,
 		log_err("%s: %s", part, strerror(-ret));
 		return ret;
 	}
-	ret = stop_and_write(h, dom, domid, config, fd, was_paused);
-	if (ret) {
-		report(domid, ret);
-	} else if (fsync(fd) < 0 || rename(part, path) < 0) {
-		ret = -errno;
-		log_err("%s: %s", path, strerror(-ret));
-		if (!was_paused && call(dom, DOM_UNPAUSE))
-			log_warn("domain %u: stays paused", domid);
-	}
+	ret = xl_saving_stop(v, config, fd, &s);
+	if (!ret)
+		ret = write_rest(v, &s, part, path);
 	if (ret)
 		unlink(part);
 	fd_close(&fd);
@@ -405,25 +468,14 @@ static int write_file(struct xs_handle *h, struct dom *dom, unsigned int domid,
 int xl_save(unsigned int domid, const char *path, const char *config,
 	    bool *was_paused)
 {
-	struct xs_handle *h = NULL;
-	struct dom *dom;
-	int ret;
+	struct xl_saving v;
+	int ret = xl_saving_open(&v, domid);
 
-	/* As long as it takes: it is the guest's memory that is written. */
-	dom_set_timeout(-1);
-	ret = dom_connect(&dom, domid, DOM_ROLE_ADMIN, NULL, false);
-	if (ret) {
-		log_err("domain %u: its VMM does not answer: %s", domid,
-			strerror(-ret));
+	if (ret)
 		return ret;
-	}
-	ret = xl_store_open(&h);
-	if (!ret)
-		ret = check(h, dom, domid, was_paused);
-	if (!ret)
-		ret = write_file(h, dom, domid, path, config, *was_paused);
-	xs_close(h);
-	dom_free(dom);
+	*was_paused = v.was_paused;
+	ret = write_file(&v, path, config);
+	xl_saving_close(&v);
 	return ret;
 }
 
@@ -519,6 +571,19 @@ static int add_item(struct xl_save_file *f, bool watch, const uint8_t *data,
 	return 0;
 }
 
+/* What is the toolstack's; -EINVAL for all else. */
+static int get_ours(struct xl_save_file *f, uint32_t type, const uint8_t *buf,
+		    size_t len)
+{
+	if (type == SAVE_CONFIG && !f->text)
+		return get_config(f, (const char *)buf, len);
+	if (f->text && type == SAVE_NODES)
+		return add_item(f, false, buf, len);
+	if (f->text && type == SAVE_WATCHES)
+		return add_item(f, true, buf, len);
+	return -EINVAL;
+}
+
 /* The offset where the next record begins is the VMM's to go on from. */
 static int get_all(struct xl_save_file *f, int fd, uint8_t *buf)
 {
@@ -536,16 +601,9 @@ static int get_all(struct xl_save_file *f, int fd, uint8_t *buf)
 		ret = savefile_get(&s, &type, buf, &len);
 		if (ret)
 			break;
-		if (type == SAVE_CONFIG && !f->text)
-			ret = get_config(f, (const char *)buf, len);
-		else if (f->text && type == SAVE_NODES)
-			ret = add_item(f, false, buf, len);
-		else if (f->text && type == SAVE_WATCHES)
-			ret = add_item(f, true, buf, len);
-		else if (f->text && type == SAVE_VM)
+		if (f->text && type == SAVE_VM)
 			return lseek(fd, before, SEEK_SET) < 0 ? -errno : 0;
-		else
-			ret = -EINVAL;
+		ret = get_ours(f, type, buf, len);
 	}
 	return ret;
 }
@@ -616,14 +674,114 @@ static int watch(void *arg)
 	return ret;
 }
 
+/* ---- Reading from a peer --------------------------------------------------- */
+
+/* What says whose domain it is: the first record. */
+static int get_first(struct xl_save_file *f, int fd, bool (*stop)(void),
+		     uint8_t *buf)
+{
+	uint32_t type;
+	size_t len;
+	int ret = savefile_open_peer(&f->peer, fd, stop);
+
+	if (!ret)
+		ret = savefile_get(&f->peer, &type, buf, &len);
+	if (!ret && type != SAVE_CONFIG)
+		ret = -EINVAL;
+	return ret ? ret : get_ours(f, type, buf, len);
+}
+
+static bool is_for_vmm(uint32_t type)
+{
+	return type == SAVE_END || (type >= SAVE_VM && type <= SAVE_VCPU);
+}
+
+/* Ours are kept, and the VMM's passed on, until the end. */
+static int pass_on(struct xl_save_file *f, struct savefile *vmm, uint8_t *buf)
+{
+	uint32_t type = 0;
+	size_t len;
+	int ret = 0;
+
+	while (!ret && type != SAVE_END) {
+		ret = savefile_get(&f->peer, &type, buf, &len);
+		if (ret) {
+			log_err("domain '%s': the stream: %s", f->name,
+				savefile_error(ret));
+		} else if (is_for_vmm(type)) {
+			const struct iovec v = { buf, len };
+
+			ret = savefile_put(vmm, type, &v, 1);
+			/* It said why. */
+			if (ret && ret != -EPIPE)
+				log_err("domain '%s': its VMM: %s", f->name,
+					strerror(-ret));
+		} else {
+			ret = get_ours(f, type, buf, len);
+			if (ret)
+				log_err("domain '%s': the stream: %s", f->name,
+					savefile_error(ret));
+		}
+	}
+	return ret;
+}
+
+static int feed(void *arg)
+{
+	struct xl_save_file *f = arg;
+	struct savefile vmm = { .fd = f->vmm };
+	uint8_t *buf = malloc(SAVEFILE_MAX);
+	int ret;
+
+	/* Ours would keep the VMM's end from being noticed. */
+	fd_close(&f->saved.fd);
+	ret = buf ? pass_on(f, &vmm, buf) : -ENOMEM;
+	free(buf);
+	fd_close(&f->vmm);
+	return ret;
+}
+
+static struct xl_save_file prepare(struct xl_save_file *f)
+{
+	return (struct xl_save_file){
+		.saved = { .fd = -1, .fill = fill, .watch = watch, .arg = f },
+		.vmm = -1,
+	};
+}
+
+int xl_save_open_peer(struct xl_save_file *f, int fd, bool (*stop)(void))
+{
+	uint8_t *buf = malloc(SAVEFILE_MAX);
+	int p[2], ret;
+
+	*f = prepare(f);
+	ret = buf ? get_first(f, fd, stop, buf) : -ENOMEM;
+	free(buf);
+	if (ret) {
+		log_err("the stream cannot be received: %s",
+			savefile_error(ret));
+	} else if (pipe2(p, O_CLOEXEC) < 0) {
+		ret = -errno;
+		log_err("the stream cannot be received: %s", strerror(-ret));
+	} else {
+		f->saved.fd = p[0];
+		f->saved.feed = feed;
+		f->vmm = p[1];
+	}
+	if (ret)
+		xl_save_close(f);
+	return ret;
+}
+
+/* ---- A file ---------------------------------------------------------------- */
+
 int xl_save_open(struct xl_save_file *f, const char *path)
 {
 	int ret, fd = open(path, O_RDONLY | O_CLOEXEC);
 	uint8_t *buf = malloc(SAVEFILE_MAX);
 
-	*f = (struct xl_save_file){
-		.saved = { .fd = fd, .fill = fill, .watch = watch, .arg = f },
-	};
+	*f = prepare(f);
+	f->saved.fd = fd;
 	ret = fd < 0 ? -errno : buf ? get_all(f, fd, buf) : -ENOMEM;
 	free(buf);
 	if (!ret)
@@ -646,4 +804,5 @@ void xl_save_close(struct xl_save_file *f)
 	free(f->cwd);
 	free(f->text);
 	fd_close(&f->saved.fd);
+	fd_close(&f->vmm);
 }
