@@ -50,6 +50,8 @@ output=$(readelf -hn "$core" 2>&1)
 [ "$(grep -c NT_PRSTATUS <<<"$output")" = 2 ] && grep -q 'CORE (Core file)' <<<"$output"
 ok $? "core: a thread for each vCPU"
 # The kernel has called the hypervisor, by vmcall or vmmcall, to tell of its crash.
+# gdb has a $pc of its own.
+# shellcheck disable=SC2016
 output=$(gdb -batch -c "$core" -ex 'thread apply all x/i $pc-3' \
 	-ex 'thread apply all x/i $pc' 2>&1)
 grep -qE '0xffffffff[0-9a-f]{8}:.*\bvmm?call' <<<"$output"
@@ -87,6 +89,7 @@ check "paused: its vCPU can be looked at" looks
 check "paused: and it stays paused" state_is asked --p---
 check "paused: its core is written" xl dump-core asked "$work/asked.core"
 check "paused: and it stays paused still" state_is asked --p---
+# shellcheck disable=SC2016
 output=$(gdb -batch -c "$work/asked.core" -ex 'info registers rip' -ex 'x/i $pc' 2>&1)
 grep -qE '^rip +0x[0-9a-f]+' <<<"$output" && ! grep -q 'Cannot access' <<<"$output"
 ok $? "paused: gdb knows where it is"
