@@ -199,7 +199,8 @@ static int get_page(struct restore *r, const void *buf, size_t len)
 }
 
 /* Pages are counted as the memfd has them: all regions one after the other. */
-static int get_memory(struct restore *r, const void *buf, size_t len)
+static int get_memory(struct restore *r, const void *buf, size_t len,
+		      struct why *why)
 {
 	const struct guestmem *m = r->vm->mem;
 	struct savefile_range range;
@@ -224,7 +225,11 @@ static int get_memory(struct restore *r, const void *buf, size_t len)
 			       ((range.first - first) << SV_PAGE_SHIFT)),
 			buf, len);
 	}
-	return -EINVAL;
+	return why_set(
+		why, -EINVAL,
+		"saved domain: its page %llu is not in %llu KiB of memory; give it as much as it had",
+		(unsigned long long)(range.first + range.n - 1),
+		(unsigned long long)r->vm->cfg.mem_kib);
 }
 
 static int get_vcpu(struct restore *r, const void *buf, size_t len)
@@ -254,7 +259,8 @@ static int get_vcpu(struct restore *r, const void *buf, size_t len)
 static int get_one(struct restore *r, uint32_t type, const void *buf,
 		   size_t len, struct why *why)
 {
-	if (type != SAVE_VM && !r->has_vm)
+	/* Memory may come before, and again: the last is what counts. */
+	if (type != SAVE_VM && type != SAVE_MEMORY && !r->has_vm)
 		return -EINVAL;
 	switch (type) {
 	case SAVE_VM:
@@ -266,7 +272,7 @@ static int get_one(struct restore *r, uint32_t type, const void *buf,
 	case SAVE_PAGE:
 		return get_page(r, buf, len);
 	case SAVE_MEMORY:
-		return get_memory(r, buf, len);
+		return get_memory(r, buf, len, why);
 	case SAVE_VCPU:
 		return get_vcpu(r, buf, len);
 	default:

@@ -157,8 +157,8 @@ static int put_balloon(struct vm *vm, struct savefile *s)
 	int ret = 0;
 
 	for (uint64_t at = 0; given && at < words && !ret; at += CHUNK_WORDS) {
-		const struct savefile_range r = { at,
-					      MIN(words - at, CHUNK_WORDS) };
+		const struct savefile_range r = { at, MIN(words - at,
+							  CHUNK_WORDS) };
 
 		ret = put(s, SAVE_BALLOON, &r, sizeof(r), given + at,
 			  r.n * sizeof(*given));

@@ -27,14 +27,16 @@
 /*
  * How it works
  *
- * The stream is that of a saved domain, through another program's stdin and stdout;
- * who may run the domain is agreed on by tools/xl_handover.h.  Disks are let go
- * before the stream ends, since they are locked: the other side has them then, or we
- * take them again.
+ * The stream is that of a saved domain, through another program's stdin and stdout,
+ * with most of its RAM written while it still runs (tools/xl_mem.h); who may run the
+ * domain is agreed on by tools/xl_handover.h.  Disks are let go before the stream
+ * ends, since they are locked: the other side has them then, or we take them again.
  */
 #define DETACH_TIMEOUT_MS 10000
 #define END_TIMEOUT_MS	  10000
-#define COPY_SIZE	  65536u
+#define ROUNDS		  5u /* at most, while it runs */
+#define DISK_TRIES	  10u
+#define FEW_PAGES	  256u /* that can as well be written when it is stopped */
 
 /* ---- The sender ------------------------------------------------------------ */
 
@@ -47,18 +49,66 @@ struct leaving {
 	bool gone; /* its devices */
 };
 
-static int copy(int from, int to)
+/* What it is, from the spool; its configuration was written before. */
+static int pass_on(struct savefile *from, struct savefile *to)
 {
-	char buf[COPY_SIZE];
-	ssize_t n = 1;
-	int ret = lseek(from, 0, SEEK_SET) < 0 ? -errno : 0;
+	uint8_t *buf = malloc(SAVEFILE_MAX);
+	uint32_t type = 0;
+	size_t len;
+	int ret = buf ? 0 : -ENOMEM;
 
-	while (!ret && n) {
-		n = read(from, buf, sizeof(buf));
-		ret = n < 0 ? -errno
-			    : fd_write_peer(to, buf, (size_t)n, xl_interrupted);
+	while (!ret) {
+		struct iovec v = { buf, 0 };
+
+		ret = savefile_get(from, &type, buf, &len);
+		if (ret || type == SAVE_END)
+			break;
+		v.iov_len = len;
+		if (type != SAVE_CONFIG)
+			ret = savefile_put(to, type, &v, 1);
+	}
+	free(buf);
+	return ret;
+}
+
+/* Until little is left, or it does not become less. */
+static int send_running(struct xl_mem *m, struct savefile *s)
+{
+	uint64_t before = UINT64_MAX, pages = 0;
+	int ret = 0;
+
+	for (unsigned int i = 0; i < ROUNDS && !ret; i++) {
+		ret = xl_mem_round(m, s, &pages);
+		if (pages <= FEW_PAGES || pages > before - before / 4)
+			break;
+		before = pages;
 	}
 	return ret;
+}
+
+/* Stop it; what it is, and what it has changed since. */
+static int send_stopped(struct leaving *l, struct xl_mem *m, struct savefile *s)
+{
+	int ret, spool = memfd_create("migration", MFD_CLOEXEC);
+	struct savefile kept;
+	uint64_t pages;
+
+	if (spool < 0)
+		return -errno;
+	ret = xl_saving_stop(&l->v, l->config, spool, &kept);
+	if (ret) {
+		fd_close(&spool);
+		return ret;
+	}
+	l->spool = spool;
+	ret = savefile_put(&kept, SAVE_END, NULL, 0);
+	if (!ret && lseek(spool, 0, SEEK_SET) < 0)
+		ret = -errno;
+	if (!ret)
+		ret = savefile_open(&kept, spool);
+	if (!ret)
+		ret = pass_on(&kept, s);
+	return ret ? ret : xl_mem_round(m, s, &pages);
 }
 
 static int let_go(struct leaving *l)
@@ -79,30 +129,35 @@ static int let_go(struct leaving *l)
 	return ret;
 }
 
-static int send_all(void *arg, int out)
+static int send_domain(struct leaving *l, struct savefile *s)
 {
-	struct leaving *l = arg;
-	struct savefile s;
-	int ret, spool = memfd_create("migration", MFD_CLOEXEC);
+	struct xl_mem m;
+	int ret = xl_saving_begin(&l->v, l->config, s);
 
-	if (spool < 0)
-		return -errno;
-	fprintf(stderr, "Saving to migration stream\n");
-	ret = xl_saving_stop(&l->v, l->config, spool, &s);
-	if (ret) {
-		fd_close(&spool);
-		return ret;
-	}
-	l->spool = spool;
-	ret = copy(spool, out);
-	s.fd = out;
-	s.stop = xl_interrupted;
 	if (!ret)
-		ret = xl_mem_put(&s, l->v.dom);
+		ret = xl_mem_open(&m, l->v.dom);
+	if (ret)
+		return ret;
+	if (!l->v.was_paused)
+		ret = send_running(&m, s);
+	if (!ret)
+		ret = send_stopped(l, &m, s);
+	xl_mem_close(&m);
 	if (!ret)
 		ret = let_go(l);
+	return ret ? ret : savefile_put(s, SAVE_END, NULL, 0);
+}
+
+static int send_all(void *arg, int out)
+{
+	struct savefile s;
+	int ret;
+
+	fprintf(stderr, "Saving to migration stream\n");
+	ret = savefile_begin(&s, out);
+	s.stop = xl_interrupted;
 	if (!ret)
-		ret = savefile_put(&s, SAVE_END, NULL, 0);
+		ret = send_domain(arg, &s);
 	if (ret)
 		fprintf(stderr, "migration sender: the stream broke off: %s\n",
 			strerror(-ret));
@@ -150,7 +205,25 @@ static int take_back(const struct leaving *l, bool devices)
 	return ret;
 }
 
-static void resume(const struct leaving *l)
+/* The other side may need a moment until it has let go of them. */
+static int take_disks(struct leaving *l)
+{
+	const struct timespec moment = { .tv_sec = 1 };
+	int ret = -EBUSY;
+
+	for (unsigned int i = 0; i < DISK_TRIES && ret; i++) {
+		if (i) {
+			nanosleep(&moment, NULL);
+			(void)!let_go(l);
+		}
+		ret = take_back(l, true);
+	}
+	if (ret && (let_go(l) || take_back(l, false)))
+		log_warn("domain %u: its nodes are lost", l->v.domid);
+	return ret;
+}
+
+static void resume(struct leaving *l)
 {
 	char name[XL_NAME_SIZE];
 	int ret;
@@ -165,11 +238,11 @@ static void resume(const struct leaving *l)
 	if (!ret && strcmp(name, l->name) != 0)
 		ret = xl_change_name(l->v.domid, l->name);
 	if (l->gone && !ret)
-		ret = take_back(l, true);
+		ret = take_disks(l);
 	if (!ret)
 		xl_saving_resume(&l->v);
 	else
-		log_err("domain %u: stays paused; it cannot have its name and its disks again: %s",
+		log_err("domain %u: stays paused; it cannot have its name and its disks again: %s (`xl save` and `xl restore` try once more)",
 			l->v.domid, strerror(-ret));
 }
 
@@ -192,7 +265,7 @@ static void leave_it(const struct leaving *l)
 		l->name, l->name, l->name, l->name, l->name);
 }
 
-static int conclude(const struct leaving *l, enum xl_whose whose)
+static int conclude(struct leaving *l, enum xl_whose whose)
 {
 	switch (whose) {
 	case XL_THEIRS:

@@ -22,10 +22,8 @@ static const struct word ready = { "domain received, ready to unpause",
 				   "ready message", 1 };
 static const struct word go = { "domain is yours, you are cleared to unpause",
 				"GO message", 1 };
-static const struct word report = {
-	"my copy unpause results are as follows",
-	"success/failure report message", 1
-};
+static const struct word report = { "my copy unpause results are as follows",
+				    "success/failure report message", 1 };
 
 static int say(const struct xl_wire *w, const struct word *word)
 {
@@ -53,7 +51,8 @@ static int hear(const struct xl_wire *w, const struct word *word,
 			ret = -EPROTO;
 	}
 	if (ret == -EPROTO)
-		fprintf(stderr, "migration: unexpected data from %s instead of %s\n",
+		fprintf(stderr,
+			"migration: unexpected data from %s instead of %s\n",
 			peer, word->name);
 	else if (ret)
 		fprintf(stderr, "migration: %s ended before the %s: %s\n", peer,
@@ -148,12 +147,10 @@ int xl_handover_take(const struct xl_wire *w, const struct xl_taker *t)
 		"migration target: Transfer complete, requesting permission to start domain.\n");
 	if (say(w, &ready) || hear(w, &go, "the sender"))
 		return give_back(w, t);
-	fprintf(stderr,
-		"migration target: Got permission, starting domain.\n");
+	fprintf(stderr, "migration target: Got permission, starting domain.\n");
 	if (t->start(t->arg))
 		return give_back(w, t);
-	fprintf(stderr,
-		"migration target: Domain started successfully.\n");
+	fprintf(stderr, "migration target: Domain started successfully.\n");
 	/* It runs, whether the sender hears of it or not. */
 	ret = say(w, &report);
 	return ret ? ret : fd_write_peer(w->out, &good, 1, w->stop);

@@ -27,7 +27,7 @@
  * sender cannot know, and lets a human look.
  */
 
-/** struct xl_wire - The line; both ends *borrowed*, @out is O_NONBLOCK. */
+/** struct xl_wire - The line; both ends *borrowed*; the giver's @out is O_NONBLOCK. */
 struct xl_wire {
 	int in, out;
 	bool (*stop)(void); /* as of fd_read_peer() */
@@ -69,6 +69,7 @@ struct xl_taker {
 };
 
 /** xl_handover_take() - The receiver's half; Return: 0 if the domain runs here. */
-int xl_handover_take(const struct xl_wire *w, const struct xl_taker *t) must_check;
+int xl_handover_take(const struct xl_wire *w,
+		     const struct xl_taker *t) must_check;
 
 #endif

@@ -1,90 +1,146 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// tools/xl_mem.c - a domain's RAM, written into a stream.
+// tools/xl_mem.c - a domain's RAM, written into a stream, also while it runs.
 #include "tools/xl_mem.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/dommem.h"
 #include "base/fd.h"
+#include "ring/shm.h"
 
 #define CHUNK_PAGES (SAVEFILE_CHUNK / SV_PAGE_SIZE)
+#define LANES	    4u
 
-/** struct ram - RAM as it is looked at: mapped, and its file to find holes. */
-struct ram {
-	struct dommem mem;
-	int fd;
-};
+static const uint64_t zeros[SV_PAGE_SIZE / sizeof(uint64_t)];
 
-/* UNTRUSTED: a guest that runs may write it; it is only compared and copied. */
-static bool is_zero(const uint8_t *page)
+static uint64_t turn(uint64_t x)
 {
-	static const uint8_t zero[SV_PAGE_SIZE];
-
-	return memcmp(page, zero, sizeof(zero)) == 0;
+	return x << 29 | x >> 35;
 }
 
-/* Pages from @at on that are alike; at most a chunk of them. */
-static uint64_t run(const struct ram *r, uint64_t at, uint64_t end, bool zero)
+/*
+ * Two pages that differ in one word have different sums: each step can be undone.
+ * Others are alike once in 2^64, and a guest that wants that harms nobody else.
+ */
+uint64_t xl_mem_sum(const void *page)
 {
-	uint64_t n = 0;
+	const uint64_t odd = 0x9e3779b97f4a7c15; /* 2^64 / golden ratio */
+	uint64_t lane[LANES] = { 1, 2, 3, 4 }, word[LANES], sum = 0;
+	const uint8_t *at = page, *end = at + SV_PAGE_SIZE;
 
-	while (at + n < end && n < CHUNK_PAGES &&
-	       is_zero(r->mem.ram + ((at + n) * SV_PAGE_SIZE)) == zero)
-		n++;
-	return n;
+	if (!memcmp(page, zeros, sizeof(zeros)))
+		return 0;
+	for (; at < end; at += sizeof(word)) {
+		memcpy(word, at, sizeof(word));
+		for (unsigned int i = 0; i < LANES; i++)
+			lane[i] = turn(lane[i] ^ word[i]) * odd;
+	}
+	for (unsigned int i = 0; i < LANES; i++)
+		sum = turn(sum ^ lane[i] ^ lane[i] >> 32) * odd;
+	return sum ? sum : 1;
 }
 
-/* Pages @at to @end, which lie in one region: all of which there is something. */
-static int put_extent(struct savefile *s, const struct ram *r, uint64_t at,
-		      uint64_t end)
+/* Write the pages that are waiting. */
+static int flush(struct xl_mem *m, struct savefile *s)
+{
+	struct savefile_range head = { m->first, m->n };
+	const struct iovec v[] = {
+		{ &head, sizeof(head) },
+		{ m->buf, m->n * SV_PAGE_SIZE },
+	};
+
+	if (!m->n)
+		return 0;
+	m->written += m->n;
+	m->n = 0;
+	return savefile_put(s, SAVE_MEMORY, v, ARRAY_SIZE(v));
+}
+
+/* UNTRUSTED: @page may change at any time; it is copied once, and not judged. */
+static int look(struct xl_mem *m, struct savefile *s, uint64_t at,
+		const void *page)
+{
+	uint8_t *copy = m->buf + (m->n * SV_PAGE_SIZE);
+	uint64_t sum;
+
+	shm_fetch(copy, (const uint8_t SHM *)page, SV_PAGE_SIZE);
+	sum = xl_mem_sum(copy);
+	if (sum == m->sum[at])
+		return flush(m, s);
+	m->sum[at] = sum;
+	if (!m->n++)
+		m->first = at;
+	return m->n < CHUNK_PAGES ? 0 : flush(m, s);
+}
+
+/* Pages @at to @end, of which there is something. */
+static int look_at_data(struct xl_mem *m, struct savefile *s, uint64_t at,
+			uint64_t end)
 {
 	int ret = 0;
 
-	while (at < end && !ret) {
-		struct savefile_range head;
+	for (; at < end && !ret; at++)
+		ret = look(m, s, at, m->mem.ram + (at * SV_PAGE_SIZE));
+	return ret ? ret : flush(m, s);
+}
 
-		at += run(r, at, end, true);
-		head = (struct savefile_range){ at, run(r, at, end, false) };
-		if (head.n) {
-			const struct iovec v[] = {
-				{ &head, sizeof(head) },
-				{ r->mem.ram + (at * SV_PAGE_SIZE),
-				  head.n * SV_PAGE_SIZE },
-			};
+/* The same of a hole: given back since it was written, or never used. */
+static int look_at_hole(struct xl_mem *m, struct savefile *s, uint64_t at,
+			uint64_t end)
+{
+	int ret = 0;
 
-			ret = savefile_put(s, SAVE_MEMORY, v, ARRAY_SIZE(v));
-		}
-		at += head.n;
+	for (; at < end && !ret; at++)
+		ret = m->sum[at] ? look(m, s, at, zeros) : flush(m, s);
+	return ret ? ret : flush(m, s);
+}
+
+/* Where, from @at on, data or a hole begins; @end if it does not before. */
+static int seek(const struct xl_mem *m, uint64_t at, uint64_t end, int whence,
+		uint64_t *found)
+{
+	off_t to = lseek(m->fd, (off_t)(at * SV_PAGE_SIZE), whence);
+
+	*found = end;
+	if (to < 0)
+		return errno == ENXIO ? 0 : -errno;
+	*found = MIN((uint64_t)to / SV_PAGE_SIZE, end);
+	return 0;
+}
+
+static int look_at_region(struct xl_mem *m, struct savefile *s,
+			  const struct dom_region *region)
+{
+	uint64_t at = region->offset / SV_PAGE_SIZE, to;
+	uint64_t end = at + region->npages;
+	int ret = 0;
+
+	while (!ret && at < end) {
+		ret = seek(m, at, end, SEEK_DATA, &to);
+		if (!ret)
+			ret = look_at_hole(m, s, at, to);
+		at = to;
+		if (ret || at == end)
+			break;
+		ret = seek(m, at, end, SEEK_HOLE, &to);
+		if (!ret)
+			ret = look_at_data(m, s, at, to);
+		at = to;
 	}
 	return ret;
 }
 
-/* Holes of the memfd are memory that was never used. */
-static int put_region(struct savefile *s, const struct ram *r,
-		      const struct dom_region *region)
+int xl_mem_round(struct xl_mem *m, struct savefile *s, uint64_t *pages)
 {
-	off_t at = (off_t)region->offset, hole;
-	off_t end = at + (off_t)(region->npages * SV_PAGE_SIZE);
 	int ret = 0;
 
-	while (!ret && at < end) {
-		at = lseek(r->fd, at, SEEK_DATA);
-		if (at < 0)
-			return errno == ENXIO ? 0 : -errno;
-		if (at >= end)
-			return 0;
-		hole = lseek(r->fd, at, SEEK_HOLE);
-		if (hole < 0)
-			return -errno;
-		hole = MIN(hole, end);
-		ret = put_extent(s, r, (uint64_t)at / SV_PAGE_SIZE,
-				 ((uint64_t)hole + SV_PAGE_SIZE - 1) /
-					 SV_PAGE_SIZE);
-		at = hole;
-	}
+	m->written = 0;
+	for (unsigned int i = 0; i < m->mem.nregions && !ret; i++)
+		ret = look_at_region(m, s, &m->mem.region[i]);
+	*pages = m->written;
 	return ret;
 }
 
@@ -103,18 +159,28 @@ static int get_file(struct dom *dom)
 	return n ? fds[0] : -EPROTO;
 }
 
-int xl_mem_put(struct savefile *s, struct dom *dom)
+int xl_mem_open(struct xl_mem *m, struct dom *dom)
 {
-	struct ram r = { .fd = -1 };
-	int ret = dommem_init(&r.mem, dom, PROT_READ);
+	int ret;
 
+	*m = (struct xl_mem){ .fd = -1 };
+	ret = dommem_init(&m->mem, dom, PROT_READ);
 	if (ret)
 		return ret;
-	r.fd = get_file(dom);
-	ret = MIN(r.fd, 0);
-	for (unsigned int i = 0; i < r.mem.nregions && !ret; i++)
-		ret = put_region(s, &r, &r.mem.region[i]);
-	fd_close(&r.fd);
-	dommem_fini(&r.mem);
+	m->fd = get_file(dom);
+	m->sum = calloc(m->mem.ram_size / SV_PAGE_SIZE, sizeof(*m->sum));
+	m->buf = malloc(SAVEFILE_CHUNK);
+	ret = m->fd < 0 ? m->fd : m->sum && m->buf ? 0 : -ENOMEM;
+	if (ret)
+		xl_mem_close(m);
 	return ret;
+}
+
+void xl_mem_close(struct xl_mem *m)
+{
+	fd_close(&m->fd);
+	dommem_fini(&m->mem);
+	free(m->sum);
+	free(m->buf);
+	*m = (struct xl_mem){ .fd = -1 };
 }

@@ -220,6 +220,12 @@ static int put_watches(struct savefile *s, unsigned int domid)
 	return 0;
 }
 
+int xl_saving_begin(const struct xl_saving *v, const char *config,
+		    struct savefile *s)
+{
+	return put_config(s, v->domid, config);
+}
+
 /* All but RAM, from the beginning of a regular file on. */
 static int put_all(const struct xl_saving *v, const char *config, int fd,
 		   struct savefile *s)
@@ -230,7 +236,7 @@ static int put_all(const struct xl_saving *v, const char *config, int fd,
 		return -errno;
 	ret = savefile_begin(s, fd);
 	if (!ret)
-		ret = put_config(s, v->domid, config);
+		ret = xl_saving_begin(v, config, s);
 	if (!ret)
 		ret = put_nodes(s, v->h, v->domid);
 	if (!ret)
@@ -403,11 +409,24 @@ void xl_saving_close(struct xl_saving *v)
 	*v = (struct xl_saving){ .domid = v->domid };
 }
 
+static int put_memory(const struct xl_saving *v, struct savefile *s)
+{
+	struct xl_mem m;
+	uint64_t pages;
+	int ret = xl_mem_open(&m, v->dom);
+
+	if (ret)
+		return ret;
+	ret = xl_mem_round(&m, s, &pages);
+	xl_mem_close(&m);
+	return ret;
+}
+
 /* Whole, and on the disk. */
 static int write_rest(const struct xl_saving *v, struct savefile *s,
 		      const char *part, const char *path)
 {
-	int ret = xl_mem_put(s, v->dom);
+	int ret = put_memory(v, s);
 
 	if (!ret)
 		ret = savefile_put(s, SAVE_END, NULL, 0);

@@ -50,9 +50,18 @@ struct xl_saving {
 int xl_saving_open(struct xl_saving *v, unsigned int domid) must_check;
 
 /**
+ * xl_saving_begin() - Write its configuration, which comes first.
+ * @config: As of xl_save().
+ *
+ * Return: 0 or -errno; not reported.
+ */
+int xl_saving_begin(const struct xl_saving *v, const char *config,
+		    struct savefile *s) must_check;
+
+/**
  * xl_saving_stop() - Stop it, and write what it is, but for RAM and end.
  * @config: As of xl_save().
- * @fd:     A regular file, written anew.
+ * @fd:     A regular file, written anew, with xl_saving_begin().
  * @s:      Filled: the stream so far.
  *
  * It is paused then; if it failed it runs on.

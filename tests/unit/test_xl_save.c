@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,4 +194,108 @@ Test(xl_save, a_file_without_a_vmms_part_is_refused)
 	cr_expect_eq(xl_save_open(&f, path), -EPIPE);
 	cr_assert_eq(savefile_put(&s, SAVE_END, NULL, 0), 0);
 	cr_expect_eq(xl_save_open(&f, path), -EINVAL);
+}
+
+/* ---- from a peer ----------------------------------------------------------------- */
+
+static bool never(void)
+{
+	return false;
+}
+
+/* What was put is read from the beginning, and passed on to @vmm. */
+static int receive(int *vmm)
+{
+	int ret;
+
+	*vmm = -1;
+	cr_assert_eq(lseek(s.fd, 0, SEEK_SET), 0);
+	ret = xl_save_open_peer(&f, s.fd, never);
+	if (ret)
+		return ret;
+	*vmm = dup(f.saved.fd);
+	cr_assert_geq(*vmm, 0);
+	return f.saved.feed(f.saved.arg);
+}
+
+static void finish(int vmm)
+{
+	close(vmm);
+	xl_save_close(&f);
+}
+
+Test(xl_save, a_stream_is_parted_whatever_its_order)
+{
+	static const uint32_t want[] = { SAVE_MEMORY, SAVE_VM, SAVE_MEMORY,
+					 SAVE_END };
+	uint8_t *buf = malloc(SAVEFILE_MAX);
+	struct savefile in = { .fd = -1 };
+	uint32_t type;
+	size_t len;
+
+	PUT(SAVE_CONFIG, config);
+	PUT(SAVE_MEMORY, "some");
+	put_node("/local/domain/7", 0);
+	put_vm();
+	PUT(SAVE_WATCHES, "4294967295 device 6162");
+	PUT(SAVE_MEMORY, "more");
+	cr_assert_eq(savefile_put(&s, SAVE_END, NULL, 0), 0);
+	PUT(SAVE_MEMORY, "behind the end");
+	cr_assert_eq(receive(&in.fd), 0);
+	cr_expect_eq(f.saved.domid, 7);
+	cr_expect_eq(f.nitems, 2);
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		cr_assert_eq(savefile_get(&in, &type, buf, &len), 0);
+		cr_expect_eq(type, want[i], "%zu: %u", i, type);
+	}
+	cr_expect_eq(savefile_get(&in, &type, buf, &len), -EPIPE);
+	finish(in.fd);
+	free(buf);
+}
+
+Test(xl_save, a_stream_without_an_end_or_a_beginning_is_refused)
+{
+	int vmm;
+
+	PUT(SAVE_CONFIG, config);
+	put_vm();
+	cr_expect_eq(receive(&vmm), -EPIPE);
+	finish(vmm);
+	cr_assert_eq(ftruncate(s.fd, 0), 0);
+	lseek(s.fd, 0, SEEK_SET);
+	cr_assert_eq(savefile_begin(&s, s.fd), 0);
+	put_vm();
+	PUT(SAVE_CONFIG, config);
+	cr_expect_eq(receive(&vmm), -EINVAL);
+	cr_assert_eq(ftruncate(s.fd, 10), 0);
+	cr_expect_eq(receive(&vmm), -EPIPE);
+}
+
+Test(xl_save, a_stream_names_no_node_of_others_and_one_configuration)
+{
+	int vmm;
+
+	PUT(SAVE_CONFIG, config);
+	put_node("/local/domain/70", 0);
+	cr_expect_eq(receive(&vmm), -EINVAL);
+	finish(vmm);
+	cr_assert_eq(ftruncate(s.fd, 0), 0);
+	lseek(s.fd, 0, SEEK_SET);
+	cr_assert_eq(savefile_begin(&s, s.fd), 0);
+	PUT(SAVE_CONFIG, config);
+	PUT(SAVE_CONFIG, config);
+	cr_expect_eq(receive(&vmm), -EINVAL);
+	finish(vmm);
+}
+
+Test(xl_save, a_vmm_that_has_gone_ends_it)
+{
+	signal(SIGPIPE, SIG_IGN);
+	PUT(SAVE_CONFIG, config);
+	put_vm();
+	cr_assert_eq(savefile_put(&s, SAVE_END, NULL, 0), 0);
+	cr_assert_eq(lseek(s.fd, 0, SEEK_SET), 0);
+	cr_assert_eq(xl_save_open_peer(&f, s.fd, never), 0);
+	cr_expect_eq(f.saved.feed(f.saved.arg), -EPIPE);
+	xl_save_close(&f);
 }
