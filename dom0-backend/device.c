@@ -91,6 +91,7 @@ static int write_state(struct device *dev, enum xb_state state)
 		log_warn("%s: cannot write state %s: %s", dev->be,
 			 xb_name(state), strerror(-ret));
 	}
+	dev->unwritten = ret != 0;
 	return ret;
 }
 
@@ -148,6 +149,9 @@ static void follow_frontend(struct device *dev)
 
 	if (!ret && peer == XB_UNKNOWN && store_is_new(dev))
 		return;
+	/* The store died just then; watches fire when there is one again. */
+	if (!ret && dev->unwritten)
+		publish(dev, dev->xb.state);
 	if (!ret)
 		(void)!xb_peer_is(&dev->xb, (unsigned int)peer); /* told */
 	else if (ret == -EINVAL || ret == -ERANGE)

@@ -93,6 +93,7 @@ struct device {
 	int parent; /* process id */
 	int fail_fd;
 	int status;
+	bool unwritten; /* the state is not in the store yet */
 	_Atomic(const char *) failure;
 };
 

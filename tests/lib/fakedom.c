@@ -481,6 +481,7 @@ struct fakedom *fakedom_new(unsigned int domid, size_t ram_pages)
 	CHECK(paths_mkdir(paths_dom(path, domid, "")) == 0);
 	f = fakedom_begin(domid, ram_pages);
 	CHECK(f);
+	fakedom_serve(f);
 	return f;
 }
 
@@ -511,8 +512,12 @@ struct fakedom *fakedom_begin(unsigned int domid, size_t ram_pages)
 		return NULL; /* what was made ends with the process */
 	f->quit_fd = eventfd(0, EFD_CLOEXEC);
 	CHECK(f->quit_fd >= 0);
-	CHECK(pthread_create(&f->thread, NULL, serve, f) == 0);
 	return f;
+}
+
+void fakedom_serve(struct fakedom *f)
+{
+	CHECK(pthread_create(&f->thread, NULL, serve, f) == 0);
 }
 
 void fakedom_present(struct fakedom *f, const char *name,

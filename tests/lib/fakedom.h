@@ -49,9 +49,13 @@ struct fakedom *fakedom_new(unsigned int domid, size_t ram_pages);
 /**
  * fakedom_begin() - fakedom_new() as a VMM does it: the directory was made by others.
  *
+ * Who connects is not answered before fakedom_serve(): what it is to be known for
+ * comes in between.
+ *
  * Return: the domain; NULL if the directory has gone, and the process should too.
  */
 struct fakedom *fakedom_begin(unsigned int domid, size_t ram_pages);
+void fakedom_serve(struct fakedom *f);
 
 /**
  * fakedom_present() - Let it look like a VMM that the toolstack has started.

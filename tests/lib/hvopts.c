@@ -92,6 +92,7 @@ struct fakedom *hvopts_domain(const struct hvopts *o)
 	if (!f)
 		die("domain %u: its directory has gone", o->domid);
 	fakedom_present(f, o->name, o->uuid, o->vcpus, o->maxvcpus);
+	fakedom_serve(f);
 	if (!freopen(o->log, "ae", stderr) || !freopen(o->log, "ae", stdout))
 		die("log '%s': %s", o->log, strerror(errno));
 	setlinebuf(stderr);
