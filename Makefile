@@ -46,6 +46,7 @@ warn := -Wall -Wextra -Wshadow -Wundef -Wvla -Wcast-qual -Wpointer-arith \
 	-Wimplicit-fallthrough
 cppflags := -I. -D_GNU_SOURCE -DSV_LIBEXEC_DIR='"$(PREFIX)/lib/splitvisor"' \
 	-D__XEN_TOOLS__ $(if $(findstring address,$(SAN)),-DSV_FUZZ_SHM) \
+	$(if $(SAN),-DSV_SANITIZED) \
 	$(if $(findstring --coverage,$(CFLAGS)),-DSV_COVERAGE) $(shell pkg-config --cflags $(pkgs) 2>/dev/null)
 cflags := -std=gnu17 -O2 -g $(warn) $(if $(CI),-Werror) \
 	-fstack-protector-strong -fno-strict-aliasing \
@@ -105,7 +106,7 @@ backend_src += dom0-backend/blkback.c dom0-backend/blkback_stats.c \
 	dom0-backend/nbd_conn.c dom0-backend/nbd_uri.c \
 	dom0-backend/throttle.c dom0-backend/vbd_setup.c \
 	dom0-backend/vbd_source.c \
-	dom0-backend/spawn.c
+	dom0-backend/spawn.c dom0-backend/worker_jail.c
 backend_src += dom0-backend/backlog.c dom0-backend/console.c \
 	dom0-backend/console_log.c dom0-backend/console_pty.c \
 	dom0-backend/console_xs.c
@@ -164,11 +165,14 @@ libs_backend := $(shell pkg-config --libs libevent_core xenstore 2>/dev/null)
 libs_vif := $(shell pkg-config --libs libnl-3.0 libnl-route-3.0 libnftables yajl 2>/dev/null) -luring
 libs_nbd := $(shell pkg-config --libs libnbd 2>/dev/null)
 libs_store := $(shell pkg-config --libs libevent_core libseccomp 2>/dev/null)
+# A thread that is cancelled, one of libxenstore's, would look for the last.
+libs_jail := $(shell pkg-config --libs libseccomp 2>/dev/null) \
+	-Wl,--push-state,--no-as-needed -lgcc_s -Wl,--pop-state
 $(eval $(call program,sv-hypervisor,hypervisor/main.c,hypervisor ring base,$(libs_hypervisor)))
 $(eval $(call program,sv-domctl,tests/lib/domctl_main.c,base,$(shell pkg-config --libs xenstore 2>/dev/null)))
 $(eval $(call program,sv-xenstored,xenstore-lite/main.c,store ring base,$(libs_store)))
 $(eval $(call program,sv-backend,dom0-backend/main.c dom0-backend/backends.c,backend ring base,$(libs_backend) $(libs_vif)))
-$(eval $(call program,sv-blkback,dom0-backend/blkback_main.c,backend ring base,$(libs_backend) -luring $(libs_nbd)))
+$(eval $(call program,sv-blkback,dom0-backend/blkback_main.c,backend ring base,$(libs_backend) -luring $(libs_nbd) $(libs_jail)))
 $(eval $(call program,sv-blksource,dom0-backend/blksource_main.c,backend base,))
 $(eval $(call program,sv-netback,dom0-backend/netback_main.c,backend ring base,$(libs_backend)))
 $(eval $(call program,sv-usernet,dom0-backend/usernet_main.c,backend base,))
@@ -199,6 +203,11 @@ $(out)/calls/$(1).c: $(2) base/syscalls.awk Makefile
 endef
 $(eval $(call jailed,sv-xenstored,xenstore-lite/main.c $(store_src) $(ring_src) \
 	base/domsock.c base/fd.c base/jail.c base/log.c base/sock.c))
+worker_src := $(addprefix dom0-backend/,custody.c device.c evtchn_fd.c gnt_map.c \
+	worker_jail.c xs_watch.c) base/domsock.c base/dommem.c base/fd.c \
+	base/jail.c base/log.c base/sock.c
+$(eval $(call jailed,sv-blkback,$(addprefix dom0-backend/,blkback_main.c blkback.c \
+	blkback_xs.c disk_nbd.c disk_uring.c nbd_conn.c) $(worker_src)))
 
 # Tests link against every library; archives give only what is used.
 test_libs := procdom checks testlib backend store hypervisor tools ring base

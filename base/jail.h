@@ -20,9 +20,15 @@
  *	SYSCALLS: openat rename newfstatat/fstat
  *
  * and the build makes a program's list of the files that it is made of
- * (base/syscalls.awk).  A '/' is between names of which each C library uses one.
- * "SYSCALLS, at times:" names what is not missed one by one in a test.  Any other call ends the
- * process by SIGSYS; the log has its name.  Memory is never made executable.
+ * (base/syscalls.awk).  A '/' is between names of which each C library uses one;
+ * ioctl:BLKGETSIZE64 is that request alone.
+ * "SYSCALLS, at times:" names what is not missed one by one in a test.  What a
+ * library tries and can do without is in "SYSCALLS, refused:", and gets ENOENT.
+ * Any other call ends the process by SIGSYS; the log has its name.
+ *
+ * Of some calls only a part is left: memory is never made executable, what is
+ * cloned is a thread, sockets are Unix ones, signals are for the process itself, and
+ * no descriptor is told to send one.
  *
  * The user id stays: a peer trusts whom it trusted before (sock_peer_trusted()), and
  * the files in these directories stay the daemon's.  Without capabilities, and with
@@ -33,28 +39,43 @@
  * struct jail_dir - A directory to keep, under its own name.
  * @path: Must be there; a later entry may be inside an earlier one.
  * @keep_out: Nothing in it can be made, changed or removed; sockets can be used.
+ * @hide: It is inside an earlier one, and empty from now on.
  */
 struct jail_dir {
 	const char *path;
 	bool keep_out;
+	bool hide;
 };
 
 #define JAIL_DIRS 4
 
 /**
+ * struct jail_call - A system call that may be made.
+ * @nr:      Its number.
+ * @refused: It gets ENOENT for an answer.
+ * @request: Of an ioctl, the only one; 0 for any.
+ */
+struct jail_call {
+	int nr;
+	bool refused;
+	unsigned long request;
+};
+
+/**
  * struct jail - What is left.
  * @dirs:  At most JAIL_DIRS.
- * @calls: Numbers of the system calls.
+ * @calls: Those with SYS_io_uring_setup keep the limit of locked memory, which older
+ *         kernels count rings to; those with SYS_clone the limit of threads.
  */
 struct jail {
 	const struct jail_dir *dirs;
 	size_t ndirs;
-	const int *calls;
+	const struct jail_call *calls;
 	size_t ncalls;
 };
 
 /* Of this program, by its build; only for programs that have them there. */
-extern const int jail_calls[];
+extern const struct jail_call jail_calls[];
 extern const size_t jail_ncalls;
 
 /**

@@ -71,10 +71,6 @@ int sock_listen(const char *path, int type)
 	return fd;
 }
 
-/*
- * SYSCALLS: getsockopt
- * SYSCALLS, at times: geteuid
- */
 bool sock_peer_trusted(int fd)
 {
 	struct ucred cred;

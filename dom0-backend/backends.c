@@ -35,11 +35,13 @@
 
 #define ROOT	   "/local/domain/0/backend"
 #define MAX_FDS	   (2 + VIF_MAX_QUEUES)
-#define MAX_ARGS   26
+#define MAX_ARGS   28
 #define ARG_SIZE   160
 #define DOMID_MAX  0x7fefu
 #define QUICK	   20u /* deaths in a row after which the next waits */
 #define PARDON_MS  25u /* of life, for one death */
+#define FORBIDDEN  20u /* deaths in a row by a call that is not allowed */
+#define CALM_NS	   UINT64_C(1000000000) /* of life, that end such a row */
 #define DOM_TRIES  7u  /* 12 s in all, for a domain that is being made */
 #define FREE_TRIES 10u /* 20 s in all, for what a dead parent's workers hold */
 #define KILL_MS	   5000u /* that a worker has to end by itself */
@@ -118,16 +120,17 @@ struct backend {
 	char path[128];
 	enum phase phase;
 	bool prepared;
-	bool adopted;	     /* another sv-backend has begun it */
-	bool told;	     /* the toolstack knows that it is connected */
-	bool ending;	     /* the worker has; @pid is what served it */
-	bool reload;	     /* its worker is to be replaced */
-	bool ailing;	     /* the toolstack knows what heal() cannot do */
-	bool served;	     /* by a worker of ours */
-	int journal;	     /* locked, for the next worker; else -1 */
-	unsigned int fails;  /* deaths of workers, as far as not pardoned */
-	unsigned int tries;  /* for what was not there or not free */
-	unsigned int claims; /* looks for another worker's end */
+	bool adopted;		/* another sv-backend has begun it */
+	bool told;		/* the toolstack knows that it is connected */
+	bool ending;		/* the worker has; @pid is what served it */
+	bool reload;		/* its worker is to be replaced */
+	bool ailing;		/* the toolstack knows what heal() cannot do */
+	bool served;		/* by a worker of ours */
+	int journal;		/* locked, for the next worker; else -1 */
+	unsigned int fails;	/* deaths of workers, as far as not pardoned */
+	unsigned int forbidden; /* of them in a row by what they may not do */
+	unsigned int tries;	/* for what was not there or not free */
+	unsigned int claims;	/* looks for another worker's end */
 	uint64_t started_ns;
 	pid_t pid;
 	struct event *timer;
@@ -145,6 +148,7 @@ struct backends {
 	struct link_nl *nl, *links; /* to ask, and to be told */
 	unsigned int looks;
 	bool stopping;
+	bool free; /* workers are without their sandbox */
 	LIST_HEAD(backend_list, backend) list;
 };
 
@@ -621,6 +625,10 @@ static int start_worker(struct backend *b, struct dom *dom)
 	add_arg(&s, "--dom-fd");
 	add_arg(&s, "%d", dom_fd(dom));
 	s.fd[s.nfd++] = dom_fd(dom);
+	if (b->all->free) {
+		add_arg(&s, "--no-sandbox");
+		add_arg(&s, "1");
+	}
 	b->type->args(b, &s);
 	if (b->journal >= 0) {
 		add_arg(&s, "--journal-fd");
@@ -1355,7 +1363,7 @@ static void free_all(struct backends *all)
 }
 
 int backends_new(struct backends **out, struct event_base *base,
-		 struct store *store)
+		 struct store *store, bool free)
 {
 	struct backends *all = calloc(1, sizeof(*all));
 	int ret;
@@ -1364,6 +1372,7 @@ int backends_new(struct backends **out, struct event_base *base,
 		return -ENOMEM;
 	all->base = base;
 	all->store = store;
+	all->free = free;
 	LIST_INIT(&all->list);
 	all->reload_ev = evtimer_new(base, reload_next, all);
 	all->orphans_ev = evtimer_new(base, look_after_orphans, all);
@@ -1450,6 +1459,29 @@ static bool refused(struct backend *b, int status)
 	return ret;
 }
 
+/*
+ * A worker that does what its sandbox does not allow will do so again: the next ones
+ * have some tries, as not all of them do the same.
+ */
+static bool hopeless(struct backend *b, int status)
+{
+	uint64_t lived = util_clock_ns() - b->started_ns;
+	char why[160];
+
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+		return false;
+	if (lived >= CALM_NS)
+		b->forbidden = 0;
+	if (++b->forbidden < FORBIDDEN)
+		return false;
+	snprintf(why, sizeof(why),
+		 "%s makes a system call that its sandbox does not allow; "
+		 "sv-backend's log names it, sv-backend --no-sandbox allows it",
+		 b->type->program);
+	fail(b, why);
+	return true;
+}
+
 static void ended(struct backend *b, int status)
 {
 	struct backends *all = b->all;
@@ -1479,6 +1511,8 @@ static void ended(struct backend *b, int status)
 	if (!b->reload)
 		report(b, status);
 	b->reload = false;
+	if (hopeless(b, status))
+		return;
 	b->phase = WAITING;
 	wait_ms(b, restart_ms(b));
 	consider(all, type, domid, devid);

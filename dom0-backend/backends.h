@@ -28,9 +28,12 @@ struct backends;
  * is still there.  Single-threaded; everything happens in the loop.
  */
 
-/** backends_new() - Watch the store for devices; *borrows* @base and @store. */
+/**
+ * backends_new() - Watch the store for devices; *borrows* @base and @store.
+ * @free: Workers keep all but their capabilities.
+ */
 int backends_new(struct backends **out, struct event_base *base,
-		 struct store *store) must_check;
+		 struct store *store, bool free) must_check;
 
 /**
  * backends_reaped() - A child process has ended.

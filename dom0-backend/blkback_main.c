@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // dom0-backend/blkback_main.c - sv-blkback: serves one PV block device.
 #include "dom0-backend/blkback.h"
+#include "dom0-backend/worker_jail.h"
 
 int main(int argc, char **argv)
 {
@@ -10,5 +11,5 @@ int main(int argc, char **argv)
 			     .journal_fd = -1,
 			     .throttle = THROTTLE_INIT };
 
-	return device_main(argc, argv, &blkback_ops, &b);
+	return device_main(argc, argv, &blkback_ops, &b, worker_jail);
 }

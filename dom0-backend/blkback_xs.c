@@ -147,19 +147,24 @@ static int begin_stats(struct blkback *b)
 	return ret;
 }
 
-static int init(struct device *dev)
+/* What the host has is looked up among files. */
+static int open_disk(struct device *dev)
 {
 	struct blkback *b = dev->priv;
-	int ret;
 
 	if (b->disk_fd < 0 && b->disk_link < 0) {
 		log_err("--disk-fd is missing: run by sv-backend only");
 		return -EINVAL;
 	}
-	if (b->disk_link < 0)
-		ret = disk_init(&b->disk, b->disk_fd);
-	else
-		ret = init_remote(dev);
+	b->max_queues = device_max_queues(BLK_MAX_QUEUES);
+	return b->disk_link < 0 ? disk_init(&b->disk, b->disk_fd) : 0;
+}
+
+static int init(struct device *dev)
+{
+	struct blkback *b = dev->priv;
+	int ret = b->disk_link < 0 ? 0 : init_remote(dev);
+
 	if (!ret)
 		ret = set_sector(dev);
 	if (!ret)
@@ -173,7 +178,6 @@ static int init(struct device *dev)
 	b->disk.throttle = &b->throttle;
 	changed(dev);
 	b->told = disk_sectors(&b->disk);
-	b->max_queues = device_max_queues(BLK_MAX_QUEUES);
 	if (b->disk.queues)
 		b->max_queues = MIN(b->max_queues, b->disk.queues);
 	b->info = 0;
@@ -524,6 +528,7 @@ const struct device_ops blkback_ops = {
 	.type = "vbd",
 	.program = "blkback",
 	.option = option,
+	.open = open_disk,
 	.init = init,
 	.fini = fini,
 	.keys = keys,

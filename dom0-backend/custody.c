@@ -181,6 +181,7 @@ int custody_sign(int fd, enum custody_role role)
 	return fcntl(fd, F_SETLK, &fl) < 0 ? -errno : 0;
 }
 
+/* SYSCALLS: fcntl mmap */
 int custody_map(int fd, size_t size, void **out)
 {
 	int ret = fd < 0 ? 0 : custody_sign(fd, CUSTODY_WORKER);
@@ -196,6 +197,7 @@ int custody_map(int fd, size_t size, void **out)
 	return 0;
 }
 
+/* SYSCALLS: fallocate */
 int custody_reserve(int fd, size_t at, size_t size)
 {
 	return fd < 0 ? 0 : -posix_fallocate(fd, (off_t)at, (off_t)size);

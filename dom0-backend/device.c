@@ -408,6 +408,8 @@ static void parse(struct device *dev, int argc, char **argv)
 				(unsigned int)number(name, value, INT32_MAX);
 		else if (!strcmp(name, "parent"))
 			dev->parent = (int)number(name, value, INT32_MAX);
+		else if (!strcmp(name, "no-sandbox"))
+			dev->free = number(name, value, 1);
 		else if (!strcmp(name, "dom-fd"))
 			dev->dom_fd = (int)number(name, value, INT32_MAX);
 		else if (!dev->ops->option ||
@@ -420,7 +422,8 @@ static void parse(struct device *dev, int argc, char **argv)
 		    "are required");
 }
 
-static void set_up(struct device *dev)
+/* Have what takes rights, most of which the parent has opened; then have no more. */
+static void enter_jail(struct device *dev, int (*confine)(void))
 {
 	char prefix[64];
 	int ret;
@@ -432,6 +435,26 @@ static void set_up(struct device *dev)
 	snprintf(prefix, sizeof(prefix), "%s dom%u/%s%u", dev->ops->program,
 		 dev->domid, dev->ops->type, dev->devid);
 	log_init(prefix, LOG_LVL_INFO);
+	ret = dev->ops->open ? dev->ops->open(dev) : 0;
+	if (ret)
+		die("cannot start: %s", strerror(-ret));
+	ret = dev->free ? sandbox_enter() : confine();
+	if (ret)
+		die("cannot give up what it does not need: %s; sv-backend "
+		    "--no-sandbox does without",
+		    strerror(-ret));
+}
+
+/*
+ * libevent asks whether the program has another user's rights.
+ *
+ * SYSCALLS: epoll_create1 eventfd2 epoll_ctl rt_sigaction pipe2/socketpair
+ * SYSCALLS, at times: getuid geteuid getgid getegid
+ */
+static void set_up(struct device *dev)
+{
+	int ret;
+
 	snprintf(dev->be, sizeof(dev->be), "/local/domain/0/backend/%s/%u/%u",
 		 dev->ops->type, dev->domid, dev->devid);
 	dev->base = event_base_new();
@@ -569,7 +592,18 @@ static void tear_down(struct device *dev)
 	event_base_free(dev->base);
 }
 
-int device_main(int argc, char **argv, const struct device_ops *ops, void *priv)
+/*
+ * What the loop and the C library ask for.  How many CPUs there are, and what an
+ * abort could tell, is looked up among files.
+ *
+ * SYSCALLS: epoll_wait/epoll_pwait2 rt_sigreturn brk mmap munmap exit_group
+ * SYSCALLS, at times: clock_gettime gettimeofday restart_syscall mremap
+ * SYSCALLS, at times: madvise mprotect sched_getaffinity sysinfo getrandom
+ * SYSCALLS, at times: futex rt_sigprocmask sched_yield gettid getpid tgkill
+ * SYSCALLS, refused: openat/open access/faccessat/faccessat2 readlink/readlinkat
+ */
+int device_main(int argc, char **argv, const struct device_ops *ops, void *priv,
+		int (*confine)(void))
 {
 	struct device dev = { .ops = ops, .priv = priv };
 	int ret;
@@ -581,10 +615,7 @@ int device_main(int argc, char **argv, const struct device_ops *ops, void *priv)
 	fd_raise_limit();
 	dom_set_timeout(DOM_ANSWER_MS);
 	parse(&dev, argc, argv);
-	/* What needs privilege was opened by the parent. */
-	ret = sandbox_enter();
-	if (ret)
-		die("cannot drop privileges: %s", strerror(-ret));
+	enter_jail(&dev, confine);
 	set_up(&dev);
 	ret = ops->init(&dev);
 	if (!ret)

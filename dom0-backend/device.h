@@ -16,13 +16,15 @@ struct event_base;
 struct device;
 
 /**
- * struct device_ops - One type of device.  @option, @tick and @changed may be
+ * struct device_ops - One type of device.  @option, @open, @tick and @changed may be
  * missing, and @resume, @release and @suspend together.
  * @type:       As in the store: "vbd".
  * @program:    For messages: "blkback".
  * @option:     An option of the command line beyond the common ones (see
  *              device_main()); @name without "--".  Return: 0, -EINVAL if
  *              unknown or out of range.
+ * @open:       Once, with the options known and before all other calls: what has to
+ *              be looked up before the process gives up what it does not need.
  * @init:       Once, when store, domain and grants are there.
  * @fini:       Once, at the end; after disconnect, and also when @init failed.
  * @keys:       Write the backend's keys that go with @state, in the same
@@ -47,6 +49,7 @@ struct device_ops {
 	const char *type;
 	const char *program;
 	int (*option)(struct device *dev, const char *name, const char *value);
+	int (*open)(struct device *dev);
 	int (*init)(struct device *dev);
 	void (*fini)(struct device *dev);
 	int (*keys)(struct device *dev, enum xb_state state);
@@ -91,6 +94,7 @@ struct device {
 	struct event *tick_ev;
 	int dom_fd;
 	int parent; /* process id */
+	bool free;  /* it keeps all but its capabilities */
 	int fail_fd;
 	int status;
 	bool unwritten; /* the state is not in the store yet */
@@ -99,20 +103,22 @@ struct device {
 
 /**
  * device_main() - A worker's whole life; main() returns what this returns.
- * @ops:  The type.
- * @priv: Becomes device.priv.
+ * @ops:     The type.
+ * @priv:    Becomes device.priv.
+ * @confine: Give up what the process does not need, for good; see worker_jail().
  *
  * Options are pairs, "--name value".  Common ones: --domid N, --devid N,
  * --dom-fd FD (connection to the domain on which HELLO was said), --parent PID
- * (without device_ops.resume it ends when that does).  The process follows the frontend's state through any
+ * (without device_ops.resume it ends when that does), --no-sandbox 1 (instead of
+ * @confine only capabilities are dropped).  The process follows the frontend's state through any
  * number of connections.  It ends with status 0 when the toolstack
  * has detached the device, when the backend's directory is gone or when the
  * domain is gone; 1 after a bad option or a failed @init, when the domain's
  * socket is of no use any more, or after SIGTERM: the device is still wanted then,
  * and a connection that can be resumed is left to a successor.
  */
-int device_main(int argc, char **argv, const struct device_ops *ops,
-		void *priv);
+int device_main(int argc, char **argv, const struct device_ops *ops, void *priv,
+		int (*confine)(void));
 
 /**
  * device_fail() - A connection cannot go on: stop serving, begin to close.

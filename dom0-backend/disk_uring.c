@@ -169,6 +169,10 @@ int disk_set_sector(struct disk *d, uint32_t logical, uint32_t physical)
 	return 0;
 }
 
+/*
+ * SYSCALLS: newfstatat/fstat
+ * SYSCALLS, at times: ioctl:BLKGETSIZE64
+ */
 int disk_measure(struct disk *d)
 {
 	uint64_t unit = d->logical / DISK_SECTOR, bytes;
@@ -193,6 +197,40 @@ static int make_ring(struct uring_queue *q, unsigned int depth)
 	return io_uring_queue_init_params(depth, &q->ring, &p);
 }
 
+#define MAY(op)                                                   \
+	{                                                         \
+		.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = op \
+	}
+
+/*
+ * An io_uring does more than a filter of system calls knows of; this one does what
+ * it is for, whoever writes to its queue.
+ */
+static int restrict_ring(struct uring_queue *q)
+{
+	struct io_uring_restriction may[] = {
+		MAY(IORING_OP_READ),
+		MAY(IORING_OP_READV),
+		MAY(IORING_OP_WRITE),
+		MAY(IORING_OP_WRITEV),
+		MAY(IORING_OP_FSYNC),
+		MAY(IORING_OP_FALLOCATE),
+		MAY(IORING_OP_ASYNC_CANCEL),
+		MAY(IORING_OP_TIMEOUT), /* liburing's, on older kernels */
+		{ .opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED,
+		  .sqe_flags = IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS },
+		{ .opcode = IORING_RESTRICTION_REGISTER_OP,
+		  .register_op = IORING_UNREGISTER_FILES },
+	};
+
+	/* io_uring_register_restrictions() is not in all of liburing's builds. */
+	if (syscall(__NR_io_uring_register, q->ring.ring_fd,
+		    IORING_REGISTER_RESTRICTIONS, may, ARRAY_SIZE(may)) < 0)
+		return -errno;
+	return 0;
+}
+
+/* SYSCALLS: io_uring_setup io_uring_register io_uring_enter mmap munmap close */
 static int queue_new(struct disk_queue **out, const struct disk *d, int kick,
 		     unsigned int depth)
 {
@@ -214,6 +252,8 @@ static int queue_new(struct disk_queue **out, const struct disk *d, int kick,
 	if (ret)
 		goto free;
 	ret = io_uring_register_files(&q->ring, files, NFILES);
+	if (!ret)
+		ret = restrict_ring(q);
 	if (ret)
 		goto ring;
 	*out = &q->base;

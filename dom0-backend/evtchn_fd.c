@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 
+/* SYSCALLS: fcntl */
 int evtchn_fd_bind(struct evtchn_fd *e, struct dom *dom, uint32_t port)
 {
 	int ret = dom_evtchn_bind(dom, port, &e->kick, &e->call);
@@ -38,6 +39,7 @@ void evtchn_fd_close(struct evtchn_fd *e)
 	fd_close(&e->call);
 }
 
+/* SYSCALLS, at times: read */
 static void kicked(evutil_socket_t fd, short what, void *arg)
 {
 	struct evtchn_fd *e = arg;
@@ -65,7 +67,11 @@ int evtchn_fd_watch(struct evtchn_fd *e, struct event_base *base,
 	return 0;
 }
 
-/* An eventfd takes any number; nothing useful can be done on error. */
+/*
+ * An eventfd takes any number; nothing useful can be done on error.
+ *
+ * SYSCALLS: write
+ */
 static void signal_fd(int fd)
 {
 	uint64_t one = 1;

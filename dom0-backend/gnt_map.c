@@ -91,6 +91,7 @@ int gnt_refresh(struct gnt_map *g)
 	return ret;
 }
 
+/* SYSCALLS: mmap munmap */
 int gnt_new(struct gnt_map **out, struct dom *dom)
 {
 	struct gnt_map *g = calloc(1, sizeof(*g));

@@ -28,12 +28,13 @@
 #define KILL_AFTER   5 /* seconds that workers have to end by themselves */
 
 static const char usage[] =
-	"usage: sv-backend [--ready-fd N] [--no-console]\n"
+	"usage: sv-backend [--ready-fd N] [--no-console] [--no-sandbox]\n"
 	"\n"
 	"Serve the devices of all domains: one worker process for each.\n"
 	"\n"
 	"  --ready-fd N   write one byte to descriptor N when serving, close it\n"
-	"  --no-console   do not start sv-console\n";
+	"  --no-console   do not start sv-console\n"
+	"  --no-sandbox   workers keep all but their capabilities\n";
 
 struct parent {
 	struct event_base *base;
@@ -46,11 +47,17 @@ struct parent {
 	bool stopping;
 };
 
-static void parse(int argc, char **argv, int *ready_fd, bool *console)
+struct options {
+	int ready_fd;
+	bool no_console, no_sandbox;
+};
+
+static void parse(int argc, char **argv, struct options *o)
 {
 	static const struct option options[] = {
 		{ "ready-fd", required_argument, NULL, 'r' },
 		{ "no-console", no_argument, NULL, 'c' },
+		{ "no-sandbox", no_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -62,9 +69,11 @@ static void parse(int argc, char **argv, int *ready_fd, bool *console)
 			if (util_u64(optarg, INT32_MAX, &fd))
 				die("--ready-fd %s: not a descriptor number",
 				    optarg);
-			*ready_fd = (int)fd;
+			o->ready_fd = (int)fd;
 		} else if (opt == 'c') {
-			*console = false;
+			o->no_console = true;
+		} else if (opt == 's') {
+			o->no_sandbox = true;
 		} else if (opt == 'h') {
 			fputs(usage, stdout);
 			exit(0);
@@ -213,7 +222,7 @@ static void be_the_only_one(void)
 		    paths_run());
 }
 
-static void set_up(struct parent *p)
+static void set_up(struct parent *p, bool free)
 {
 	int ret;
 
@@ -233,7 +242,7 @@ static void set_up(struct parent *p)
 	p->kill_ev = evtimer_new(p->base, on_kill, p);
 	if (!p->console_ev || !p->kill_ev)
 		die("cannot make a timer: out of memory");
-	ret = backends_new(&p->backends, p->base, p->store);
+	ret = backends_new(&p->backends, p->base, p->store, free);
 	if (ret)
 		die("cannot watch for devices: %s", strerror(-ret));
 }
@@ -254,22 +263,21 @@ static void tear_down(struct parent *p)
 
 int main(int argc, char **argv)
 {
+	struct options o = { .ready_fd = -1 };
 	struct parent p = { 0 };
-	int ready_fd = -1;
-	bool console = true;
 
 	log_init("backend", LOG_LVL_INFO);
-	parse(argc, argv, &ready_fd, &console);
+	parse(argc, argv, &o);
 	paths_init();
 	log_set_cap(LOG_CAP);
 	fd_raise_limit();
 	dom_set_timeout(DOM_ANSWER_MS);
 	signal(SIGPIPE, SIG_IGN);
 	be_the_only_one();
-	set_up(&p);
-	if (console)
+	set_up(&p, o.no_sandbox);
+	if (!o.no_console)
 		start_console(-1, 0, &p);
-	fd_ready(&ready_fd);
+	fd_ready(&o.ready_fd);
 	event_base_dispatch(p.base);
 	tear_down(&p);
 	return 0;

@@ -64,6 +64,7 @@ static void lose_nbd(struct nbd_conn *c)
 	nbd_conn_lose(c, nbd_get_error());
 }
 
+/* SYSCALLS, at times: socketpair sendmsg close */
 static void ask(struct nbd_conn *c)
 {
 	const struct disk_link_ask a = { .version = DISK_LINK_VERSION,
@@ -267,6 +268,12 @@ static void on_time(struct nbd_conn *c)
 					 : "the server does not answer");
 }
 
+/*
+ * And what libnbd does with the socket that it is given.
+ *
+ * SYSCALLS, at times: poll recvmsg recvfrom sendto fcntl getsockopt setsockopt
+ * SYSCALLS, at times: shutdown read write
+ */
 bool nbd_conn_poll(struct nbd_conn *c, int kick, int ms)
 {
 	struct pollfd p[2] = { { .fd = kick, .events = POLLIN } };

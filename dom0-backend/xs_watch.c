@@ -228,6 +228,14 @@ static int add_event(struct store *s, struct event **ev, int fd,
 	return 0;
 }
 
+/*
+ * What libxenstore does, and its thread, which is cancelled at the end.
+ *
+ * SYSCALLS: socket connect fcntl newfstatat/stat read write poll close
+ * SYSCALLS: pipe2/pipe rt_sigaction rt_sigprocmask clone/clone3 futex mprotect
+ * SYSCALLS: tgkill getpid exit
+ * SYSCALLS, at times: set_robust_list rseq statx prlimit64 gettid madvise
+ */
 static int connect_store(struct store *s)
 {
 	int ret;

@@ -175,7 +175,10 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 		log_err("no clients are accepted any more");
 }
 
-/* SYSCALLS: accept4 */
+/*
+ * SYSCALLS: accept4 getsockopt
+ * SYSCALLS, at times: geteuid
+ */
 static void on_connect(evutil_socket_t fd, short what, void *arg)
 {
 	static struct log_limit limit;

@@ -64,7 +64,8 @@ static _Atomic enum fault fault;
 static _Atomic uint64_t bad = UINT64_MAX; /* byte */
 static _Atomic bool flush_is_bad;
 static _Atomic int left, meddled;
-static int quiet_fd = -1; /* a socket on which nothing arrives */
+static int quiet_fd =
+	-1; /* a socket on which nothing arrives; reads do not wait */
 static int pipe_fd[2];
 
 static bool is_transfer(const struct io_uring_sqe *sqe)
@@ -102,7 +103,8 @@ static void make_busy(struct io_uring_sqe *sqe)
 	static char byte;
 	uint64_t data = sqe->user_data;
 
-	io_uring_prep_recv(sqe, quiet_fd, &byte, 1, MSG_DONTWAIT);
+	io_uring_prep_read(sqe, quiet_fd, &byte, 1, 0);
+	sqe->rw_flags = RWF_NOWAIT;
 	sqe->user_data = data;
 }
 
@@ -192,7 +194,8 @@ static void set_up(void)
 	int pair[2];
 
 	log_init("test", LOG_LVL_WARN);
-	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair),
+		     0);
 	quiet_fd = pair[0];
 	cr_assert_eq(pipe(pipe_fd), 0);
 	for (size_t i = 0; i < sizeof(image); i++)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
@@ -24,12 +25,15 @@
 #include "tests/lib/proc.h"
 
 /* Everything, so that what is refused is not refused by the filter. */
-static int all_calls[512];
+static struct jail_call all_calls[512];
 
-static char base[64], inside[96], quiet[96], outside[96];
-static int peers[2];
+static char base[64], inside[96], quiet[96], hidden[96], outside[96];
+static int peers[3];
 
-/* A directory to keep, one in it to keep as it is, one that is not named. */
+/*
+ * A directory to keep, one in it to keep as it is, one to hide, one that is not
+ * named.
+ */
 static void make_dirs(void)
 {
 	char path[128];
@@ -39,13 +43,16 @@ static void make_dirs(void)
 	snprintf(inside, sizeof(inside), "%s/in", base);
 	snprintf(quiet, sizeof(quiet), "%s/in/dom", base);
 	snprintf(outside, sizeof(outside), "%s/out", base);
+	snprintf(hidden, sizeof(hidden), "%s/in/other", base);
 	cr_assert(!mkdir(inside, 0755) && !mkdir(quiet, 0755) &&
-		  !mkdir(outside, 0755));
+		  !mkdir(outside, 0755) && !mkdir(hidden, 0755));
 	snprintf(path, sizeof(path), "%s/s", quiet);
 	peers[0] = sock_listen(path, SOCK_STREAM);
 	snprintf(path, sizeof(path), "%s/s", outside);
 	peers[1] = sock_listen(path, SOCK_STREAM);
-	cr_assert(peers[0] >= 0 && peers[1] >= 0);
+	snprintf(path, sizeof(path), "%s/s", hidden);
+	peers[2] = sock_listen(path, SOCK_STREAM);
+	cr_assert(peers[0] >= 0 && peers[1] >= 0 && peers[2] >= 0);
 }
 
 static void remove_dirs(void)
@@ -54,6 +61,7 @@ static void remove_dirs(void)
 
 	fd_close(&peers[0]);
 	fd_close(&peers[1]);
+	fd_close(&peers[2]);
 	snprintf(command, sizeof(command), "rm -rf %s", base);
 	cr_assert_eq(system(command), 0);
 }
@@ -106,11 +114,12 @@ static int trace_parent(void)
 	return ptrace(PTRACE_SEIZE, getppid(), NULL, NULL) ? errno : 0;
 }
 
-static int enter(const int *calls, size_t n)
+static int enter(const struct jail_call *calls, size_t n)
 {
 	const struct jail_dir dirs[] = {
 		{ .path = inside },
 		{ .path = quiet, .keep_out = true },
+		{ .path = hidden, .hide = true },
 	};
 	const struct jail j = { dirs, ARRAY_SIZE(dirs), calls, n };
 
@@ -124,14 +133,15 @@ static int look_around(void)
 
 	for (int nr = 0; nr < (int)ARRAY_SIZE(all_calls); nr++)
 		if (nr < 335 || (nr >= 424 && nr <= 450))
-			all_calls[n++] = nr;
+			all_calls[n++].nr = nr;
 	if (enter(all_calls, n))
 		return 1;
 	if (read_file("/etc/passwd") != ENOENT || read_file("/proc") != ENOENT)
 		return 2;
 	if (make(inside) || make(quiet) != EROFS || make("") != EROFS)
 		return 3;
-	if (reach(quiet) || reach(outside) != ENOENT)
+	if (reach(quiet) || reach(outside) != ENOENT ||
+	    reach(hidden) != ENOENT || make(hidden) != EROFS)
 		return 4;
 	if (reach_abstract() != ECONNREFUSED)
 		return 5;
@@ -221,9 +231,21 @@ Test(jail, a_user_has_one_too)
 static int few(void)
 {
 	/* The last is of sanitizers, when they end. */
-	static const int calls[] = { SYS_write,	     SYS_mmap,
-				     SYS_munmap,     SYS_mprotect,
-				     SYS_exit_group, SYS_sigaltstack };
+	static const struct jail_call calls[] = {
+		{ .nr = SYS_write },
+		{ .nr = SYS_mmap },
+		{ .nr = SYS_munmap },
+		{ .nr = SYS_mprotect },
+		{ .nr = SYS_exit_group },
+		{ .nr = SYS_sigaltstack },
+		{ .nr = SYS_fcntl },
+		{ .nr = SYS_socket },
+		{ .nr = SYS_clone },
+		{ .nr = SYS_tgkill },
+		{ .nr = SYS_getpid },
+		{ .nr = SYS_ioctl, .request = FIONREAD },
+		{ .nr = SYS_access, .refused = true },
+	};
 
 	return enter(calls, ARRAY_SIZE(calls));
 }
@@ -231,6 +253,7 @@ static int few(void)
 static int all_is_well(void)
 {
 	void *p;
+	int n;
 
 	if (few())
 		return 1;
@@ -238,6 +261,13 @@ static int all_is_well(void)
 		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED || mprotect(p, 4096, PROT_READ) || munmap(p, 4096))
 		return 2;
+	if (access("/", F_OK) == 0 || errno != ENOENT)
+		return 3;
+	if (fcntl(STDERR_FILENO, F_GETFL) < 0 ||
+	    socket(AF_UNIX, SOCK_STREAM, 0) < 0 ||
+	    syscall(SYS_tgkill, getpid(), getpid(), 0) ||
+	    ioctl(STDERR_FILENO, FIONREAD, &n))
+		return 4;
 	return 0;
 }
 
@@ -260,6 +290,35 @@ static int makes_memory_code(void)
 	return few() ? 1 : mprotect(page, 4096, PROT_READ | PROT_EXEC);
 }
 
+static int tells_a_descriptor_to_signal(void)
+{
+	return few() ? 1 : fcntl(STDERR_FILENO, F_SETOWN, getpid());
+}
+
+static int signals_its_parent(void)
+{
+	pid_t parent = getppid();
+
+	return few() ? 1 : (int)syscall(SYS_tgkill, parent, parent, 0);
+}
+
+static int makes_a_process(void)
+{
+	return few() ? 1 : (int)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+}
+
+static int reaches_a_network(void)
+{
+	return few() ? 1 : socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static int asks_for_something_else(void)
+{
+	int n;
+
+	return few() ? 1 : ioctl(STDERR_FILENO, FIONBIO, &n);
+}
+
 static int has_no_such_call(void)
 {
 	return few() ? 1 : (int)syscall(100000);
@@ -274,6 +333,11 @@ Test(jail, a_call_that_is_not_named_kills)
 		{ runs_a_program, "59 (execve)" },
 		{ makes_code, "9 (mmap)" },
 		{ makes_memory_code, "10 (mprotect)" },
+		{ tells_a_descriptor_to_signal, "72 (fcntl)" },
+		{ signals_its_parent, "234 (tgkill)" },
+		{ makes_a_process, "56 (clone)" },
+		{ reaches_a_network, "41 (socket)" },
+		{ asks_for_something_else, "16 (ioctl)" },
 		{ has_no_such_call, "100000 (unknown)" },
 	};
 	char said[2000];
