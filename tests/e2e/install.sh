@@ -112,7 +112,7 @@ output=$(completes xl block-)
 [ "$output" = "block-attach block-list block-detach" ]
 ok $? "completion: commands"
 output=$(completes xl list --)
-[ "$output" = "--long --verbose --context --cpupool --numa" ]
+[ "$output" = "--long --verbose --context --cpupool --numa --json" ]
 ok $? "completion: options"
 xl create -q "$SV_AUTO/one"
 output=$(completes xl destroy o)

@@ -62,8 +62,8 @@ domain() {
 each_worker() {
 	local dir cmd
 
-	for dir in $(grep -sxl "$1" /proc/[0-9]*/comm); do
-		dir=${dir%/comm}
+	for dir in /proc/[0-9]*; do
+		grep -sqx "$1" "$dir/comm" || continue
 		grep -qsaF "SPLITVISOR_RUN_DIR=$SPLITVISOR_RUN_DIR" \
 			"$dir/environ" || continue
 		cmd=$(tr '\0' ' ' 2>/dev/null <"$dir/cmdline")
