@@ -231,7 +231,7 @@ static int allow_fcntl(scmp_filter_ctx f)
 
 	for (size_t i = 0; !ret && i < ARRAY_SIZE(commands); i++)
 		ret = seccomp_rule_add(f, SCMP_ACT_ALLOW, SYS_fcntl, 1,
-				       SCMP_A1(SCMP_CMP_EQ, commands[i]));
+				       SCMP_A1(SCMP_CMP_EQ, commands[i], 0));
 	return ret;
 }
 
@@ -261,10 +261,10 @@ static int allow(scmp_filter_ctx f, const struct jail_call *c)
 		break;
 	case SYS_socket:
 	case SYS_socketpair:
-		only = SCMP_A0(SCMP_CMP_EQ, AF_UNIX);
+		only = SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0);
 		break;
 	case SYS_tgkill:
-		only = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
+		only = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0);
 		break;
 	case SYS_ioctl:
 		/* The kernel looks at no more of it. */
