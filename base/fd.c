@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -117,6 +119,18 @@ int fd_write_peer(int fd, const void *buf, size_t len, bool (*stop)(void))
 		len -= (size_t)n;
 	}
 	return 0;
+}
+
+int fd_part(const char *path, char *part)
+{
+	int fd;
+
+	if (snprintf(part, PATH_MAX, "%s.part", path) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	/* What was there may be a link, or open to others. */
+	unlink(part);
+	fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
 }
 
 int fd_cloexec(int fd, bool on)

@@ -35,6 +35,14 @@ int fd_write_peer(int fd, const void *buf, size_t len,
 		  bool (*stop)(void)) must_check;
 #define FD_SILENCE_S 300
 
+/**
+ * fd_part() - Make PATH.part, a file for its owner alone, to be renamed when whole.
+ * @part: PATH_MAX bytes; its name.
+ *
+ * Return: a descriptor, or -errno; what was there before is gone.
+ */
+int fd_part(const char *path, char *part) must_check;
+
 /** fd_cloexec() - Set or clear close-on-exec; Return: 0 or -errno. */
 int fd_cloexec(int fd, bool on) must_check;
 

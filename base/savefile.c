@@ -11,7 +11,6 @@
 
 #define MAGIC "SVsaved\n"
 #define ORDER 0x01020304u /* as the writer's CPU stores it */
-#define PARTS 3u
 
 /** struct header - How a stream begins; @crc is of all before it. */
 struct header {
@@ -100,8 +99,6 @@ int savefile_put(struct savefile *s, uint32_t type, const struct iovec *v,
 	struct head h = { .type = type, .seq = s->seq + 1 };
 	int ret;
 
-	if (n > PARTS)
-		return -EMSGSIZE;
 	for (size_t i = 0; i < n; i++)
 		h.len += v[i].iov_len;
 	if (h.len > SAVEFILE_MAX)

@@ -69,7 +69,7 @@ int savefile_begin(struct savefile *s, int fd) must_check;
 
 /**
  * savefile_put() - Write a record.
- * @v: Parts of its body, @n of them, at most 3 and SAVEFILE_MAX together.
+ * @v: Parts of its body, @n of them, at most SAVEFILE_MAX together.
  *
  * Return: 0, -EMSGSIZE, or -errno.
  */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -24,6 +25,13 @@ int util_u64(const char *s, uint64_t max, uint64_t *out)
 		return -ERANGE;
 	*out = v;
 	return 0;
+}
+
+void *util_memdup(const void *data, size_t len)
+{
+	void *copy = malloc(len ? len : 1);
+
+	return copy ? memcpy(copy, data, len) : NULL;
 }
 
 uint64_t util_clock_ns(void)

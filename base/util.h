@@ -39,6 +39,9 @@
  */
 int util_u64(const char *s, uint64_t max, uint64_t *out) must_check;
 
+/** util_memdup() - A copy, *owned* by the caller, of 0 bytes, too; NULL without memory. */
+void *util_memdup(const void *data, size_t len) must_check;
+
 /** util_clock_ns() - CLOCK_MONOTONIC in nanoseconds. */
 uint64_t util_clock_ns(void);
 

@@ -163,15 +163,16 @@ static void forget_users(uint8_t *page)
 static int get_page(struct restore *r, const void *buf, size_t len)
 {
 	struct vm *vm = r->vm;
-	struct save_page head;
-	uint8_t page[SV_PAGE_SIZE] __attribute__((aligned(8)));
+	struct {
+		struct save_page head;
+		uint8_t page[SV_PAGE_SIZE] __attribute__((aligned(8)));
+	} in;
 	uint8_t SHM *to;
 
-	if (len != sizeof(head) + sizeof(page))
+	if (len != sizeof(in))
 		return -EINVAL;
-	memcpy(&head, buf, sizeof(head));
-	memcpy(page, (const uint8_t *)buf + sizeof(head), sizeof(page));
-	switch (head.kind) {
+	memcpy(&in, buf, sizeof(in));
+	switch (in.head.kind) {
 	case PAGE_STORE:
 		to = vm->store.host;
 		r->has_store = true;
@@ -185,16 +186,17 @@ static int get_page(struct restore *r, const void *buf, size_t len)
 		r->has_shared = true;
 		break;
 	case PAGE_GRANT:
-		if (r->ngrants >= r->m.grant_frames || head.index != r->ngrants)
+		if (r->ngrants >= r->m.grant_frames ||
+		    in.head.index != r->ngrants)
 			return -EINVAL;
-		to = vm->gnttab.frame[head.index].home;
-		r->grant_gfn[r->ngrants++] = head.gfn;
-		forget_users(page);
+		to = vm->gnttab.frame[in.head.index].home;
+		r->grant_gfn[r->ngrants++] = in.head.gfn;
+		forget_users(in.page);
 		break;
 	default:
 		return -EINVAL;
 	}
-	shm_post(to, page, sizeof(page));
+	shm_post(to, in.page, sizeof(in.page));
 	return 0;
 }
 
@@ -248,10 +250,9 @@ static int get_vcpu(struct restore *r, const void *buf, size_t len)
 	if (p->data)
 		return -EINVAL;
 	/* KVM reads as much as it thinks there is: see vcpu_state_load(). */
-	p->data = malloc(len + 1);
+	p->data = util_memdup((const uint8_t *)buf + sizeof(head), len);
 	if (!p->data)
 		return -ENOMEM;
-	memcpy(p->data, (const uint8_t *)buf + sizeof(head), len);
 	p->len = len;
 	return 0;
 }

@@ -153,9 +153,8 @@ static int restore(struct xl_save_file *f, const char *path, const char *config,
 		log_err("%s: a domain with a card cannot be restored yet",
 			path);
 		status = XL_EXIT_FAIL;
-	} else if (xl_cfg_check_devices(&c)) {
-		status = XL_EXIT_LIBXL;
-	} else if (xl_run_init() || xl_build_saved(&c, text, &f->saved, &b)) {
+	} else if (xl_cfg_check_devices(&c) || xl_run_init() ||
+		   xl_build_saved(&c, text, &f->saved, &b)) {
 		status = XL_EXIT_LIBXL;
 	} else {
 		status = xl_start_saved(&c, text, &b, paused, unattended);

@@ -70,15 +70,18 @@ static void list_host(void)
 	char line[512];
 
 	while (f && hz > 0 && fgets(line, sizeof(line), f)) {
-		unsigned long long user, nice, system;
+		unsigned long long ticks = 0;
+		char *at = line + 3;
 
 		/* Behind "cpu" alone is the sum of all. */
-		if (line[3] == ' ' || sscanf(line, "cpu%u %llu %llu %llu",
-					     &v.id, &user, &nice, &system) != 4)
+		if (strncmp(line, "cpu", 3) != 0 || *at == ' ')
 			continue;
+		v.id = (unsigned int)strtoul(at, &at, 10);
+		/* As user, with nice, and in the kernel. */
+		for (unsigned int i = 0; i < 3; i++)
+			ticks += strtoull(at, &at, 10);
 		v.cpu = v.id;
-		v.cpu_ns =
-			(user + nice + system) * (1000000000u / (uint64_t)hz);
+		v.cpu_ns = ticks * (1000000000u / (uint64_t)hz);
 		xl_out_row(&v);
 	}
 	if (f)

@@ -30,17 +30,12 @@ static int ask(unsigned int domid, int fd)
 
 int xl_dump(unsigned int domid, const char *path)
 {
-	char part[PATH_MAX + 8];
-	int fd, ret;
+	char part[PATH_MAX];
+	int fd = fd_part(path, part), ret;
 
-	snprintf(part, sizeof(part), "%s.part", path);
-	/* What was there may be a link, or open to others. */
-	unlink(part);
-	fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0) {
-		ret = -errno;
-		log_err("%s: %s", part, strerror(-ret));
-		return ret;
+		log_err("%s: %s", part, strerror(-fd));
+		return fd;
 	}
 	ret = ask(domid, fd);
 	if (!ret && rename(part, path) < 0)

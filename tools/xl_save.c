@@ -82,26 +82,16 @@ static int put_node(struct savefile *s, struct xs_handle *h, const char *path)
 	struct xs_permissions *perms =
 		xs_get_permissions(h, XBT_NULL, path, &nperms);
 	void *value = perms ? xs_read(h, XBT_NULL, path, &len) : NULL;
-	int ret = value ? 0 : -errno;
+	struct node head = { (uint32_t)strlen(path) + 1, nperms, len };
+	struct iovec v[] = {
+		{ &head, sizeof(head) },
+		{ (void *)(uintptr_t)path, head.path },
+		{ perms, nperms * sizeof(*perms) },
+		{ value, len },
+	};
+	int ret = value ? savefile_put(s, SAVE_NODES, v, ARRAY_SIZE(v))
+			: -errno;
 
-	if (!ret) {
-		const struct node head = { (uint32_t)strlen(path) + 1, nperms,
-					   len };
-		size_t room = sizeof(head) + head.path +
-			      nperms * sizeof(*perms) + len;
-		uint8_t *body = malloc(room), *at = body;
-		struct iovec v = { body, room };
-
-		ret = body ? 0 : -ENOMEM;
-		if (body) {
-			at = mempcpy(at, &head, sizeof(head));
-			at = mempcpy(at, path, head.path);
-			at = mempcpy(at, perms, nperms * sizeof(*perms));
-			memcpy(at, value, len);
-			ret = savefile_put(s, SAVE_NODES, &v, 1);
-		}
-		free(body);
-	}
 	free(perms);
 	free(value);
 	return ret;
@@ -443,18 +433,13 @@ static int write_rest(const struct xl_saving *v, struct savefile *s,
 static int write_file(const struct xl_saving *v, const char *path,
 		      const char *config)
 {
-	char part[PATH_MAX + 8];
+	char part[PATH_MAX];
 	struct savefile s;
-	int fd, ret;
+	int fd = fd_part(path, part), ret;
 
-	snprintf(part, sizeof(part), "%s.part", path);
-	/* What was there may be a link, or open to others. */
-	unlink(part);
-	fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0) {
-		ret = -errno;
-		log_err("%s: %s", part, strerror(-ret));
-		return ret;
+		log_err("%s: %s", part, strerror(-fd));
+		return fd;
 	}
 	ret = xl_saving_stop(v, config, fd, &s);
 	if (!ret)
