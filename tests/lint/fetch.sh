@@ -66,7 +66,7 @@ result $? "the check sees gcc's double fetch of a plain memcpy (seen: $c)"
 # What fetch.c finds, with and without the blessed copy.
 users() { # compiler, level, FETCH
 	"$1" -std=gnu17 "$2" -D_GNU_SOURCE -I. -Wno-noderef "-DFETCH=$3" \
-		-o "$dir/users" tests/lint/fetch.c base/fd.c &&
+		-o "$dir/users" tests/lint/fetch.c base/fd.c base/util.c &&
 		"$dir/users" >"$dir/found" 2>&1
 }
 
