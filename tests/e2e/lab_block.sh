@@ -53,7 +53,7 @@ come() { # TURN
 	check "$hot: it works" wait_for 120 at_work "$1"
 }
 check "$hot: is created" xl create -q "$(config "$hot" 6.12-cloud \
-	6.12-cloud-none run:/block:hot "memory = 256" "vcpus = 2" \
+	6.12-cloud-none run:/block:hot,idle "memory = 256" "vcpus = 2" \
 	"disk = ['$work/file.img,raw,xvda,w']")"
 for turn in 1 2; do
 	come $turn
