@@ -195,47 +195,50 @@ int gva_range(const struct gva *g, uint64_t addr, size_t len, gpa_t *gpa)
 
 /* ---- Everything that is mapped --------------------------------------------- */
 
-struct walk {
-	const struct gva *g;
-	const struct shape *s;
-	uint64_t from;
-	unsigned int tables; /* that may still be read */
-	int (*fn)(void *arg, uint64_t addr, gpa_t gpa, uint64_t size);
-	void *arg;
+#define MAX_LEVELS 5
+
+/** struct step - Where the walk stands in a table. */
+struct step {
+	uint64_t table, base; /* which is for the addresses from @base on */
+	uint64_t next;	      /* index */
 };
-
-/* The table of @level for the addresses from @base on; as deep as there are levels. */
-static int walk_table(struct walk *w, uint64_t table, unsigned int level,
-		      uint64_t base)
-{
-	unsigned int shift = SV_PAGE_SHIFT + (level - 1) * w->s->bits;
-	uint64_t size = UINT64_C(1) << shift, addr, pte;
-	int ret = 0;
-
-	if (!w->tables--)
-		return -E2BIG;
-	for (uint64_t i = 0; i < UINT64_C(1) << w->s->bits && !ret; i++) {
-		addr = sign_extend(w->s, base | i << shift);
-		if (addr + (size - 1) < w->from ||
-		    read_entry(w->g, w->s, table + i * w->s->entry, &pte) ||
-		    !(pte & PTE_PRESENT))
-			continue;
-		if (is_leaf(w->g, w->s, pte, level))
-			ret = w->fn(w->arg, addr,
-				    gpa_of(leaf(w->s, pte, addr, shift)), size);
-		else if (level > 1)
-			ret = walk_table(w, pte & PTE_ADDR, level - 1, addr);
-	}
-	return ret;
-}
 
 int gva_each(const struct gva *g, uint64_t from,
 	     int (*fn)(void *arg, uint64_t addr, gpa_t gpa, uint64_t size),
 	     void *arg)
 {
-	struct walk w = { g, shape_of(g), from, GVA_MAX_TABLES, fn, arg };
+	const struct shape *s = shape_of(g);
+	struct step step[MAX_LEVELS + 1] = { 0 };
+	unsigned int level = s->levels, tables = 1, shift;
+	uint64_t addr, pte, size;
+	int ret = 0;
 
-	if (!(g->cr0 & CR0_PG) || w.s->levels < 4)
+	if (!(g->cr0 & CR0_PG) || level < 4)
 		return 0;
-	return walk_table(&w, root_of(g, w.s), w.s->levels, 0);
+	step[level].table = root_of(g, s);
+	while (level <= s->levels && !ret) {
+		struct step *at = &step[level];
+		uint64_t index = at->next++;
+
+		if (index >> s->bits) {
+			level++;
+			continue;
+		}
+		shift = SV_PAGE_SHIFT + (level - 1) * s->bits;
+		size = UINT64_C(1) << shift;
+		addr = sign_extend(s, at->base | index << shift);
+		if (addr + (size - 1) < from ||
+		    read_entry(g, s, at->table + index * s->entry, &pte) ||
+		    !(pte & PTE_PRESENT))
+			continue;
+		if (is_leaf(g, s, pte, level))
+			ret = fn(arg, addr, gpa_of(leaf(s, pte, addr, shift)),
+				 size);
+		else if (tables++ == GVA_MAX_TABLES)
+			ret = -E2BIG;
+		else
+			step[--level] =
+				(struct step){ pte & PTE_ADDR, addr, 0 };
+	}
+	return ret;
 }

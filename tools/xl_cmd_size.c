@@ -230,7 +230,7 @@ static void fill_vcpus(struct xl_txn *x, void *arg)
 
 static int get_vcpus_max(struct size *s)
 {
-	struct dom_info info;
+	struct dom_info info = { 0 };
 	struct dom *dom;
 	int ret = dom_connect(&dom, s->domid, DOM_ROLE_ADMIN, NULL, false);
 

@@ -665,8 +665,8 @@ static int watch(void *arg)
 static int get_first(struct xl_save_file *f, int fd, bool (*stop)(void),
 		     uint8_t *buf)
 {
-	uint32_t type;
-	size_t len;
+	uint32_t type = SAVE_END;
+	size_t len = 0;
 	int ret = savefile_open_peer(&f->peer, fd, stop);
 
 	if (!ret)

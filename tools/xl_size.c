@@ -89,7 +89,10 @@ int xl_size_heard(unsigned int domid, const char *node)
 			return ret;
 		/* The first says whether it is busy. */
 		line = strchr(reply, '\n');
-		for (n = 0; line && (next = strchr(line + 1, '\n')); n++) {
+		for (n = 0; line; n++) {
+			next = strchr(line + 1, '\n');
+			if (!next)
+				break;
 			*next = '\0';
 			number = NULL;
 			if (line_covers(line + 1, domid, node, &number))
