@@ -1466,13 +1466,12 @@ static bool refused(struct backend *b, int status)
 static bool hopeless(struct backend *b, int status)
 {
 	uint64_t lived = util_clock_ns() - b->started_ns;
+	bool forbidden = WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
 	char why[160];
 
-	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
-		return false;
-	if (lived >= CALM_NS)
+	if (!forbidden || lived >= CALM_NS)
 		b->forbidden = 0;
-	if (++b->forbidden < FORBIDDEN)
+	if (!forbidden || ++b->forbidden < FORBIDDEN)
 		return false;
 	snprintf(why, sizeof(why),
 		 "%s makes a system call that its sandbox does not allow; "
