@@ -156,15 +156,17 @@ suspends sleeper-6.1 6.1-cloud 1
 
 # Create and destroy, over and over: nothing is left behind.
 store() { xenstore-ls -f / | grep -vE '^/(tool|local/domain/0)|history'; }
-# What a count can show: our processes, their fds and memfds, interfaces.
+# What a count can show: our processes and what each has open, memfds, interfaces.
+open_files() {
+	local pid
+
+	for pid in $(our_processes); do
+		find "/proc/$pid/fd" -mindepth 1 -printf "$(cat "/proc/$pid/comm") %l\n"
+	done | sed 's/:\[[0-9]*\]$//' | sort | uniq -c
+}
 census() {
-	local pid fds=0 pids
-	mapfile -t pids < <(our_processes)
-	for pid in "${pids[@]}"; do
-		fds=$((fds + $(find "/proc/$pid/fd" -mindepth 1 | wc -l)))
-	done
-	echo "processes ${#pids[@]}"
-	echo "fds $fds"
+	our_processes | xargs -I{} cat /proc/{}/comm | sort
+	open_files
 	echo "memfds $(find /proc/[0-9]*/fd -lname '/memfd:*' 2>/dev/null | wc -l)"
 	echo "interfaces $(ip -o link | wc -l)"
 	find "$SPLITVISOR_RUN_DIR" -path "$logs" -prune -o -print | sort
