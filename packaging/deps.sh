@@ -14,8 +14,8 @@ declare -A group=(
 		libnbd-dev libseccomp-dev"
 	[test]="clang libclang-rt-14-dev libcriterion-dev curl jq xenstore-utils
 		busybox-static cpio kmod zstd xz-utils lz4 mmdebstrap e2fsprogs
-		gdb iproute2 iputils-ping nbdkit openvswitch-switch passt procps qemu-block-extra
-		qemu-utils tgt util-linux
+		gdb iproute2 iputils-ping nbdkit openvswitch-switch passt procps python3 qemu-block-extra
+		qemu-utils socat tgt util-linux
 		ca-certificates"
 	[lint]="clang clang-format clang-tidy cppcheck shellcheck mandoc"
 	[coverage]="gcovr"
