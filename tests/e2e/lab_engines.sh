@@ -134,7 +134,8 @@ check "ganeti: starts an instance" ganeti a start runs=256 info
 check "its disk works" works_on instance
 check "ganeti: reboots it" ganeti a reboot runs
 check "its disk works anew" works_on instance
-check "ganeti: gives it less memory" ganeti a balloon=192 runs=192
+check "ganeti: gives it less memory" ganeti a balloon=192
+check "has less" wait_for 30 memory_is instance 192
 check "ganeti: nobody listens: it stays" ganeti a refused runs
 check "ganeti: the other node waits for it" there ganeti b accept none
 check "ganeti: it is migrated" ganeti a migrate none
