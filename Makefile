@@ -59,7 +59,7 @@ ring_src := ring/ring.c ring/stream.c
 base_src := base/blkstat.c base/dommem.c base/domsock.c base/fd.c base/hist.c \
 	base/jail.c base/log.c base/netstat.c base/paths.c base/sandbox.c \
 	base/savefile.c \
-	base/sock.c base/statfile.c base/util.c
+	base/sock.c base/statfile.c base/storeuser.c base/util.c
 hypervisor_src := hypervisor/acpi.c hypervisor/boot.c hypervisor/bzimage.c \
 	hypervisor/cpuid.c hypervisor/dump.c hypervisor/guestmem.c hypervisor/image.c \
 	hypervisor/image_cache.c hypervisor/image_load.c hypervisor/unpack.c \
@@ -78,7 +78,7 @@ store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 	xenstore-lite/domain.c xenstore-lite/hash.c xenstore-lite/keeper.c \
 	xenstore-lite/ledger.c xenstore-lite/node.c xenstore-lite/ops.c \
 	xenstore-lite/ops_limits.c xenstore-lite/path.c xenstore-lite/perm.c \
-	xenstore-lite/quota.c xenstore-lite/record.c xenstore-lite/state.c \
+	xenstore-lite/place.c xenstore-lite/quota.c xenstore-lite/record.c xenstore-lite/state.c \
 	xenstore-lite/trace.c xenstore-lite/txn.c xenstore-lite/update.c \
 	xenstore-lite/watch.c xenstore-lite/wire.c
 backend_src := dom0-backend/dhcp.c dom0-backend/forward.c \
@@ -493,6 +493,7 @@ install: all
 		sed 's|@LIBEXEC@|$(libexec)|' $$u \
 		>$(dest)/lib/systemd/system/$${n%.in} || exit 1; done
 	install -D -m 644 packaging/etc/tmpfiles $(dest)/lib/tmpfiles.d/splitvisor.conf
+	install -D -m 644 packaging/etc/sysusers $(dest)/lib/sysusers.d/splitvisor.conf
 	install -D -m 644 packaging/xl.bash \
 		$(dest)/share/bash-completion/completions/xl.bash
 	install -D -m 644 packaging/etc/logrotate \

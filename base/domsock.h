@@ -15,7 +15,8 @@
  *
  * <run>/dom/<domid>/hv.sock (SOCK_SEQPACKET, mode 0600, SO_PEERCRED checked) is
  * the only way into a domain from outside, and plays the part of Xen's privcmd,
- * evtchn and gntdev devices.  Every message is one struct dom_msg; descriptors
+ * evtchn and gntdev devices.  The store's user (base/storeuser.h) may connect, too, and
+ * have the role of the store alone.  Every message is one struct dom_msg; descriptors
  * travel beside it.  The client speaks first with DOM_HELLO, which names a
  * role; a role may only make the calls marked with its letter below, anything
  * else is answered -EPERM.  Calls are answered in order, each by one message of

@@ -2,14 +2,17 @@
 // base/jail.c - what a process that serves peers can still do.
 #include "base/jail.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -56,14 +59,15 @@ static int map_ids(uid_t uid, gid_t gid)
 	return ret ? ret : write_line("/proc/self/gid_map", groups);
 }
 
-static int leave_spaces(void)
+/* In a namespace of users of its own nobody else could be known, or become. */
+static int leave_spaces(const struct jail *j)
 {
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
 
 	if (unshare(SPACES) == 0)
 		return 0;
-	if (errno != EPERM || unshare(CLONE_NEWUSER | SPACES) < 0)
+	if (errno != EPERM || j->user || unshare(CLONE_NEWUSER | SPACES) < 0)
 		return -errno;
 	return map_ids(uid, gid);
 }
@@ -151,6 +155,7 @@ static int put_tree(int tree, const char *cwd, const struct jail_dir *dir)
 static int change_root(const struct jail *j, const int *trees)
 {
 	char cwd[PATH_MAX], at[PATH_MAX];
+	mode_t mask;
 	int ret;
 
 	if (!getcwd(cwd, sizeof(cwd)))
@@ -160,8 +165,11 @@ static int change_root(const struct jail *j, const int *trees)
 	if (!ret &&
 	    (mount("jail", at, "tmpfs", PLAIN, ROOT_MAX) < 0 || chdir(at) < 0))
 		ret = -errno;
+	/* Another user is to pass through them, whatever the umask is. */
+	mask = umask(S_IWGRP | S_IWOTH);
 	for (size_t i = 0; !ret && i < j->ndirs; i++)
 		ret = put_tree(trees[i], cwd, &j->dirs[i]);
+	umask(mask);
 	if (ret)
 		return ret;
 	if (syscall(SYS_pivot_root, ".", ".") < 0 ||
@@ -178,7 +186,7 @@ static int change_root(const struct jail *j, const int *trees)
 static int hide_files(const struct jail *j)
 {
 	int trees[JAIL_DIRS] = { -1, -1, -1, -1 };
-	int ret = leave_spaces();
+	int ret = leave_spaces(j);
 
 	if (!ret)
 		ret = copy_dirs(j, trees);
@@ -305,6 +313,105 @@ static int filter(const struct jail *j)
 	return ret;
 }
 
+/* ---- Another user ------------------------------------------------------ */
+
+#define OWN_MAX 64 /* files in a directory of its own */
+
+/* A file that is here alone: any other name of it could be somebody's. */
+static int give_file(int dir, const char *name, uid_t from,
+		     const struct sandbox_user *to)
+{
+	int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	int ret = 0;
+
+	if (fd < 0 || fstat(fd, &st))
+		ret = -errno;
+	else if (S_ISREG(st.st_mode) && st.st_nlink == 1 && st.st_uid == from &&
+		 fchownat(fd, "", to->uid, to->gid, AT_EMPTY_PATH))
+		ret = -errno;
+	fd_close(&fd);
+	return ret;
+}
+
+static int give_dir(const char *path, uid_t from, const struct sandbox_user *to)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *e;
+	int ret = dir ? 0 : -errno;
+
+	if (!dir) {
+		fd_close(&fd);
+		return ret;
+	}
+	for (int n = 0; !ret && n < OWN_MAX && (e = readdir(dir)); n++)
+		ret = give_file(fd, e->d_name, from, to);
+	if (!ret && fchown(fd, to->uid, to->gid))
+		ret = -errno;
+	closedir(dir);
+	return ret;
+}
+
+static int give_dirs(const struct jail *j, uid_t from,
+		     const struct sandbox_user *to)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < j->ndirs; i++) {
+		if (j->dirs[i].own)
+			ret = give_dir(j->dirs[i].path, from, to);
+	}
+	return ret;
+}
+
+/* Return: a directory that the user cannot get into; NULL if there is none. */
+static const char *out_of_reach(const struct jail *j)
+{
+	const char *which = NULL;
+	char path[PATH_MAX];
+	struct stat st;
+
+	setfsgid(j->user->gid);
+	setfsuid(j->user->uid);
+	for (size_t i = 0; !which && i < j->ndirs; i++) {
+		if (snprintf(path, sizeof(path), "%s/.", j->dirs[i].path) >=
+			    (int)sizeof(path) ||
+		    stat(path, &st))
+			which = j->dirs[i].path;
+	}
+	setfsuid(geteuid());
+	setfsgid(getegid());
+	return which;
+}
+
+/* Return: 0, with the user to become, if any; or -errno. */
+static int settle(const struct jail *j, const struct sandbox_user **user)
+{
+	const struct sandbox_user self = { geteuid(), getegid() };
+	const char *which;
+	int ret;
+
+	*user = NULL;
+	if (!j->user)
+		return 0;
+	if (setgroups(0, NULL)) {
+		log_warn("groups cannot be left: %s: this process stays root",
+			 strerror(errno));
+		return 0;
+	}
+	ret = give_dirs(j, self.uid, j->user);
+	which = ret ? NULL : out_of_reach(j);
+	if (!which) {
+		*user = j->user;
+		return ret;
+	}
+	log_warn("user %u cannot get into %s: this process stays root; let "
+		 "others pass through the directories above it",
+		 j->user->uid, which);
+	return give_dirs(j, j->user->uid, &self);
+}
+
 /* ---- All of it --------------------------------------------------------- */
 
 static bool entered;
@@ -352,6 +459,7 @@ static int limit(const struct jail *j)
 
 int jail_enter(const struct jail *j)
 {
+	const struct sandbox_user *user = NULL;
 	int ret;
 
 #ifdef SV_COVERAGE
@@ -363,8 +471,10 @@ int jail_enter(const struct jail *j)
 	entered = true;
 	ret = hide_files(j);
 	if (!ret)
+		ret = settle(j, &user);
+	if (!ret)
 		ret = limit(j);
 	if (!ret)
-		ret = sandbox_enter();
+		ret = user ? sandbox_enter_as(user) : sandbox_enter();
 	return ret ? ret : filter(j);
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/sandbox.h"
 #include "base/util.h"
 
 /*
@@ -30,9 +31,10 @@
  * cloned is a thread, sockets are Unix ones, signals are for the process itself, and
  * no descriptor is told to send one.
  *
- * The user id stays: a peer trusts whom it trusted before (sock_peer_trusted()), and
- * the files in these directories stay the daemon's.  Without capabilities, and with
- * no other file, root's id gives no power but over those.
+ * A daemon of root's becomes another user if it says so, and is root no more for
+ * anybody; its directory is that user's then, with all files.  Otherwise the id stays: a
+ * peer trusts whom it trusted before (sock_peer_trusted()).  Without capabilities, and
+ * with no other file, root's id gives no power but over those.
  */
 
 /**
@@ -40,11 +42,13 @@
  * @path: Must be there; a later entry may be inside an earlier one.
  * @keep_out: Nothing in it can be made, changed or removed; sockets can be used.
  * @hide: It is inside an earlier one, and empty from now on.
+ * @own: It is the user's, and so are the files in it, if there is one.
  */
 struct jail_dir {
 	const char *path;
 	bool keep_out;
 	bool hide;
+	bool own;
 };
 
 #define JAIL_DIRS 4
@@ -66,12 +70,14 @@ struct jail_call {
  * @dirs:  At most JAIL_DIRS.
  * @calls: Those with SYS_io_uring_setup keep the limit of locked memory, which older
  *         kernels count rings to; those with SYS_clone the limit of threads.
+ * @user:  Whom to become, as root; NULL for nobody else.
  */
 struct jail {
 	const struct jail_dir *dirs;
 	size_t ndirs;
 	const struct jail_call *calls;
 	size_t ncalls;
+	const struct sandbox_user *user;
 };
 
 /* Of this program, by its build; only for programs that have them there. */
@@ -82,7 +88,8 @@ extern const size_t jail_ncalls;
  * jail_enter() - Once, when all is open and before threads start.
  *
  * Not root, or in a container, where a namespace cannot be had: one line says so,
- * and the rest holds.  A user who is not root has a user namespace of its own then,
+ * and the rest holds.  Where the user could not get to the directories then, one more
+ * line says so, and it stays root.  A user who is not root has a user namespace of its own then,
  * in which every other user is unknown, also root.
  *
  * Return: 0, or -errno: nothing can be relied on; the process has to end.

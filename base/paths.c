@@ -47,7 +47,7 @@ void paths_init(void)
 	const char *run = env_or("SPLITVISOR_RUN_DIR", NULL);
 	const char *sock = env_or("XENSTORED_PATH", NULL);
 
-	snprintf(run_dir, PATH_MAX, "%s", run ? run : "/run/splitvisor");
+	snprintf(run_dir, PATH_MAX, "%s", run ? run : PATHS_RUN);
 	below(log_dir, run, "log", "SPLITVISOR_LOG_DIR", "/var/log/splitvisor");
 	below(dump_dir, run, "dump", "SPLITVISOR_DUMP_DIR",
 	      "/var/lib/xen/dump");

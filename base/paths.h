@@ -22,6 +22,9 @@
  */
 void paths_init(void);
 
+/** PATHS_RUN - The run directory of a host that has one. */
+#define PATHS_RUN "/run/splitvisor"
+
 /** paths_run(), paths_log(), paths_cache(), paths_dump() - Without a final '/'. */
 const char *paths_run(void);
 const char *paths_dump(void);

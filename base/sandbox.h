@@ -19,6 +19,15 @@
  */
 int sandbox_enter(void) must_check;
 
+/** struct sandbox_user - Who a process is to be. */
+struct sandbox_user {
+	uid_t uid;
+	gid_t gid;
+};
+
+/** sandbox_enter_as() - The same, and be somebody else from then on; alone, in no group. */
+int sandbox_enter_as(const struct sandbox_user *u) must_check;
+
 /**
  * sandbox_end_with() - Get SIGTERM when the parent ends, however it ends.
  * @parent: Who that is, by what it told us; it may have ended already.

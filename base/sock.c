@@ -71,14 +71,18 @@ int sock_listen(const char *path, int type)
 	return fd;
 }
 
-bool sock_peer_trusted(int fd)
+bool sock_peer_is(int fd, uid_t uid)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
-		return false;
-	return cred.uid == 0 || cred.uid == geteuid();
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) &&
+	       cred.uid == uid;
+}
+
+bool sock_peer_trusted(int fd)
+{
+	return sock_peer_is(fd, 0) || sock_peer_is(fd, geteuid());
 }
 
 union fd_control {

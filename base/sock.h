@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/util.h"
 
@@ -39,6 +40,9 @@ int sock_connect(const char *path, int type) must_check;
  * By SO_PEERCRED, as it was when the peer connected.
  */
 bool sock_peer_trusted(int fd);
+
+/** sock_peer_is() - Whether the peer ran as that user when it connected. */
+bool sock_peer_is(int fd, uid_t uid);
 
 /**
  * sock_send_fds() - Send one message with file descriptors.

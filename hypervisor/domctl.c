@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/sock.h"
+#include "base/storeuser.h"
 #include "hypervisor/context.h"
 #include "hypervisor/dump.h"
 #include "hypervisor/layout.h"
@@ -41,6 +42,7 @@
  * @fd:       -1: free place.
  * @stats:    *Owned*, of a backend that has offered it; else -1.
  * @stats_at: Where its statistics begin there.
+ * @is_store: It runs as the store's user, and can have no other role.
  */
 struct client {
 	int fd;
@@ -48,6 +50,7 @@ struct client {
 	uint64_t stats_at;
 	bool greeted;
 	bool events;
+	bool is_store;
 	enum dom_role role;
 	char device[64]; /* escaped, for the log */
 };
@@ -55,6 +58,7 @@ struct client {
 struct domctl {
 	struct vm *vm;
 	int listener;
+	struct sandbox_user store;
 	bool announced;
 	uint64_t deaf_until; /* CLOCK_MONOTONIC ns; 0 while clients may come */
 	struct log_limit limit;
@@ -154,6 +158,8 @@ static int do_hello(struct domctl *d, struct client *c, struct dom_msg *msg,
 
 	if (c->greeted || msg->u.hello.role >= DOM_NROLES)
 		return -EINVAL;
+	if (c->is_store && msg->u.hello.role != DOM_ROLE_STORE)
+		return -EPERM;
 	c->greeted = true;
 	c->role = msg->u.hello.role;
 	c->events = msg->u.hello.events;
@@ -490,6 +496,7 @@ static void accept_client(struct domctl *d)
 {
 	int fd = accept4(d->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct client *c;
+	bool trusted;
 
 	if (fd < 0) {
 		/* Do not spin: wait a moment, or until a client leaves. */
@@ -498,7 +505,8 @@ static void accept_client(struct domctl *d)
 			d->deaf_until = util_clock_ns() + RETRY_NS;
 		return;
 	}
-	c = sock_peer_trusted(fd) ? free_place(d) : NULL;
+	trusted = sock_peer_trusted(fd);
+	c = trusted || sock_peer_is(fd, d->store.uid) ? free_place(d) : NULL;
 	if (!c) {
 		log_limited(&d->limit, LOG_LVL_WARN,
 			    "domain socket: a client is turned away (not ours, "
@@ -507,12 +515,13 @@ static void accept_client(struct domctl *d)
 		fd_close(&fd);
 		return;
 	}
-	*c = (struct client){ .fd = fd, .stats = -1 };
+	*c = (struct client){ .fd = fd, .stats = -1, .is_store = !trusted };
 }
 
 int domctl_new(struct domctl **out, struct vm *vm, const char *path)
 {
 	struct domctl *d = calloc(1, sizeof(*d));
+	int ret;
 
 	if (!d)
 		return -ENOMEM;
@@ -520,13 +529,22 @@ int domctl_new(struct domctl **out, struct vm *vm, const char *path)
 	snprintf(d->path, sizeof(d->path), "%s", path);
 	d->listener = sock_listen(path, SOCK_SEQPACKET);
 	if (d->listener < 0) {
-		int ret = d->listener;
-
-		free(d);
-		return ret;
+		ret = d->listener;
+		goto free;
 	}
+	storeuser_find(&d->store);
+	ret = storeuser_admit(path, &d->store);
+	if (ret)
+		goto close;
 	*out = d;
 	return 0;
+
+close:
+	unlink(path);
+	fd_close(&d->listener);
+free:
+	free(d);
+	return ret;
 }
 
 void domctl_free(struct domctl *d)

@@ -15,6 +15,7 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -418,6 +419,7 @@ static const char *refusal(char **argv)
 	static char real[PATH_MAX];
 	char out[PATH_MAX];
 	const char *name;
+	struct stat st;
 	uint64_t n;
 
 	if (!jailed_in)
@@ -430,6 +432,8 @@ static const char *refusal(char **argv)
 	if (!realpath(jailed_in, out) ||
 	    (!strncmp(real, out, strlen(out)) && real[strlen(out)] == '/'))
 		return "it lies where the store itself can write";
+	if (stat(real, &st) || (st.st_uid != 0 && st.st_uid != geteuid()))
+		return "it is another user's, or not there";
 	argv[0] = real;
 	for (argv++; *argv; argv++) {
 		bool known = is_own(*argv) || !util_u64(*argv, 65535, &n);

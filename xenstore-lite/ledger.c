@@ -229,7 +229,7 @@ int ledger_read(int fd, int (*apply)(const void *record, size_t len),
 int ledger_load(const char *path, int (*apply)(const void *record, size_t len),
 		struct ledger_found *found)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	int ret;
 
 	if (fd < 0)
@@ -360,7 +360,9 @@ static int begin(void)
 		ret = make_head(&h);
 	if (ret)
 		return ret;
-	next.fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	next.fd = open(path,
+		       O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+		       0600);
 	if (next.fd < 0)
 		return -errno;
 	next.size = sizeof(h);

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/sock.h"
+#include "base/storeuser.h"
 #include "xenstore-lite/batch.h"
 #include "xenstore-lite/conn.h"
 #include "xenstore-lite/dispatch.h"
@@ -26,6 +27,7 @@
 #include "xenstore-lite/hash.h"
 #include "xenstore-lite/keeper.h"
 #include "xenstore-lite/ledger.h"
+#include "xenstore-lite/place.h"
 #include "xenstore-lite/state.h"
 #include "xenstore-lite/trace.h"
 #include "xenstore-lite/update.h"
@@ -40,7 +42,7 @@ static const char usage[] =
 	"  --socket PATH   listen there instead of $XENSTORED_PATH\n"
 	"  --ready-fd N    write one byte to descriptor N when serving, close it\n"
 	"  --keep          start another store when this one is killed\n"
-	"  --trace         keep an access log, SOCKET.access.log\n"
+	"  --trace         keep an access log, SOCKET.d/access.log\n"
 	"  --no-sandbox    keep all rights\n"
 	"  --foreground    do not detach (it never does)\n";
 
@@ -236,13 +238,11 @@ static void make_nodes(struct tree *t)
 	perm_put(priv);
 }
 
-static const char *journal_of(const char *socket)
+static const char *journal(void)
 {
 	static char path[PATH_MAX];
 
-	if (snprintf(path, sizeof(path), "%s.journal", socket) >= PATH_MAX)
-		die("%s: too long; choose another XENSTORED_PATH", socket);
-	return path;
+	return place_file(path, PLACE_JOURNAL);
 }
 
 static _Noreturn void bad_journal(const char *path, int err)
@@ -266,7 +266,7 @@ static void take_over(const struct options *opt, const struct record_update *u)
 /* Go on where another store was killed, or hands over, or begin. */
 static void find_state(const struct options *opt, const struct record_update *u)
 {
-	const char *path = journal_of(opt->socket);
+	const char *path = journal();
 	int ret = state_load(path);
 
 	if (ret < 0)
@@ -305,15 +305,33 @@ static void accept_clients(struct event_base *base, int fd)
 		die("out of memory");
 }
 
+/* The directory of its own, and whose that is to be. */
+static void find_place(const struct options *opt, struct sandbox_user *user)
+{
+	int ret;
+
+	storeuser_find(user);
+	ret = place_make(opt->socket, user);
+	if (ret)
+		die("%s: %s; it is to be a directory of user %u or %u, or not "
+		    "to be there",
+		    place_of(opt->socket), strerror(-ret), geteuid(),
+		    user->uid);
+	if (opt->update < 0)
+		ret = place_adopt(opt->socket);
+	if (ret)
+		die("%s.journal: cannot be moved to %s: %s", opt->socket,
+		    place_of(opt->socket), strerror(-ret));
+}
+
 /*
- * Nothing is left but the directory of the socket, with the journal, and the domains'
- * sockets.  A store that is to go on as another program is started by the keeper,
- * which is outside.
+ * Nothing is left but the directory with the journal, and the domains' sockets.  A
+ * store that is to go on as another program is started by the keeper, which is outside.
  */
-static void enter_jail(const char *socket)
+static void enter_jail(const char *socket, const struct sandbox_user *user)
 {
 	char domains[PATH_MAX];
-	struct jail_dir dirs[] = { { .path = directory_of(socket) },
+	struct jail_dir dirs[] = { { .path = place_of(socket), .own = true },
 				   { .path = domains, .keep_out = true } };
 	struct jail j = { .dirs = dirs,
 			  .ndirs = ARRAY_SIZE(dirs),
@@ -325,11 +343,18 @@ static void enter_jail(const char *socket)
 	keeper_jail();
 	log_hold();
 	ret = paths_mkdir(domains);
+	if (!ret)
+		ret = storeuser_pass(domains, user);
 	if (ret) {
 		log_warn("%s: %s; no domain can be served", domains,
 			 strerror(-ret));
 		j.ndirs = 1;
 	}
+	if (user->uid != geteuid())
+		j.user = user;
+	else if (!user->uid)
+		log_warn("root can become no other user here: the store keeps "
+			 "its id");
 	ret = jail_enter(&j);
 	if (ret)
 		die("cannot give up what it does not need: %s; --no-sandbox "
@@ -388,12 +413,11 @@ static void go_on(struct options *opt, struct record_update *u)
 	opt->ready_fd = -1;
 }
 
-static void find_trace(const char *socket)
+static void find_trace(void)
 {
 	static char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s.access.log", socket);
-	trace_setup(path);
+	trace_setup(place_file(path, PLACE_LOG));
 }
 
 /*
@@ -405,6 +429,7 @@ static void find_trace(const char *socket)
 static int begin(struct event_base *base, struct options *opt)
 {
 	struct record_update given = { 0 };
+	struct sandbox_user user;
 	int fd = opt->update + 1;
 
 	if (!opt->check)
@@ -414,13 +439,14 @@ static int begin(struct event_base *base, struct options *opt)
 	else if (!opt->check)
 		keeper_expect();
 	ledger_setup();
+	find_place(opt, &user);
 	if (!opt->no_sandbox)
-		enter_jail(opt->socket);
+		enter_jail(opt->socket, &user);
 	if (opt->update >= 0)
 		go_on(opt, &given);
 	if (opt->check)
-		check(journal_of(opt->socket), opt->update);
-	find_trace(opt->socket);
+		check(journal(), opt->update);
+	find_trace();
 	find_state(opt, &given);
 	accept_clients(base, fd);
 	fd_close(&opt->update);
@@ -458,7 +484,7 @@ int main(int argc, char **argv)
 		opt.socket = paths_store();
 	if (opt.keeper >= 0)
 		keeper_run(opt.keeper, opt.argv, opt.keep,
-			   opt.no_sandbox ? NULL : directory_of(opt.socket));
+			   opt.no_sandbox ? NULL : place_of(opt.socket));
 	fd_raise_limit();
 	signal(SIGPIPE, SIG_IGN);
 	hash_seed();
@@ -476,6 +502,7 @@ int main(int argc, char **argv)
 	fd = begin(base, &opt);
 	fd_ready(&opt.ready_fd);
 
+	/* In the sandbox it stays, and the next store takes its place. */
 	if (!serve(base))
 		unlink(opt.socket);
 	end(base, fd);

@@ -17,6 +17,7 @@ for file in usr/bin/xl usr/lib/splitvisor/sv-hypervisor usr/lib/splitvisor/sv-gu
 	usr/lib/splitvisor/sv-metrics usr/share/doc/splitvisor/grafana.json \
 	usr/lib/systemd/system/splitvisor-metrics.service \
 	usr/lib/systemd/system/splitvisor-guests.service usr/lib/tmpfiles.d/splitvisor.conf \
+	usr/lib/sysusers.d/splitvisor.conf \
 	usr/share/bash-completion/completions/xl.bash etc/default/splitvisor \
 	etc/logrotate.d/splitvisor; do
 	[ -s "$root/$file" ]
@@ -31,6 +32,9 @@ make -s -C "$project" install DESTDIR="$root" PREFIX=/usr XL_MAN=sv &&
 ok $? "settings are not overwritten"
 check "the installed programs run" "$root/usr/bin/xl" help
 
+[ "$(awk '$1 == "u" { print $2 }' "$root/usr/lib/sysusers.d/splitvisor.conf")" = \
+	"$(sed -n 's/^#define STOREUSER_NAME "\(.*\)"/\1/p' "$project/base/storeuser.h")" ]
+ok $? "the store's user is the one it looks for"
 if command -v systemd-analyze >/dev/null; then
 	# It looks for programs and units on this machine: those that were installed.
 	sed -i "s|=/usr/lib/splitvisor|=$root/usr/lib/splitvisor|" \

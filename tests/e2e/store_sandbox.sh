@@ -9,11 +9,12 @@
 . "$(dirname "$0")/lib.sh"
 host_without_guests
 out=$project/build/gcc-plain
-journal=$XENSTORED_PATH.journal
+place=$XENSTORED_PATH.d
+journal=$place/journal
 lines=$(printf 'x%.0s' {1..1500})
 
 store() { # COMMAND... - a store whose log is so long that it is moved to LOG.1
-	rm -f "$XENSTORED_PATH"* "$work"/{store.*,in.5,out.5}
+	rm -rf "$XENSTORED_PATH"* "$work"/{store.*,in.5,out.5}
 	truncate -s 17M "$work/store.err"
 	start store "$@"
 }
@@ -98,12 +99,13 @@ seen() { find "$root/" | sed "s|^$root||" | sort; }
 expected() {
 	local d=$SPLITVISOR_RUN_DIR
 
-	find "$d"
+	find "$place" "$d/dom"
+	echo "$d"
 	while d=${d%/*} && [ -n "$d" ]; do echo "$d"; done
 	echo /
 }
 output=$(diff <(seen) <(expected | sort) 2>&1)
-ok $? "of files it sees its run directory alone"
+ok $? "of files it sees its own directory and that of the domains alone"
 output=$(touch "$root$SPLITVISOR_RUN_DIR/dom/x" 2>&1)
 grep -q 'Read-only' <<<"$output"
 ok $? "and changes nothing where the domains' sockets are"
@@ -113,6 +115,59 @@ ok $? "nor makes anything elsewhere"
 output=$(find -L "/proc/$(pid)/fd/" -mindepth 1 -type d -exec ls -ld {} +)
 [ -z "$output" ]
 ok $? "it holds no directory"
+
+# ---- Its user -----------------------------------------------------------------
+
+user=$(status Uid | cut -f1)
+output=$(cat "/proc/$(pid)/status")
+[ "$user" -ge 65520 ] && [ "$(status Uid)" = "$(printf '%s\t%s\t%s\t%s' "$user"{,,,})" ] &&
+	[ "$(status Gid)" = "$(status Uid)" ]
+ok $? "it is another user than root, in every way"
+[ -z "$(status Groups | tr -d ' ')" ]
+ok $? "in no group but its own"
+of_user() { grep -lE "^Uid:.*\s$user\s" /proc/[0-9]*/status 2>/dev/null; }
+output=$(of_user)
+[ "$output" = "/proc/$(pid)/status" ]
+ok $? "no other process is that one's"
+output=$(ls -la "$place")
+[ "$(find "$place" ! -uid "$user" -o -perm /077)" = "" ]
+ok $? "its files are its own, and nobody else's"
+sv-backend --no-console --ready-fd 9 9>"$work/backend.ready" 2>"$work/backend.err" &
+procs[backend]=$!
+check "sv-backend serves beside it" wait_for 10 test -s "$work/backend.ready"
+
+# What somebody could do who had its user id, even without its sandbox.
+as_store=(setpriv --reuid "$user" --regid "$user" --clear-groups)
+check "a program can be run as that user" "${as_store[@]}" true
+echo secret >"$work/secret"
+chmod 600 "$work/secret"
+chmod 711 "$work" "$SPLITVISOR_RUN_DIR"
+refused() { # TEXT COMMAND...
+	local text=$1
+
+	shift
+	output=$("$@" 2>&1) && return 1
+	grep -q "$text" <<<"$output"
+}
+refused 'Permission denied' "${as_store[@]}" cat "$work/secret"
+ok $? "it cannot read what is for root alone"
+refused 'not permitted' "${as_store[@]}" bash -c "kill -0 ${procs[backend]}"
+ok $? "nor signal sv-backend"
+refused 'Permission denied' "${as_store[@]}" ls "/proc/${procs[backend]}/fd"
+ok $? "nor look into it"
+refused 'Permission denied' "${as_store[@]}" xenstore-read /tool/xenstored
+ok $? "nor connect to the store, as root may"
+refused 'Permission denied' "${as_store[@]}" touch "$SPLITVISOR_RUN_DIR/dom/x"
+ok $? "nor change anything where the domains' sockets are"
+as_other=(setpriv --reuid 12345 --regid 12345 --clear-groups)
+refused 'Permission denied' "${as_other[@]}" ls "$place"
+ok $? "other users cannot look at its files"
+refused 'Permission denied' "${as_other[@]}" touch "$place/x"
+ok $? "nor make any there"
+refused 'Permission denied' "${as_other[@]}" xenstore-read /tool/xenstored
+ok $? "nor connect to it"
+stop backend TERM
+
 mapfile -t calls < <(make -s -C "$project" print-calls-sv-xenstored)
 output=$(printf '%s\n' "${calls[@]}")
 ! grep -xE "(exec|clone|v?fork|ptrace|process_vm|mount|umount|pivot|set[ug]id|kill|\
@@ -124,9 +179,62 @@ kill "$(pid)"
 ended
 ok $? "it ends when told"
 
+# ---- What others left ---------------------------------------------------------
+
+again() { # COMMAND... - a store that goes on where the one before ended
+	rm -f "$work"/store.err*
+	start store "$@"
+}
+read_x() { [ "$(xenstore-read /x)" = "$1" ]; }
+
+again sv-xenstored --no-sandbox
+xenstore-write /x root
+kill "$(pid)"
+ended
+[ "$(find "$place" -name journal -uid 0 | wc -l)" = 1 ]
+ok $? "a journal of root's"
+again sv-xenstored
+check "is read" read_x root
+[ "$(find "$place" ! -uid "$user")" = "" ]
+ok $? "and is the store's own user's then"
+xenstore-write /x user
+kill "$(pid)"
+ended
+mv "$journal" "$XENSTORED_PATH.journal"
+rm -r "$place"
+chown root: "$XENSTORED_PATH.journal"
+again sv-xenstored --keep
+check "so is one of a store before, beside the socket" read_x user
+[ ! -e "$XENSTORED_PATH.journal" ]
+ok $? "which has gone from there"
+wait_for 10 pid_of sv-storespare
+output=$(of_user)
+[ "$output" = "/proc/$(pid)/status" ] &&
+	[ "$(sed -n 's/^Uid:\t\([0-9]*\).*/\1/p' "/proc/$(pid_of sv-storekeeper)/status")" = 0 ]
+ok $? "its keeper and spare are other users"
+kill "$(pid)"
+ended
+echo precious >"$work/precious"
+ln -s "$work/precious" "$journal.new"
+again sv-xenstored --no-sandbox
+kill "$(pid)"
+ended
+[ "$(cat "$work/precious")" = precious ]
+ok $? "no link in its directory is followed, also by root's"
+rm -r "$place"
+ln -s "$work" "$place"
+refused 'Not a directory' sv-xenstored
+ok $? "nor one in that one's place"
+rm "$place"
+install -d -o 12345 "$place"
+refused "belongs\|a directory of user" sv-xenstored
+ok $? "somebody else's directory is refused"
+rm -r "$place"
+
 # A store that somebody had taken over leaves a journal, and hands over what he likes.
-rm -f "$journal"
+mkdir -m 700 "$place"
 mkfifo "$journal"
+chown -R "$user:$user" "$place"
 sv-xenstored 2>"$work/reads.err" &
 procs[store]=$!
 reading() { [ "$(status Seccomp)" = 2 ]; }

@@ -89,9 +89,14 @@ refused 'cannot go on.*No such file' /no/such
 ok $? "a program that is not there is refused"
 refused 'must be named sv-xenstored' -t 10 /bin/false
 ok $? "and one that is no store"
-cp "$store" "${XENSTORED_PATH%/*}/sv-xenstored"
-refused 'can write' -t 10 "${XENSTORED_PATH%/*}/sv-xenstored"
+cp "$store" "$XENSTORED_PATH.d/sv-xenstored"
+refused 'can write' -t 10 "$XENSTORED_PATH.d/sv-xenstored"
 ok $? "and one that the store could have made"
+mkdir "$work/other"
+cp "$store" "$work/other/sv-xenstored"
+chown "$(stat -c %u "$XENSTORED_PATH.d")" "$work/other/sv-xenstored"
+refused 'another user' -t 10 "$work/other/sv-xenstored"
+ok $? "wherever it could"
 refused 'no other arguments' -t 10 -c --no-sandbox "$store"
 ok $? "and arguments that would let it do more"
 [ "$(pid_of sv-xenstored)" = "$pid" ]

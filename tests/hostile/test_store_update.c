@@ -535,7 +535,7 @@ static bool trace_has(const char *text)
 	char path[PATH_MAX];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s.access.log", paths_store());
+	snprintf(path, sizeof(path), "%s.d/access.log", paths_store());
 	f = fopen(path, "r");
 	log[f ? fread(log, 1, sizeof(log) - 1, f) : 0] = '\0';
 	if (f)

@@ -167,8 +167,7 @@ static void start_vmm(enum lie lie)
 	}
 	cr_assert(vmm.page_fd >= 0 && vmm.kick >= 0 && vmm.call >= 0);
 	cr_assert_eq(paths_mkdir(paths_dom(path, DOMID, "")), 0);
-	vmm.listen_fd =
-		sock_listen(paths_dom(path, DOMID, "hv.sock"), SOCK_SEQPACKET);
+	vmm.listen_fd = fakedom_listen(DOMID);
 	cr_assert_geq(vmm.listen_fd, 0);
 	cr_assert_eq(pthread_create(&vmm.thread, NULL, serve, NULL), 0);
 }
@@ -260,7 +259,7 @@ Test(store_vmm, queue_is_full)
 
 	cr_assert_eq(paths_mkdir(paths_dom(path, DOMID, "")), 0);
 	paths_dom(path, DOMID, "hv.sock");
-	fd = sock_listen(path, SOCK_SEQPACKET);
+	fd = fakedom_listen(DOMID);
 	cr_assert_geq(fd, 0);
 	while (n < 80 && (crowd[n] = sock_connect(
 				  path, SOCK_SEQPACKET | SOCK_NONBLOCK)) >= 0)

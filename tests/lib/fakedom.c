@@ -23,6 +23,7 @@
 #include "base/fd.h"
 #include "base/paths.h"
 #include "base/sock.h"
+#include "base/storeuser.h"
 
 #define MAX_CLIENTS 16
 #define MAX_PORTS   512
@@ -485,10 +486,22 @@ struct fakedom *fakedom_new(unsigned int domid, size_t ram_pages)
 	return f;
 }
 
+int fakedom_listen(unsigned int domid)
+{
+	struct sandbox_user store;
+	char path[PATH_MAX];
+	int fd = sock_listen(paths_dom(path, domid, "hv.sock"), SOCK_SEQPACKET);
+
+	if (fd < 0)
+		return fd;
+	storeuser_find(&store);
+	CHECK(storeuser_admit(path, &store) == 0);
+	return fd;
+}
+
 struct fakedom *fakedom_begin(unsigned int domid, size_t ram_pages)
 {
 	struct fakedom *f = calloc(1, sizeof(*f));
-	char path[PATH_MAX];
 
 	CHECK(f && ram_pages % 2 == 0);
 	f->domid = domid;
@@ -506,8 +519,7 @@ struct fakedom *fakedom_begin(unsigned int domid, size_t ram_pages)
 	make_first(f);
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->changed, NULL);
-	f->listen_fd =
-		sock_listen(paths_dom(path, domid, "hv.sock"), SOCK_SEQPACKET);
+	f->listen_fd = fakedom_listen(domid);
 	if (f->listen_fd < 0)
 		return NULL; /* what was made ends with the process */
 	f->quit_fd = eventfd(0, EFD_CLOEXEC);

@@ -55,6 +55,13 @@ struct fakedom *fakedom_new(unsigned int domid, size_t ram_pages);
  * Return: the domain; NULL if the directory has gone, and the process should too.
  */
 struct fakedom *fakedom_begin(unsigned int domid, size_t ram_pages);
+
+/**
+ * fakedom_listen() - A domain's socket, which the store can reach, and nothing behind.
+ *
+ * Return: the listening descriptor, *owned*, or -errno.
+ */
+int fakedom_listen(unsigned int domid);
 void fakedom_serve(struct fakedom *f);
 
 /**

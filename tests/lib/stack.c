@@ -241,7 +241,8 @@ void stack_start_store(struct stack *s)
 
 void stack_journal(char *path)
 {
-	MUST(snprintf(path, PATH_MAX, "%s.journal", paths_store()) < PATH_MAX);
+	MUST(snprintf(path, PATH_MAX, "%s.d/journal", paths_store()) <
+	     PATH_MAX);
 }
 
 void stack_new_store(struct stack *s)

@@ -238,7 +238,9 @@ int main(void)
 	result(waitpid(store, &status, 0) == store && status == 0,
 	       "the store ends in order");
 	unlink(sock);
-	unlink(strcat(sock, ".journal"));
+	unlink(strcat(sock, ".d/journal"));
+	*strrchr(sock, '/') = '\0';
+	rmdir(sock);
 	rmdir(dir);
 	printf("1..%d\n", passed + failed);
 	return failed != 0;

@@ -21,6 +21,7 @@
 #include "base/domsock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/storeuser.h"
 #include "hypervisor/layout.h"
 #include "tests/lib/fakevm.h"
 #include "tests/lib/fini.h"
@@ -191,6 +192,52 @@ Test(domctl, rights)
 			serve();
 		}
 	}
+}
+
+/* A connection made by that user. */
+static int dial_as(uid_t uid, gid_t gid)
+{
+	int fd;
+
+	cr_assert(!setegid(gid) && !seteuid(uid));
+	fd = sock_connect(path, SOCK_SEQPACKET);
+	cr_assert(!seteuid(0) && !setegid(0));
+	if (fd >= 0) {
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+		serve();
+	}
+	return fd;
+}
+
+/* The store's own user is the store, and nothing else; nobody else is anything. */
+Test(domctl, user_of_the_store)
+{
+	struct sandbox_user u;
+	struct dom_msg msg;
+	struct stat st;
+	int fd;
+
+	storeuser_find(&u);
+	if (u.uid == geteuid())
+		cr_skip_test("needs root to become somebody");
+	cr_assert_eq(stat(path, &st), 0);
+	cr_expect(st.st_uid == 0 && st.st_gid == u.gid &&
+		  (st.st_mode & 07777) == 0660);
+	for (enum dom_role r = DOM_ROLE_ADMIN; r < DOM_NROLES; r++) {
+		fd = dial_as(u.uid, u.gid);
+		cr_assert_geq(fd, 0);
+		msg = (struct dom_msg){ .u.hello.role = r };
+		cr_expect_eq(ask(fd, DOM_HELLO, &msg),
+			     r == DOM_ROLE_STORE ? 0 : -EPERM, "role %d", r);
+		close(fd);
+		serve();
+	}
+	cr_expect_eq(dial_as(u.uid + 1, u.gid + 1), -EACCES);
+	/* Somebody whom a mistake has let that far. */
+	fd = dial_as(u.uid + 1, u.gid);
+	cr_assert_geq(fd, 0);
+	cr_expect_eq(recv(fd, &msg, sizeof(msg), 0), 0);
+	close(fd);
 }
 
 /* ---- statistics of devices --------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,7 +122,7 @@ static int enter(const struct jail_call *calls, size_t n)
 		{ .path = quiet, .keep_out = true },
 		{ .path = hidden, .hide = true },
 	};
-	const struct jail j = { dirs, ARRAY_SIZE(dirs), calls, n };
+	const struct jail j = { dirs, ARRAY_SIZE(dirs), calls, n, NULL };
 
 	return jail_enter(&j);
 }
@@ -223,6 +224,143 @@ Test(jail, a_user_has_one_too)
 	if (status)
 		cr_expect(strstr(said, "no namespaces of its own"), "%d %s",
 			  WEXITSTATUS(status), said);
+	remove_dirs();
+}
+
+/* ---- Root that becomes somebody ----------------------------------------- */
+
+static const struct sandbox_user user = { USER, USER + 1 };
+
+static void make_file(char *path, const char *dir, const char *name)
+{
+	int fd;
+
+	snprintf(path, 128, "%s/%s", dir, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	cr_assert_geq(fd, 0);
+	close(fd);
+}
+
+static uid_t owner(const char *path)
+{
+	struct stat st;
+
+	cr_assert_eq(lstat(path, &st), 0);
+	return st.st_uid;
+}
+
+/* Without that, a namespace is not to be had. */
+static int be_no_admin(void)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &head, caps))
+		return -1;
+	caps[0].effective &= ~(1u << CAP_SYS_ADMIN);
+	caps[0].permitted &= ~(1u << CAP_SYS_ADMIN);
+	return (int)syscall(SYS_capset, &head, caps);
+}
+
+static int become_user(void)
+{
+	static struct jail_call most[ARRAY_SIZE(all_calls)];
+	const struct jail_dir dirs[] = {
+		{ .path = inside, .own = true },
+		{ .path = quiet, .keep_out = true },
+	};
+	struct jail j = { dirs, ARRAY_SIZE(dirs), most, 0, &user };
+
+	for (int nr = 0; nr < (int)ARRAY_SIZE(most); nr++)
+		if (nr < 335 || (nr >= 424 && nr <= 450))
+			most[j.ncalls++].nr = nr;
+	return jail_enter(&j);
+}
+
+/* Return: 0, or the number of what was not as it must be. */
+static int live_as_user(void)
+{
+	uid_t ids[3];
+	gid_t groups[3];
+
+	if (become_user())
+		return 1;
+	if (getresuid(&ids[0], &ids[1], &ids[2]) || ids[0] != USER ||
+	    ids[1] != USER || ids[2] != USER)
+		return 2;
+	if (getresgid(&groups[0], &groups[1], &groups[2]) ||
+	    groups[0] != USER + 1 || groups[1] != USER + 1 ||
+	    groups[2] != USER + 1 || getgroups(0, NULL) != 0)
+		return 3;
+	if (setuid(0) == 0 || kill(getppid(), 0) == 0 || errno != EPERM)
+		return 4;
+	if (make(inside) || make(quiet) != EROFS || reach(quiet) != EACCES)
+		return 5;
+	return 0;
+}
+
+static int live_without_spaces(void)
+{
+	return be_no_admin() ? 100 : live_as_user() == 5 ? 0 : 101;
+}
+
+static int stay_root(void)
+{
+	if (be_no_admin() || become_user())
+		return 1;
+	return geteuid() != 0 || make(inside) ? 2 : 0;
+}
+
+/* A link to what is outside, and another name of it, could be traps. */
+Test(jail, becomes_another_user)
+{
+	char ours[128], far[128], trap[128], name[128], said[2000];
+
+	if (getuid() != 0)
+		cr_skip_test("needs root to become somebody");
+	make_dirs();
+	make_file(ours, inside, "file");
+	make_file(far, outside, "far");
+	snprintf(trap, sizeof(trap), "%s/trap", inside);
+	snprintf(name, sizeof(name), "%s/name", inside);
+	cr_assert(!symlink(far, trap) && !link(far, name));
+	cr_expect_eq(in_child(live_as_user, said, sizeof(said)), 0, "%s", said);
+	cr_expect_eq(owner(inside), USER);
+	cr_expect_eq(owner(ours), USER);
+	cr_expect_eq(owner(far), 0);
+	cr_expect_eq(owner(quiet), 0);
+	remove_dirs();
+}
+
+Test(jail, another_user_needs_no_namespaces)
+{
+	char said[2000];
+
+	if (getuid() != 0)
+		cr_skip_test("needs root to become somebody");
+	make_dirs();
+	cr_assert_eq(chmod(base, 0755), 0);
+	cr_expect_eq(in_child(live_without_spaces, said, sizeof(said)), 0, "%s",
+		     said);
+	cr_expect(strstr(said, "no namespaces of its own"), "%s", said);
+	remove_dirs();
+}
+
+/* Its own files would be out of its reach. */
+Test(jail, stays_who_it_is_rather_than_be_cut_off)
+{
+	char file[128], said[2000];
+
+	if (getuid() != 0)
+		cr_skip_test("needs root to become somebody");
+	make_dirs();
+	make_file(file, inside, "file");
+	cr_expect_eq(in_child(stay_root, said, sizeof(said)), 0, "%s", said);
+	cr_expect(strstr(said, "cannot get into"), "%s", said);
+	cr_expect_eq(owner(inside), 0);
+	cr_expect_eq(owner(file), 0);
 	remove_dirs();
 }
 
@@ -359,7 +497,7 @@ Test(jail, a_call_that_is_not_named_kills)
 static int nothing_to_keep(void)
 {
 	const struct jail_dir none = { .path = "/nonexistent" };
-	const struct jail j = { &none, 1, all_calls, 1 };
+	const struct jail j = { &none, 1, all_calls, 1, NULL };
 
 	return jail_enter(&j);
 }
