@@ -30,6 +30,7 @@ enum op_flags {
 	OP_GROWS = 1 << 8,   /* the client uses more memory afterwards */
 	OP_ALONE = 1 << 9,   /* nothing may follow the strings */
 	OP_NOTID = 1 << 10,  /* as OP_NOTXN, and tx_id is not looked at */
+	OP_LONG = 1 << 11, /* a path may have been set when longer ones could */
 };
 
 /**
@@ -59,7 +60,8 @@ static const struct op ops[] = {
 		       OP_PATH | OP_SPECIAL | OP_NOTID | OP_GROWS | OP_ALONE,
 		       0 },
 	[XS_UNWATCH] = { "UNWATCH", op_unwatch, 2, 2,
-			 OP_PATH | OP_SPECIAL | OP_NOTID | OP_ALONE, 0 },
+			 OP_PATH | OP_SPECIAL | OP_NOTID | OP_ALONE | OP_LONG,
+			 0 },
 	[XS_TRANSACTION_START] = { "TRANSACTION_START", op_transaction_start, 0,
 				   1, 0, 0 },
 	[XS_TRANSACTION_END] = { "TRANSACTION_END", op_transaction_end, 1, 1,
@@ -144,7 +146,7 @@ static int find_path(struct req *r, const struct op *op)
 		return len;
 	if (path_is_special(r->path) && !(op->flags & OP_SPECIAL))
 		return -EINVAL;
-	if (!who->privileged &&
+	if (!who->privileged && !(op->flags & OP_LONG) &&
 	    account_over(r->conn->account, QUOTA_PATH_MAX, 0,
 			 (size_t)len - path_local_prefix(r->path)))
 		return -EINVAL;

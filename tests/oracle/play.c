@@ -772,9 +772,95 @@ static void press_permissions(struct client *c)
 	show_answer(c, false);
 }
 
+/* For every guest; dom0 is free of it. */
+static void set_quota(const char *name, unsigned int limit)
+{
+	struct text t = { .len = 0 };
+
+	add(&t, "quota");
+	add(&t, "set");
+	add(&t, name);
+	addf(&t, "%u", limit);
+	printf("%s of at most %u", name, limit);
+	ask(&clients[0], XS_CONTROL, 0, t.data, t.len);
+	show_answer(&clients[0], true);
+}
+
+static void do_one(struct client *c, uint32_t type, struct text *t)
+{
+	printf("%s %u of %zu bytes", c->name, type, t->len);
+	ask(c, type, 0, t->data, t->len);
+	show_answer(c, true);
+	settle();
+}
+
+/*
+ * A limit low enough that a guest's ring can hold more.  Theirs counts, besides the
+ * value, a head, permissions and names of children: sizes between are left out.
+ */
+static void press_size(struct client *c)
+{
+	static const int besides[] = { -200, -100, 1, 100 };
+	unsigned int limit = 300 + chance(400);
+
+	/* Theirs counts its size when a child is made, too. */
+	ask_alone(c, XS_WRITE, "data", 5);
+	set_quota("node-size", limit);
+	for (size_t i = 0; i < ARRAY_SIZE(besides); i++) {
+		struct text t = { .len = 0 };
+		size_t n = limit + (size_t)besides[i];
+
+		add(&t, "data/press");
+		memset(t.data + t.len, 'v', n);
+		t.len += n;
+		do_one(c, XS_WRITE, &t);
+	}
+	set_quota("node-size", 2048);
+	ask_alone(c, XS_RM, "data/press", 11);
+}
+
+/* A path of @n bytes below @start. */
+static void add_path(struct text *t, const char *start, size_t n)
+{
+	char buf[256];
+	size_t len = (size_t)snprintf(buf, sizeof(buf), "%s", start);
+
+	memset(buf + len, 'p', n);
+	buf[len + n] = '\0';
+	add(t, buf);
+}
+
+static void press_length(struct client *c)
+{
+	static const uint32_t types[] = { XS_WRITE,   XS_READ,	XS_WATCH,
+					  XS_UNWATCH, XS_MKDIR, XS_RM };
+	unsigned int limit = 50 + chance(40), domid = FIRST_DOM;
+	size_t counted = sizeof("data/") - 1;
+	char start[64];
+
+	domid += chance(NGUESTS);
+	snprintf(start, sizeof(start), "data/");
+	if (chance(3))
+		snprintf(start, sizeof(start), "/local/domain/%u/data/", domid);
+	else if (chance(2))
+		counted = (size_t)snprintf(start, sizeof(start), "/x/");
+	set_quota("path-max", limit);
+	for (unsigned int n = limit - 1; n <= limit + 2; n++) {
+		for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+			struct text t = { .len = 0 };
+
+			add_path(&t, start, n - counted);
+			if (types[i] == XS_WATCH || types[i] == XS_UNWATCH)
+				add(&t, "long");
+			do_one(c, types[i], &t);
+		}
+	}
+	set_quota("path-max", 2048);
+}
+
 static void limits(struct client *c)
 {
-	switch (chance(4)) {
+	switch (chance(6)) {
 	case 0:
 		press(c, "watches", XS_WATCH, "t");
 		ask_alone(c, XS_RESET_WATCHES, "", 0);
@@ -787,6 +873,12 @@ static void limits(struct client *c)
 		break;
 	case 2:
 		press_permissions(c);
+		break;
+	case 3:
+		press_size(c);
+		break;
+	case 4:
+		press_length(c);
 		break;
 	default:
 		ask_alone(c, XS_RESET_WATCHES, "", 0);

@@ -199,6 +199,18 @@ Test(store_limits, lowered_below_use)
 	cr_expect_eq(bed_write(g, 0, "data/newer", ""), -ENOSPC);
 }
 
+/* A watch that could not be set any more can be given up. */
+Test(store_limits, watch_of_a_path_that_is_too_long_now)
+{
+	introduce();
+	cr_assert_eq(bed_watch(g, "data/longer", "t"), 0);
+	cr_assert_eq(ASK(SET_QUOTA, "5", "path-max", "6"), 3);
+	cr_expect_eq(bed_watch(g, "data/longer", "u"), -EINVAL);
+	cr_expect_eq(bed_str(g, XS_UNWATCH, 0, "data/longer", "t", NULL), 3);
+	cr_expect_eq(bed_str(g, XS_UNWATCH, 0, "data/longer", "t", NULL),
+		     -ENOENT);
+}
+
 static const struct {
 	const char *name, *limit;
 } each[] = {
