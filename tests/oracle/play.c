@@ -902,7 +902,7 @@ static void step(void)
 		begin(c);
 	else if (!busy && !chance(12))
 		meet(c);
-	else if (!busy && c->g && !chance(60))
+	else if (!busy && c->g && !chance(30))
 		limits(c);
 	else if (!busy && c->domid > FIRST_DOM && !chance(20))
 		aim(&clients[0], c);
