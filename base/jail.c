@@ -325,7 +325,10 @@ static int give_file(int dir, const char *name, uid_t from,
 	struct stat st;
 	int ret = 0;
 
-	if (fd < 0 || fstat(fd, &st))
+	/* The user may be there already, and take a file away meanwhile. */
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (fstat(fd, &st))
 		ret = -errno;
 	else if (S_ISREG(st.st_mode) && st.st_nlink == 1 && st.st_uid == from &&
 		 fchownat(fd, "", to->uid, to->gid, AT_EMPTY_PATH))
