@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "base/paths.h"
 #include "tools/xl_cmd.h"
-#include "tools/xl_cpus.h"
 #include "tools/xl_host.h"
 #include "tools/xl_json.h"
 #include "tools/xl_list.h"
@@ -39,18 +38,10 @@ static void fill_dom0(struct xl_row *r)
 static bool fill_dom(struct xl_row *r, const struct xl_dom *d)
 {
 	struct dom_info info;
-	uint64_t online = 0;
-	struct dom *dom;
 	int ret;
 
 	*r = (struct xl_row){ .domid = d->domid, .name = d->name };
-	ret = dom_connect(&dom, d->domid, DOM_ROLE_ADMIN, NULL, false);
-	if (!ret) {
-		ret = dom_info(dom, &info);
-		if (!ret)
-			online = xl_vcpus_online(dom, &info);
-		dom_free(dom);
-	}
+	ret = xl_dom_info(d->domid, &info);
 	if (ret == -ETIMEDOUT) {
 		log_warn(
 			"domain %s (%u): its VMM does not answer (`xl destroy %s` ends it)",
@@ -60,7 +51,7 @@ static bool fill_dom(struct xl_row *r, const struct xl_dom *d)
 	if (ret)
 		return false;
 	r->mem_kib = info.ram_kib;
-	r->vcpus = (unsigned int)__builtin_popcountll(online);
+	r->vcpus = info.vcpus_online;
 	r->state = info.state;
 	r->reason = info.reason;
 	r->cpu_ns = info.cpu_ns;

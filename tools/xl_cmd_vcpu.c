@@ -125,18 +125,14 @@ static void list_guest(const struct xl_dom *d)
 {
 	struct xl_vcpu *list;
 	struct dom_info info;
-	struct dom *dom;
 	cpu_set_t all;
 	size_t n;
 
-	if (dom_connect(&dom, d->domid, DOM_ROLE_ADMIN, NULL, false))
+	if (xl_dom_info(d->domid, &info) ||
+	    xl_vcpu_list(d->domid, &list, &n, &all))
 		return;
-	if (!dom_info(dom, &info) && !xl_vcpu_list(d->domid, &list, &n, &all)) {
-		list_vcpus(d, &info, xl_vcpus_online(dom, &info), list, n,
-			   &all);
-		free(list);
-	}
-	dom_free(dom);
+	list_vcpus(d, &info, xl_vcpus_online(&info), list, n, &all);
+	free(list);
 }
 
 int xl_cmd_vcpu_list(int argc, char **argv)
