@@ -298,6 +298,20 @@ int dom_connect(struct dom **out, unsigned int domid, enum dom_role role,
 		const char *device, bool events) must_check;
 
 /**
+ * dom_ask() - Ask a domain what dom_info() would tell, as the toolstack, and do not wait.
+ *
+ * So that many domains answer at the same time.  Return: as dom_connect().
+ */
+int dom_ask(struct dom **out, unsigned int domid) must_check;
+
+/**
+ * dom_asked() - Wait for the answer to dom_ask(); Return: as dom_connect().
+ *
+ * On success @d is connected as if by dom_connect(), else it is of no use.
+ */
+int dom_asked(struct dom *d, struct dom_info *info) must_check;
+
+/**
  * dom_adopt() - Take over a connection on which HELLO was already said.
  * @fd: *Given*.  For workers that inherit it from their parent.
  */

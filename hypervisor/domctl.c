@@ -161,9 +161,7 @@ static int do_hello(struct domctl *d, struct client *c, struct dom_msg *msg,
 	c->role = msg->u.hello.role;
 	c->events = msg->u.hello.events;
 	util_escape(c->device, sizeof(c->device), msg->u.hello.device, len);
-	(void)a;
-	fill_info(d->vm, &msg->u.info);
-	return 0;
+	return do_info(d, c, msg, a);
 }
 
 static int do_memmap(struct domctl *d, struct client *c, struct dom_msg *msg,

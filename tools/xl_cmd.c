@@ -339,11 +339,11 @@ bool xl_take_json(int *argc, char **argv)
 int xl_dom_info(unsigned int domid, struct dom_info *info)
 {
 	struct dom *dom;
-	int ret = dom_connect(&dom, domid, DOM_ROLE_ADMIN, NULL, false);
+	int ret = dom_ask(&dom, domid);
 
 	if (ret)
 		return ret;
-	ret = dom_info(dom, info);
+	ret = dom_asked(dom, info);
 	dom_free(dom);
 	return ret;
 }
@@ -378,47 +378,101 @@ int xl_find_domain(const char *who, unsigned int *domid)
 	return -ENOENT;
 }
 
+/* What is shown: of one way or the other. */
+struct shown {
+	void (*host)(void);
+	void (*guest)(const struct xl_dom *d);
+	void (*asked)(const struct xl_dom *d, const struct dom_info *info,
+		      int ret);
+};
+
+/* Few enough that connections to all of them may be open at the same time. */
+#define ASK_AT_ONCE 64
+
+static void ask_some(struct xl_dom *doms, size_t n, const struct shown *s)
+{
+	struct dom *dom[ASK_AT_ONCE];
+	int ret[ASK_AT_ONCE];
+
+	for (size_t i = 0; i < n; i++)
+		ret[i] = dom_ask(&dom[i], doms[i].domid);
+	for (size_t i = 0; i < n; i++) {
+		struct dom_info info;
+
+		if (!ret[i]) {
+			ret[i] = dom_asked(dom[i], &info);
+			dom_free(dom[i]);
+		}
+		s->asked(&doms[i], &info, ret[i]);
+	}
+}
+
+static void show_guests(struct xl_dom *doms, size_t n, const struct shown *s)
+{
+	for (size_t i = 0; s->guest && i < n; i++)
+		s->guest(&doms[i]);
+	for (size_t i = 0; s->asked && i < n; i += ASK_AT_ONCE)
+		ask_some(doms + i, MIN(n - i, ASK_AT_ONCE), s);
+}
+
 /* One that is named. */
-static int show_domain(const char *who, void (*host)(void),
-		       void (*guest)(const struct xl_dom *d))
+static int show_domain(const char *who, const struct shown *s)
 {
 	struct xl_dom d;
 
 	if (xl_find_domain(who, &d.domid))
 		return XL_EXIT_FAIL;
-	if (!d.domid && !host) {
+	if (!d.domid && !s->host) {
 		xl_error(who, "name a guest",
 			 "domain 0 is this host: it has no such figures");
 		return XL_EXIT_FAIL;
 	}
 	if (!d.domid)
-		host();
+		s->host();
 	else if (!xl_run_name(d.domid, d.name))
-		guest(&d);
+		show_guests(&d, 1, s);
 	return 0;
 }
 
-int xl_each_domain(char **who, int n, void (*host)(void),
-		   void (*guest)(const struct xl_dom *d))
+static int show_all(const struct shown *s)
 {
 	struct xl_dom *doms;
-	int ret, status = 0;
-	size_t ndoms;
+	size_t n;
+	int ret;
 
-	for (int i = 0; i < n; i++)
-		status |= show_domain(who[i], host, guest);
-	if (n > 0)
-		return status;
-	if (host)
-		host();
-	ret = xl_run_list(&doms, &ndoms);
+	if (s->host)
+		s->host();
+	ret = xl_run_list(&doms, &n);
 	if (ret) {
 		log_err("'%s/dom' cannot be read: %s", paths_run(),
 			strerror(-ret));
 		return XL_EXIT_FAIL;
 	}
-	for (size_t i = 0; i < ndoms; i++)
-		guest(&doms[i]);
+	show_guests(doms, n, s);
 	free(doms);
 	return 0;
+}
+
+static int show(char **who, int n, const struct shown *s)
+{
+	int status = 0;
+
+	if (n <= 0)
+		return show_all(s);
+	for (int i = 0; i < n; i++)
+		status |= show_domain(who[i], s);
+	return status;
+}
+
+int xl_each_domain(char **who, int n, void (*host)(void),
+		   void (*guest)(const struct xl_dom *d))
+{
+	return show(who, n, &(struct shown){ .host = host, .guest = guest });
+}
+
+int xl_each_info(char **who, int n, void (*host)(void),
+		 void (*guest)(const struct xl_dom *d,
+			       const struct dom_info *info, int ret))
+{
+	return show(who, n, &(struct shown){ .host = host, .asked = guest });
 }

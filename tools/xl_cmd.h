@@ -111,6 +111,15 @@ int xl_no_domain(const char *who) must_check;
 int xl_each_domain(char **who, int n, void (*host)(void),
 		   void (*guest)(const struct xl_dom *d)) must_check;
 
+/**
+ * xl_each_info() - The same, with what the VMMs say, who are asked all at once.
+ * @guest: @info is what dom_asked() has filled if @ret, what it returned, is 0.
+ */
+int xl_each_info(char **who, int n, void (*host)(void),
+		 void (*guest)(const struct xl_dom *d,
+			       const struct dom_info *info,
+			       int ret)) must_check;
+
 int xl_cmd_create(int argc, char **argv);
 int xl_cmd_list(int argc, char **argv);
 int xl_cmd_domid(int argc, char **argv);
