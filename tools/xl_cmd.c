@@ -154,6 +154,18 @@ const struct xl_cmd xl_cmds[] = {
 	{ "dmesg", xl_cmd_dmesg, false, false, "Read and/or clear dmesg buffer",
 	  "[-c]",
 	  "-c                        Clear dmesg buffer as well as printing it" },
+	{ "top", xl_cmd_top, false, false,
+	  "Monitor a host and the domains in real time", "[options]",
+	  "-b, --batch             Lines of text, also on a terminal\n"
+	  "-d, --delay <seconds>   Time between two looks (3)\n"
+	  "-f, --full-name         Names are not cut\n"
+	  "-i, --iterations <n>    Looks, then end\n"
+	  "-n, --networks          A line for each network card\n"
+	  "-r, --repeat-header     The columns' names above each domain\n"
+	  "-s, --sort <column>     Sort by it, instead of by domid\n"
+	  "-v, --vcpus             Lines for the time of each vCPU\n"
+	  "-x, --vbds              A line for each block device\n"
+	  "-z, --dom0-first        Whatever the order is" },
 	{ "network-attach", xl_cmd_network_attach, true, false,
 	  "Create a new virtual network device",
 	  "<Domain> [mac=<mac>] [bridge=<bridge>] [net=nat|none] [ip=<ip>] "
