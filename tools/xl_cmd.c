@@ -16,6 +16,12 @@
 
 struct xl_opts xl_opts;
 
+#define SCHED_OPTIONS                                                             \
+	"-d DOMAIN, --domain=DOMAIN        Domain to show or modify\n"            \
+	"-w WEIGHT, --weight=WEIGHT        Weight, 1 to 65535\n"                  \
+	"-c CAP,    --cap=CAP              Cap, in percent of one CPU; 0: none\n" \
+	"-p CPUPOOL, --cpupool=CPUPOOL     Restrict output to CPUPOOL"
+
 const struct xl_cmd xl_cmds[] = {
 	{ "create", xl_cmd_create, true, true,
 	  "Create a domain from config file <filename>",
@@ -137,6 +143,12 @@ const struct xl_cmd xl_cmds[] = {
 	  "-x, --xenstore     List Xenstore information" },
 	{ "sharing", xl_cmd_sharing, false, false,
 	  "Get information about page sharing", "[Domain]", "" },
+	{ "sched-credit", xl_cmd_sched, false, true,
+	  "Get/set credit scheduler parameters",
+	  "[-d <Domain> [-w[=WEIGHT]|-c[=CAP]]] [-p CPUPOOL]", SCHED_OPTIONS },
+	{ "sched-credit2", xl_cmd_sched, false, true,
+	  "Get/set credit2 scheduler parameters",
+	  "[-d <Domain> [-w[=WEIGHT]|-c[=CAP]]] [-p CPUPOOL]", SCHED_OPTIONS },
 	{ "domid", xl_cmd_domid, false, false,
 	  "Convert a domain name to domain id", "<DomainName>", "" },
 	{ "domname", xl_cmd_domname, false, false,
@@ -232,7 +244,7 @@ bool xl_cmd_lists(const struct xl_cmd *cmd)
 		xl_cmd_uptime,	    xl_cmd_block_list, xl_cmd_network_list,
 		xl_cmd_info,	    xl_cmd_domid,      xl_cmd_domname,
 		xl_cmd_sharing,	    xl_cmd_claims,     xl_cmd_cpupool_list,
-		xl_cmd_xsquota_get, xl_cmd_stats,
+		xl_cmd_xsquota_get, xl_cmd_stats,      xl_cmd_sched,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {

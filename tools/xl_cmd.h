@@ -149,6 +149,7 @@ int xl_cmd_xsquota_set(int argc, char **argv);
 int xl_cmd_rename(int argc, char **argv);
 int xl_cmd_config_update(int argc, char **argv);
 int xl_cmd_stats(int argc, char **argv);
+int xl_cmd_sched(int argc, char **argv);
 int xl_cmd_top(int argc, char **argv);
 int xl_cmd_uptime(int argc, char **argv);
 int xl_cmd_vcpu_list(int argc, char **argv);
