@@ -109,10 +109,10 @@ const struct xl_cmd xl_cmds[] = {
 	  "^] leaves the console." },
 	{ "dump-core", xl_cmd_dump_core, false, true, "Core dump a domain",
 	  "<Domain> <filename>", "" },
-	{ "cd-insert", xl_cmd_refuse, false, true,
+	{ "cd-insert", xl_cmd_cd_insert, false, true,
 	  "Insert a cdrom into a guest's cd drive",
 	  "<Domain> <VirtualDevice> <path>", "" },
-	{ "cd-eject", xl_cmd_refuse, false, true,
+	{ "cd-eject", xl_cmd_cd_eject, false, true,
 	  "Eject a cdrom from a guest's cd drive", "<Domain> <VirtualDevice>",
 	  "" },
 	{ "mem-max", xl_cmd_mem_max, false, true,
@@ -190,6 +190,8 @@ const struct xl_cmd xl_cmds[] = {
 	  "Destroy a domain's virtual network device",
 	  "[options] <Domain> <DevId|mac>",
 	  "-f, --force            Do not ask the guest." },
+	{ "channel-list", xl_cmd_channel_list, false, false,
+	  "List virtual channel devices for a domain", "<Domain(s)>", "" },
 	{ "block-attach", xl_cmd_block_attach, true, false,
 	  "Create a new virtual block device",
 	  "<Domain> <disk-spec-component(s)>...", "" },
@@ -240,11 +242,12 @@ const size_t xl_ncmds = ARRAY_SIZE(xl_cmds);
 bool xl_cmd_lists(const struct xl_cmd *cmd)
 {
 	static int (*const lists[])(int argc, char **argv) = {
-		xl_cmd_list,	    xl_cmd_vm_list,    xl_cmd_vcpu_list,
-		xl_cmd_uptime,	    xl_cmd_block_list, xl_cmd_network_list,
-		xl_cmd_info,	    xl_cmd_domid,      xl_cmd_domname,
-		xl_cmd_sharing,	    xl_cmd_claims,     xl_cmd_cpupool_list,
-		xl_cmd_xsquota_get, xl_cmd_stats,      xl_cmd_sched,
+		xl_cmd_list,	     xl_cmd_vm_list,	xl_cmd_vcpu_list,
+		xl_cmd_uptime,	     xl_cmd_block_list, xl_cmd_network_list,
+		xl_cmd_info,	     xl_cmd_domid,	xl_cmd_domname,
+		xl_cmd_sharing,	     xl_cmd_claims,	xl_cmd_cpupool_list,
+		xl_cmd_xsquota_get,  xl_cmd_stats,	xl_cmd_sched,
+		xl_cmd_channel_list,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
