@@ -123,17 +123,17 @@ front_src := guest-frontend/events.c guest-frontend/minilibc.c \
 # The same drivers for a process that plays the guest: libsvprocdom.a.
 procdom_src := tests/lib/procdom.c $(drivers_src)
 tools_src := tools/counters.c tools/doctor.c tools/doctor_kvm.c tools/json.c tools/metrics.c tools/ringtop_find.c \
-	tools/ringtop_show.c tools/ringtop_track.c tools/xl_attach.c \
+	tools/ringtop_show.c tools/ringtop_track.c tools/top.c tools/xl_attach.c \
 	tools/xl_build.c tools/xl_cfg.c tools/xl_cfg_dev.c \
 	tools/xl_cfg_host.c tools/xl_change.c tools/xl_cmd.c tools/xl_cmd_console.c \
 	tools/xl_cmd_create.c tools/xl_cmd_dev.c tools/xl_cmd_dmesg.c tools/xl_cmd_dump.c \
 	tools/xl_cmd_host.c tools/xl_cmd_info.c tools/xl_cmd_list.c \
 	tools/xl_cmd_migrate.c tools/xl_cmd_power.c tools/xl_cmd_save.c tools/xl_cmd_size.c \
-	tools/xl_cmd_stats.c tools/xl_cmd_vcpu.c tools/xl_handover.c tools/xl_mem.c \
+	tools/xl_cmd_sched.c tools/xl_cmd_stats.c tools/xl_cmd_top.c tools/xl_cmd_vcpu.c tools/xl_handover.c tools/xl_mem.c \
 	tools/xl_cmd_vm.c tools/xl_cmd_xsquota.c tools/xl_cpus.c tools/xl_limits.c \
 	tools/xl_console.c tools/xl_daemons.c tools/xl_dump.c tools/xl_host.c tools/xl_json.c \
 	tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_out.c tools/xl_proc.c \
-	tools/xl_run.c tools/xl_save.c tools/xl_size.c tools/xl_store.c tools/xl_suspend.c tools/xl_tree.c
+	tools/xl_run.c tools/xl_save.c tools/xl_sched.c tools/xl_size.c tools/xl_store.c tools/xl_suspend.c tools/xl_tree.c
 testlib_src := tests/lib/caplog.c tests/lib/fakeblk.c tests/lib/fakedom.c tests/lib/netns.c
 testlib_src += tests/lib/hvopts.c
 testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
@@ -182,7 +182,8 @@ libs_tools := $(shell pkg-config --libs xenstore yajl 2>/dev/null) -l:libxlutil.
 $(eval $(call program,xl,tools/xl.c,tools ring base,$(libs_tools)))
 $(eval $(call program,sv-doctor,tools/sv_doctor.c,tools base,$(libs_tools)))
 libs_ringtop := $(shell pkg-config --libs xenstore yajl ncursesw 2>/dev/null)
-$(eval $(call program,sv-ringtop,tools/ringtop.c tools/ringtop_live.c,tools ring base,$(libs_ringtop)))
+$(eval $(call program,sv-ringtop,tools/ringtop.c tools/ringtop_live.c tools/screen.c,tools ring base,$(libs_ringtop)))
+$(eval $(call program,sv-top,tools/sv_top.c tools/screen.c,tools base,$(libs_ringtop)))
 libs_metrics := $(shell pkg-config --libs libevent_core 2>/dev/null)
 $(eval $(call program,sv-metrics,tools/sv_metrics.c,tools base,$(libs_metrics) $(libs_tools)))
 $(eval $(call program,sv-fakehv,tests/lib/fakehv_main.c,testlib ring base,))
@@ -482,8 +483,9 @@ install: all
 	install -d $(dest)/bin $(DESTDIR)$(libexec) $(DESTDIR)$(SYSCONFDIR)/xen/auto
 	install $(addprefix $(out)/bin/,xl sv-doctor sv-ringtop) $(dest)/bin
 	install $(addprefix $(out)/bin/,sv-hypervisor sv-unpack sv-xenstored \
-		sv-backend sv-blkback sv-blksource sv-netback sv-usernet sv-console sv-metrics) \
-		packaging/sv-service packaging/sv-guests $(DESTDIR)$(libexec)
+		sv-backend sv-blkback sv-blksource sv-netback sv-usernet sv-console sv-metrics \
+		sv-top) packaging/sv-service packaging/sv-guests $(DESTDIR)$(libexec)
+	ln -sfn ../lib/splitvisor/sv-top $(dest)/bin/xentop
 	for m in docs/*.[158]; do s=$${m##*.}; n=$${m##*/}; \
 		case $$n in xl*) n=$${n}$(XL_MAN);; esac; \
 		install -D -m 644 $$m $(dest)/share/man/man$$s/$$n || exit 1; done

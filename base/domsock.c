@@ -42,18 +42,6 @@ void dom_set_timeout(int ms)
 	answer_ms = ms;
 }
 
-static int say_hello(struct dom *d, enum dom_role role, const char *device,
-		     bool events)
-{
-	struct dom_msg msg = { .type = DOM_HELLO };
-
-	msg.u.hello.role = role;
-	msg.u.hello.events = events;
-	snprintf(msg.u.hello.device, sizeof(msg.u.hello.device), "%s",
-		 device ? device : "");
-	return dom_call(d, &msg, NULL, NULL);
-}
-
 int dom_adopt(struct dom **out, int fd)
 {
 	struct dom *d = calloc(1, sizeof(*d));
@@ -66,28 +54,18 @@ int dom_adopt(struct dom **out, int fd)
 	return 0;
 }
 
-int dom_connect(struct dom **out, unsigned int domid, enum dom_role role,
-		const char *device, bool events)
+static int open_dom(struct dom **out, unsigned int domid)
 {
 	char path[PATH_MAX];
-	struct dom *d;
 	int fd, ret;
 
 	fd = sock_connect(paths_dom(path, domid, "hv.sock"), SOCK_SEQPACKET);
 	if (fd < 0)
 		return fd == -EAGAIN ? -ETIMEDOUT : fd;
-	ret = dom_adopt(&d, fd);
-	if (ret) {
+	ret = dom_adopt(out, fd);
+	if (ret)
 		fd_close(&fd);
-		return ret;
-	}
-	ret = say_hello(d, role, device, events);
-	if (ret) {
-		dom_free(d);
-		return ret;
-	}
-	*out = d;
-	return 0;
+	return ret;
 }
 
 void dom_free(struct dom *d)
@@ -176,12 +154,8 @@ int dom_event(struct dom *d, struct dom_msg *msg)
 	return ret;
 }
 
-static int call(struct dom *d, struct dom_msg *msg, int give, int *fds,
-		size_t *nfds)
+static int send_call(struct dom *d, struct dom_msg *msg, int give)
 {
-	int got[SOCK_MAX_FDS];
-	uint16_t type = msg->type;
-	size_t n = 0;
 	int ret;
 
 	if (++d->seq == 0)
@@ -191,8 +165,17 @@ static int call(struct dom *d, struct dom_msg *msg, int give, int *fds,
 	msg->seq = d->seq;
 	msg->status = 0;
 	ret = sock_send_fds(d->fd, msg, sizeof(*msg), &give, give >= 0);
-	if (ret)
-		return ret == -EAGAIN ? -ETIMEDOUT : ret;
+	return ret == -EAGAIN ? -ETIMEDOUT : ret;
+}
+
+/* The answer to the call of that type that was sent last. */
+static int take_answer(struct dom *d, uint16_t type, struct dom_msg *msg,
+		       int *fds, size_t *nfds)
+{
+	int got[SOCK_MAX_FDS];
+	size_t n = 0;
+	int ret;
+
 	for (int i = 0; i <= MAX_BEFORE_ANSWER; i++) {
 		ret = receive(d, msg, got, &n, true);
 		if (ret) {
@@ -226,10 +209,13 @@ static int call(struct dom *d, struct dom_msg *msg, int give, int *fds,
 static int locked_call(struct dom *d, struct dom_msg *msg, int give, int *fds,
 		       size_t *nfds)
 {
+	uint16_t type = msg->type;
 	int ret;
 
 	pthread_mutex_lock(&d->lock);
-	ret = call(d, msg, give, fds, nfds);
+	ret = send_call(d, msg, give);
+	if (!ret)
+		ret = take_answer(d, type, msg, fds, nfds);
 	pthread_mutex_unlock(&d->lock);
 	return ret;
 }
@@ -237,6 +223,62 @@ static int locked_call(struct dom *d, struct dom_msg *msg, int give, int *fds,
 int dom_call(struct dom *d, struct dom_msg *msg, int *fds, size_t *nfds)
 {
 	return locked_call(d, msg, -1, fds, nfds);
+}
+
+/* Say hello, and do not wait for the answer. */
+static int greet(struct dom **out, unsigned int domid, enum dom_role role,
+		 const char *device, bool events)
+{
+	struct dom_msg msg = { .type = DOM_HELLO };
+	struct dom *d;
+	int ret = open_dom(&d, domid);
+
+	if (ret)
+		return ret;
+	msg.u.hello.role = role;
+	msg.u.hello.events = events;
+	snprintf(msg.u.hello.device, sizeof(msg.u.hello.device), "%s",
+		 device ? device : "");
+	ret = send_call(d, &msg, -1);
+	if (ret) {
+		dom_free(d);
+		return ret;
+	}
+	*out = d;
+	return 0;
+}
+
+int dom_ask(struct dom **out, unsigned int domid)
+{
+	return greet(out, domid, DOM_ROLE_ADMIN, NULL, false);
+}
+
+int dom_asked(struct dom *d, struct dom_info *info)
+{
+	struct dom_msg msg;
+	int ret = take_answer(d, DOM_HELLO, &msg, NULL, NULL);
+
+	if (!ret)
+		*info = msg.u.info;
+	return ret;
+}
+
+int dom_connect(struct dom **out, unsigned int domid, enum dom_role role,
+		const char *device, bool events)
+{
+	struct dom_info info;
+	struct dom *d;
+	int ret = greet(&d, domid, role, device, events);
+
+	if (ret)
+		return ret;
+	ret = dom_asked(d, &info);
+	if (ret) {
+		dom_free(d);
+		return ret;
+	}
+	*out = d;
+	return 0;
 }
 
 int dom_info(struct dom *d, struct dom_info *info)

@@ -61,7 +61,6 @@ enum dom_msg_type {
 	DOM_SAVE,	  /* A: u.seq, fd: file -> u.seq; see below */
 	DOM_DUMP,	  /* A: -, fd: file -> -; see below */
 	DOM_NMI,	  /* A: u.vcpu.id -> - */
-	DOM_VCPUS,	  /* A: - -> u.vcpus; stops it for a moment */
 	DOM_NTYPES,
 
 	DOM_EV_SHUTDOWN = 64, /* u.info: the guest has shut down; see reason */
@@ -117,14 +116,19 @@ const char *dom_reason_name(uint32_t reason);
 
 #define DOM_NAME_MAX 256
 
-/** struct dom_info - What the toolstack shows of a domain. */
+/**
+ * struct dom_info - What the toolstack shows of a domain.
+ *
+ * A vCPU is offline that has not been started, or has halted with interrupts off, as
+ * a guest's kernel has one do that it takes offline: only another can wake it.
+ */
 struct dom_info {
 	uint32_t domid;
 	uint32_t state; /* enum dom_state */
 	uint32_t
 		reason; /* SHUTDOWN_* of xen/sched.h, valid with DOM_SHUTDOWN */
 	uint32_t vcpus_max;
-	uint32_t vcpus_online;
+	uint32_t vcpus_online;	/* bits of @online */
 	uint32_t backend_domid; /* domid that grants must name: 0 */
 	uint64_t ram_kib;
 	uint64_t cpu_ns;    /* vCPU time used since creation */
@@ -137,6 +141,7 @@ struct dom_info {
 	uint32_t life; /* how often it was resumed anew; see DOM_RESUME */
 	uint8_t uuid[16];
 	char name[DOM_NAME_MAX];
+	uint64_t online; /* bit n: vCPU n is */
 };
 
 /** struct dom_region - Guest frames that lie together in the RAM memfd. */
@@ -265,7 +270,6 @@ struct dom_msg {
 		uint32_t seq;
 		struct dom_stats stats;
 		struct dom_vcpu vcpu;
-		uint64_t vcpus; /* bit n: vCPU n is online */
 		struct dom_devstats devstats;
 		uint8_t raw[1024];
 	} u;
@@ -293,6 +297,20 @@ struct dom;
  */
 int dom_connect(struct dom **out, unsigned int domid, enum dom_role role,
 		const char *device, bool events) must_check;
+
+/**
+ * dom_ask() - Ask a domain what dom_info() would tell, as the toolstack, and do not wait.
+ *
+ * So that many domains answer at the same time.  Return: as dom_connect().
+ */
+int dom_ask(struct dom **out, unsigned int domid) must_check;
+
+/**
+ * dom_asked() - Wait for the answer to dom_ask(); Return: as dom_connect().
+ *
+ * On success @d is connected as if by dom_connect(), else it is of no use.
+ */
+int dom_asked(struct dom *d, struct dom_info *info) must_check;
 
 /**
  * dom_adopt() - Take over a connection on which HELLO was already said.

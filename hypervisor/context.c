@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
 #include "base/domsock.h"
 #include "hypervisor/gva.h"
@@ -17,9 +18,10 @@
 #define LAPIC_ISR 0x100
 #define LAPIC_IRR 0x200
 
-#define RFLAGS_IF (1u << 9)
+/* How long context_look() waits: far more than a vCPU that has a CPU takes. */
+#define ANSWER_NS 500000000
 
-_Static_assert(VM_MAX_VCPUS <= 64, "a bit for each in DOM_VCPUS");
+_Static_assert(VM_MAX_VCPUS <= 64, "a bit for each in struct dom_info");
 
 static int get_registers(const struct vcpu *v, struct dom_vcpu *out)
 {
@@ -133,21 +135,6 @@ static int look(struct vm *vm, unsigned int id, struct dom_vcpu *out)
 	return 0;
 }
 
-static int is_online(const struct vcpu *v, bool *online)
-{
-	struct kvm_mp_state mp;
-	struct kvm_regs r;
-
-	if (ioctl(v->fd, KVM_GET_MP_STATE, &mp) < 0 ||
-	    ioctl(v->fd, KVM_GET_REGS, &r) < 0)
-		return -errno;
-	*online = mp.mp_state == KVM_MP_STATE_HALTED
-			  ? r.rflags & RFLAGS_IF
-			  : mp.mp_state != KVM_MP_STATE_UNINITIALIZED &&
-				    mp.mp_state != KVM_MP_STATE_INIT_RECEIVED;
-	return 0;
-}
-
 int context_get(struct vm *vm, unsigned int id, struct dom_vcpu *out)
 {
 	bool was_paused;
@@ -178,18 +165,47 @@ int context_nmi(struct vm *vm, unsigned int id)
 	return ret;
 }
 
-int context_online(struct vm *vm, uint64_t *online)
+/* Nothing runs: they need not be asked. */
+static void look_at_parked(struct vm *vm)
 {
-	bool was_paused = vm_hold(vm), one = false;
-	int ret = vm->parked < vm->nvcpus ? -EBUSY : 0;
-	uint64_t all = 0;
+	for (unsigned int i = 0; i < vm->nvcpus; i++)
+		(void)!vcpu_look(&vm->vcpus[i]);
+}
 
-	for (unsigned int i = 0; i < vm->nvcpus && !ret; i++) {
-		ret = is_online(&vm->vcpus[i], &one);
-		all |= (uint64_t)one << i;
+/* Until all have answered, or have stopped and will not. */
+static void await_answers(struct vm *vm)
+{
+	struct timespec limit;
+	unsigned int asked;
+
+	clock_gettime(CLOCK_MONOTONIC, &limit);
+	limit.tv_nsec += ANSWER_NS;
+	limit.tv_sec += limit.tv_nsec / 1000000000;
+	limit.tv_nsec %= 1000000000;
+	do {
+		asked = 0;
+		for (unsigned int i = 0; i < vm->nvcpus; i++)
+			asked += vm->vcpus[i].ask_online;
+	} while (asked && vm->parked < vm->nvcpus &&
+		 !pthread_cond_timedwait(&vm->idle, &vm->lock, &limit));
+}
+
+void context_look(struct vm *vm)
+{
+	uint64_t running = 0;
+
+	for (unsigned int i = 0; i < vm->nvcpus; i++)
+		running |= (uint64_t)vcpu_running(&vm->vcpus[i]) << i;
+	pthread_mutex_lock(&vm->lock);
+	for (unsigned int i = 0; i < vm->nvcpus; i++) {
+		struct vcpu *v = &vm->vcpus[i];
+
+		if (v->has_thread && vm->nvcpus > 1 &&
+		    !(v->online && running >> i & 1))
+			vcpu_ask_online(v);
 	}
-	vm_release(vm, was_paused);
-	if (!ret)
-		*online = all;
-	return ret;
+	await_answers(vm);
+	if (vm->parked == vm->nvcpus)
+		look_at_parked(vm);
+	pthread_mutex_unlock(&vm->lock);
 }

@@ -33,14 +33,12 @@ int context_get(struct vm *vm, unsigned int id,
 int context_nmi(struct vm *vm, unsigned int id) must_check;
 
 /**
- * context_online() - Stop the domain for a moment and see which vCPUs are online.
- * @online: Bit n: vCPU n.  Filled on success.
+ * context_look() - Find out which vCPUs are online: struct vcpu, @online.
  *
- * Those are not that have not been started, or have halted with interrupts off, as
- * a guest's kernel has one do that it takes offline: only another can wake them.
- *
- * Return: as context_get().
+ * None is held up that runs and was online before, for it still is.  One that sleeps
+ * comes out of KVM, tells, and sleeps on.  What is known of one that does not tell in
+ * time stays as it was.  lock: taken inside, main thread.
  */
-int context_online(struct vm *vm, uint64_t *online) must_check;
+void context_look(struct vm *vm);
 
 #endif

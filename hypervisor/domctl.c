@@ -85,7 +85,6 @@ static void fill_info(struct vm *vm, struct dom_info *info)
 	*info = (struct dom_info){
 		.domid = vm->cfg.domid,
 		.vcpus_max = vm->cfg.vcpus_max,
-		.vcpus_online = vm->cfg.vcpus_online,
 		.backend_domid = VM_BACKEND,
 		.start_ns = vm->start_ns,
 		.store_gfn = LAYOUT_STORE >> SV_PAGE_SHIFT,
@@ -104,6 +103,9 @@ static void fill_info(struct vm *vm, struct dom_info *info)
 	info->ram_kib = memory_pages(vm) * (SV_PAGE_SIZE / 1024);
 	info->reason = vm->reason;
 	info->life = vm->life;
+	for (unsigned int i = 0; i < vm->nvcpus; i++)
+		info->online |= (uint64_t)vm->vcpus[i].online << i;
+	info->vcpus_online = (uint32_t)__builtin_popcountll(info->online);
 	if (vm->paused)
 		info->state |= DOM_PAUSED;
 	if (vm->shutdown)
@@ -145,8 +147,9 @@ static void tell_all(struct domctl *d, uint16_t type)
 static int do_info(struct domctl *d, struct client *c, struct dom_msg *msg,
 		   struct answer *a)
 {
-	(void)c;
 	(void)a;
+	if (c->role == DOM_ROLE_ADMIN)
+		context_look(d->vm);
 	fill_info(d->vm, &msg->u.info);
 	return 0;
 }
@@ -294,15 +297,6 @@ static int do_vcpu(struct domctl *d, struct client *c, struct dom_msg *msg,
 	return context_get(d->vm, id, &msg->u.vcpu);
 }
 
-static int do_vcpus(struct domctl *d, struct client *c, struct dom_msg *msg,
-		    struct answer *a)
-{
-	(void)c;
-	(void)a;
-	memset(&msg->u, 0, sizeof(msg->u));
-	return context_online(d->vm, &msg->u.vcpus);
-}
-
 /* All clients hear first that it was down, then that it goes on. */
 static int do_resume(struct domctl *d, struct client *c, struct dom_msg *msg,
 		     struct answer *a)
@@ -410,7 +404,6 @@ static const struct call {
 	[DOM_SAVE] = { "SAVE", do_save, ADMIN },
 	[DOM_DUMP] = { "DUMP", do_dump, ADMIN },
 	[DOM_NMI] = { "NMI", do_nmi, ADMIN },
-	[DOM_VCPUS] = { "VCPUS", do_vcpus, ADMIN },
 };
 
 _Static_assert(ARRAY_SIZE(calls) == DOM_NTYPES, "one row for each call");

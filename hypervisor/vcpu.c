@@ -45,6 +45,8 @@
 
 #define PORT_DEBUG 0xe9
 
+#define RFLAGS_IF (1u << 9)
+
 /* Counter 2 of the PIT that PVH guests do not have; see on_io(). */
 #define PORT_PIT2 0x42
 #define PORT_NMI  0x61
@@ -96,6 +98,7 @@ int vcpu_init(struct vcpu *v, struct vm *vm, unsigned int id)
 	v->vm = vm;
 	v->id = id;
 	v->stats_fd = -1;
+	v->online = id == 0;
 	v->hc.vm = vm;
 	v->hc.vcpu = v;
 	v->hc.gva.mem = vm->mem;
@@ -295,22 +298,48 @@ void vcpu_info_follow(struct vcpu *v)
 }
 
 /*
- * Answer vcpu_ask_halted().  A halted vCPU with interrupts off, or one that
- * waits for INIT and SIPI, can only be woken by another.
+ * A halted vCPU with interrupts off, or one that waits for INIT and SIPI, can only be
+ * woken by another.
  */
-static void answer_halted(struct vcpu *v)
+int vcpu_look(struct vcpu *v)
 {
 	struct kvm_mp_state mp = { .mp_state = KVM_MP_STATE_RUNNABLE };
+	struct kvm_regs r = { .rflags = 0 };
 
+	if (ioctl(v->fd, KVM_GET_MP_STATE, &mp) < 0)
+		return -errno;
+	if (mp.mp_state == KVM_MP_STATE_HALTED &&
+	    ioctl(v->fd, KVM_GET_REGS, &r) < 0)
+		return -errno;
+	v->online = mp.mp_state == KVM_MP_STATE_HALTED
+			    ? r.rflags & RFLAGS_IF
+			    : mp.mp_state != KVM_MP_STATE_UNINITIALIZED &&
+				      mp.mp_state != KVM_MP_STATE_INIT_RECEIVED;
+	return 0;
+}
+
+/* Answer vcpu_ask_halted() and vcpu_ask_online(). */
+static void answer(struct vcpu *v)
+{
+	int ret;
+
+	if (!v->ask_halted && !v->ask_online)
+		return;
+	ret = vcpu_look(v);
+	if (v->ask_online)
+		pthread_cond_signal(&v->vm->idle);
+	v->ask_online = false;
 	if (!v->ask_halted)
 		return;
 	v->ask_halted = false;
-	if (ioctl(v->fd, KVM_GET_MP_STATE, &mp) < 0)
-		return;
-	v->halted = mp.mp_state == KVM_MP_STATE_UNINITIALIZED ||
-		    mp.mp_state == KVM_MP_STATE_INIT_RECEIVED ||
-		    (mp.mp_state == KVM_MP_STATE_HALTED && !v->run->if_flag);
+	v->halted = !ret && !v->online;
 	vm_halted(v->vm);
+}
+
+void vcpu_ask_online(struct vcpu *v)
+{
+	v->ask_online = true;
+	vcpu_kick(v);
 }
 
 void vcpu_ask_halted(struct vcpu *v)
@@ -337,7 +366,7 @@ static bool gate(struct vcpu *v)
 		vm->parked--;
 	}
 	apply_new(v);
-	answer_halted(v);
+	answer(v);
 	go_on = !vm->quit;
 	pthread_mutex_unlock(&vm->lock);
 	return go_on;

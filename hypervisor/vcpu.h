@@ -50,6 +50,8 @@ struct vcpu {
 	bool nmi;	 /* inject one */
 	bool ask_halted; /* tell whether @halted */
 	bool halted;	 /* as last told: nothing but another vCPU wakes it */
+	bool ask_online; /* look whether @online */
+	bool online;	 /* as last seen; see struct dom_info */
 	bool info_registered;
 	uint8_t SHM *info;     /* UNTRUSTED: the vcpu_info in use, or NULL */
 	uint8_t SHM *old_info; /* UNTRUSTED: until KVM has taken @info */
@@ -126,6 +128,22 @@ void vcpu_upcall(struct vcpu *v);
  * Its thread sets @halted and calls vm_halted().  lock: vm->lock
  */
 void vcpu_ask_halted(struct vcpu *v);
+
+/**
+ * vcpu_ask_online() - Have its thread call vcpu_look() soon, and signal vm->idle.
+ *
+ * lock: vm->lock
+ */
+void vcpu_ask_online(struct vcpu *v);
+
+/**
+ * vcpu_look() - See whether it is online, which is kept in @online.
+ *
+ * By its own thread, or while it waits at its gate.  lock: vm->lock
+ *
+ * Return: 0 or -errno.
+ */
+int vcpu_look(struct vcpu *v) must_check;
 
 /**
  * vcpu_settle() - Finish what the vCPU has begun, so that all that it is doing is

@@ -2,48 +2,24 @@
 // tools/ringtop_live.c - rings on a terminal.
 #include "tools/ringtop_live.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <ncurses.h>
-
 #include "tools/ringtop_show.h"
+#include "tools/screen.h"
 
 #define DETAIL_LINES 18 /* as far as there is room for them */
 #define BAR_WIDTH    40
 
 static size_t selected, total, top; /* counted over all rings */
-static SCREEN *screen;
-
 int live_begin(void)
 {
-	screen = newterm(NULL, stdout, stdin);
-	if (!screen)
-		return -ENOTTY;
-	cbreak();
-	noecho();
-	keypad(stdscr, true);
-	nodelay(stdscr, true);
-	curs_set(0);
-	return 0;
+	return screen_begin();
 }
 
 void live_end(void)
 {
-	if (!screen)
-		return;
-	endwin();
-	delscreen(screen);
-	screen = NULL;
-}
-
-static void draw_line(int y, const char *text, int attributes)
-{
-	attrset(attributes);
-	mvaddnstr(y, 0, text, COLS);
-	clrtoeol();
-	attrset(A_NORMAL);
+	screen_end();
 }
 
 /* The selected ring in full, below the rows. */
@@ -59,8 +35,9 @@ static void draw_detail(int y, const struct ringtop_dom *d,
 	ringtop_lines(f, d, r);
 	ringtop_bars(f, &r->track.sum, BAR_WIDTH);
 	fclose(f);
-	for (rest = text; y < LINES && (line = strsep(&rest, "\n")); y++)
-		draw_line(y, line, A_NORMAL);
+	for (rest = text; y < screen_rows() && (line = strsep(&rest, "\n"));
+	     y++)
+		screen_line(y, line, SCREEN_PLAIN);
 	free(text);
 }
 
@@ -77,7 +54,8 @@ static void scroll_to(int rows)
 
 void live_draw(const struct ringtop_dom *dom)
 {
-	int rows = MAX(LINES - 2 - DETAIL_LINES, MAX(LINES / 3, 1));
+	int lines = screen_rows();
+	int rows = MAX(lines - 2 - DETAIL_LINES, MAX(lines / 3, 1));
 	const struct ringtop_dom *d;
 	char row[256];
 	size_t at = 0;
@@ -86,34 +64,35 @@ void live_draw(const struct ringtop_dom *dom)
 	for (d = dom; d; d = d->next)
 		total += d->n;
 	scroll_to(rows);
-	erase();
-	draw_line(0, ringtop_heading, A_REVERSE);
+	screen_clear();
+	screen_line(0, ringtop_heading, SCREEN_HEAD);
 	for (d = dom; d; d = d->next) {
 		for (size_t i = 0; i < d->n; i++, at++) {
 			if (at < top || at >= top + (size_t)rows)
 				continue;
-			draw_line(1 + (int)(at - top),
-				  ringtop_row(row, sizeof(row), d, &d->ring[i]),
-				  at == selected ? A_BOLD : A_NORMAL);
+			screen_line(
+				1 + (int)(at - top),
+				ringtop_row(row, sizeof(row), d, &d->ring[i]),
+				at == selected ? SCREEN_BOLD : SCREEN_PLAIN);
 			if (at == selected)
 				draw_detail(2 + MIN(rows, (int)total), d,
 					    &d->ring[i]);
 		}
 	}
-	refresh();
+	screen_show();
 }
 
 bool live_keys(bool *redraw)
 {
 	int c;
 
-	while ((c = getch()) != ERR) {
+	while ((c = screen_key()) != SCREEN_NONE) {
 		*redraw = true;
 		if (c == 'q')
 			return false;
-		if ((c == KEY_DOWN || c == 'j') && selected + 1 < total)
+		if ((c == SCREEN_DOWN || c == 'j') && selected + 1 < total)
 			selected++;
-		if ((c == KEY_UP || c == 'k') && selected)
+		if ((c == SCREEN_UP || c == 'k') && selected)
 			selected--;
 	}
 	return true;

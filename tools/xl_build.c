@@ -20,6 +20,7 @@
 #include "tools/xl_json.h"
 #include "tools/xl_proc.h"
 #include "tools/xl_run.h"
+#include "tools/xl_sched.h"
 #include "tools/xl_tree.h"
 
 #define READY_TIMEOUT_MS  60000 /* unpacking a kernel on a slow machine */
@@ -355,6 +356,21 @@ int xl_build_kept(unsigned int domid, char **text, struct xl_cfg *c)
 	return ret;
 }
 
+/* Without it the guest runs as well, with another share. */
+static void set_share(const struct xl_cfg *c, unsigned int domid)
+{
+	struct xl_sched s = c->sched;
+	int ret = 0;
+
+	if (!s.weight)
+		s.weight = XL_WEIGHT_DEFAULT;
+	if (c->sched.weight || c->sched.cap)
+		ret = xl_sched_set(domid, &s);
+	if (ret)
+		log_warn("domain '%s': cpu_weight and cap have no effect: %s",
+			 c->name, xl_sched_why(ret));
+}
+
 /* From the VMM's start to a paused domain with all its devices. */
 static int assemble(const struct xl_cfg *c, const struct xl_saved *saved,
 		    struct xl_built *b)
@@ -381,8 +397,10 @@ static int assemble(const struct xl_cfg *c, const struct xl_saved *saved,
 	}
 	if (!ret && c->ncpus)
 		ret = xl_vcpu_pin(b->domid, c->cpus, c->ncpus);
-	if (!ret)
+	if (!ret) {
+		set_share(c, b->domid);
 		ret = introduce(h, &j, b->dom);
+	}
 	if (!ret)
 		ret = add_devices(h, &j);
 	if (!ret && xl_interrupted())
@@ -486,6 +504,7 @@ static int take_apart(unsigned int domid)
 	xl_tree_detach(h, domid, alive ? DETACH_TIMEOUT_MS : GONE_TIMEOUT_MS);
 	ret = end_vmm(domid, &hv);
 	if (!ret) {
+		xl_sched_forget(hv.pid);
 		xs_release_domain(h, domid); /* refused if never introduced */
 		ret = xl_tree_remove(h, domid);
 		if (ret)

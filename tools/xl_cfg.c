@@ -416,6 +416,24 @@ static int parse_sizes(const struct parse *p)
 	return 0;
 }
 
+/* "cpu_cap" is what Ganeti writes. */
+static int parse_sched(const struct parse *p)
+{
+	uint64_t weight = 0, cap = 0;
+	int ret;
+
+	ret = get_number(p, "cpu_weight", 1, XL_WEIGHT_MAX, &weight);
+	if (!ret)
+		ret = get_number(p, "cpu_cap", 0, XL_CAP_MAX, &cap);
+	if (!ret)
+		ret = get_number(p, "cap", 0, XL_CAP_MAX, &cap);
+	if (ret)
+		return ret;
+	p->c->sched =
+		(struct xl_sched){ (unsigned int)weight, (unsigned int)cap };
+	return 0;
+}
+
 static int parse_tsc_mode(const struct parse *p)
 {
 	static const char *const modes[] = { "default", "always_emulate",
@@ -710,10 +728,10 @@ static int read_syntax(struct parse *p, const char *text)
 static int parse_all(struct parse *p)
 {
 	static int (*const steps[])(const struct parse *) = {
-		check_keys,   parse_name,  parse_type,	   parse_uuid,
-		parse_kernel, parse_sizes, parse_tsc_mode, parse_actions,
-		parse_disks,  parse_vifs,  parse_features, parse_limits,
-		parse_cpus,
+		check_keys,    parse_name,  parse_type,	 parse_uuid,
+		parse_kernel,  parse_sizes, parse_sched, parse_tsc_mode,
+		parse_actions, parse_disks, parse_vifs,	 parse_features,
+		parse_limits,  parse_cpus,
 	};
 	int ret = 0;
 

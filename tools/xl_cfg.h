@@ -9,6 +9,7 @@
 
 #include "base/util.h"
 #include "tools/xl_limits.h"
+#include "tools/xl_sched.h"
 
 /*
  * How it works
@@ -126,6 +127,7 @@ struct xl_cfg {
 	size_t nvifs;
 	char **cpus; /* a set of xl_cpus.h for each of @ncpus vCPUs */
 	size_t ncpus;
+	struct xl_sched sched; /* weight 0: none was given */
 	uint32_t hidden; /* features of the store that it is not offered */
 	struct xl_limit *limits;
 	size_t nlimits;

@@ -16,6 +16,12 @@
 
 struct xl_opts xl_opts;
 
+#define SCHED_OPTIONS                                                             \
+	"-d DOMAIN, --domain=DOMAIN        Domain to show or modify\n"            \
+	"-w WEIGHT, --weight=WEIGHT        Weight, 1 to 65535\n"                  \
+	"-c CAP,    --cap=CAP              Cap, in percent of one CPU; 0: none\n" \
+	"-p CPUPOOL, --cpupool=CPUPOOL     Restrict output to CPUPOOL"
+
 const struct xl_cmd xl_cmds[] = {
 	{ "create", xl_cmd_create, true, true,
 	  "Create a domain from config file <filename>",
@@ -103,10 +109,10 @@ const struct xl_cmd xl_cmds[] = {
 	  "^] leaves the console." },
 	{ "dump-core", xl_cmd_dump_core, false, true, "Core dump a domain",
 	  "<Domain> <filename>", "" },
-	{ "cd-insert", xl_cmd_refuse, false, true,
+	{ "cd-insert", xl_cmd_cd_insert, false, true,
 	  "Insert a cdrom into a guest's cd drive",
 	  "<Domain> <VirtualDevice> <path>", "" },
-	{ "cd-eject", xl_cmd_refuse, false, true,
+	{ "cd-eject", xl_cmd_cd_eject, false, true,
 	  "Eject a cdrom from a guest's cd drive", "<Domain> <VirtualDevice>",
 	  "" },
 	{ "mem-max", xl_cmd_mem_max, false, true,
@@ -137,6 +143,12 @@ const struct xl_cmd xl_cmds[] = {
 	  "-x, --xenstore     List Xenstore information" },
 	{ "sharing", xl_cmd_sharing, false, false,
 	  "Get information about page sharing", "[Domain]", "" },
+	{ "sched-credit", xl_cmd_sched, false, true,
+	  "Get/set credit scheduler parameters",
+	  "[-d <Domain> [-w[=WEIGHT]|-c[=CAP]]] [-p CPUPOOL]", SCHED_OPTIONS },
+	{ "sched-credit2", xl_cmd_sched, false, true,
+	  "Get/set credit2 scheduler parameters",
+	  "[-d <Domain> [-w[=WEIGHT]|-c[=CAP]]] [-p CPUPOOL]", SCHED_OPTIONS },
 	{ "domid", xl_cmd_domid, false, false,
 	  "Convert a domain name to domain id", "<DomainName>", "" },
 	{ "domname", xl_cmd_domname, false, false,
@@ -154,6 +166,18 @@ const struct xl_cmd xl_cmds[] = {
 	{ "dmesg", xl_cmd_dmesg, false, false, "Read and/or clear dmesg buffer",
 	  "[-c]",
 	  "-c                        Clear dmesg buffer as well as printing it" },
+	{ "top", xl_cmd_top, false, false,
+	  "Monitor a host and the domains in real time", "[options]",
+	  "-b, --batch             Lines of text, also on a terminal\n"
+	  "-d, --delay <seconds>   Time between two looks (3)\n"
+	  "-f, --full-name         Names are not cut\n"
+	  "-i, --iterations <n>    Looks, then end\n"
+	  "-n, --networks          A line for each network card\n"
+	  "-r, --repeat-header     The columns' names above each domain\n"
+	  "-s, --sort <column>     Sort by it, instead of by domid\n"
+	  "-v, --vcpus             Lines for the time of each vCPU\n"
+	  "-x, --vbds              A line for each block device\n"
+	  "-z, --dom0-first        Whatever the order is" },
 	{ "network-attach", xl_cmd_network_attach, true, false,
 	  "Create a new virtual network device",
 	  "<Domain> [mac=<mac>] [bridge=<bridge>] [net=nat|none] [ip=<ip>] "
@@ -166,6 +190,8 @@ const struct xl_cmd xl_cmds[] = {
 	  "Destroy a domain's virtual network device",
 	  "[options] <Domain> <DevId|mac>",
 	  "-f, --force            Do not ask the guest." },
+	{ "channel-list", xl_cmd_channel_list, false, false,
+	  "List virtual channel devices for a domain", "<Domain(s)>", "" },
 	{ "block-attach", xl_cmd_block_attach, true, false,
 	  "Create a new virtual block device",
 	  "<Domain> <disk-spec-component(s)>...", "" },
@@ -216,11 +242,12 @@ const size_t xl_ncmds = ARRAY_SIZE(xl_cmds);
 bool xl_cmd_lists(const struct xl_cmd *cmd)
 {
 	static int (*const lists[])(int argc, char **argv) = {
-		xl_cmd_list,	    xl_cmd_vm_list,    xl_cmd_vcpu_list,
-		xl_cmd_uptime,	    xl_cmd_block_list, xl_cmd_network_list,
-		xl_cmd_info,	    xl_cmd_domid,      xl_cmd_domname,
-		xl_cmd_sharing,	    xl_cmd_claims,     xl_cmd_cpupool_list,
-		xl_cmd_xsquota_get, xl_cmd_stats,
+		xl_cmd_list,	     xl_cmd_vm_list,	xl_cmd_vcpu_list,
+		xl_cmd_uptime,	     xl_cmd_block_list, xl_cmd_network_list,
+		xl_cmd_info,	     xl_cmd_domid,	xl_cmd_domname,
+		xl_cmd_sharing,	     xl_cmd_claims,	xl_cmd_cpupool_list,
+		xl_cmd_xsquota_get,  xl_cmd_stats,	xl_cmd_sched,
+		xl_cmd_channel_list,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
@@ -339,11 +366,11 @@ bool xl_take_json(int *argc, char **argv)
 int xl_dom_info(unsigned int domid, struct dom_info *info)
 {
 	struct dom *dom;
-	int ret = dom_connect(&dom, domid, DOM_ROLE_ADMIN, NULL, false);
+	int ret = dom_ask(&dom, domid);
 
 	if (ret)
 		return ret;
-	ret = dom_info(dom, info);
+	ret = dom_asked(dom, info);
 	dom_free(dom);
 	return ret;
 }
@@ -378,47 +405,101 @@ int xl_find_domain(const char *who, unsigned int *domid)
 	return -ENOENT;
 }
 
+/* What is shown: of one way or the other. */
+struct shown {
+	void (*host)(void);
+	void (*guest)(const struct xl_dom *d);
+	void (*asked)(const struct xl_dom *d, const struct dom_info *info,
+		      int ret);
+};
+
+/* Few enough that connections to all of them may be open at the same time. */
+#define ASK_AT_ONCE 64
+
+static void ask_some(struct xl_dom *doms, size_t n, const struct shown *s)
+{
+	struct dom *dom[ASK_AT_ONCE];
+	int ret[ASK_AT_ONCE];
+
+	for (size_t i = 0; i < n; i++)
+		ret[i] = dom_ask(&dom[i], doms[i].domid);
+	for (size_t i = 0; i < n; i++) {
+		struct dom_info info;
+
+		if (!ret[i]) {
+			ret[i] = dom_asked(dom[i], &info);
+			dom_free(dom[i]);
+		}
+		s->asked(&doms[i], &info, ret[i]);
+	}
+}
+
+static void show_guests(struct xl_dom *doms, size_t n, const struct shown *s)
+{
+	for (size_t i = 0; s->guest && i < n; i++)
+		s->guest(&doms[i]);
+	for (size_t i = 0; s->asked && i < n; i += ASK_AT_ONCE)
+		ask_some(doms + i, MIN(n - i, ASK_AT_ONCE), s);
+}
+
 /* One that is named. */
-static int show_domain(const char *who, void (*host)(void),
-		       void (*guest)(const struct xl_dom *d))
+static int show_domain(const char *who, const struct shown *s)
 {
 	struct xl_dom d;
 
 	if (xl_find_domain(who, &d.domid))
 		return XL_EXIT_FAIL;
-	if (!d.domid && !host) {
+	if (!d.domid && !s->host) {
 		xl_error(who, "name a guest",
 			 "domain 0 is this host: it has no such figures");
 		return XL_EXIT_FAIL;
 	}
 	if (!d.domid)
-		host();
+		s->host();
 	else if (!xl_run_name(d.domid, d.name))
-		guest(&d);
+		show_guests(&d, 1, s);
 	return 0;
 }
 
-int xl_each_domain(char **who, int n, void (*host)(void),
-		   void (*guest)(const struct xl_dom *d))
+static int show_all(const struct shown *s)
 {
 	struct xl_dom *doms;
-	int ret, status = 0;
-	size_t ndoms;
+	size_t n;
+	int ret;
 
-	for (int i = 0; i < n; i++)
-		status |= show_domain(who[i], host, guest);
-	if (n > 0)
-		return status;
-	if (host)
-		host();
-	ret = xl_run_list(&doms, &ndoms);
+	if (s->host)
+		s->host();
+	ret = xl_run_list(&doms, &n);
 	if (ret) {
 		log_err("'%s/dom' cannot be read: %s", paths_run(),
 			strerror(-ret));
 		return XL_EXIT_FAIL;
 	}
-	for (size_t i = 0; i < ndoms; i++)
-		guest(&doms[i]);
+	show_guests(doms, n, s);
 	free(doms);
 	return 0;
+}
+
+static int show(char **who, int n, const struct shown *s)
+{
+	int status = 0;
+
+	if (n <= 0)
+		return show_all(s);
+	for (int i = 0; i < n; i++)
+		status |= show_domain(who[i], s);
+	return status;
+}
+
+int xl_each_domain(char **who, int n, void (*host)(void),
+		   void (*guest)(const struct xl_dom *d))
+{
+	return show(who, n, &(struct shown){ .host = host, .guest = guest });
+}
+
+int xl_each_info(char **who, int n, void (*host)(void),
+		 void (*guest)(const struct xl_dom *d,
+			       const struct dom_info *info, int ret))
+{
+	return show(who, n, &(struct shown){ .host = host, .asked = guest });
 }

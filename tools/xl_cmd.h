@@ -111,6 +111,15 @@ int xl_no_domain(const char *who) must_check;
 int xl_each_domain(char **who, int n, void (*host)(void),
 		   void (*guest)(const struct xl_dom *d)) must_check;
 
+/**
+ * xl_each_info() - The same, with what the VMMs say, who are asked all at once.
+ * @guest: @info is what dom_asked() has filled if @ret, what it returned, is 0.
+ */
+int xl_each_info(char **who, int n, void (*host)(void),
+		 void (*guest)(const struct xl_dom *d,
+			       const struct dom_info *info,
+			       int ret)) must_check;
+
 int xl_cmd_create(int argc, char **argv);
 int xl_cmd_list(int argc, char **argv);
 int xl_cmd_domid(int argc, char **argv);
@@ -129,6 +138,9 @@ int xl_cmd_migrate(int argc, char **argv);
 int xl_cmd_migrate_receive(int argc, char **argv);
 int xl_cmd_info(int argc, char **argv);
 int xl_cmd_dmesg(int argc, char **argv);
+int xl_cmd_cd_insert(int argc, char **argv);
+int xl_cmd_cd_eject(int argc, char **argv);
+int xl_cmd_channel_list(int argc, char **argv);
 int xl_cmd_block_list(int argc, char **argv);
 int xl_cmd_network_list(int argc, char **argv);
 int xl_cmd_block_attach(int argc, char **argv);
@@ -140,6 +152,8 @@ int xl_cmd_xsquota_set(int argc, char **argv);
 int xl_cmd_rename(int argc, char **argv);
 int xl_cmd_config_update(int argc, char **argv);
 int xl_cmd_stats(int argc, char **argv);
+int xl_cmd_sched(int argc, char **argv);
+int xl_cmd_top(int argc, char **argv);
 int xl_cmd_uptime(int argc, char **argv);
 int xl_cmd_vcpu_list(int argc, char **argv);
 int xl_cmd_vcpu_pin(int argc, char **argv);

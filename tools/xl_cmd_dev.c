@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/util.h"
 #include "tools/xl_attach.h"
+#include "tools/xl_build.h"
 #include "tools/xl_cmd.h"
 #include "tools/xl_out.h"
 #include "tools/xl_store.h"
@@ -162,6 +164,21 @@ int xl_cmd_network_list(int argc, char **argv)
 	return list_devices(argc, argv, "vif", &t);
 }
 
+static void print_channel_head(unsigned int how)
+{
+	(void)how;
+	printf("%-3s %-2s %-5s %-6s %-8s %-10s %-30s\n", "Idx", "BE", "state",
+	       "evt-ch", "ring-ref", "connection", "");
+}
+
+/* There are none: the key "channel" has no effect. */
+int xl_cmd_channel_list(int argc, char **argv)
+{
+	static const struct xl_table t = { .head = print_channel_head };
+
+	return list_devices(argc, argv, "channel", &t);
+}
+
 /* ---- Coming and going ----------------------------------------------------- */
 
 /* The words of a command line as one entry of a list; NULL without memory. */
@@ -300,4 +317,108 @@ int xl_cmd_block_detach(int argc, char **argv)
 int xl_cmd_network_detach(int argc, char **argv)
 {
 	return detach(argc, argv, XL_VIF);
+}
+
+/* ---- CD-ROM drives -------------------------------------------------------- */
+
+/*
+ * The frontends of PVH guests know no medium that changes below them.  So the drive
+ * goes with its medium, and comes with the next one.
+ */
+
+/* Return: 1 if it is one, 0 if there is no such disk, or -errno; reported. */
+static int is_drive(unsigned int domid, const char *vdev)
+{
+	struct xl_cfg c = { 0 };
+	unsigned int devid;
+	char *text = NULL;
+	int ret = 0;
+
+	if (xl_vdev_number(vdev, &devid)) {
+		xl_error(vdev, "xvda, xvdb and so on",
+			 "'%s' is no name of a disk (xvdc is one)", vdev);
+		return -EINVAL;
+	}
+	if (xl_build_kept(domid, &text, &c)) {
+		log_err("domain %u: its configuration cannot be read", domid);
+		ret = -EIO;
+	}
+	for (size_t i = 0; i < c.ndisks; i++) {
+		if (c.disks[i].devid != devid)
+			continue;
+		ret = c.disks[i].cdrom ? 1 : -ENOTTY;
+	}
+	if (ret == -ENOTTY)
+		log_err("domain %u: disk %s is no CD-ROM drive (`xl block-detach` and `xl block-attach` change others)",
+			domid, vdev);
+	xl_cfg_free(&c);
+	free(text);
+	return ret;
+}
+
+static int eject(unsigned int domid, const char *vdev)
+{
+	unsigned int devid;
+	int ret = xl_vdev_number(vdev, &devid);
+
+	return ret ? ret : xl_detach(domid, XL_DISK, devid, false);
+}
+
+int xl_cmd_cd_eject(int argc, char **argv)
+{
+	unsigned int domid;
+	int ret, status = 0;
+	const char *vdev;
+
+	if (!xl_no_options(argc, argv, 2, &status))
+		return status;
+	if (find_guest(argv[optind], &domid))
+		return XL_EXIT_FAIL;
+	vdev = argv[optind + 1];
+	ret = is_drive(domid, vdev);
+	if (ret == 0)
+		log_err("domain %u: there is no medium in %s", domid, vdev);
+	return ret == 1 && !eject(domid, vdev) ? 0 : XL_EXIT_FAIL;
+}
+
+static int insert(unsigned int domid, const char *vdev, const char *path)
+{
+	char *spec;
+	int ret;
+
+	if (asprintf(&spec,
+		     "format=raw,vdev=%s,access=ro,devtype=cdrom,target=%s",
+		     vdev, path) < 0)
+		return -ENOMEM;
+	ret = xl_attach(domid, XL_DISK, spec, false);
+	free(spec);
+	return ret;
+}
+
+int xl_cmd_cd_insert(int argc, char **argv)
+{
+	const char *vdev, *path;
+	unsigned int domid;
+	int ret, status = 0;
+
+	if (!xl_no_options(argc, argv, 3, &status))
+		return status;
+	if (find_guest(argv[optind], &domid))
+		return XL_EXIT_FAIL;
+	vdev = argv[optind + 1];
+	path = argv[optind + 2];
+	/* The old medium stays if the new one cannot be read. */
+	ret = access(path, R_OK) < 0 ? -errno : 0;
+	if (ret || *path != '/') {
+		log_err("domain %u: medium '%s': %s", domid, path,
+			ret ? strerror(-ret)
+			    : "relative paths are not possible here (begin them with /)");
+		return XL_EXIT_FAIL;
+	}
+	ret = is_drive(domid, vdev);
+	if (ret == 1)
+		ret = eject(domid, vdev);
+	if (!ret)
+		ret = insert(domid, vdev, path);
+	return ret ? XL_EXIT_FAIL : 0;
 }

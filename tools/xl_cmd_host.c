@@ -108,7 +108,6 @@ static const struct {
 	const char *verb, *why;
 } refusals[] = {
 	{ "button-press", "PVH guests have no ACPI buttons" },
-	{ "cd-", "a drive's medium is what the configuration names" },
 	{ "cpupool-",
 	  "there is one pool, " POOL ", and the scheduler is Linux" },
 	{ "debug-keys", "there is no hypervisor console to send them to" },

@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "base/paths.h"
 #include "tools/xl_cmd.h"
-#include "tools/xl_cpus.h"
 #include "tools/xl_host.h"
 #include "tools/xl_json.h"
 #include "tools/xl_list.h"
@@ -36,21 +35,10 @@ static void fill_dom0(struct xl_row *r)
 }
 
 /* False if the domain is only beginning or ending: then it is not shown. */
-static bool fill_dom(struct xl_row *r, const struct xl_dom *d)
+static bool fill_dom(struct xl_row *r, const struct xl_dom *d,
+		     const struct dom_info *info, int ret)
 {
-	struct dom_info info;
-	uint64_t online = 0;
-	struct dom *dom;
-	int ret;
-
 	*r = (struct xl_row){ .domid = d->domid, .name = d->name };
-	ret = dom_connect(&dom, d->domid, DOM_ROLE_ADMIN, NULL, false);
-	if (!ret) {
-		ret = dom_info(dom, &info);
-		if (!ret)
-			online = xl_vcpus_online(dom, &info);
-		dom_free(dom);
-	}
 	if (ret == -ETIMEDOUT) {
 		log_warn(
 			"domain %s (%u): its VMM does not answer (`xl destroy %s` ends it)",
@@ -59,12 +47,12 @@ static bool fill_dom(struct xl_row *r, const struct xl_dom *d)
 	}
 	if (ret)
 		return false;
-	r->mem_kib = info.ram_kib;
-	r->vcpus = (unsigned int)__builtin_popcountll(online);
-	r->state = info.state;
-	r->reason = info.reason;
-	r->cpu_ns = info.cpu_ns;
-	memcpy(r->uuid, info.uuid, sizeof(r->uuid));
+	r->mem_kib = info->ram_kib;
+	r->vcpus = info->vcpus_online;
+	r->state = info->state;
+	r->reason = info->reason;
+	r->cpu_ns = info->cpu_ns;
+	memcpy(r->uuid, info->uuid, sizeof(r->uuid));
 	return true;
 }
 
@@ -139,11 +127,12 @@ static void show_host(void)
 	xl_out_row(&r);
 }
 
-static void show_guest(const struct xl_dom *d)
+static void show_guest(const struct xl_dom *d, const struct dom_info *info,
+		       int ret)
 {
 	struct xl_row r;
 
-	if (fill_dom(&r, d))
+	if (fill_dom(&r, d, info, ret))
 		xl_out_row(&r);
 }
 
@@ -155,7 +144,7 @@ static int list_all(bool long_form, unsigned int columns)
 
 	if (!long_form) {
 		xl_out_begin(&list_table, columns);
-		status = xl_each_domain(NULL, 0, show_host, show_guest);
+		status = xl_each_info(NULL, 0, show_host, show_guest);
 		return xl_out_end() | status;
 	}
 	ret = xl_run_list(&doms, &n);
@@ -172,6 +161,7 @@ static int list_all(bool long_form, unsigned int columns)
 /* One domain, by name or number; a domain that is ending is none. */
 static int list_one(const char *who, bool long_form, unsigned int columns)
 {
+	struct dom_info info;
 	struct xl_dom d;
 	struct xl_row r;
 
@@ -179,7 +169,8 @@ static int list_one(const char *who, bool long_form, unsigned int columns)
 		return XL_EXIT_FAIL;
 	if (!d.domid)
 		fill_dom0(&r);
-	else if (xl_run_name(d.domid, d.name) || !fill_dom(&r, &d))
+	else if (xl_run_name(d.domid, d.name) ||
+		 !fill_dom(&r, &d, &info, xl_dom_info(d.domid, &info)))
 		return xl_no_domain(who);
 	if (long_form)
 		return list_long(&d, d.domid ? 1 : 0, !d.domid);
@@ -237,7 +228,7 @@ int xl_cmd_claims(int argc, char **argv)
 	if (!xl_no_options(argc, argv, 0, &status))
 		return status;
 	xl_out_begin(&t, XL_LIST_CLAIM);
-	status = xl_each_domain(NULL, 0, show_host, show_guest);
+	status = xl_each_info(NULL, 0, show_host, show_guest);
 	return xl_out_end() | status;
 }
 
@@ -280,8 +271,8 @@ int xl_cmd_sharing(int argc, char **argv)
 	if (optind < argc && xl_find_domain(argv[optind], &domid))
 		return XL_EXIT_FAIL;
 	xl_out_begin(&t, 0);
-	status = xl_each_domain(argv + optind, optind < argc, show_host,
-				show_guest);
+	status = xl_each_info(argv + optind, optind < argc, show_host,
+			      show_guest);
 	return xl_out_end() | status;
 }
 

@@ -121,22 +121,17 @@ static void list_vcpus(const struct xl_dom *d, const struct dom_info *info,
 }
 
 /* Nothing, if it has ended meanwhile. */
-static void list_guest(const struct xl_dom *d)
+static void list_guest(const struct xl_dom *d, const struct dom_info *info,
+		       int ret)
 {
 	struct xl_vcpu *list;
-	struct dom_info info;
-	struct dom *dom;
 	cpu_set_t all;
 	size_t n;
 
-	if (dom_connect(&dom, d->domid, DOM_ROLE_ADMIN, NULL, false))
+	if (ret || xl_vcpu_list(d->domid, &list, &n, &all))
 		return;
-	if (!dom_info(dom, &info) && !xl_vcpu_list(d->domid, &list, &n, &all)) {
-		list_vcpus(d, &info, xl_vcpus_online(dom, &info), list, n,
-			   &all);
-		free(list);
-	}
-	dom_free(dom);
+	list_vcpus(d, info, xl_vcpus_online(info), list, n, &all);
+	free(list);
 }
 
 int xl_cmd_vcpu_list(int argc, char **argv)
@@ -152,8 +147,8 @@ int xl_cmd_vcpu_list(int argc, char **argv)
 	if (!xl_no_options(argc, argv, 0, &status))
 		return status;
 	xl_out_begin(&t, 0);
-	status = xl_each_domain(argv + optind, argc - optind, list_host,
-				list_guest);
+	status = xl_each_info(argv + optind, argc - optind, list_host,
+			      list_guest);
 	return xl_out_end() | status;
 }
 

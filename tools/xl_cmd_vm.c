@@ -215,13 +215,12 @@ static void uptime_host(void)
 	xl_out_row(&(struct uptime){ "Domain-0", 0, (uint64_t)up.tv_sec });
 }
 
-static void uptime_guest(const struct xl_dom *d)
+static void uptime_guest(const struct xl_dom *d, const struct dom_info *info,
+			 int ret)
 {
-	struct dom_info info;
-
-	if (!xl_dom_info(d->domid, &info))
+	if (!ret)
 		xl_out_row(&(struct uptime){ d->name, d->domid,
-					     xl_uptime_s(&info) });
+					     xl_uptime_s(info) });
 }
 
 int xl_cmd_uptime(int argc, char **argv)
@@ -244,8 +243,8 @@ int xl_cmd_uptime(int argc, char **argv)
 	if (!opt)
 		return status;
 	xl_out_begin(&t, brief);
-	status = xl_each_domain(argv + optind, argc - optind, uptime_host,
-				uptime_guest);
+	status = xl_each_info(argv + optind, argc - optind, uptime_host,
+			      uptime_guest);
 	return xl_out_end() | status;
 }
 
@@ -277,14 +276,14 @@ static void print_vm(const void *row, unsigned int how)
 	       i->name);
 }
 
-static void list_vm(const struct xl_dom *d)
+static void list_vm(const struct xl_dom *d, const struct dom_info *info,
+		    int ret)
 {
 	struct identity i = { .name = d->name, .domid = d->domid };
-	struct dom_info info;
 
-	if (xl_dom_info(d->domid, &info))
+	if (ret)
 		return;
-	memcpy(i.uuid, info.uuid, sizeof(i.uuid));
+	memcpy(i.uuid, info->uuid, sizeof(i.uuid));
 	xl_out_row(&i);
 }
 
@@ -301,7 +300,7 @@ int xl_cmd_vm_list(int argc, char **argv)
 	if (!xl_no_options(argc, argv, 0, &status))
 		return status;
 	xl_out_begin(&t, 0);
-	status = xl_each_domain(NULL, 0, NULL, list_vm);
+	status = xl_each_info(NULL, 0, NULL, list_vm);
 	return xl_out_end() | status;
 }
 

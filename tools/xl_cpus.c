@@ -260,14 +260,12 @@ int xl_vcpu_list(unsigned int domid, struct xl_vcpu **list, size_t *n,
 	return ret;
 }
 
-/* As many as it began with, if it cannot tell. */
-uint64_t xl_vcpus_online(struct dom *dom, const struct dom_info *info)
+uint64_t xl_vcpus_online(const struct dom_info *info)
 {
-	struct dom_msg msg = { .type = DOM_VCPUS };
 	unsigned int n = MIN(info->vcpus_online, 64u);
 
-	if (info->vcpus_max > 1 && !dom_call(dom, &msg, NULL, NULL))
-		return msg.u.vcpus;
+	if (info->online)
+		return info->online;
 	return n ? UINT64_MAX >> (64 - n) : 0;
 }
 

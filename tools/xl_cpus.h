@@ -11,7 +11,6 @@
 
 #include "base/util.h"
 
-struct dom;
 struct dom_info;
 
 /**
@@ -59,11 +58,10 @@ int xl_vcpu_list(unsigned int domid, struct xl_vcpu **list, size_t *n,
 
 /**
  * xl_vcpus_online() - Which of a domain's vCPUs are online: bit n is vCPU n.
- * @info: What it has just said.
  *
- * It stops for a moment, if it has more than one.
+ * A VMM of an older version tells only how many it began with.
  */
-uint64_t xl_vcpus_online(struct dom *dom, const struct dom_info *info);
+uint64_t xl_vcpus_online(const struct dom_info *info);
 
 /**
  * xl_vcpu_pin() - Have a domain's vCPUs run where they are configured to.

@@ -26,14 +26,16 @@ static void empty_map(yajl_gen g, const char *name)
 	yajl_gen_map_close(g);
 }
 
-static void put_sched(yajl_gen g, bool live)
+static void put_sched(yajl_gen g, const struct xl_sched *s, bool live)
 {
 	json_member_map(g, "sched_params");
-	if (live) {
+	if (live)
 		json_member_string(g, "sched", "credit2");
-		json_member_number(g, "weight", 256);
-		json_member_number(g, "cap", 0);
-	}
+	if (live || s->weight)
+		json_member_number(g, "weight",
+				   s->weight ? s->weight : XL_WEIGHT_DEFAULT);
+	if (live || s->cap)
+		json_member_number(g, "cap", s->cap);
 	yajl_gen_map_close(g);
 }
 
@@ -84,7 +86,7 @@ static void put_build_info(yajl_gen g, const struct xl_cfg *c, bool live)
 		json_member_number(g, "video_memkb", 0);
 	if (c->max_grant_frames)
 		json_member_number(g, "max_grant_frames", c->max_grant_frames);
-	put_sched(g, live);
+	put_sched(g, &c->sched, live);
 	member_bool(g, "claim_mode", true);
 	json_member_string(g, "kernel", c->kernel);
 	json_member_string(g, "cmdline", c->cmdline);
@@ -238,7 +240,7 @@ int xl_json_dom0(uint64_t memory_kib, char **text)
 	json_member_map(g, "b_info");
 	json_member_number(g, "max_memkb", memory_kib);
 	json_member_number(g, "target_memkb", memory_kib);
-	put_sched(g, true);
+	put_sched(g, &(struct xl_sched){ 0 }, true);
 	empty_map(g, "type.pv");
 	empty_map(g, "arch_arm");
 	empty_map(g, "arch_x86");

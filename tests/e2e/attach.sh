@@ -123,6 +123,42 @@ for name in xvdx nonsense 51744; do
 	ok $? "block-detach $name: not connected"
 done
 
+# ---- CD-ROM drives ----------------------------------------------------------------
+
+truncate -s 2M "one, two.iso"
+medium() { xenstore-read "$(be vbd 51776)/params"; } # of xvde
+check "a medium is inserted" xl cd-insert g xvde "$work/c.img"
+[ "$(medium)" = "$work/c.img" ] && [ "$(xenstore-read "$(be vbd 51776)/device-type")" = cdrom ] &&
+	[ "$(xenstore-read "$(be vbd 51776)/mode")" = r ] &&
+	[ "$(xenstore-read "$(be vbd 51776)/state")" = 2 ]
+ok $? "in a drive that is read-only"
+check "one that cannot be read" fails "medium '/none': No such file" xl cd-insert g xvde /none
+check "nor one by a relative path" fails 'relative paths' xl cd-insert g xvde c.img
+[ "$(medium)" = "$work/c.img" ]
+ok $? "leave it where it is"
+check "another disk is no drive" fails 'no CD-ROM drive' xl cd-insert g xvda "$work/c.img"
+check "nor can it be ejected" fails 'no CD-ROM drive' xl cd-eject g xvda
+xenstore-write "$(fe vbd 51776)/state" 5
+closes vbd 51776 &
+check "the next medium" xl cd-insert g xvde "$work/one, two.iso"
+wait $!
+[ "$(medium)" = "$work/one, two.iso" ] && [ "$(disks)" = "51712 51728 51776 " ]
+ok $? "takes its place"
+xenstore-write "$(fe vbd 51776)/state" 5
+closes vbd 51776 &
+check "it is ejected" xl cd-eject g xvde
+wait $!
+[ "$(disks)" = "51712 51728 " ] && [ "$(kept)" = "xvda xvdb" ]
+ok $? "and gone"
+check "there is none to be ejected now" fails 'there is no medium in xvde' xl cd-eject g xvde
+check "no drive of such a name" fails "'no-disk' is no name of a disk" xl cd-eject g no-disk
+check "this host has none" fails 'domain 0 is the host' xl cd-eject 0 xvde
+output=$(xl channel-list g)
+read -ra words <<<"$output"
+[ "${words[*]}" = "Idx BE state evt-ch ring-ref connection" ] &&
+	[ "$(xl channel-list --json g | jq -c .)" = "[]" ]
+ok $? "channel-list: there are none"
+
 # ---- Cards ------------------------------------------------------------------------
 
 output=$(xl network-attach g bridge=xenbr0 vifname=hot1 2>&1) &&

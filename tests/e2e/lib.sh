@@ -380,6 +380,23 @@ guest() { # DOMID NAME [half]
 	to[$1]=$fd
 }
 
+# named DOMID NAME - xl knows it by that name.
+named() {
+	printf '%s' "$2" >"$SPLITVISOR_RUN_DIR/dom/$1/name" && listed "$2"
+}
+
+# give_disk DOMID FILE - as xl does; then it can be told "disk O Q".
+give_disk() {
+	local fe=/local/domain/$1/device/vbd/51712
+	local be=/local/domain/0/backend/vbd/$1/51712
+
+	truncate -s 1M "$2"
+	xenstore-write "$fe/backend-id" 0 "$fe/backend" "$be" "$fe/state" 1 \
+		"$be/params" "$(realpath "$2")" "$be/frontend-id" "$1" \
+		"$be/online" 1 "$be/type" phy "$be/mode" w \
+		"$be/device-type" disk "$be/frontend" "$fe" "$be/state" 1
+}
+
 tell() { # DOMID COMMAND; waits until it is obeyed
 	local before
 	before=$(grep -ac "^done" "$work/out.$1")

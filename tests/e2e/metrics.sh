@@ -20,14 +20,8 @@ value() { sed -n "s/^$1 \([0-9.]*\)\$/\1/p" page; } # NAME{LABELS}
 start store sv-xenstored --foreground
 start backend sv-backend --no-console
 guest 3 three
-name_it() { printf three >"$SPLITVISOR_RUN_DIR/dom/3/name" && xl list three; }
-check "a domain" wait_for 10 name_it
-truncate -s 1M disk.img
-fe=/local/domain/3/device/vbd/51712 be=/local/domain/0/backend/vbd/3/51712
-xenstore-write "$fe/backend-id" 0 "$fe/backend" "$be" "$fe/state" 1 \
-	"$be/params" "$work/disk.img" "$be/frontend-id" 3 "$be/online" 1 \
-	"$be/type" phy "$be/mode" w "$be/device-type" disk \
-	"$be/frontend" "$fe" "$be/state" 1
+check "a domain" wait_for 10 named 3 three
+give_disk 3 disk.img
 check "a disk connects" tell 3 "disk 0 1"
 check "and is read" tell 3 "read 100"
 

@@ -89,12 +89,7 @@ check "and answered 20 times 16 and the name" is store rsp prod 420 cons 420 \
 check "a disk that is not there is not shown" [ "$(part vbd/51712 queue-0)" = "" ]
 
 # ---- a disk with two rings of two pages each
-truncate -s 1M disk.img
-fe=/local/domain/3/device/vbd/51712 be=/local/domain/0/backend/vbd/3/51712
-xenstore-write "$fe/backend-id" 0 "$fe/backend" "$be" "$fe/state" 1 \
-	"$be/params" "$work/disk.img" "$be/frontend-id" 3 "$be/online" 1 \
-	"$be/type" phy "$be/mode" w "$be/device-type" disk \
-	"$be/frontend" "$fe" "$be/state" 1
+give_disk 3 disk.img
 output=$(sv-ringtop --once -d 0.01 3 vbd)
 grep -q '^3 (three) vbd/51712: no rings yet: the backend is ' <<<"$output"
 ok $? "a device that is not connected is shown as one"
@@ -116,7 +111,7 @@ for q in 0 1; do
 	ok $? "of which there are some"
 done
 check "only that device is shown" [ "$(part console out)" = "" ]
-port=$(xenstore-read "$fe/queue-1/event-channel")
+port=$(xenstore-read /local/domain/3/device/vbd/51712/queue-1/event-channel)
 check "the port is the store's" is vbd/51712 queue-1 port "$port"
 # One request at a time: the backend asks before each, the frontend sends.
 output=$(part vbd/51712 queue-0)
@@ -178,8 +173,8 @@ seen
 ok $? "what is in one report is not in the next"
 json=$(tail -n 1 <<<"$json")
 check "the indices are" is console out prod 3520 cons 3520
-printf three >"$SPLITVISOR_RUN_DIR/dom/3/name"
-printf four >"$SPLITVISOR_RUN_DIR/dom/4/name"
+named 3 three
+named 4 four
 output=$(sv-ringtop --once -d 0.05)
 grep -q '^3 (three) store req' <<<"$output" && grep -q '^4 (four) store req' <<<"$output"
 ok $? "all domains"

@@ -20,21 +20,12 @@ start store sv-xenstored --foreground
 start backend sv-backend --no-console
 guest 3 three
 guest 4 four
-name_them() {
-	printf three >"$SPLITVISOR_RUN_DIR/dom/3/name" &&
-		printf four >"$SPLITVISOR_RUN_DIR/dom/4/name" &&
-		[ "$(xl list | wc -l)" = 4 ]
-}
-check "two domains" wait_for 10 name_them
+check "a domain" wait_for 10 named 3 three
+check "another one" wait_for 10 named 4 four
 holds "all domains" 'map(.name) == ["three", "four"] and
 	all(.[]; .disks == [] and .nics == [] and .kvm.exits == 7 and .cpu_s == 0)'
 
-truncate -s 1M disk.img
-fe=/local/domain/3/device/vbd/51712 be=/local/domain/0/backend/vbd/3/51712
-xenstore-write "$fe/backend-id" 0 "$fe/backend" "$be" "$fe/state" 1 \
-	"$be/params" "$work/disk.img" "$be/frontend-id" 3 "$be/online" 1 \
-	"$be/type" phy "$be/mode" w "$be/device-type" disk \
-	"$be/frontend" "$fe" "$be/state" 1
+give_disk 3 disk.img
 check "a disk connects" tell 3 "disk 1 2"
 check "and is read" tell 3 "read 100"
 holds "what was read" '.[0].disks | length == 1 and (.[0] | .devid == 51712 and

@@ -116,6 +116,7 @@ static void fill_info(struct fakedom *f, struct dom_info *info)
 		.vcpus_max = f->maxvcpus,
 		.start_ns = f->start_ns,
 		.vcpus_online = f->vcpus,
+		.online = f->vcpus ? UINT64_MAX >> (64 - f->vcpus) : 0,
 		.ram_kib = f->ram.size / 1024,
 		.store_gfn = FAKEDOM_STORE_GFN,
 		.console_gfn = FAKEDOM_CONSOLE_GFN,

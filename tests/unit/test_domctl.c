@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,6 +24,7 @@
 #include "base/log.h"
 #include "base/storeuser.h"
 #include "hypervisor/layout.h"
+#include "hypervisor/vcpu.h"
 #include "tests/lib/fakevm.h"
 #include "tests/lib/fini.h"
 #include "tests/lib/stack.h"
@@ -34,16 +36,28 @@ static char path[PATH_MAX];
 static int fds[SOCK_MAX_FDS];
 static size_t nfds;
 
+/* By the clock that a VMM's has. */
+static void init_idle(void)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&f->vm.idle, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
 static void setup(void)
 {
 	log_init("", LOG_LVL_ERR);
+	vcpu_signals();
 	f = fakevm_new(2);
 	f->vm.cfg.name = "toy";
 	f->vm.cfg.vcpus_max = f->vm.cfg.vcpus_online = 2;
 	f->vm.store.fd = fd_memfd("store", 4096);
 	f->vm.console.fd = fd_memfd("console", 4096);
 	pthread_cond_init(&f->vm.changed, NULL);
-	pthread_cond_init(&f->vm.idle, NULL);
+	init_idle();
 	cr_assert_not_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/hv.sock", dir);
 	cr_assert_eq(domctl_new(&d, &f->vm, path), 0);
@@ -163,7 +177,7 @@ Test(domctl, rights)
 		[DOM_VCPU] = "A",	   [DOM_RESUME] = "A",
 		[DOM_DEVSTATS] = "A",	   [DOM_OFFER_STATS] = "B",
 		[DOM_SAVE] = "A",	   [DOM_DUMP] = "A",
-		[DOM_NMI] = "A",	   [DOM_VCPUS] = "A",
+		[DOM_NMI] = "A",
 	};
 	struct dom_msg msg;
 	int fd, status;
@@ -171,8 +185,7 @@ Test(domctl, rights)
 	for (enum dom_role r = DOM_ROLE_ADMIN; r < DOM_NROLES; r++) {
 		for (uint16_t type = DOM_INFO; type < DOM_NTYPES; type++) {
 			/* No vCPU thread would answer a pause. */
-			if ((type == DOM_PAUSE || type == DOM_VCPUS) &&
-			    r == DOM_ROLE_ADMIN)
+			if (type == DOM_PAUSE && r == DOM_ROLE_ADMIN)
 				continue;
 			fd = hello(r, false);
 			memset(&msg, 0, sizeof(msg));
@@ -237,6 +250,86 @@ Test(domctl, user_of_the_store)
 	fd = dial_as(u.uid + 1, u.gid);
 	cr_assert_geq(fd, 0);
 	cr_expect_eq(recv(fd, &msg, sizeof(msg), 0), 0);
+	close(fd);
+}
+
+/* ---- which vCPUs are online ------------------------------------------------- */
+
+/* A vCPU's thread, which does nothing but to say that it is offline. */
+static void *tell_offline(void *arg)
+{
+	struct vcpu *v = arg;
+	bool told = false;
+
+	while (!told) {
+		pthread_mutex_lock(&v->vm->lock);
+		told = v->ask_online;
+		if (told) {
+			v->online = v->ask_online = false;
+			pthread_cond_signal(&v->vm->idle);
+		}
+		pthread_mutex_unlock(&v->vm->lock);
+		usleep(1000);
+	}
+	return NULL;
+}
+
+static void expect_online(int fd, uint64_t online, uint32_t n)
+{
+	struct dom_msg msg = { 0 };
+
+	cr_assert_eq(ask(fd, DOM_INFO, &msg), 0);
+	cr_expect_eq(msg.u.info.online, online);
+	cr_expect_eq(msg.u.info.vcpus_online, n);
+}
+
+Test(domctl, sleeping_vcpus_are_asked_whether_they_are_online)
+{
+	struct vcpu *v = f->vm.vcpus;
+	int fd = hello(DOM_ROLE_ADMIN, false);
+	pthread_t t;
+
+	v[0].online = v[1].online = true;
+	expect_online(fd, 3, 2);
+	cr_assert_eq(pthread_create(&t, NULL, tell_offline, &v[1]), 0);
+	v[1].thread = t;
+	v[1].has_thread = true;
+	expect_online(fd, 1, 1);
+	pthread_join(t, NULL);
+	v[1].has_thread = false;
+	close(fd);
+}
+
+/* The test itself is the thread that runs while it is looked at. */
+Test(domctl, vcpus_that_run_are_not_held_up)
+{
+	struct vcpu *v = f->vm.vcpus;
+	int fd = hello(DOM_ROLE_ADMIN, false);
+
+	prctl(PR_SET_NAME, "vcpu 0");
+	v[0].online = true;
+	v[0].thread = pthread_self();
+	v[0].has_thread = true;
+	v[0].tid = gettid();
+	expect_online(fd, 1, 1);
+	cr_expect_not(v[0].ask_online);
+	v[0].online = false; /* not known to be, so far */
+	expect_online(fd, 0, 0);
+	cr_expect(v[0].ask_online);
+	v[0].has_thread = false;
+	close(fd);
+}
+
+Test(domctl, others_than_the_toolstack_hold_up_no_vcpu)
+{
+	struct vcpu *v = f->vm.vcpus;
+	int fd = hello(DOM_ROLE_BACKEND, false);
+
+	v[1].thread = pthread_self();
+	v[1].has_thread = true;
+	expect_online(fd, 0, 0);
+	cr_expect_not(v[1].ask_online);
+	v[1].has_thread = false;
 	close(fd);
 }
 

@@ -9,6 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/paths.h"
+#include "tests/lib/fakedom.h"
+
 static struct dom *d;
 static int peer;
 static uint32_t asked;
@@ -172,4 +175,62 @@ Test(domsock, a_binding_that_was_given_up_is_undone)
 	cr_expect_eq(dom_evtchn_bind(d, 5, &kick, &call), -EBUSY);
 	cr_expect_eq(next_type(), DOM_EVTCHN_BIND);
 	cr_expect_eq(next_type(), 0);
+}
+
+/* ---- Many at once ------------------------------------------------------------- */
+
+static int listen_as(unsigned int domid)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	cr_assert_eq(paths_mkdir(paths_dom(path, domid, "")), 0);
+	fd = sock_listen(paths_dom(path, domid, "hv.sock"), SOCK_SEQPACKET);
+	cr_assert_geq(fd, 0);
+	return fd;
+}
+
+/* Take the next client's greeting, and answer it. */
+static void welcome(int listener, unsigned int domid, int status)
+{
+	int fd = accept(listener, NULL, NULL);
+	struct dom_msg msg;
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(recv(fd, &msg, sizeof(msg), 0), (ssize_t)sizeof(msg));
+	cr_expect_eq(msg.type, DOM_HELLO);
+	cr_expect_eq(msg.u.hello.role, DOM_ROLE_ADMIN);
+	msg.status = status;
+	msg.u.info.domid = domid;
+	cr_assert_eq(send(fd, &msg, sizeof(msg), 0), (ssize_t)sizeof(msg));
+	close(fd);
+}
+
+Test(domsock, many_are_asked_before_one_answers)
+{
+	struct dom_info info = { 0 };
+	struct dom *one, *two, *none;
+	int first, second;
+
+	fakedom_run_dir();
+	first = listen_as(1);
+	second = listen_as(2);
+	cr_assert_eq(dom_ask(&one, 1), 0);
+	cr_assert_eq(dom_ask(&two, 2), 0);
+	cr_expect_eq(dom_ask(&none, 3), -ENOENT);
+	welcome(second, 2, 0);
+	cr_expect_eq(dom_asked(two, &info), 0);
+	cr_expect_eq(info.domid, 2);
+	cr_expect_eq(dom_asked(one, &info), -ETIMEDOUT);
+	welcome(first, 1, -EPERM);
+	dom_free(one);
+	cr_assert_eq(dom_ask(&one, 1), 0);
+	welcome(first, 1, -EPERM);
+	cr_expect_eq(dom_asked(one, &info), -EPERM);
+	cr_expect_eq(info.domid, 2, "filled on success only");
+	dom_free(one);
+	dom_free(two);
+	close(first);
+	close(second);
+	fakedom_run_dir_remove();
 }

@@ -481,7 +481,7 @@ static int serve_domain(struct vm *m, struct domctl *d)
 		{ DOM_ROLE_BACKEND, DOM_MEMMAP, 0 },
 		{ DOM_ROLE_BACKEND, DOM_GRANT_FRAMES, 0 },
 		{ DOM_ROLE_ADMIN, DOM_VCPU, 1 },
-		{ DOM_ROLE_ADMIN, DOM_VCPUS, 0 },
+		{ DOM_ROLE_ADMIN, DOM_INFO, 0 },
 		{ DOM_ROLE_ADMIN, DOM_STATS, 0 },
 		{ DOM_ROLE_ADMIN, DOM_UNPAUSE, 0 },
 	};
