@@ -856,17 +856,105 @@ Test(backend_vif, workers_are_replaced)
 	end_talk(&t);
 }
 
-/* An administrator removes the interface: another is made, the guest goes on. */
+#define REMOVALS 5
+
+/*
+ * An administrator removes the interface: another is made at once, the guest goes on.
+ * The worker, which looks only now and then, is not what finds out.
+ */
 Test(backend_vif, removed_interface)
 {
+	uint64_t least = UINT64_MAX, since;
 	struct link_info now = { 0 };
+	struct talk t;
+	pid_t pid = 0;
+
+	begin_talk(&t);
+	for (unsigned int i = 1; i <= REMOVALS; i++) {
+		pid = new_worker(pid);
+		cr_assert_eq(link_get(nl, "vif3.0", &now), 0);
+		kill(pid, SIGSTOP);
+		since = util_clock_ns();
+		cr_assert_eq(link_del(nl, now.index), 0);
+		cr_expect(SOON(stack_logged("its interface was removed") == i));
+		kill(pid, SIGCONT);
+		cr_assert(SOON(!link_get(nl, "vif3.0", &now) && now.master &&
+			       now.carrier));
+		least = MIN(least, util_clock_ns() - since);
+		expect_talk(&t, false);
+	}
+	cr_expect_lt(least, 5000000000u, "%llu ms at least",
+		     (unsigned long long)least / 1000000);
+	cr_log_info("an interface is back after %llu ms",
+		    (unsigned long long)least / 1000000);
+	end_talk(&t);
+}
+
+#define FLAPS 30
+
+/* A switch far away has trouble, or somebody a shell: the card stays as it is. */
+Test(backend_vif, links_that_flap)
+{
+	struct talk t;
+	pid_t pid, now;
+
+	begin_talk(&t);
+	pid = new_worker(0);
+	cr_assert_eq(system("ip link add up0 type veth peer name far0 && "
+			    "ip link set up0 master sv-nat up && "
+			    "ip link set far0 up"),
+		     0);
+	for (int i = 0; i < FLAPS; i++) {
+		cr_assert_eq(system("ip link set far0 down && "
+				    "ip link set vif3.0 down"),
+			     0);
+		frame_udp(out, 200);
+		send_dropped(t.q[0], 200);
+		cr_assert_eq(system("ip link set vif3.0 up && "
+				    "ip link set far0 up"),
+			     0);
+	}
+	expect_talk(&t, true);
+	cr_assert_eq(system("ip link set far0 down"), 0);
+	expect_talk(&t, true);
+	cr_assert_eq(stack_workers(&s, &now), 1);
+	cr_expect_eq(now, pid);
+	cr_expect(stack_wait(&s, 0, "connected", "%s/hotplug-status", vif.be));
+	cr_assert_eq(system("ip link del up0"), 0);
+	end_talk(&t);
+}
+
+static void expect_carrier(const char *want)
+{
+	cr_expect(stack_wait(&s, MS, want, "%s/carrier", vif.be), "not %s",
+		  want);
+}
+
+/* xen/io/netif.h, "Link state": of the host's interface and of its bridge. */
+Test(backend_vif, carrier_in_the_store)
+{
 	struct talk t;
 
 	begin_talk(&t);
-	cr_assert_eq(link_del(nl, t.link.index), 0);
-	cr_assert(SOON(!link_get(nl, "vif3.0", &now) && now.master));
-	expect_talk(&t, false);
-	cr_expect_eq(stack_logged("the interface was removed"), 1);
+	expect_carrier("1");
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(system("ip link set vif3.0 down"), 0);
+		expect_carrier("0");
+		cr_assert_eq(system("ip link set vif3.0 up"), 0);
+		expect_carrier("1");
+	}
+	cr_assert_eq(system("ip link set sv-nat down"), 0);
+	expect_carrier("0");
+	cr_assert_eq(system("ip link set sv-nat up"), 0);
+	expect_carrier("1");
+	cr_assert_eq(system("ip link set vif3.0 down"), 0);
+	expect_carrier("0");
+	/* Another parent tells it as it is then. */
+	kill(s.backend, SIGKILL);
+	cr_assert_eq(system("ip link set vif3.0 up"), 0);
+	stack_new_backend(&s);
+	expect_carrier("1");
+	cr_expect_eq(stack_logged("its link is down"), 4);
 	end_talk(&t);
 }
 
@@ -900,6 +988,81 @@ Test(backend_vif, bridge_made_anew)
 	cr_expect_eq(stack_logged("is back on its bridge"), 1);
 	cr_expect(stack_wait(&s, 0, "connected", "%s/hotplug-status", vif.be));
 	cr_expect(stack_wait(&s, 0, "4", "%s/state", vif.be));
+	detach();
+	fakenet_free(q);
+	fakedom_free(dom);
+}
+
+#define BR0_GONE                                                       \
+	"bridge br0 has gone: vif3.0 is made a port of it again when " \
+	"it is back"
+
+static void expect_port(void)
+{
+	struct link_info br, port;
+	struct link_want up = { .up = true };
+
+	cr_assert_eq(link_get(nl, "br0", &br), 0);
+	cr_assert_eq(link_change(nl, br.index, &up), 0);
+	expect_carrier("1");
+	cr_expect(SOON(!link_get(nl, "vif3.0", &port) &&
+		       port.master == br.index));
+	cr_expect(stack_wait(&s, MS, "", "%s/hotplug-error", vif.be));
+}
+
+static void remove_br0(void)
+{
+	struct link_info br;
+
+	cr_assert_eq(link_get(nl, "br0", &br), 0);
+	cr_assert_eq(link_del(nl, br.index), 0);
+}
+
+static void add_br0(void)
+{
+	cr_assert_eq(link_add_bridge(nl, "br0", "02:53:00:00:00:01"), 0);
+}
+
+/*
+ * A parent that starts while a card's bridge is away serves the card, and waits for
+ * the bridge: whether the one before left the interface behind or not.
+ */
+Test(backend_vif, bridge_away_when_the_parent_starts)
+{
+	struct fakedom *dom = fakedom_new(DOMID, FAKENET_RAM);
+	struct fakenet *q = fakenet_new(dom, true);
+	struct link_info info;
+	pid_t pid;
+
+	add_br0();
+	attach("bridge", "br0");
+	cr_assert(connect_card(&q, 1));
+	pid = new_worker(0);
+	for (int i = 0; i < 2; i++) {
+		kill(s.backend, i ? SIGTERM : SIGKILL);
+		cr_assert(!i || stack_wait_workers(&s, 0));
+		cr_expect(!i || SOON(link_get(nl, "vif3.0", &info) == -ENODEV));
+		remove_br0();
+		stack_new_backend(&s);
+		pid = new_worker(pid);
+		cr_expect(stack_wait(&s, MS, BR0_GONE, "%s/hotplug-error",
+				     vif.be));
+		cr_expect(stack_wait(&s, MS, "connected", "%s/hotplug-status",
+				     vif.be));
+		cr_assert_eq(link_get(nl, "vif3.0", &info), 0);
+		expect_carrier("0");
+		add_br0();
+		expect_port();
+	}
+	/* It comes back while nobody looks. */
+	kill(s.backend, SIGKILL);
+	remove_br0();
+	add_br0();
+	stack_new_backend(&s);
+	pid = new_worker(pid);
+	expect_port();
+	cr_expect_eq(stack_logged(BR0_GONE), 2);
+	cr_expect(stack_wait(&s, MS, "4", "%s/state", vif.be));
 	detach();
 	fakenet_free(q);
 	fakedom_free(dom);
