@@ -1077,9 +1077,12 @@ Test(backend_vif, bridge_away_when_the_parent_starts)
 static void make_uplink(void)
 {
 	cr_assert_eq(system("ip link add up0 type bridge && "
+			    "sysctl -q net.ipv6.conf.up0.disable_ipv6=0 && "
 			    "ip addr add " HOST_IP "/24 dev up0 && "
 			    "ip link set up0 up && "
-			    "ip route add default via " GATEWAY_IP),
+			    "ip addr add fd99::2/64 dev up0 nodad && "
+			    "ip route add default via " GATEWAY_IP " && "
+			    "ip -6 route add default via fe80::1 dev up0"),
 		     0);
 }
 
@@ -1248,6 +1251,64 @@ Test(backend_vif, user_mode_and_the_host)
 	/* A SYN for port 80. */
 	cr_expect(recv_with(&t.q, 1, MS, 36, "\0\x50", 2));
 	cr_expect_eq(in[47] & 0x3f, 2);
+	close(fd);
+	end_user_talk(&t);
+}
+
+static void add16_be(uint32_t *sum, const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i += 2)
+		*sum += (uint32_t)(p[i] << 8 | p[i + 1]);
+}
+
+/* Who has fe80::1?  In the guest's link-local name. */
+static void put_solicitation(void)
+{
+	uint32_t sum = 32 + 58;
+
+	memset(out, 0, 86);
+	memcpy(out, "\x33\x33\xff\0\0\1", 6);
+	memcpy(out + 6, mac, 6);
+	memcpy(out + 12, "\x86\xdd\x60\0\0\0\0\x20\x3a\xff", 10);
+	inet_pton(AF_INET6, "fe80::216:3eff:fe01:203", out + 22);
+	inet_pton(AF_INET6, "ff02::1:ff00:1", out + 38);
+	out[54] = 135;
+	inet_pton(AF_INET6, "fe80::1", out + 62);
+	memcpy(out + 78, "\1\1", 2);
+	memcpy(out + 80, mac, 6);
+	add16_be(&sum, out + 22, 64);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~(sum + (sum >> 16));
+	out[56] = (uint8_t)(sum >> 8);
+	out[57] = (uint8_t)sum;
+}
+
+/* Its gateway answers, and the host's port leads to it: all of that by IPv6. */
+Test(backend_vif, user_mode_by_ipv6)
+{
+	struct sockaddr_in6 sa = { .sin6_family = AF_INET6,
+				   .sin6_port =
+					   htons((uint16_t)(own_port() + 1)),
+				   .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	struct user_talk t;
+	char words[64];
+	int fd;
+
+	snprintf(words, sizeof(words), "tcp:::1/%u:80+", own_port() + 1);
+	begin_user(&t, words);
+	for (int i = 0; i < MS / 500; i++) {
+		put_solicitation();
+		send_dropped(t.q, 86);
+		if (recv_with(&t.q, 1, 500, 54, "\x88\0", 2))
+			break;
+	}
+	cr_expect_arr_eq(in + 62, out + 62, 16, "no advertisement");
+	fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	/* A SYN for port 80. */
+	cr_expect(recv_with(&t.q, 1, MS, 56, "\0\x50", 2));
+	cr_expect_eq(in[67] & 0x3f, 2);
+	cr_expect_arr_eq(in + 38, out + 22, 16, "not to its own address");
 	close(fd);
 	end_user_talk(&t);
 }
