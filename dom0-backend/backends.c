@@ -76,6 +76,7 @@ struct backend;
  * @lost:    If set: whether somebody has removed the host's end.
  * @heal:    If set: interfaces have changed: set the host's end right.  Return: 1 if
  *           that was done, 0 if there is nothing to do; else as @prepare.
+ * @carrier: If set: whether the guest has a link.
  * @reaped:  If set: whether @pid was a process of the host's end.
  * @quit:    If set: begin to end that process; its id, or 0 if there is none.
  * @served:  If set: the custody of what that process has started.
@@ -95,6 +96,7 @@ struct type {
 	int (*ready)(struct backend *b, char *err, size_t errlen);
 	bool (*lost)(struct backend *b);
 	int (*heal)(struct backend *b, char *err, size_t errlen);
+	bool (*carrier)(struct backend *b);
 	bool (*reaped)(struct backend *b, pid_t pid);
 	pid_t (*quit)(struct backend *b);
 	void (*undo)(struct backend *b);
@@ -124,7 +126,8 @@ struct backend {
 	bool told;		/* the toolstack knows that it is connected */
 	bool ending;		/* the worker has; @pid is what served it */
 	bool reload;		/* its worker is to be replaced */
-	bool ailing;		/* the toolstack knows what heal() cannot do */
+	int carrier;		/* as told to the guest; -1: not yet */
+	int ailing;		/* -errno of heal() that was told */
 	bool served;		/* by a worker of ours */
 	int journal;		/* locked, for the next worker; else -1 */
 	unsigned int fails;	/* deaths of workers, as far as not pardoned */
@@ -393,7 +396,7 @@ static int heal_link(struct backend *b, const struct vif_config *cfg, char *err,
 static int heal_vif(struct backend *b, char *err, size_t errlen)
 {
 	if (!vif_astray(&b->end.link, b->all->nl))
-		return b->ailing; /* somebody else has done it */
+		return b->ailing != 0; /* somebody else has done it */
 	return with_config(b, err, errlen, heal_link);
 }
 
@@ -468,6 +471,11 @@ static bool lost_vif(struct backend *b)
 	return vif_lost(&b->end.link);
 }
 
+static bool carrier_vif(struct backend *b)
+{
+	return vif_carrier(&b->end.link, b->all->nl);
+}
+
 static const struct type types[] = {
 	{ .name = "vbd",
 	  .program = "sv-blkback",
@@ -494,6 +502,7 @@ static const struct type types[] = {
 	  .quit = quit_vif,
 	  .lost = lost_vif,
 	  .heal = heal_vif,
+	  .carrier = carrier_vif,
 	  .undo = undo_vif },
 };
 
@@ -507,6 +516,9 @@ static int write_connected(struct store *s, void *arg)
 	if (!store_exists(s, "%s/frontend", b->path))
 		return -ENOENT;
 	ret = b->type->tell(b);
+	/* What ailed it under another sv-backend: heal() looks anew. */
+	if (!ret && b->adopted && store_exists(s, "%s/hotplug-error", b->path))
+		ret = store_write(s, "", "%s/hotplug-error", b->path);
 	if (ret)
 		return ret;
 	return store_write(s, "connected", "%s/hotplug-status", b->path);
@@ -852,6 +864,18 @@ static void not_ready(struct backend *b, int ret, const char *err)
 	wait_free(b);
 }
 
+static void look_at_host(struct backend *b);
+
+/* Return: whether somebody has removed the host's end: it has to be made anew. */
+static bool renew(struct backend *b)
+{
+	if (!b->prepared || !b->type->lost || !b->type->lost(b))
+		return false;
+	undo_end(b);
+	b->adopted = true; /* patience: it is in service */
+	return true;
+}
+
 /* Do what is still to be done before a worker runs, and start it. */
 static void advance(struct backend *b)
 {
@@ -860,10 +884,7 @@ static void advance(struct backend *b)
 	int ret;
 
 	b->phase = WAITING;
-	if (b->prepared && b->type->lost && b->type->lost(b)) {
-		undo_end(b);
-		b->adopted = true; /* patience: it is in service */
-	}
+	(void)renew(b);
 	if (b->type->overlap && !b->prepared && !prepare(b))
 		return;
 	ret = claim(b, err, sizeof(err));
@@ -899,6 +920,8 @@ static void advance(struct backend *b)
 		ret = store_transact(b->all->store, write_connected, b);
 		b->told = !ret;
 	}
+	if (!ret && b->type->heal)
+		look_at_host(b);
 	if (!ret)
 		ret = start_worker(b, dom);
 	dom_free(dom);
@@ -1002,6 +1025,7 @@ static void begin(struct backends *all, const struct type *type,
 	b->devid = devid;
 	b->adopted = adopted;
 	b->journal = -1;
+	b->carrier = -1;
 	snprintf(b->path, sizeof(b->path), ROOT "/%s/%u/%u", type->name, domid,
 		 devid);
 	LIST_INSERT_HEAD(&all->list, b, link);
@@ -1288,9 +1312,9 @@ static void heal(struct backend *b)
 	struct complaint c = { b, err };
 	int ret = b->type->heal(b, err, sizeof(err));
 
-	if (!ret || (ret < 0 && b->ailing))
+	if (!ret || (ret < 0 && ret == b->ailing))
 		return;
-	b->ailing = ret < 0;
+	b->ailing = MIN(ret, 0);
 	if (ret > 0)
 		err[0] = '\0';
 	if (ret > 0)
@@ -1305,6 +1329,49 @@ static void heal(struct backend *b)
 			 strerror(-ret));
 }
 
+static int write_carrier(struct store *s, void *arg)
+{
+	struct backend *b = arg;
+
+	if (!store_exists(s, "%s/frontend", b->path))
+		return -ENOENT;
+	return store_write_u64(s, (uint64_t)b->carrier, "%s/carrier", b->path);
+}
+
+/* xen/io/netif.h, "Link state". */
+static void tell_carrier(struct backend *b)
+{
+	int now = b->type->carrier(b), ret;
+
+	if (now == b->carrier)
+		return;
+	if (b->carrier >= 0)
+		log_info("%s%u of domain %u: its link is %s", b->type->name,
+			 b->devid, b->domid, now ? "up" : "down");
+	b->carrier = now;
+	ret = store_transact(b->all->store, write_carrier, b);
+	if (!ret || ret == -ENOENT)
+		return;
+	log_warn("%s: cannot write carrier: %s", b->path, strerror(-ret));
+	b->carrier = -1; /* once more with the next news */
+}
+
+static void look_at_host(struct backend *b)
+{
+	heal(b);
+	tell_carrier(b);
+}
+
+/* The next worker has another interface: sooner than this one looks for its own. */
+static void replace(struct backend *b)
+{
+	log_warn(
+		"%s%u of domain %u: its interface was removed: another is made",
+		b->type->name, b->devid, b->domid);
+	b->reload = true; /* no mishap */
+	kill(b->pid, SIGTERM);
+}
+
 static void heal_all(evutil_socket_t fd, short what, void *arg)
 {
 	struct backends *all = arg;
@@ -1313,8 +1380,12 @@ static void heal_all(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	LIST_FOREACH (b, &all->list, link) {
-		if (b->prepared && b->type->heal)
-			heal(b);
+		if (!b->prepared || !b->type->heal)
+			continue;
+		if (b->phase == RUNNING && !b->ending && renew(b))
+			replace(b);
+		else
+			look_at_host(b);
 	}
 }
 

@@ -113,6 +113,7 @@ static void fill_info(struct link_info *info, struct rtnl_link *link)
 		.master = rtnl_link_get_master(link),
 		.mtu = rtnl_link_get_mtu(link),
 		.bridge = type && !strcmp(type, "bridge"),
+		.up = rtnl_link_get_flags(link) & IFF_UP,
 		.carrier = rtnl_link_get_carrier(link),
 	};
 	snprintf(info->name, sizeof(info->name), "%s",

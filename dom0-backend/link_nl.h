@@ -25,13 +25,14 @@ struct link_nl;
  * @master: Of the bridge that it is a port of, or 0.
  * @mtu:    In bytes.
  * @bridge: It is a bridge.
+ * @up:     It is switched on.
  * @carrier: Its cable is plugged in.
  * @alias:  Free text kept by the kernel; we mark what is ours with it.
  */
 struct link_info {
 	int index, master;
 	unsigned int mtu;
-	bool bridge, carrier;
+	bool bridge, up, carrier;
 	char name[LINK_NAME_MAX];
 	char alias[LINK_ALIAS_MAX];
 };

@@ -54,13 +54,13 @@ static int check_other(struct vif_setup *s, bool exists)
 		name);
 }
 
-static int check(struct vif_setup *s, const char *arg)
+/* Return: 0: s->bridge is the bridge, or the wiring vif_ovs; else as check(). */
+static int find(struct vif_setup *s)
 {
 	const char *name = s->cfg->bridge;
 	struct link_info info;
 	int ret;
 
-	(void)arg;
 	if (!vif_has(name))
 		return vif_fail(s, -EINVAL,
 				"neither bridge= nor net= is given: name a "
@@ -73,7 +73,18 @@ static int check(struct vif_setup *s, const char *arg)
 				name, strerror(-ret));
 	s->bridge = info.index;
 	s->mtu = info.mtu;
-	return check_vlans(s);
+	return 0;
+}
+
+/* A card in service waits for a bridge that has gone: heal() makes it a port. */
+static int check(struct vif_setup *s, const char *arg)
+{
+	int ret = find(s);
+
+	(void)arg;
+	if (ret == -ENODEV && s->cfg->adopt)
+		return 0;
+	return ret || !s->bridge ? ret : check_vlans(s);
 }
 
 /* The port's VLANs in place of the one that the bridge gives each port. */
@@ -81,7 +92,7 @@ static int attach(struct vif_setup *s)
 {
 	int ret;
 
-	if (!s->has_vlan)
+	if (!s->has_vlan || !s->bridge)
 		return 0;
 	ret = link_set_vlans(s->nl, s->index, s->default_vid, &s->vlan);
 	if (!ret)
@@ -91,54 +102,88 @@ static int attach(struct vif_setup *s)
 			strerror(-ret));
 }
 
-/* The interface is no port any more. */
+/* Make the interface a port of s->bridge, and be in no other VLAN meanwhile. */
+static int join(struct vif_setup *s, const struct link_info *info)
+{
+	struct vif_link *l = s->link;
+	struct link_want want = {
+		.master = s->bridge,
+		.mtu = s->cfg->mtu ? s->cfg->mtu : s->mtu,
+	};
+	int ret = check_vlans(s);
+
+	if (ret)
+		return ret;
+	if (s->has_vlan && info->carrier)
+		ret = tap_carrier(l->fd[0], false);
+	if (!ret)
+		ret = link_change(s->nl, info->index, &want);
+	if (ret)
+		return vif_fail(s, ret, "interface %s does not join %s: %s",
+				l->name, s->cfg->bridge, strerror(-ret));
+	ret = attach(s);
+	if (!ret && s->has_vlan && info->carrier)
+		ret = tap_carrier(l->fd[0], true);
+	if (!ret)
+		l->bridge_index = s->bridge;
+	return ret;
+}
+
+/* What was awaited as Linux' has become one of Open vSwitch. */
+static int join_ovs(struct vif_setup *s)
+{
+	struct vif_link *l = s->link;
+	int ret = vif_ovs.attach(s);
+
+	if (!ret) {
+		l->bridge_index = 0;
+		return 0;
+	}
+	l->wiring = &vif_bridge;
+	l->ovs[0] = '\0';
+	return ret;
+}
+
+/* The interface is no port any more, or has not been one yet. */
 static int heal(struct vif_setup *s)
 {
 	struct vif_link *l = s->link;
-	const char *name = vif_has(s->cfg->bridge) ? s->cfg->bridge : "";
-	struct link_want join = { .master = 0 };
-	struct link_info info, bridge;
-	int ret;
+	struct link_info info;
+	int ret = find(s);
 
-	if (!vif_name_is_good(name) || link_get(s->nl, name, &bridge) ||
-	    !bridge.bridge)
-		return vif_fail(s, -ENODEV,
+	if (ret == -ENODEV)
+		return vif_fail(s, ret,
 				"bridge %s has gone: %s is made a port of it "
 				"again when it is back",
-				name, l->name);
-	if (bridge.index == l->bridge_index)
+				s->cfg->bridge, l->name);
+	if (!ret && s->bridge && s->bridge == l->bridge_index)
 		return 0;
-	ret = check(s, NULL);
-	if (ret)
-		return ret;
-	ret = link_get(s->nl, l->name, &info);
-	/* In no other VLAN meanwhile. */
-	if (!ret && s->has_vlan && info.carrier)
-		ret = tap_carrier(l->fd[0], false);
-	join.master = s->bridge;
 	if (!ret)
-		ret = link_change(s->nl, info.index, &join);
+		ret = link_get(s->nl, l->name, &info);
 	if (ret)
-		return vif_fail(s, ret, "interface %s does not join %s: %s",
-				l->name, name, strerror(-ret));
+		return *s->err ? ret
+			       : vif_fail(s, ret, "interface %s: %s", l->name,
+					  strerror(-ret));
 	s->index = info.index;
-	ret = attach(s);
-	if (!ret && s->has_vlan && info.carrier)
-		ret = tap_carrier(l->fd[0], true);
-	if (ret)
-		return ret;
-	l->bridge_index = s->bridge;
-	return 1;
+	ret = l->wiring == &vif_ovs ? join_ovs(s) : join(s, &info);
+	return ret ? ret : 1;
 }
 
-/* It is a port still; Open vSwitch's were swept away when we started. */
+/*
+ * It is a port still, or heal() makes it one: its bridge may have been made anew while
+ * nobody looked.  Open vSwitch's were swept away when we started.
+ */
 static int adopt(struct vif_setup *s, const char *arg)
 {
+	struct link_info info;
 	int ret = check(s, arg);
 
-	return ret || s->link->wiring == &vif_bridge
-		       ? ret
-		       : s->link->wiring->attach(s);
+	if (ret || s->link->wiring != &vif_bridge)
+		return ret ? ret : s->link->wiring->attach(s);
+	ret = link_get(s->nl, s->link->name, &info);
+	if (!ret && !info.master)
+		s->bridge = 0;
+	return ret;
 }
 
 const struct vif_wiring vif_bridge = {

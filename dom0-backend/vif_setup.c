@@ -308,7 +308,8 @@ int vif_open(const struct vif_config *cfg, struct vif_link *out, char *err,
 		vif_close(&link);
 		return ret;
 	}
-	link.bridge_index = link.wiring == &vif_bridge ? s.bridge : 0;
+	if (link.wiring == &vif_bridge)
+		link.bridge_index = s.bridge ? s.bridge : VIF_NO_BRIDGE;
 	*out = link;
 	return 0;
 }
@@ -336,6 +337,7 @@ int vif_heal(const struct vif_config *cfg, struct vif_link *link,
 
 	if (!link->wiring->heal || !vif_astray(link, nl))
 		return 0;
+	err[0] = '\0';
 	s.has_vlan = vif_has(cfg->vlan);
 	if (s.has_vlan && vlan_parse(cfg->vlan, &s.vlan, &why))
 		return vif_fail(&s, -EINVAL, "vlan= was changed: %s", why);
@@ -401,6 +403,22 @@ bool vif_lost(struct vif_link *link)
 		return false;
 	let_go(link);
 	return true;
+}
+
+bool vif_carrier(const struct vif_link *link, struct link_nl *nl)
+{
+	struct link_info info, bridge;
+
+	if (link->wiring->bare)
+		return true;
+	if (link_get(nl, link->name, &info) || !info.up)
+		return false;
+	if (link->wiring == &vif_macvtap)
+		return info.carrier;
+	if (!link->bridge_index && !link->nat[0])
+		return true;
+	return info.master && !link_get_index(nl, info.master, &bridge) &&
+	       bridge.up;
 }
 
 void vif_sweep(void)

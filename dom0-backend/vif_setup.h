@@ -65,8 +65,9 @@ struct vif_wiring;
  * @script:  Key hotplug-script: path of a hotplug script, which does all of it.
  * @gatewaydev: Key gatewaydev, for such a script.
  * @ip:      Key ip: IPv4 address wanted for the guest under net=nat.
- * @adopt:   The interface may be there, wired and with its address told to the
- *           store: a worker that outlived another parent holds it.
+ * @adopt:   The card is in service.  The interface may be there, wired and with its
+ *           address told to the store: a worker that outlived another parent holds it.
+ *           A bridge that is not there is waited for: vif_heal().
  * @guard:   Addresses that the guest may send from (net_guard.h); any if absent.
  */
 struct vif_config {
@@ -111,7 +112,8 @@ enum vif_script { VIF_SCRIPT_NONE, VIF_SCRIPT_RUNS, VIF_SCRIPT_DONE };
  *           if @ip is not: who starts anew finds in `ip` what we have written.
  * @nat:     NAT bridge that it is a port of, or "".
  * @ovs:     Bridge of Open vSwitch likewise, or "".
- * @bridge_index: Of the Linux bridge that it was last made a port of; 0: none.
+ * @bridge_index: Of the Linux bridge that it was last made a port of; VIF_NO_BRIDGE if
+ *           that is yet to be made; 0: it is wired in another way.
  * @script:  Hotplug script, or "": then @online says how far it is, @hotplug is its
  *           run, and @store, @bridge and @gatewaydev are what it is told.  It gives
  *           the interface, of number @index, its name, from the key vifname.
@@ -132,6 +134,7 @@ struct vif_link {
 	char nat[VIF_NAME_MAX], ovs[VIF_NAME_MAX];
 	char script[256], store[64], bridge[64], gatewaydev[VIF_NAME_MAX];
 	int index, bridge_index;
+#define VIF_NO_BRIDGE (-1)
 	enum vif_script online;
 	struct hotplug hotplug;
 	struct vif_user user;
@@ -204,12 +207,22 @@ bool vif_astray(const struct vif_link *link, struct link_nl *nl);
  * @err: As there.
  *
  * What somebody has done to the port by hand, while the bridge is there, stays.
+ * A bridge that was not there when the interface was made may be one of Open vSwitch.
  *
  * Return: 1 if it is a port again; 0 if there is nothing to do; -ENODEV if the bridge
  * has gone; or -errno.
  */
 int vif_heal(const struct vif_config *cfg, struct vif_link *link,
 	     struct link_nl *nl, char *err, size_t errlen) must_check;
+
+/**
+ * vif_carrier() - Whether the guest has a link, as far as this host goes.
+ * @nl: Of link_open().
+ *
+ * Its interface is up, and so is the bridge that it belongs on; a macvtap interface has
+ * the cable of what it is on.  What is behind a bridge's other ports does not count.
+ */
+bool vif_carrier(const struct vif_link *link, struct link_nl *nl);
 
 /**
  * vif_sweep() - Remove what killed parents have left.

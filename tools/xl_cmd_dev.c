@@ -29,8 +29,8 @@ static long front(struct xs_handle *h, unsigned int domid, const char *type,
 /* A device of either kind; numbers are -1 where the guest says none. */
 struct device {
 	unsigned int domid, devid, backend_domid;
-	char *mac, *backend;
-	long state, port;
+	char *mac, *backend, *error;
+	long state, port, carrier;
 	long ring; /* of a disk */
 	long tx, rx;
 };
@@ -55,6 +55,8 @@ static const struct xl_field vif_fields[] = {
 	XL_FIELD("tx_ring_ref", LONG, device, tx),
 	XL_FIELD("rx_ring_ref", LONG, device, rx),
 	XL_FIELD("backend_path", STRING, device, backend),
+	XL_FIELD("carrier", LONG, device, carrier),
+	XL_FIELD("hotplug_error", STRING, device, error),
 };
 
 static void print_disk_head(unsigned int how)
@@ -107,9 +109,16 @@ static void show_device(struct xs_handle *h, unsigned int domid,
 		.rx = front(h, domid, type, devid, "rx-ring-ref"),
 	};
 
+	/* The host's own: what its link is, and what it lacks. */
+	d.carrier = d.backend ? xl_store_number(h, -1, "%s/carrier", d.backend)
+			      : -1;
+	if (d.backend)
+		d.error = xl_store_get(h, XBT_NULL, "%s/hotplug-error",
+				       d.backend);
 	xl_out_row(&d);
 	free(d.mac);
 	free(d.backend);
+	free(d.error);
 }
 
 static int list_devices(int argc, char **argv, const char *type,

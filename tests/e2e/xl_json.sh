@@ -57,12 +57,15 @@ holds "vcpu-list of all" '[.[] | select(.domid == 0)] | length == '"$(nproc)" vc
 holds "uptime" '.[0].name == "Domain-0" and .[0].uptime_s > 0 and
 	.[1].domid == 1 and .[1].uptime_s < 3600' uptime --json
 xenstore-write /local/domain/1/device/vif/0/tx-ring-ref 77 \
-	/local/domain/1/device/vbd/51712/event-channel '"; rm'
+	/local/domain/1/device/vbd/51712/event-channel '"; rm' \
+	/local/domain/0/backend/vif/1/0/carrier 0 \
+	/local/domain/0/backend/vif/1/0/hotplug-error 'no bridge'
 holds "block-list" '. == [{"domid": 1, "devid": 51712, "backend_domid": 0, "state": 1,
 	"event_channel": null, "ring_ref": null,
 	"backend_path": "/local/domain/0/backend/vbd/1/51712"}]' block-list --json g1
 holds "network-list" 'length == 1 and (.[0] | .mac == "00:16:3e:00:00:01" and
-	.devid == 0 and .tx_ring_ref == 77 and .rx_ring_ref == null)' network-list --json g1
+	.devid == 0 and .tx_ring_ref == 77 and .rx_ring_ref == null and
+	.carrier == 0 and .hotplug_error == "no bridge")' network-list --json g1
 holds "info" '.nr_cpus == '"$(nproc)"' and .xen_major == 4 and .total_memory_kib > 65536 and
 	(.cpu_mhz | type) == "number" and .xend_config_format == 4 and
 	(has("cpu_topology") | not)' info --json

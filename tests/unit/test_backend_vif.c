@@ -856,17 +856,105 @@ Test(backend_vif, workers_are_replaced)
 	end_talk(&t);
 }
 
-/* An administrator removes the interface: another is made, the guest goes on. */
+#define REMOVALS 5
+
+/*
+ * An administrator removes the interface: another is made at once, the guest goes on.
+ * The worker, which looks only now and then, is not what finds out.
+ */
 Test(backend_vif, removed_interface)
 {
+	uint64_t least = UINT64_MAX, since;
 	struct link_info now = { 0 };
+	struct talk t;
+	pid_t pid = 0;
+
+	begin_talk(&t);
+	for (unsigned int i = 1; i <= REMOVALS; i++) {
+		pid = new_worker(pid);
+		cr_assert_eq(link_get(nl, "vif3.0", &now), 0);
+		kill(pid, SIGSTOP);
+		since = util_clock_ns();
+		cr_assert_eq(link_del(nl, now.index), 0);
+		cr_expect(SOON(stack_logged("its interface was removed") == i));
+		kill(pid, SIGCONT);
+		cr_assert(SOON(!link_get(nl, "vif3.0", &now) && now.master &&
+			       now.carrier));
+		least = MIN(least, util_clock_ns() - since);
+		expect_talk(&t, false);
+	}
+	cr_expect_lt(least, 5000000000u, "%llu ms at least",
+		     (unsigned long long)least / 1000000);
+	cr_log_info("an interface is back after %llu ms",
+		    (unsigned long long)least / 1000000);
+	end_talk(&t);
+}
+
+#define FLAPS 30
+
+/* A switch far away has trouble, or somebody a shell: the card stays as it is. */
+Test(backend_vif, links_that_flap)
+{
+	struct talk t;
+	pid_t pid, now;
+
+	begin_talk(&t);
+	pid = new_worker(0);
+	cr_assert_eq(system("ip link add up0 type veth peer name far0 && "
+			    "ip link set up0 master sv-nat up && "
+			    "ip link set far0 up"),
+		     0);
+	for (int i = 0; i < FLAPS; i++) {
+		cr_assert_eq(system("ip link set far0 down && "
+				    "ip link set vif3.0 down"),
+			     0);
+		frame_udp(out, 200);
+		send_dropped(t.q[0], 200);
+		cr_assert_eq(system("ip link set vif3.0 up && "
+				    "ip link set far0 up"),
+			     0);
+	}
+	expect_talk(&t, true);
+	cr_assert_eq(system("ip link set far0 down"), 0);
+	expect_talk(&t, true);
+	cr_assert_eq(stack_workers(&s, &now), 1);
+	cr_expect_eq(now, pid);
+	cr_expect(stack_wait(&s, 0, "connected", "%s/hotplug-status", vif.be));
+	cr_assert_eq(system("ip link del up0"), 0);
+	end_talk(&t);
+}
+
+static void expect_carrier(const char *want)
+{
+	cr_expect(stack_wait(&s, MS, want, "%s/carrier", vif.be), "not %s",
+		  want);
+}
+
+/* xen/io/netif.h, "Link state": of the host's interface and of its bridge. */
+Test(backend_vif, carrier_in_the_store)
+{
 	struct talk t;
 
 	begin_talk(&t);
-	cr_assert_eq(link_del(nl, t.link.index), 0);
-	cr_assert(SOON(!link_get(nl, "vif3.0", &now) && now.master));
-	expect_talk(&t, false);
-	cr_expect_eq(stack_logged("the interface was removed"), 1);
+	expect_carrier("1");
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(system("ip link set vif3.0 down"), 0);
+		expect_carrier("0");
+		cr_assert_eq(system("ip link set vif3.0 up"), 0);
+		expect_carrier("1");
+	}
+	cr_assert_eq(system("ip link set sv-nat down"), 0);
+	expect_carrier("0");
+	cr_assert_eq(system("ip link set sv-nat up"), 0);
+	expect_carrier("1");
+	cr_assert_eq(system("ip link set vif3.0 down"), 0);
+	expect_carrier("0");
+	/* Another parent tells it as it is then. */
+	kill(s.backend, SIGKILL);
+	cr_assert_eq(system("ip link set vif3.0 up"), 0);
+	stack_new_backend(&s);
+	expect_carrier("1");
+	cr_expect_eq(stack_logged("its link is down"), 4);
 	end_talk(&t);
 }
 
@@ -905,6 +993,81 @@ Test(backend_vif, bridge_made_anew)
 	fakedom_free(dom);
 }
 
+#define BR0_GONE                                                       \
+	"bridge br0 has gone: vif3.0 is made a port of it again when " \
+	"it is back"
+
+static void expect_port(void)
+{
+	struct link_info br, port;
+	struct link_want up = { .up = true };
+
+	cr_assert_eq(link_get(nl, "br0", &br), 0);
+	cr_assert_eq(link_change(nl, br.index, &up), 0);
+	expect_carrier("1");
+	cr_expect(SOON(!link_get(nl, "vif3.0", &port) &&
+		       port.master == br.index));
+	cr_expect(stack_wait(&s, MS, "", "%s/hotplug-error", vif.be));
+}
+
+static void remove_br0(void)
+{
+	struct link_info br;
+
+	cr_assert_eq(link_get(nl, "br0", &br), 0);
+	cr_assert_eq(link_del(nl, br.index), 0);
+}
+
+static void add_br0(void)
+{
+	cr_assert_eq(link_add_bridge(nl, "br0", "02:53:00:00:00:01"), 0);
+}
+
+/*
+ * A parent that starts while a card's bridge is away serves the card, and waits for
+ * the bridge: whether the one before left the interface behind or not.
+ */
+Test(backend_vif, bridge_away_when_the_parent_starts)
+{
+	struct fakedom *dom = fakedom_new(DOMID, FAKENET_RAM);
+	struct fakenet *q = fakenet_new(dom, true);
+	struct link_info info;
+	pid_t pid;
+
+	add_br0();
+	attach("bridge", "br0");
+	cr_assert(connect_card(&q, 1));
+	pid = new_worker(0);
+	for (int i = 0; i < 2; i++) {
+		kill(s.backend, i ? SIGTERM : SIGKILL);
+		cr_assert(!i || stack_wait_workers(&s, 0));
+		cr_expect(!i || SOON(link_get(nl, "vif3.0", &info) == -ENODEV));
+		remove_br0();
+		stack_new_backend(&s);
+		pid = new_worker(pid);
+		cr_expect(stack_wait(&s, MS, BR0_GONE, "%s/hotplug-error",
+				     vif.be));
+		cr_expect(stack_wait(&s, MS, "connected", "%s/hotplug-status",
+				     vif.be));
+		cr_assert_eq(link_get(nl, "vif3.0", &info), 0);
+		expect_carrier("0");
+		add_br0();
+		expect_port();
+	}
+	/* It comes back while nobody looks. */
+	kill(s.backend, SIGKILL);
+	remove_br0();
+	add_br0();
+	stack_new_backend(&s);
+	pid = new_worker(pid);
+	expect_port();
+	cr_expect_eq(stack_logged(BR0_GONE), 2);
+	cr_expect(stack_wait(&s, MS, "4", "%s/state", vif.be));
+	detach();
+	fakenet_free(q);
+	fakedom_free(dom);
+}
+
 /* ---- net=user: passt ------------------------------------------------------------ */
 
 #define HOST_IP	   "10.99.0.2" /* passt gives the guest the host's own */
@@ -914,9 +1077,12 @@ Test(backend_vif, bridge_made_anew)
 static void make_uplink(void)
 {
 	cr_assert_eq(system("ip link add up0 type bridge && "
+			    "sysctl -q net.ipv6.conf.up0.disable_ipv6=0 && "
 			    "ip addr add " HOST_IP "/24 dev up0 && "
 			    "ip link set up0 up && "
-			    "ip route add default via " GATEWAY_IP),
+			    "ip addr add fd99::2/64 dev up0 nodad && "
+			    "ip route add default via " GATEWAY_IP " && "
+			    "ip -6 route add default via fe80::1 dev up0"),
 		     0);
 }
 
@@ -1085,6 +1251,64 @@ Test(backend_vif, user_mode_and_the_host)
 	/* A SYN for port 80. */
 	cr_expect(recv_with(&t.q, 1, MS, 36, "\0\x50", 2));
 	cr_expect_eq(in[47] & 0x3f, 2);
+	close(fd);
+	end_user_talk(&t);
+}
+
+static void add16_be(uint32_t *sum, const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i += 2)
+		*sum += (uint32_t)(p[i] << 8 | p[i + 1]);
+}
+
+/* Who has fe80::1?  In the guest's link-local name. */
+static void put_solicitation(void)
+{
+	uint32_t sum = 32 + 58;
+
+	memset(out, 0, 86);
+	memcpy(out, "\x33\x33\xff\0\0\1", 6);
+	memcpy(out + 6, mac, 6);
+	memcpy(out + 12, "\x86\xdd\x60\0\0\0\0\x20\x3a\xff", 10);
+	inet_pton(AF_INET6, "fe80::216:3eff:fe01:203", out + 22);
+	inet_pton(AF_INET6, "ff02::1:ff00:1", out + 38);
+	out[54] = 135;
+	inet_pton(AF_INET6, "fe80::1", out + 62);
+	memcpy(out + 78, "\1\1", 2);
+	memcpy(out + 80, mac, 6);
+	add16_be(&sum, out + 22, 64);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~(sum + (sum >> 16));
+	out[56] = (uint8_t)(sum >> 8);
+	out[57] = (uint8_t)sum;
+}
+
+/* Its gateway answers, and the host's port leads to it: all of that by IPv6. */
+Test(backend_vif, user_mode_by_ipv6)
+{
+	struct sockaddr_in6 sa = { .sin6_family = AF_INET6,
+				   .sin6_port =
+					   htons((uint16_t)(own_port() + 1)),
+				   .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	struct user_talk t;
+	char words[64];
+	int fd;
+
+	snprintf(words, sizeof(words), "tcp:::1/%u:80+", own_port() + 1);
+	begin_user(&t, words);
+	for (int i = 0; i < MS / 500; i++) {
+		put_solicitation();
+		send_dropped(t.q, 86);
+		if (recv_with(&t.q, 1, 500, 54, "\x88\0", 2))
+			break;
+	}
+	cr_expect_arr_eq(in + 62, out + 62, 16, "no advertisement");
+	fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	/* A SYN for port 80. */
+	cr_expect(recv_with(&t.q, 1, MS, 56, "\0\x50", 2));
+	cr_expect_eq(in[67] & 0x3f, 2);
+	cr_expect_arr_eq(in + 38, out + 22, 16, "not to its own address");
 	close(fd);
 	end_user_talk(&t);
 }

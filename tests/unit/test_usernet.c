@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/virtio_net.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -260,76 +261,139 @@ static bool stream_through(int fd)
 	return true;
 }
 
-static int tcp_to(const char *ip, unsigned int port)
+static const struct {
+	const char *gateway, *here;
+} families[] = { { "10.99.0.1", "127.0.0.1" }, { "fe80::1%g0", "::1" } };
+
+/* Connected, or -1. */
+static int dial(int type, const char *ip, unsigned int port)
 {
-	struct sockaddr_in sa = { .sin_family = AF_INET,
-				  .sin_port = htons((uint16_t)port) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	inet_pton(AF_INET, ip, &sa.sin_addr);
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)))
-		fd_close(&fd);
-	return fd;
-}
-
-/* Listens at @port of any address; *@port is filled in if it was 0. */
-static int tcp_at(unsigned int *port)
-{
-	struct sockaddr_in sa = { .sin_family = AF_INET,
-				  .sin_port = htons((uint16_t)*port) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	socklen_t len = sizeof(sa);
-
-	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) || listen(fd, 4) ||
-	    getsockname(fd, (struct sockaddr *)&sa, &len))
-		abort();
-	*port = ntohs(sa.sin_port);
-	return fd;
-}
-
-/* One connection's bytes, back where they came from; then the end. */
-static _Noreturn void echo(int listener)
-{
-	static uint8_t buf[65536];
+	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+				  .ai_socktype = type },
+			*at;
+	char text[8];
 	int fd;
 
-	die_with_test();
-	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	for (;;) {
-		ssize_t n = read(fd, buf, sizeof(buf));
+	snprintf(text, sizeof(text), "%u", port);
+	if (getaddrinfo(ip, text, &hints, &at))
+		return -1;
+	fd = socket(at->ai_family, type | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, at->ai_addr, at->ai_addrlen))
+		fd_close(&fd);
+	freeaddrinfo(at);
+	return fd;
+}
 
-		if (n <= 0 || fd_write_all(fd, buf, (size_t)n))
-			_exit(0);
+/* At @port of any address of both families; *@port is filled in if it was 0. */
+static int serve_at(int type, unsigned int *port)
+{
+	struct sockaddr_in6 sa = { .sin6_family = AF_INET6,
+				   .sin6_port = htons((uint16_t)*port) };
+	int fd = socket(AF_INET6, type | SOCK_CLOEXEC, 0), off = 0;
+	socklen_t len = sizeof(sa);
+
+	if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) ||
+	    bind(fd, (struct sockaddr *)&sa, sizeof(sa)) ||
+	    (type == SOCK_STREAM && listen(fd, 4)) ||
+	    getsockname(fd, (struct sockaddr *)&sa, &len))
+		abort();
+	*port = ntohs(sa.sin6_port);
+	return fd;
+}
+
+/* A datagram there and back; those before the first ARP or NDP may be lost. */
+static bool datagram_through(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint8_t out[1000], in[sizeof(out) + 1];
+
+	for (size_t i = 0; i < sizeof(out); i++)
+		out[i] = (uint8_t)(i * 7 >> 3);
+	for (int i = 0; i < PATIENCE_MS / 500; i++) {
+		if (send(fd, out, sizeof(out), 0) < 0 || poll(&p, 1, 500) <= 0)
+			continue;
+		if (recv(fd, in, sizeof(in), 0) == (ssize_t)sizeof(out))
+			return !memcmp(in, out, sizeof(out));
+	}
+	return false;
+}
+
+static _Noreturn void echo_datagrams(int fd)
+{
+	struct sockaddr_storage from;
+	uint8_t buf[2000];
+
+	die_with_test();
+	for (;;) {
+		socklen_t len = sizeof(from);
+		ssize_t n = recvfrom(fd, buf, sizeof(buf), 0,
+				     (struct sockaddr *)&from, &len);
+
+		if (n >= 0 && sendto(fd, buf, (size_t)n, 0,
+				     (struct sockaddr *)&from, len) < 0)
+			continue;
 	}
 }
 
-/* A guest: status 0 if it reaches the host, and then answers at port 80. */
+/* The bytes of a connection for each family, back where they came from. */
+static _Noreturn void echo(int listener)
+{
+	static uint8_t buf[65536];
+
+	die_with_test();
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		ssize_t n;
+
+		while ((n = read(fd, buf, sizeof(buf))) > 0) {
+			if (fd_write_all(fd, buf, (size_t)n))
+				_exit(1);
+		}
+		close(fd);
+	}
+	_exit(0);
+}
+
+/* A guest: status 0 if it reaches the host, and then answers at ports 80 and 53. */
 static _Noreturn void play_guest(int end_of_wire, unsigned int port, int told)
 {
 	const struct net_caps all = { true, true, true, true, true };
-	unsigned int http = 80;
+	unsigned int http = 80, dns = 53;
 	int tap, fd;
 
 	die_with_test();
-	if (unshare(CLONE_NEWNET) || tap_open("g0", 1, &tap) ||
-	    tap_offload(tap, &all) || tap_carrier(tap, true) ||
-	    system("ip addr add 10.99.0.2/24 dev g0 && ip link set g0 up && "
-		   "ip route add default via 10.99.0.1"))
+	/* An address that is looked for twice is none in the first second. */
+	if (unshare(CLONE_NEWNET) ||
+	    system("sysctl -q net.ipv6.conf.default.accept_dad=0") ||
+	    tap_open("g0", 1, &tap) || tap_offload(tap, &all) ||
+	    tap_carrier(tap, true) ||
+	    system("ip addr add 10.99.0.2/24 dev g0 && "
+		   "ip addr add fd99::2/64 dev g0 nodad && "
+		   "ip link set lo up && ip link set g0 up && "
+		   "ip route add default via 10.99.0.1 && "
+		   "ip -6 route add default via fe80::1 dev g0"))
 		_exit(2);
 	if (!proc_fork())
 		play_worker(tap, end_of_wire);
-	fd = tcp_to("10.99.0.1", port);
-	if (fd < 0 || !stream_through(fd))
-		_exit(3);
-	close(fd);
-	fd = tcp_at(&http);
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		fd = dial(SOCK_STREAM, families[i].gateway, port);
+		if (fd < 0 || !stream_through(fd))
+			_exit(3);
+		close(fd);
+	}
+	fd = serve_at(SOCK_DGRAM, &dns);
+	if (!proc_fork())
+		echo_datagrams(fd);
+	fd = serve_at(SOCK_STREAM, &http);
 	if (write(told, "", 1) != 1)
 		_exit(4);
 	echo(fd);
 }
 
+#define FORWARDS 3 /* TCP of both families; UDP of one, and of the other */
+
 /* Its end of the wire; the pipe that says how it starts is read till then. */
-static int start_usernet(const char *forward, pid_t *pid)
+static int start_usernet(char forward[FORWARDS][64], pid_t *pid)
 {
 	char path[PATH_MAX], wire_fd[16], ready_fd[16], said[200] = "?";
 	int pair[2], ready[2];
@@ -345,8 +409,8 @@ static int start_usernet(const char *forward, pid_t *pid)
 		close(pair[0]);
 		close(ready[0]);
 		execl(path, path, "--domid", "3", "--devid", "0", "--wire",
-		      wire_fd, "--ready", ready_fd, "--", "-t", forward,
-		      (char *)NULL);
+		      wire_fd, "--ready", ready_fd, "--", "-t", forward[0],
+		      "-u", forward[1], "-u", forward[2], (char *)NULL);
 		_exit(127);
 	}
 	close(pair[1]);
@@ -356,26 +420,57 @@ static int start_usernet(const char *forward, pid_t *pid)
 	return pair[0];
 }
 
-Test(passt, tcp_both_ways, .timeout = 300)
+/*
+ * The host's ports of both protocols lead to the guest, in both families.  It ends with
+ * the last connection.
+ */
+static void expect_forwards(unsigned int port)
 {
-	unsigned int served = 0, forward = 0;
-	char spec[64], c;
-	int end_of_wire, told[2], status, listener, fd;
-	pid_t usernet, guest, server;
+	for (unsigned int i = 0; i < ARRAY_SIZE(families); i++) {
+		const char *here = families[i].here;
+		int fd = dial(SOCK_DGRAM, here, port + i);
 
+		cr_assert_geq(fd, 0, "%s", here);
+		cr_expect(datagram_through(fd), "%s", here);
+		close(fd);
+		fd = dial(SOCK_STREAM, here, port);
+		cr_assert_geq(fd, 0, "%s", here);
+		cr_expect(stream_through(fd), "%s", here);
+		close(fd);
+	}
+}
+
+static void make_host(void)
+{
 	netns_enter();
 	cr_assert_eq(system("ip link add up0 type bridge && "
 			    "ip addr add 10.99.0.2/24 dev up0 && "
+			    "ip addr add fd99::2/64 dev up0 nodad && "
 			    "ip link set up0 up && "
-			    "ip route add default via 10.99.0.1"),
+			    "ip route add default via 10.99.0.1 && "
+			    "ip -6 route add default via fe80::1 dev up0"),
 		     0);
-	fd = tcp_at(&forward); /* one that is free */
+}
+
+Test(passt, both_ways_in_both_families, .timeout = 300)
+{
+	unsigned int served = 0, forward = 0;
+	char spec[FORWARDS][64], c;
+	int end_of_wire, told[2], status, listener, fd;
+	pid_t usernet, guest, server;
+
+	make_host();
+	fd = serve_at(SOCK_STREAM, &forward); /* one that is free */
+	listener = serve_at(SOCK_STREAM, &served);
 	close(fd);
-	listener = tcp_at(&served);
 	server = proc_fork();
 	if (!server)
 		echo(listener);
-	snprintf(spec, sizeof(spec), "127.0.0.1/%u:80", forward);
+	snprintf(spec[0], sizeof(spec[0]), "%u:80", forward);
+	/* Passt has a port once, whatever the address. */
+	for (unsigned int i = 0; i < 2; i++)
+		snprintf(spec[1 + i], sizeof(spec[0]), "%s/%u:53",
+			 families[i].here, forward + i);
 	end_of_wire = start_usernet(spec, &usernet);
 	cr_assert_eq(pipe(told), 0);
 	guest = proc_fork();
@@ -383,17 +478,15 @@ Test(passt, tcp_both_ways, .timeout = 300)
 		play_guest(end_of_wire, served, told[1]);
 	close(told[1]);
 	cr_assert_eq(read(told[0], &c, 1), 1, "the guest reaches the host");
-	fd = tcp_to("127.0.0.1", forward);
-	cr_assert_geq(fd, 0);
-	cr_expect(stream_through(fd), "the host reaches the guest");
-	close(fd);
+	expect_forwards(forward);
 	cr_assert_eq(waitpid(guest, &status, 0), guest);
 	cr_expect_eq(status, 0);
 	cr_assert_eq(waitpid(server, &status, 0), server);
+	cr_expect_eq(status, 0);
 	shutdown(end_of_wire, SHUT_RDWR);
 	cr_assert_eq(waitpid(usernet, &status, 0), usernet);
 	cr_expect_eq(status, 0);
 	/* Passt goes with it, and with passt the port. */
-	cr_expect(SOON((fd = tcp_to("127.0.0.1", forward)) < 0 ||
+	cr_expect(SOON((fd = dial(SOCK_STREAM, "127.0.0.1", forward)) < 0 ||
 		       (close(fd), false)));
 }

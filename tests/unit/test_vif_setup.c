@@ -264,6 +264,39 @@ Test(vif_setup, goes_back_to_its_vlan)
 	goes_back("10", make);
 }
 
+/* In service: what is not there yet is waited for, and decides the MTU then. */
+static void open_without_bridge(const char *bridge, struct vif_link *l)
+{
+	struct vif_config cfg = {
+		.domid = 3, .bridge = bridge, .mac = MAC_A, .queues = 1
+	};
+
+	expect_refused(&cfg, "does not exist", "create it");
+	cfg.adopt = true;
+	cr_assert_eq(open_vif(&cfg, l), 0, "%s", err);
+	cr_expect_eq(get("vif3.0").master, 0);
+	cr_expect(get("vif3.0").up);
+	cr_expect(vif_astray(l, nl));
+	cr_expect_not(vif_carrier(l, nl));
+	cr_expect_eq(vif_heal(&cfg, l, nl, err, sizeof(err)), -ENODEV);
+}
+
+Test(vif_setup, waits_for_its_bridge)
+{
+	struct vif_config cfg = { .domid = 3, .bridge = "br0", .adopt = true };
+	struct link_want up = { .mtu = 4000, .up = true };
+	struct vif_link l;
+
+	open_without_bridge("br0", &l);
+	cr_assert_eq(link_add_bridge(nl, "br0", "02:53:00:00:00:01"), 0);
+	cr_assert_eq(link_change(nl, get("br0").index, &up), 0);
+	cr_expect_eq(vif_heal(&cfg, &l, nl, err, sizeof(err)), 1, "%s", err);
+	cr_expect_eq(get("vif3.0").master, get("br0").index);
+	cr_expect_eq(get("vif3.0").mtu, 4000);
+	cr_expect(vif_carrier(&l, nl));
+	vif_close(&l);
+}
+
 static int read_mac(const char *name, uint8_t *mac)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -536,6 +569,22 @@ Test(vif_setup, open_vswitch_refuses)
 	ovs("ovs-vsctl --no-wait add-port ovs0 vif3.0"); /* somebody else's */
 	expect_refused(&cfg, "does not take vif3.0", "ovs-vsctl show");
 	cr_expect_str_eq(ovs("ovs-vsctl list-ports ovs0"), "vif3.0");
+}
+
+/* It is started after sv-backend: a card in service is its port then. */
+Test(vif_setup, open_vswitch_is_late)
+{
+	struct vif_config cfg = { .domid = 3, .bridge = "ovs0", .mac = MAC_A };
+	struct vif_link l;
+
+	open_without_bridge("ovs0", &l);
+	ovs_start();
+	cr_expect_eq(vif_heal(&cfg, &l, nl, err, sizeof(err)), 1, "%s", err);
+	cr_expect_not(vif_astray(&l, nl));
+	cr_expect(vif_carrier(&l, nl));
+	cr_expect_str_eq(ovs("ovs-vsctl list-ports ovs0"), "vif3.0");
+	vif_close(&l);
+	cr_expect_str_eq(ovs("ovs-vsctl list-ports ovs0"), "");
 }
 
 /* The port outlives a killed parent and its interface; not the next one's start. */
