@@ -84,7 +84,7 @@ store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 backend_src := dom0-backend/dhcp.c dom0-backend/forward.c \
 	dom0-backend/hotplug.c dom0-backend/vif_script.c \
 	dom0-backend/link_nl.c dom0-backend/nat.c dom0-backend/nft.c \
-	dom0-backend/ra.c dom0-backend/words.c \
+	dom0-backend/net_announce.c dom0-backend/ra.c dom0-backend/words.c \
 	dom0-backend/net_ctrl.c dom0-backend/net_guard.c dom0-backend/net_hash.c \
 	dom0-backend/net_journal.c dom0-backend/net_steer.c \
 	dom0-backend/net_rxq.c dom0-backend/net_slots.c dom0-backend/net_txq.c \
@@ -133,7 +133,7 @@ tools_src := tools/counters.c tools/doctor.c tools/doctor_kvm.c tools/json.c too
 	tools/xl_cmd_vm.c tools/xl_cmd_xsquota.c tools/xl_cpus.c tools/xl_limits.c \
 	tools/xl_console.c tools/xl_daemons.c tools/xl_dump.c tools/xl_host.c tools/xl_json.c \
 	tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_out.c tools/xl_proc.c \
-	tools/xl_run.c tools/xl_save.c tools/xl_size.c tools/xl_store.c tools/xl_suspend.c tools/xl_tree.c
+	tools/xl_run.c tools/xl_save.c tools/xl_saving.c tools/xl_size.c tools/xl_store.c tools/xl_suspend.c tools/xl_tree.c
 testlib_src := tests/lib/caplog.c tests/lib/fakeblk.c tests/lib/fakedom.c tests/lib/netns.c
 testlib_src += tests/lib/hvopts.c
 testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c

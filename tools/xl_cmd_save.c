@@ -73,7 +73,9 @@ static int save(unsigned int domid, const char *path, const char *file,
 	if (status)
 		return status;
 	fprintf(stderr, "Saving to %s\n", path);
-	status = xl_save(domid, path, config, &was_paused) ? XL_EXIT_FAIL : 0;
+	status = xl_save(domid, path, config, go_on || stay, &was_paused)
+			 ? XL_EXIT_FAIL
+			 : 0;
 	free(config);
 	if (!status && stat(path, &st) == 0)
 		fprintf(stderr, "Saved domain %u, %lld KiB\n", domid,
@@ -149,12 +151,8 @@ static int restore(struct xl_save_file *f, const char *path, const char *config,
 		xl_path_set_base(f->cwd);
 	if (xl_cfg_parse(&c, "<saved>", text, UINT32_MAX))
 		return XL_EXIT_FAIL;
-	if (c.nvifs) {
-		log_err("%s: a domain with a card cannot be restored yet",
-			path);
-		status = XL_EXIT_FAIL;
-	} else if (xl_cfg_check_devices(&c) || xl_run_init() ||
-		   xl_build_saved(&c, text, &f->saved, &b)) {
+	if (xl_cfg_check_devices(&c) || xl_run_init() ||
+	    xl_build_saved(&c, text, &f->saved, &b)) {
 		status = XL_EXIT_LIBXL;
 	} else {
 		status = xl_start_saved(&c, text, &b, paused, unattended);

@@ -49,19 +49,23 @@ no_complaint() {
 }
 state_is() { xl list "$1" | awk -v want="$2" 'NR == 2 && $5 ~ want { ok = 1 } END { exit !ok }'; }
 
-# works_on WHERE NAME LABEL - what it does on its disks goes on there.
+# works_on WHERE NAME LABEL - what it does on its disks and its card goes on there.
 works_on() {
 	local n
 
 	n=$("$1" rounds "$2")
 	check "$3: its disks work" "$1" wait_for 60 further "$2" $((n + 1))
+	stream_flows "$3"
 }
 
 truncate -s 16M "$work/disk.img"
 truncate -s 16M "$work/second.img"
 disks="'$work/disk.img,raw,xvda,w', '$work/second.img,raw,xvdb,w'"
-file=$(config goer 6.12-cloud 6.12-cloud-none again:1000:1 \
-	"memory = 192" "vcpus = 2" "disk = [$disks]")
+hear_stream 10.97.0.1
+file=$(config goer 6.12-cloud 6.12-cloud-none \
+	net:10.97.0.2/24:10.97.0.1,stream:10.97.0.1:7003,again:1000:1 \
+	"memory = 192" "vcpus = 2" "disk = [$disks]" \
+	"vif = ['bridge=xenbr0,mac=00:16:3e:00:00:0c,ip=10.97.0.2']")
 check "is created" xl create -q "$file"
 check "its disks work" wait_for 90 further goer 0
 id=$(xl domid goer)
@@ -150,6 +154,7 @@ works_on here goer "unpaused"
 stays "a receiver that listens to nothing" 'Migration failed, it runs on at sender' -s '' goer \
 	"echo 'xl migration receiver ready, send binary domain data.'; head -c 3000000 >/dev/null"
 
+check "each line of its stream came once, in order" whole_stream
 output=$(cat "$(console_log goer)"; there cat "$there/log/console/guest-goer.log")
 ! grep -qaE 'TEST again failed' <<<"$output"
 ok $? "each block was what was written"
