@@ -58,7 +58,7 @@ enum dom_msg_type {
 	DOM_DEVSTATS,	  /* A: u.devstats.index -> u.devstats, fds: file */
 	DOM_OFFER_STATS,  /* B: u.devstats.offset, fd: file -> - */
 	DOM_SAVE,	  /* A: u.seq, fd: file -> u.seq; see below */
-	DOM_DUMP,	  /* A: -, fd: file -> -; see below */
+	DOM_DUMP,	  /* A: -, fd: memfd -> -; see below */
 	DOM_NMI,	  /* A: u.vcpu.id -> - */
 	DOM_VCPUS,	  /* A: - -> u.vcpus; stops it for a moment */
 	DOM_NTYPES,
@@ -90,9 +90,9 @@ enum dom_msg_type {
  */
 
 /*
- * DOM_DUMP writes an ELF core of the domain into an empty regular file; the domain stands
- * still meanwhile, whether it runs, is paused, or has shut down or crashed.  Nothing else
- * is answered meanwhile.
+ * DOM_DUMP writes what an ELF core of the domain has before memory into an empty memfd, a
+ * whole number of pages; the toolstack adds RAM as DOM_MEMMAP gives it.  The domain may
+ * run (it stands still for a moment), be paused, or have shut down or crashed.
  */
 
 /*

@@ -144,8 +144,8 @@ int xl_mem_round(struct xl_mem *m, struct savefile *s, uint64_t *pages)
 	return ret;
 }
 
-/* The file of which dommem_init() makes a mapping. */
-static int get_file(struct dom *dom)
+/* That of which dommem_init() makes a mapping. */
+int xl_mem_file(struct dom *dom)
 {
 	struct dom_msg msg = { .type = DOM_MEMMAP };
 	int fds[SOCK_MAX_FDS];
@@ -167,7 +167,7 @@ int xl_mem_open(struct xl_mem *m, struct dom *dom)
 	ret = dommem_init(&m->mem, dom, PROT_READ);
 	if (ret)
 		return ret;
-	m->fd = get_file(dom);
+	m->fd = xl_mem_file(dom);
 	m->sum = calloc(m->mem.ram_size / SV_PAGE_SIZE, sizeof(*m->sum));
 	m->buf = malloc(SAVEFILE_CHUNK);
 	ret = m->fd < 0 ? m->fd : m->sum && m->buf ? 0 : -ENOMEM;

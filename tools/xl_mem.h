@@ -47,6 +47,9 @@ int xl_mem_open(struct xl_mem *m, struct dom *dom) must_check;
 int xl_mem_round(struct xl_mem *m, struct savefile *s,
 		 uint64_t *pages) must_check;
 
+/** xl_mem_file() - The file of a domain's RAM, *owned* by the caller; or -errno. */
+int xl_mem_file(struct dom *dom) must_check;
+
 /** xl_mem_close() - Release all. */
 void xl_mem_close(struct xl_mem *m);
 
