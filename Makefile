@@ -132,7 +132,7 @@ tools_src := tools/counters.c tools/doctor.c tools/doctor_kvm.c tools/json.c too
 	tools/xl_cmd_stats.c tools/xl_cmd_vcpu.c tools/xl_handover.c tools/xl_mem.c \
 	tools/xl_cmd_vm.c tools/xl_cmd_xsquota.c tools/xl_cpus.c tools/xl_limits.c \
 	tools/xl_console.c tools/xl_daemons.c tools/xl_dump.c tools/xl_host.c tools/xl_json.c \
-	tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_out.c tools/xl_proc.c \
+	tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_out.c tools/xl_proc.c tools/xl_progress.c \
 	tools/xl_run.c tools/xl_save.c tools/xl_saving.c tools/xl_size.c tools/xl_store.c tools/xl_suspend.c tools/xl_tree.c
 testlib_src := tests/lib/caplog.c tests/lib/fakeblk.c tests/lib/fakedom.c tests/lib/netns.c
 testlib_src += tests/lib/hvopts.c

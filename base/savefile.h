@@ -50,6 +50,7 @@ enum save_type {
 	SAVE_PAGE,
 	SAVE_MEMORY,
 	SAVE_VCPU,
+	SAVE_HOST = 70 | SAVE_OPTIONAL, /* what it needs where it goes on */
 };
 
 /**

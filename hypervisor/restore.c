@@ -52,7 +52,7 @@ struct restore {
 
 /* ---- Reading --------------------------------------------------------------- */
 
-static int check_config(const struct vm *vm, const struct save_vm *m,
+static int check_config(const struct vm *vm, const struct save_host *m,
 			struct why *why)
 {
 	const struct vm_config *c = &vm->cfg;
@@ -78,7 +78,7 @@ static int check_config(const struct vm *vm, const struct save_vm *m,
 	return 0;
 }
 
-static int check_host(const struct vm *vm, const struct save_vm *m,
+static int check_host(const struct vm *vm, const struct save_host *m,
 		      struct why *why)
 {
 	int khz = ioctl(vm->vcpus[0].fd, KVM_GET_TSC_KHZ, 0);
@@ -100,6 +100,26 @@ static int check_host(const struct vm *vm, const struct save_vm *m,
 	return 0;
 }
 
+static int check_all(const struct vm *vm, const struct save_host *m,
+		     struct why *why)
+{
+	int ret = check_config(vm, m, why);
+
+	return ret ? ret : check_host(vm, m, why);
+}
+
+/* The same before any memory comes; it is looked at again with the rest. */
+static int get_host(const struct restore *r, const void *buf, size_t len,
+		    struct why *why)
+{
+	struct save_host h;
+
+	if (len != sizeof(h))
+		return -EINVAL;
+	memcpy(&h, buf, sizeof(h));
+	return check_all(r->vm, &h, why);
+}
+
 static int get_vm(struct restore *r, const void *buf, size_t len,
 		  struct why *why)
 {
@@ -109,9 +129,16 @@ static int get_vm(struct restore *r, const void *buf, size_t len,
 	if (r->has_vm || len != sizeof(*m))
 		return -EINVAL;
 	memcpy(m, buf, sizeof(*m));
-	ret = check_config(r->vm, m, why);
-	if (!ret)
-		ret = check_host(r->vm, m, why);
+	ret = check_all(r->vm,
+			&(struct save_host){
+				.domid = m->domid,
+				.vcpus_max = m->vcpus_max,
+				.max_grant_frames = m->max_grant_frames,
+				.tsc_khz = m->tsc_khz,
+				.cpu = m->cpu,
+				.mem_kib = m->mem_kib,
+			},
+			why);
 	if (ret)
 		return ret;
 	if (m->is64 > 1 || m->grant_frames < 1 ||
@@ -261,9 +288,12 @@ static int get_one(struct restore *r, uint32_t type, const void *buf,
 		   size_t len, struct why *why)
 {
 	/* Memory may come before, and again: the last is what counts. */
-	if (type != SAVE_VM && type != SAVE_MEMORY && !r->has_vm)
+	if (type != SAVE_VM && type != SAVE_MEMORY && type != SAVE_HOST &&
+	    !r->has_vm)
 		return -EINVAL;
 	switch (type) {
+	case SAVE_HOST:
+		return get_host(r, buf, len, why);
 	case SAVE_VM:
 		return get_vm(r, buf, len, why);
 	case SAVE_PORTS:

@@ -84,6 +84,10 @@ const struct xl_cmd xl_cmds[] = {
 	  "-e              Do not wait in the background (on <host>) for the death\n"
 	  "                of the domain.\n"
 	  "-p              Do not unpause domain after migrating it.\n"
+	  "--max-iters <n> Look at its memory at most so often while it runs.\n"
+	  "--max-downtime <ms>\n"
+	  "                Have its memory take no longer when it stands still, or do\n"
+	  "                not migrate it.\n"
 	  "--live, --debug, -D\n"
 	  "                For other hosts: there is one way here, with the same domid." },
 	{ "restore", xl_cmd_restore, false, true,

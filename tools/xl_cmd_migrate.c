@@ -32,31 +32,72 @@
  * again.
  */
 #define END_TIMEOUT_MS 10000
-#define ROUNDS	       5u   /* at most, while it runs */
+#define ROUNDS	       5u  /* at most, while it runs */
+#define MORE_ROUNDS    30u /* with a bound */
+#define MAX_ROUNDS     1000u
+#define MAX_DOWNTIME   3600000u /* ms */
 #define FEW_PAGES      256u /* that can as well be written when it is stopped */
 
 /* ---- The sender ------------------------------------------------------------ */
 
+/**
+ * struct options - Of both commands.
+ * @rounds:      While it runs, at most; 0: as is usual.
+ * @downtime_ms: That its memory may take then; 0: no matter.
+ */
+struct options {
+	bool paused, unattended;
+	const char *ssh, *config;
+	unsigned int rounds, downtime_ms;
+};
+
 /** struct leaving - A domain on its way out. */
 struct leaving {
 	struct xl_saving v;
+	const struct options *o;
 	const char *config; /* as of xl_save() */
 	char name[XL_NAME_SIZE];
 };
 
 /* Until little is left, or it does not become less. */
-static int send_running(struct xl_mem *m, struct savefile *s)
+static int send_running(const struct leaving *l, struct xl_mem *m,
+			struct savefile *s)
 {
+	unsigned int rounds = l->o->rounds ? l->o->rounds : ROUNDS;
 	uint64_t before = UINT64_MAX, pages = 0;
 	int ret = 0;
 
-	for (unsigned int i = 0; i < ROUNDS && !ret; i++) {
+	for (unsigned int i = 0; i < rounds && !ret; i++) {
 		ret = xl_mem_round(m, s, &pages);
 		if (pages <= FEW_PAGES || pages > before - before / 4)
 			break;
 		before = pages;
 	}
 	return ret;
+}
+
+/*
+ * Until a round takes no longer than it may stand still, or it never does: the round
+ * after that, of what it changes meanwhile, is much like it.
+ */
+static int send_bounded(const struct leaving *l, struct xl_mem *m,
+			struct savefile *s)
+{
+	unsigned int rounds = l->o->rounds ? l->o->rounds : MORE_ROUNDS;
+	uint64_t pages = 0, since, ms = 0;
+	int ret = 0;
+
+	for (unsigned int i = 0; i < rounds; i++) {
+		since = util_clock_ns();
+		ret = xl_mem_round(m, s, &pages);
+		ms = (util_clock_ns() - since) / 1000000;
+		if (ret || ms <= l->o->downtime_ms)
+			return ret;
+	}
+	log_err("domain %u: would stand still for about %llu ms, and --max-downtime is %u: the last round took that, and wrote %llu KiB",
+		l->v.domid, (unsigned long long)ms, l->o->downtime_ms,
+		(unsigned long long)pages * (SV_PAGE_SIZE / 1024));
+	return -EBUSY;
 }
 
 /* Stop it; what it is, and what it has changed since. */
@@ -76,11 +117,14 @@ static int send_domain(struct leaving *l, struct savefile *s)
 	int ret = xl_saving_begin(&l->v, l->config, s);
 
 	if (!ret)
+		ret = xl_saving_host(&l->v, s);
+	if (!ret)
 		ret = xl_mem_open(&m, l->v.dom);
 	if (ret)
 		return ret;
 	if (!l->v.was_paused)
-		ret = send_running(&m, s);
+		ret = l->o->downtime_ms ? send_bounded(l, &m, s)
+					: send_running(l, &m, s);
 	if (!ret)
 		ret = send_stopped(l, &m, s);
 	xl_mem_close(&m);
@@ -252,12 +296,6 @@ static int migrate(struct leaving *l, const char *rune)
 	return conclude(l, whose);
 }
 
-/** struct options - Of both commands. */
-struct options {
-	bool paused, unattended;
-	const char *ssh, *config;
-};
-
 static char *make_rune(const struct options *o, const char *host)
 {
 	char *rune;
@@ -272,7 +310,7 @@ static char *make_rune(const struct options *o, const char *host)
 
 static int leave(unsigned int domid, struct options *o, const char *host)
 {
-	struct leaving l = { 0 };
+	struct leaving l = { .o = o };
 	int status = XL_EXIT_FAIL;
 	char *config, *rune;
 
@@ -298,8 +336,44 @@ static const struct option migrate_longs[] = {
 	{ "debug", no_argument, NULL, 'L' },
 	{ "preserve_domid", no_argument, NULL, 'D' },
 	{ "preserve-domid", no_argument, NULL, 'D' },
+	{ "max-iters", required_argument, NULL, 'I' },
+	{ "max-downtime", required_argument, NULL, 'T' },
 	{ 0 },
 };
+
+/* Of an option; reported. */
+static int number(const char *name, unsigned int max, unsigned int *out)
+{
+	uint64_t n;
+
+	if (util_u64(optarg, max, &n) || !n) {
+		fprintf(stderr,
+			"xl migrate: --%s '%s' is not a number from 1 to %u\n",
+			name, optarg, max);
+		return -EINVAL;
+	}
+	*out = (unsigned int)n;
+	return 0;
+}
+
+/* One that has a value. */
+static int take(struct options *o, int opt)
+{
+	switch (opt) {
+	case 'C':
+		o->config = optarg;
+		return 0;
+	case 's':
+		o->ssh = optarg;
+		return 0;
+	case 'I':
+		return number("max-iters", MAX_ROUNDS, &o->rounds);
+	case 'T':
+		return number("max-downtime", MAX_DOWNTIME, &o->downtime_ms);
+	default:
+		return 0;
+	}
+}
 
 int xl_cmd_migrate(int argc, char **argv)
 {
@@ -311,10 +385,8 @@ int xl_cmd_migrate(int argc, char **argv)
 				&status)) > 0) {
 		o.paused |= opt == 'p';
 		o.unattended |= opt == 'e';
-		if (opt == 'C')
-			o.config = optarg;
-		else if (opt == 's')
-			o.ssh = optarg;
+		if (take(&o, opt))
+			return XL_EXIT_FAIL;
 	}
 	if (!opt)
 		return status;

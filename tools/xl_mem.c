@@ -13,6 +13,7 @@
 
 #define CHUNK_PAGES (SAVEFILE_CHUNK / SV_PAGE_SIZE)
 #define LANES	    4u
+#define TELL_PAGES  2048u /* from one look at the clock to the next */
 
 static const uint64_t zeros[SV_PAGE_SIZE / sizeof(uint64_t)];
 
@@ -66,6 +67,9 @@ static int look(struct xl_mem *m, struct savefile *s, uint64_t at,
 	uint8_t *copy = m->buf + (m->n * SV_PAGE_SIZE);
 	uint64_t sum;
 
+	if (!(at % TELL_PAGES))
+		xl_progress_tell(&m->progress, at,
+				 m->mem.ram_size / SV_PAGE_SIZE, m->written);
 	shm_fetch(copy, (const uint8_t SHM *)page, SV_PAGE_SIZE);
 	sum = xl_mem_sum(copy);
 	if (sum == m->sum[at])
@@ -138,8 +142,10 @@ int xl_mem_round(struct xl_mem *m, struct savefile *s, uint64_t *pages)
 	int ret = 0;
 
 	m->written = 0;
+	m->progress.round++;
 	for (unsigned int i = 0; i < m->mem.nregions && !ret; i++)
 		ret = look_at_region(m, s, &m->mem.region[i]);
+	xl_progress_end(&m->progress);
 	*pages = m->written;
 	return ret;
 }
@@ -164,6 +170,7 @@ int xl_mem_open(struct xl_mem *m, struct dom *dom)
 	int ret;
 
 	*m = (struct xl_mem){ .fd = -1 };
+	xl_progress_init(&m->progress);
 	ret = dommem_init(&m->mem, dom, PROT_READ);
 	if (ret)
 		return ret;

@@ -5,6 +5,7 @@
 
 #include "base/dommem.h"
 #include "base/savefile.h"
+#include "tools/xl_progress.h"
 
 /*
  * How it works
@@ -27,6 +28,7 @@ struct xl_mem {
 	uint8_t *buf;  /* pages on their way, @n of them from @first on */
 	uint64_t first, n;
 	uint64_t written; /* in this round */
+	struct xl_progress progress;
 };
 
 /**

@@ -325,7 +325,8 @@ static int get_first(struct xl_save_file *f, int fd, bool (*stop)(void),
 
 static bool is_for_vmm(uint32_t type)
 {
-	return type == SAVE_END || (type >= SAVE_VM && type <= SAVE_VCPU);
+	return type == SAVE_END || (type >= SAVE_VM && type <= SAVE_VCPU) ||
+	       type == SAVE_HOST;
 }
 
 /* Ours are kept, and the VMM's passed on, until the end. */

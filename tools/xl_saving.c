@@ -361,28 +361,32 @@ int xl_saving_stop(struct xl_saving *v, const char *config)
 	return ret;
 }
 
+/* @buf: Room for a record.  Return: 0, 1 at the end, or -errno. */
+static int copy_one(struct savefile *from, struct savefile *to, uint8_t *buf)
+{
+	struct iovec part = { buf, 0 };
+	uint32_t type;
+	int ret = savefile_get(from, &type, buf, &part.iov_len);
+
+	if (ret || type == SAVE_END)
+		return ret ? ret : 1;
+	return type == SAVE_CONFIG ? 0 : savefile_put(to, type, &part, 1);
+}
+
 int xl_saving_pass(const struct xl_saving *v, struct savefile *to)
 {
 	uint8_t *buf = malloc(SAVEFILE_MAX);
 	struct savefile from;
-	uint32_t type = 0;
 	int ret = buf ? 0 : -ENOMEM;
 
 	if (!ret && lseek(v->spool, 0, SEEK_SET) < 0)
 		ret = -errno;
 	if (!ret)
 		ret = savefile_open(&from, v->spool);
-	while (!ret) {
-		struct iovec part = { buf, 0 };
-
-		ret = savefile_get(&from, &type, buf, &part.iov_len);
-		if (ret || type == SAVE_END)
-			break;
-		if (type != SAVE_CONFIG)
-			ret = savefile_put(to, type, &part, 1);
-	}
+	while (!ret)
+		ret = copy_one(&from, to, buf);
 	free(buf);
-	return ret;
+	return MIN(ret, 0);
 }
 
 /* ---- Devices --------------------------------------------------------------- */
@@ -435,6 +439,25 @@ int xl_saving_nodes(const struct xl_saving *v)
 		return ret;
 	ret = xl_build_write(v->h, v->domid, f.saved.fill, f.saved.arg);
 	xl_save_close(&f);
+	return ret;
+}
+
+int xl_saving_host(const struct xl_saving *v, struct savefile *to)
+{
+	struct savefile from = { .fd = memfd_create("host", MFD_CLOEXEC) };
+	uint8_t *buf = malloc(SAVEFILE_MAX);
+	uint32_t seq = 0;
+	int ret = from.fd < 0 ? -errno : buf ? 0 : -ENOMEM;
+
+	if (!ret)
+		ret = dom_save_host(v->dom, from.fd, &seq);
+
+	if (!ret && lseek(from.fd, 0, SEEK_SET) < 0)
+		ret = -errno;
+	if (!ret)
+		ret = copy_one(&from, to, buf);
+	fd_close(&from.fd);
+	free(buf);
 	return ret;
 }
 

@@ -37,6 +37,13 @@ int xl_saving_begin(const struct xl_saving *v, const char *config,
 		    struct savefile *s) must_check;
 
 /**
+ * xl_saving_host() - Write what the host that it goes to must have, before its memory.
+ *
+ * Return: 0 or -errno; not reported.
+ */
+int xl_saving_host(const struct xl_saving *v, struct savefile *to) must_check;
+
+/**
  * xl_saving_stop() - Stop it, and keep what it is, but for RAM.
  * @config: As of xl_save().
  *

@@ -71,7 +71,7 @@ check "its disks work" wait_for 90 further goer 0
 id=$(xl domid goer)
 
 for i in 1 2 3; do
-	check "goes there, $i" xl migrate -s '' goer "$receive"
+	check "goes there, $i" xl migrate --max-downtime 60000 -s '' goer "$receive"
 	check "is gone here, $i" gone goer
 	check "is there with its domid, $i" test "$(there xl domid goer)" = "$id"
 	works_on there goer "there, $i"
@@ -109,8 +109,12 @@ sed "s|$work/disk.img|$work/absent.img|" "$file" >"$work/absent.cfg"
 stays "a disk that is not there" 'absent.img' -C "$work/absent.cfg" \
 	-s '' goer "$receive"
 sed "s/memory = 192/memory = 128/" "$file" >"$work/small.cfg"
-stays "another size" 'is not in 131072 KiB of memory' -C "$work/small.cfg" \
-	-s '' goer "$receive"
+stays "another size" 'its memory in KiB was 196608 and is to be 131072' \
+	-C "$work/small.cfg" -s '' goer "tee $work/sent | $receive"
+check "another size: refused before its memory is there" \
+	test "$(stat -c %s "$work/sent")" -lt 8000000
+stays "no standing still" 'would stand still for about .* --max-downtime is 1' \
+	--max-downtime 1 --max-iters 2 -s '' goer "$receive"
 # A host where the first domain has the number that ours has, which was the first.
 check "another domain is elsewhere" at "$third" xl create -q -p \
 	"$(config other 6.12-cloud 6.12-cloud-none count:1 "memory = 128")"

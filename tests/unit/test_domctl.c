@@ -163,6 +163,7 @@ Test(domctl, rights)
 		[DOM_DEVSTATS] = "A",	   [DOM_OFFER_STATS] = "B",
 		[DOM_SAVE] = "A",	   [DOM_DUMP] = "A",
 		[DOM_NMI] = "A",	   [DOM_VCPUS] = "A",
+		[DOM_SAVE_HOST] = "A",
 	};
 	struct dom_msg msg;
 	int fd, status;
