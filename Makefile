@@ -39,7 +39,7 @@ build/deps.mk: packaging/deps.sh
 endif
 
 pkgs := libevent_core libevent_pthreads libnl-3.0 libnl-route-3.0 liburing \
-	libarchive xenstore libnftables yajl libgcrypt libnbd libseccomp
+	libarchive xenstore libnftables yajl libgcrypt libnbd libseccomp libzstd
 
 warn := -Wall -Wextra -Wshadow -Wundef -Wvla -Wcast-qual -Wpointer-arith \
 	-Wstrict-prototypes -Wmissing-prototypes -Wconversion \
@@ -58,7 +58,7 @@ ldflags := -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
 ring_src := ring/ring.c ring/stream.c
 base_src := base/blkstat.c base/dommem.c base/domsock.c base/fd.c base/hist.c \
 	base/jail.c base/log.c base/netstat.c base/paths.c base/sandbox.c \
-	base/savefile.c \
+	base/savefile.c base/savezip.c \
 	base/sock.c base/statfile.c base/util.c
 hypervisor_src := hypervisor/acpi.c hypervisor/boot.c hypervisor/bzimage.c \
 	hypervisor/cpuid.c hypervisor/dump.c hypervisor/guestmem.c hypervisor/image.c \
@@ -160,7 +160,7 @@ $(1)_sys := $(4)
 main_src += $(2)
 endef
 
-libs_hypervisor := $(shell pkg-config --libs libgcrypt 2>/dev/null)
+libs_hypervisor := $(shell pkg-config --libs libgcrypt libzstd 2>/dev/null)
 libs_backend := $(shell pkg-config --libs libevent_core xenstore 2>/dev/null)
 libs_vif := $(shell pkg-config --libs libnl-3.0 libnl-route-3.0 libnftables yajl 2>/dev/null) -luring
 libs_nbd := $(shell pkg-config --libs libnbd 2>/dev/null)
@@ -178,7 +178,7 @@ $(eval $(call program,sv-netback,dom0-backend/netback_main.c,backend ring base,$
 $(eval $(call program,sv-usernet,dom0-backend/usernet_main.c,backend base,))
 $(eval $(call program,sv-console,dom0-backend/console_main.c,backend ring base,$(libs_backend)))
 # libxlutil.so would bring all of libxenlight; the archive needs none of it.
-libs_tools := $(shell pkg-config --libs xenstore yajl 2>/dev/null) -l:libxlutil.a
+libs_tools := $(shell pkg-config --libs xenstore yajl libzstd 2>/dev/null) -l:libxlutil.a
 $(eval $(call program,xl,tools/xl.c,tools ring base,$(libs_tools)))
 $(eval $(call program,sv-doctor,tools/sv_doctor.c,tools base,$(libs_tools)))
 libs_ringtop := $(shell pkg-config --libs xenstore yajl ncursesw 2>/dev/null)

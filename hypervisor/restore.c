@@ -13,6 +13,7 @@
 #include <xen/hvm/params.h>
 
 #include "base/savefile.h"
+#include "base/savezip.h"
 #include "hypervisor/vcpu.h"
 #include "hypervisor/vcpu_state.h"
 #include "hypervisor/vm.h"
@@ -41,6 +42,8 @@ struct part {
 struct restore {
 	struct vm *vm;
 	struct savefile s;
+	struct savezip *zip; /* *owned* */
+	uint8_t *pages;	     /* *owned*: a record of SAVE_MEMORY */
 	bool has_vm, has_store, has_console, has_shared;
 	struct save_vm m;
 	struct save_port *ports; /* *owned* */
@@ -261,6 +264,37 @@ static int get_memory(struct restore *r, const void *buf, size_t len,
 		(unsigned long long)r->vm->cfg.mem_kib);
 }
 
+/* The same, packed. */
+static int get_packed(struct restore *r, const void *buf, size_t len,
+		      struct why *why)
+{
+	struct savefile_range range;
+	uint8_t *to;
+
+	if (len < sizeof(range))
+		return -EINVAL;
+	memcpy(&range, buf, sizeof(range));
+	if (!range.n || range.n > SAVEFILE_CHUNK / SV_PAGE_SIZE)
+		return -EINVAL;
+	if (!r->zip && savezip_new(&r->zip))
+		return -ENOMEM;
+	if (!r->pages)
+		r->pages = malloc(sizeof(range) + SAVEFILE_CHUNK);
+	if (!r->pages)
+		return -ENOMEM;
+	to = r->pages + sizeof(range);
+	memcpy(r->pages, &range, sizeof(range));
+	if (savezip_unpack(r->zip, (const uint8_t *)buf + sizeof(range),
+			   len - sizeof(range), to, range.n * SV_PAGE_SIZE))
+		return why_set(
+			why, -EINVAL,
+			"saved domain: its packed pages %llu to %llu cannot be unpacked",
+			(unsigned long long)range.first,
+			(unsigned long long)(range.first + range.n - 1));
+	return get_memory(r, r->pages, sizeof(range) + range.n * SV_PAGE_SIZE,
+			  why);
+}
+
 static int get_vcpu(struct restore *r, const void *buf, size_t len)
 {
 	struct save_part head;
@@ -288,8 +322,8 @@ static int get_one(struct restore *r, uint32_t type, const void *buf,
 		   size_t len, struct why *why)
 {
 	/* Memory may come before, and again: the last is what counts. */
-	if (type != SAVE_VM && type != SAVE_MEMORY && type != SAVE_HOST &&
-	    !r->has_vm)
+	if (!r->has_vm && type != SAVE_VM && type != SAVE_HOST &&
+	    type != SAVE_MEMORY && type != SAVE_PACKED)
 		return -EINVAL;
 	switch (type) {
 	case SAVE_HOST:
@@ -304,6 +338,8 @@ static int get_one(struct restore *r, uint32_t type, const void *buf,
 		return get_page(r, buf, len);
 	case SAVE_MEMORY:
 		return get_memory(r, buf, len, why);
+	case SAVE_PACKED:
+		return get_packed(r, buf, len, why);
 	case SAVE_VCPU:
 		return get_vcpu(r, buf, len);
 	default:
@@ -493,6 +529,8 @@ static void forget(struct restore *r)
 	free(r->vcpu);
 	free(r->grant_gfn);
 	free(r->ports);
+	savezip_free(r->zip);
+	free(r->pages);
 }
 
 int restore_vm(struct vm *vm, int fd, uint32_t seq, struct why *why)

@@ -42,11 +42,12 @@
 
 /**
  * struct options - Of both commands.
+ * @pack:        Its memory is packed.
  * @rounds:      While it runs, at most; 0: as is usual.
  * @downtime_ms: That its memory may take then; 0: no matter.
  */
 struct options {
-	bool paused, unattended;
+	bool paused, unattended, pack;
 	const char *ssh, *config;
 	unsigned int rounds, downtime_ms;
 };
@@ -122,7 +123,9 @@ static int send_domain(struct leaving *l, struct savefile *s)
 		ret = xl_mem_open(&m, l->v.dom);
 	if (ret)
 		return ret;
-	if (!l->v.was_paused)
+	if (l->o->pack)
+		ret = xl_mem_pack(&m);
+	if (!ret && !l->v.was_paused)
 		ret = l->o->downtime_ms ? send_bounded(l, &m, s)
 					: send_running(l, &m, s);
 	if (!ret)
@@ -336,6 +339,7 @@ static const struct option migrate_longs[] = {
 	{ "debug", no_argument, NULL, 'L' },
 	{ "preserve_domid", no_argument, NULL, 'D' },
 	{ "preserve-domid", no_argument, NULL, 'D' },
+	{ "compress", no_argument, NULL, 'Z' },
 	{ "max-iters", required_argument, NULL, 'I' },
 	{ "max-downtime", required_argument, NULL, 'T' },
 	{ 0 },
@@ -385,6 +389,7 @@ int xl_cmd_migrate(int argc, char **argv)
 				&status)) > 0) {
 		o.paused |= opt == 'p';
 		o.unattended |= opt == 'e';
+		o.pack |= opt == 'Z';
 		if (take(&o, opt))
 			return XL_EXIT_FAIL;
 	}

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/savezip.h"
 #include "ring/shm.h"
 
 #define CHUNK_PAGES (SAVEFILE_CHUNK / SV_PAGE_SIZE)
@@ -48,16 +49,20 @@ uint64_t xl_mem_sum(const void *page)
 static int flush(struct xl_mem *m, struct savefile *s)
 {
 	struct savefile_range head = { m->first, m->n };
-	const struct iovec v[] = {
-		{ &head, sizeof(head) },
-		{ m->buf, m->n * SV_PAGE_SIZE },
-	};
+	size_t len = m->n * SV_PAGE_SIZE, packed = 0;
+	struct iovec v[] = { { &head, sizeof(head) }, { m->buf, len } };
 
 	if (!m->n)
 		return 0;
 	m->written += m->n;
 	m->n = 0;
-	return savefile_put(s, SAVE_MEMORY, v, ARRAY_SIZE(v));
+	if (m->zip)
+		packed = savezip_pack(m->zip, m->buf, len, m->packed,
+				      len - len / 8);
+	if (packed)
+		v[1] = (struct iovec){ m->packed, packed };
+	return savefile_put(s, packed ? SAVE_PACKED : SAVE_MEMORY, v,
+			    ARRAY_SIZE(v));
 }
 
 /* UNTRUSTED: @page may change at any time; it is copied once, and not judged. */
@@ -183,11 +188,19 @@ int xl_mem_open(struct xl_mem *m, struct dom *dom)
 	return ret;
 }
 
+int xl_mem_pack(struct xl_mem *m)
+{
+	m->packed = malloc(SAVEFILE_CHUNK);
+	return m->packed ? savezip_new(&m->zip) : -ENOMEM;
+}
+
 void xl_mem_close(struct xl_mem *m)
 {
 	fd_close(&m->fd);
 	dommem_fini(&m->mem);
 	free(m->sum);
 	free(m->buf);
+	free(m->packed);
+	savezip_free(m->zip);
 	*m = (struct xl_mem){ .fd = -1 };
 }

@@ -41,7 +41,7 @@ struct xl_save_item {
 
 /* ---- Writing --------------------------------------------------------------- */
 
-static int put_memory(const struct xl_saving *v, struct savefile *s)
+static int put_memory(const struct xl_saving *v, bool pack, struct savefile *s)
 {
 	struct xl_mem m;
 	uint64_t pages;
@@ -49,28 +49,33 @@ static int put_memory(const struct xl_saving *v, struct savefile *s)
 
 	if (ret)
 		return ret;
-	ret = xl_mem_round(&m, s, &pages);
+	if (pack)
+		ret = xl_mem_pack(&m);
+	if (!ret)
+		ret = xl_mem_round(&m, s, &pages);
 	xl_mem_close(&m);
 	return ret;
 }
 
 /* All of it; the domain is stopped. */
-static int put_all(const struct xl_saving *v, const char *config, int fd)
+static int put_all(const struct xl_saving *v, const struct xl_save_how *how,
+		   int fd)
 {
 	struct savefile s;
 	int ret = savefile_begin(&s, fd);
 
 	if (!ret)
-		ret = xl_saving_begin(v, config, &s);
+		ret = xl_saving_begin(v, how->config, &s);
 	if (!ret)
 		ret = xl_saving_pass(v, &s);
 	if (!ret)
-		ret = put_memory(v, &s);
+		ret = put_memory(v, how->pack, &s);
 	return ret ? ret : savefile_put(&s, SAVE_END, NULL, 0);
 }
 
 /* Under another name until it is whole, and on the disk. */
-static int write_file(struct xl_saving *v, const char *path, const char *config)
+static int write_file(struct xl_saving *v, const char *path,
+		      const struct xl_save_how *how)
 {
 	char part[PATH_MAX];
 	int fd = fd_part(path, part), ret;
@@ -79,9 +84,9 @@ static int write_file(struct xl_saving *v, const char *path, const char *config)
 		log_err("%s: %s", part, strerror(-fd));
 		return fd;
 	}
-	ret = xl_saving_stop(v, config);
+	ret = xl_saving_stop(v, how->config);
 	if (!ret) {
-		ret = put_all(v, config, fd);
+		ret = put_all(v, how, fd);
 		if (!ret && (fsync(fd) < 0 || rename(part, path) < 0))
 			ret = -errno;
 		if (ret) {
@@ -95,7 +100,7 @@ static int write_file(struct xl_saving *v, const char *path, const char *config)
 	return ret;
 }
 
-int xl_save(unsigned int domid, const char *path, const char *config, bool keep,
+int xl_save(unsigned int domid, const char *path, const struct xl_save_how *how,
 	    bool *was_paused)
 {
 	struct xl_saving v;
@@ -104,8 +109,8 @@ int xl_save(unsigned int domid, const char *path, const char *config, bool keep,
 	if (ret)
 		return ret;
 	*was_paused = v.was_paused;
-	ret = write_file(&v, path, config);
-	if (!ret && keep)
+	ret = write_file(&v, path, how);
+	if (!ret && how->keep)
 		ret = xl_saving_back(&v);
 	xl_saving_close(&v);
 	return ret;
@@ -326,7 +331,7 @@ static int get_first(struct xl_save_file *f, int fd, bool (*stop)(void),
 static bool is_for_vmm(uint32_t type)
 {
 	return type == SAVE_END || (type >= SAVE_VM && type <= SAVE_VCPU) ||
-	       type == SAVE_HOST;
+	       type == SAVE_HOST || type == SAVE_PACKED;
 }
 
 /* Ours are kept, and the VMM's passed on, until the end. */

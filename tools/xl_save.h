@@ -28,16 +28,25 @@ struct xl_save_node {
 };
 
 /**
- * xl_save() - Save a domain.
- * @path:   Written anew; what was there stays if it fails.
+ * struct xl_save_how - How a domain is saved.
  * @config: Text of another configuration to keep with it; NULL: the domain's.
  * @keep:   It is to go on here: it gets back what had to be let go of.
+ * @pack:   Its memory is packed.
+ */
+struct xl_save_how {
+	const char *config;
+	bool keep, pack;
+};
+
+/**
+ * xl_save() - Save a domain.
+ * @path: Written anew; what was there stays if it fails.
  *
  * The domain is paused then, or runs on if it failed.
  *
  * Return: 0 or -errno; reported.
  */
-int xl_save(unsigned int domid, const char *path, const char *config, bool keep,
+int xl_save(unsigned int domid, const char *path, const struct xl_save_how *how,
 	    bool *was_paused) must_check;
 
 /**

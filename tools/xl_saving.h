@@ -29,7 +29,7 @@ int xl_saving_open(struct xl_saving *v, unsigned int domid) must_check;
 
 /**
  * xl_saving_begin() - Write its configuration, which comes first.
- * @config: As of xl_save().
+ * @config: As of struct xl_save_how.
  *
  * Return: 0 or -errno; not reported.
  */
@@ -45,7 +45,7 @@ int xl_saving_host(const struct xl_saving *v, struct savefile *to) must_check;
 
 /**
  * xl_saving_stop() - Stop it, and keep what it is, but for RAM.
- * @config: As of xl_save().
+ * @config: As of struct xl_save_how.
  *
  * It is paused then and its cards are let go of: nobody writes to its RAM any more.
  * If it failed it runs on.
