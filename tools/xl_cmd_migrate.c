@@ -196,11 +196,13 @@ static void leave_it(const struct leaving *l)
 	if (xl_saving_nodes(&l->v))
 		log_warn("domain %u: its nodes are lost", l->v.domid);
 	fprintf(stderr,
-		"Here it is paused, without its devices, as %s--migratedaway.  If it runs there:\n"
+		"Here it is paused, without its devices, as %s--migratedaway.  If `xl list` there\n"
+		"has it as %s, it runs there:\n"
 		"  xl destroy %s--migratedaway\n"
-		"If there is nothing of it there, or you have destroyed that:\n"
+		"If it has it as %s--incoming, which does not run, destroy that there.  Then, and if\n"
+		"there is nothing of it there, here:\n"
 		"  xl rename %s--migratedaway %s; xl save %s FILE; xl restore FILE\n",
-		l->name, l->name, l->name, l->name, l->name);
+		l->name, l->name, l->name, l->name, l->name, l->name, l->name);
 }
 
 static int conclude(struct leaving *l, enum xl_whose whose)
