@@ -166,5 +166,28 @@ output=$(cat "$(console_log goer)"; there cat "$there/log/console/guest-goer.log
 ok $? "each block was what was written"
 check "its kernel does not complain, here" no_complaint goer
 check "its kernel does not complain, there" there no_complaint goer
+
+# The receiver is killed when it has all and has said so: what xl says is done.
+killed="{ sh -c 'echo \$\$ >$work/receiver; exec env $receive'; } |
+	{ dd bs=1 count=$granted 2>/dev/null; kill -9 \$(cat $work/receiver); cat; }"
+running() {
+	{ xl list; there xl list; } | awk '$1 ~ /^goer/ && $5 ~ /^[r-][b-]-/ { n++ } END { print n + 0 }'
+}
+output=$(xl migrate -s '' goer "$killed" 2>&1)
+[ $? = 1 ] && grep -q 'goer--incoming, which does not run, destroy that there' <<<"$output" &&
+	grep -q 'xl rename goer--migratedaway goer; xl save goer FILE; xl restore FILE' <<<"$output"
+ok $? "the receiver is killed: says what to do"
+output=$(xl list; there xl list)
+[ "$(running)" = 0 ]
+ok $? "the receiver is killed: no copy runs"
+check "the receiver is killed: its own is paused there" there state_is goer--incoming '^--p---$'
+check "the receiver is killed: that is destroyed" there xl destroy goer--incoming
+check "the receiver is killed: nothing of it is there" nothing_there
+check "the receiver is killed: ours is renamed" xl rename goer--migratedaway goer
+check "the receiver is killed: ours is saved" xl save goer "$work/killed"
+check "the receiver is killed: ours is restored" xl restore "$work/killed"
+[ "$(running)" = 1 ]
+ok $? "the receiver is killed: one copy runs"
+works_on here goer "the receiver was killed"
 check "shuts down when asked" xl shutdown -w goer
 check "is gone" wait_for 30 gone goer
