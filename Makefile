@@ -39,7 +39,7 @@ build/deps.mk: packaging/deps.sh
 endif
 
 pkgs := libevent_core libevent_pthreads libnl-3.0 libnl-route-3.0 liburing \
-	libarchive xenstore libnftables yajl libgcrypt libnbd libseccomp
+	libarchive xenstore libnftables yajl libgcrypt libnbd libseccomp libzstd
 
 warn := -Wall -Wextra -Wshadow -Wundef -Wvla -Wcast-qual -Wpointer-arith \
 	-Wstrict-prototypes -Wmissing-prototypes -Wconversion \
@@ -58,7 +58,7 @@ ldflags := -pthread $(if $(SAN),-fsanitize=$(SAN)) -Wl,--as-needed
 ring_src := ring/ring.c ring/stream.c
 base_src := base/blkstat.c base/dommem.c base/domsock.c base/fd.c base/hist.c \
 	base/jail.c base/log.c base/netstat.c base/paths.c base/sandbox.c \
-	base/savefile.c \
+	base/savefile.c base/savezip.c \
 	base/sock.c base/statfile.c base/storeuser.c base/util.c
 hypervisor_src := hypervisor/acpi.c hypervisor/boot.c hypervisor/bzimage.c \
 	hypervisor/cpuid.c hypervisor/dump.c hypervisor/guestmem.c hypervisor/image.c \
@@ -84,7 +84,7 @@ store_src := xenstore-lite/batch.c xenstore-lite/conn.c \
 backend_src := dom0-backend/dhcp.c dom0-backend/forward.c \
 	dom0-backend/hotplug.c dom0-backend/vif_script.c \
 	dom0-backend/link_nl.c dom0-backend/nat.c dom0-backend/nft.c \
-	dom0-backend/ra.c dom0-backend/words.c \
+	dom0-backend/net_announce.c dom0-backend/ra.c dom0-backend/words.c \
 	dom0-backend/net_ctrl.c dom0-backend/net_guard.c dom0-backend/net_hash.c \
 	dom0-backend/net_journal.c dom0-backend/net_steer.c \
 	dom0-backend/net_rxq.c dom0-backend/net_slots.c dom0-backend/net_txq.c \
@@ -132,8 +132,8 @@ tools_src := tools/counters.c tools/doctor.c tools/doctor_kvm.c tools/json.c too
 	tools/xl_cmd_sched.c tools/xl_cmd_stats.c tools/xl_cmd_top.c tools/xl_cmd_vcpu.c tools/xl_handover.c tools/xl_mem.c \
 	tools/xl_cmd_vm.c tools/xl_cmd_xsquota.c tools/xl_cpus.c tools/xl_limits.c \
 	tools/xl_console.c tools/xl_daemons.c tools/xl_dump.c tools/xl_host.c tools/xl_json.c \
-	tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_out.c tools/xl_proc.c \
-	tools/xl_run.c tools/xl_save.c tools/xl_sched.c tools/xl_size.c tools/xl_store.c tools/xl_suspend.c tools/xl_tree.c
+	tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_out.c tools/xl_proc.c tools/xl_progress.c \
+	tools/xl_run.c tools/xl_save.c tools/xl_saving.c tools/xl_sched.c tools/xl_size.c tools/xl_store.c tools/xl_suspend.c tools/xl_tree.c
 testlib_src := tests/lib/caplog.c tests/lib/fakeblk.c tests/lib/fakedom.c tests/lib/netns.c
 testlib_src += tests/lib/hvopts.c
 testlib_src += tests/lib/fakevm.c tests/lib/toykernel.c
@@ -160,7 +160,7 @@ $(1)_sys := $(4)
 main_src += $(2)
 endef
 
-libs_hypervisor := $(shell pkg-config --libs libgcrypt 2>/dev/null)
+libs_hypervisor := $(shell pkg-config --libs libgcrypt libzstd 2>/dev/null)
 libs_backend := $(shell pkg-config --libs libevent_core xenstore 2>/dev/null)
 libs_vif := $(shell pkg-config --libs libnl-3.0 libnl-route-3.0 libnftables yajl 2>/dev/null) -luring
 libs_nbd := $(shell pkg-config --libs libnbd 2>/dev/null)
@@ -178,7 +178,7 @@ $(eval $(call program,sv-netback,dom0-backend/netback_main.c,backend ring base,$
 $(eval $(call program,sv-usernet,dom0-backend/usernet_main.c,backend base,))
 $(eval $(call program,sv-console,dom0-backend/console_main.c,backend ring base,$(libs_backend)))
 # libxlutil.so would bring all of libxenlight; the archive needs none of it.
-libs_tools := $(shell pkg-config --libs xenstore yajl 2>/dev/null) -l:libxlutil.a
+libs_tools := $(shell pkg-config --libs xenstore yajl libzstd 2>/dev/null) -l:libxlutil.a
 $(eval $(call program,xl,tools/xl.c,tools ring base,$(libs_tools)))
 $(eval $(call program,sv-doctor,tools/sv_doctor.c,tools base,$(libs_tools)))
 libs_ringtop := $(shell pkg-config --libs xenstore yajl ncursesw 2>/dev/null)

@@ -370,14 +370,24 @@ int dom_offer_stats(struct dom *d, int fd, uint64_t offset)
 	return locked_call(d, &msg, fd, NULL, NULL);
 }
 
-int dom_save(struct dom *d, int fd, uint32_t *seq)
+static int save(struct dom *d, enum dom_msg_type type, int fd, uint32_t *seq)
 {
-	struct dom_msg msg = { .type = DOM_SAVE, .u.seq = *seq };
+	struct dom_msg msg = { .type = (uint16_t)type, .u.seq = *seq };
 	int ret = locked_call(d, &msg, fd, NULL, NULL);
 
 	if (!ret)
 		*seq = msg.u.seq;
 	return ret;
+}
+
+int dom_save(struct dom *d, int fd, uint32_t *seq)
+{
+	return save(d, DOM_SAVE, fd, seq);
+}
+
+int dom_save_host(struct dom *d, int fd, uint32_t *seq)
+{
+	return save(d, DOM_SAVE_HOST, fd, seq);
 }
 
 int dom_dump(struct dom *d, int fd)

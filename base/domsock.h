@@ -59,8 +59,9 @@ enum dom_msg_type {
 	DOM_DEVSTATS,	  /* A: u.devstats.index -> u.devstats, fds: file */
 	DOM_OFFER_STATS,  /* B: u.devstats.offset, fd: file -> - */
 	DOM_SAVE,	  /* A: u.seq, fd: file -> u.seq; see below */
-	DOM_DUMP,	  /* A: -, fd: file -> -; see below */
+	DOM_DUMP,	  /* A: -, fd: memfd -> -; see below */
 	DOM_NMI,	  /* A: u.vcpu.id -> - */
+	DOM_SAVE_HOST,	  /* A: u.seq, fd: file -> u.seq; see DOM_SAVE */
 	DOM_NTYPES,
 
 	DOM_EV_SHUTDOWN = 64, /* u.info: the guest has shut down; see reason */
@@ -86,13 +87,14 @@ enum dom_msg_type {
  * the toolstack has written there (base/savefile.h; u.seq is the number of the last
  * record, and then of its own last one).  The toolstack adds RAM (DOM_MEMMAP) and end.
  * The domain must be paused (-EINVAL), and stays so.  -EAGAIN: the store has not
- * answered the guest yet.
+ * answered the guest yet.  DOM_SAVE_HOST writes, while it may run, the one record that
+ * tells another host whether it can have the domain.
  */
 
 /*
- * DOM_DUMP writes an ELF core of the domain into an empty regular file; the domain stands
- * still meanwhile, whether it runs, is paused, or has shut down or crashed.  Nothing else
- * is answered meanwhile.
+ * DOM_DUMP writes what an ELF core of the domain has before memory into an empty memfd, a
+ * whole number of pages; the toolstack adds RAM as DOM_MEMMAP gives it.  The domain may
+ * run (it stands still for a moment), be paused, or have shut down or crashed.
  */
 
 /*
@@ -370,6 +372,9 @@ int dom_call(struct dom *d, struct dom_msg *msg, int *fds,
  * Return: 0 or -errno.
  */
 int dom_save(struct dom *d, int fd, uint32_t *seq) must_check;
+
+/** dom_save_host() - DOM_SAVE_HOST, likewise. */
+int dom_save_host(struct dom *d, int fd, uint32_t *seq) must_check;
 
 /** dom_dump() - DOM_DUMP; @fd: *Borrowed*.  Return: 0 or -errno. */
 int dom_dump(struct dom *d, int fd) must_check;

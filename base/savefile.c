@@ -142,7 +142,8 @@ static bool is_known(uint32_t type)
 {
 	return type == SAVE_END ||
 	       (type >= SAVE_CONFIG && type <= SAVE_WATCHES) ||
-	       (type >= SAVE_VM && type <= SAVE_VCPU);
+	       (type >= SAVE_VM && type <= SAVE_VCPU) || type == SAVE_HOST ||
+	       type == SAVE_PACKED;
 }
 
 /* One record, whatever it is. */

@@ -27,7 +27,7 @@
 /** SAVEFILE_CHUNK - Bytes of memory that are put into one record, at most. */
 #define SAVEFILE_CHUNK (1u << 20)
 
-/** struct savefile_range - Begins SAVE_MEMORY and SAVE_BALLOON. */
+/** struct savefile_range - Begins SAVE_MEMORY, SAVE_PACKED and SAVE_BALLOON. */
 struct savefile_range {
 	uint64_t first; /* page of RAM, or word of the bitmap */
 	uint64_t n;
@@ -50,6 +50,8 @@ enum save_type {
 	SAVE_PAGE,
 	SAVE_MEMORY,
 	SAVE_VCPU,
+	SAVE_HOST = 70 | SAVE_OPTIONAL, /* what it needs where it goes on */
+	SAVE_PACKED = 71,		/* SAVE_MEMORY, its pages packed */
 };
 
 /**

@@ -341,6 +341,24 @@ static void undo_vbd(struct backend *b)
 
 /* ---- vif ------------------------------------------------------------- */
 
+/*
+ * More queues than new guests get, if one that was saved has them; UNTRUSTED, and
+ * never more than any guest may have.  0: as new ones.
+ */
+static unsigned int queues_in_use(struct backend *b)
+{
+	char *fe = key(b, "frontend");
+	uint64_t n = 0;
+
+	if (!fe ||
+	    store_read_opt(b->all->store, 0, VIF_MAX_QUEUES, &n,
+			   "%s/multi-queue-num-queues", fe) ||
+	    n <= device_max_queues(VIF_MAX_QUEUES))
+		n = 0;
+	free(fe);
+	return (unsigned int)n;
+}
+
 /* Call @fn with what the toolstack asks for. */
 static int with_config(struct backend *b, char *err, size_t errlen,
 		       int (*fn)(struct backend *b,
@@ -353,6 +371,7 @@ static int with_config(struct backend *b, char *err, size_t errlen,
 	};
 	struct vif_config cfg = { .domid = b->domid,
 				  .devid = b->devid,
+				  .queues = queues_in_use(b),
 				  .adopt = b->adopted };
 	const char **field[] = { &cfg.vifname, &cfg.bridge, &cfg.vlan,
 				 &cfg.net,     &cfg.mac,    &cfg.ip,

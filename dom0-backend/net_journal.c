@@ -4,10 +4,10 @@
 
 #include <errno.h>
 
-void net_journal_begin(struct net_journal_ring *r)
+void net_journal_begin(struct net_journal_ring *r, uint32_t at)
 {
-	net_journal_answer(r, 0);
-	net_journal_take(r, 0);
+	net_journal_answer(r, at);
+	net_journal_take(r, at);
 }
 
 int net_journal_recover(const struct net_journal_ring *r, struct ring_pos *at)

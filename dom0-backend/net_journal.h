@@ -122,8 +122,8 @@ struct net_ring {
 	bool resume;
 };
 
-/** net_journal_begin() - Nothing was taken yet from a new ring. */
-void net_journal_begin(struct net_journal_ring *r);
+/** net_journal_begin() - All that was taken from a ring, up to index @at, is answered. */
+void net_journal_begin(struct net_journal_ring *r, uint32_t at);
 
 /**
  * net_journal_recover() - Find where a predecessor stood.

@@ -35,20 +35,25 @@ static void add_page(struct rxq *q)
 			    gref, strerror(-ret));
 }
 
+/*
+ * Begin where the journal says, or the ring itself: the pages that a saved guest has
+ * posted and nobody filled are still told there.
+ */
 static int attach(struct rxq *q, bool resume)
 {
 	struct ring_pos at = { .req_cons = 0 };
 	int ret;
 
-	if (!resume) {
-		net_journal_begin(q->log);
-		return rxq_ring_back_attach(&q->ring, &q->page, 1, NULL);
-	}
-	ret = net_journal_recover(q->log, &at);
+	if (resume)
+		ret = net_journal_recover(q->log, &at);
+	else
+		ret = rxq_ring_back_found(&q->page, 1, &at);
 	if (!ret)
 		ret = rxq_ring_back_attach(&q->ring, &q->page, 1, &at);
 	if (ret)
 		return ret;
+	if (!resume)
+		net_journal_begin(q->log, at.rsp_prod);
 	q->first = at.rsp_prod;
 	while (q->first + q->n != at.req_cons)
 		add_page(q);

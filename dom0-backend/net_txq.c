@@ -21,20 +21,22 @@
  */
 static void end_packet(struct txq *q);
 
+/* Begin where the journal says, or the ring itself: a saved guest's is not new. */
 static int attach(struct txq *q, bool resume)
 {
 	struct ring_pos at = { .req_cons = 0 };
 	int ret;
 
-	if (!resume) {
-		net_journal_begin(q->log);
-		return txq_ring_back_attach(&q->ring, &q->page, 1, NULL);
-	}
-	ret = net_journal_recover(q->log, &at);
+	if (resume)
+		ret = net_journal_recover(q->log, &at);
+	else
+		ret = txq_ring_back_found(&q->page, 1, &at);
 	if (!ret)
 		ret = txq_ring_back_attach(&q->ring, &q->page, 1, &at);
 	if (ret)
 		return ret;
+	if (!resume)
+		net_journal_begin(q->log, at.rsp_prod);
 	q->first = at.rsp_prod;
 	q->n = at.req_cons - at.rsp_prod;
 	if (q->n)

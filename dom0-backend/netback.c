@@ -269,6 +269,11 @@ int netback_run(struct net_queue *q)
 	return ret;
 }
 
+bool netback_has_begun(const struct net_queue *q)
+{
+	return txq_answered(&q->tx) || rxq_answered(&q->rx);
+}
+
 static void wake(struct net_queue *q)
 {
 	uint64_t one = 1;

@@ -100,6 +100,9 @@ struct net_stats {
 	uint64_t tx_packets, tx_drops, tx_spoofed, rx_packets, rx_drops;
 };
 
+/** netback_has_begun() - Before netback_run(): whether it was served before, elsewhere. */
+bool netback_has_begun(const struct net_queue *q);
+
 /** netback_announce() - Have a queue tell the guest its IPv6 router (ra.h). */
 void netback_announce(struct net_queue *q);
 
@@ -149,8 +152,10 @@ void netback_tell_stats(struct device *dev, struct netback_told *told,
 /**
  * struct netback - A card; the private data of its struct device.
  * @tap:      TAP queues, @ntap of them: from --tap-fds.
- * @lease:    Valid if @has_lease; likewise @ra and @guard.
+ * @lease:    Valid if @has_lease; likewise @ra, @guard and @mac.
  * @ticks:    Seconds since the guest was told its router unasked.
+ * @mac:      Its address.
+ * @arrivals: How often it is yet to be told that it is here (net_announce.h).
  * @journal_fd: *Owned*, from --journal-fd; -1: a killed worker's frontend has to
  *            connect again.
  * @journal:  Mapped; of this process alone without the file.
@@ -164,10 +169,12 @@ void netback_tell_stats(struct device *dev, struct netback_told *told,
 struct netback {
 	int tap[VIF_MAX_QUEUES];
 	unsigned int ntap;
-	bool has_lease, has_ra, has_guard;
+	bool has_lease, has_ra, has_guard, has_mac;
 	struct dhcp_lease lease;
 	struct ra ra;
 	unsigned int ticks;
+	uint8_t mac[6];
+	unsigned int arrivals;
 	struct net_guard guard;
 	struct txq_rate rate;	/* of the whole card */
 	struct txq_limit limit; /* of each queue */

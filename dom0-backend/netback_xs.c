@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "dom0-backend/custody.h"
+#include "dom0-backend/net_announce.h"
 #include "dom0-backend/tap.h"
 
 #define DRAIN_MAX  4096 /* packets; more than any TAP queue holds */
@@ -159,6 +161,34 @@ static void changed(struct device *dev)
 		 (unsigned long long)rate.bytes, (unsigned long long)rate.usec);
 }
 
+/*
+ * Say in the guest's name that it is here.  What does not arrive is said again.
+ *
+ * SYSCALLS: writev
+ */
+static void arrive(struct netback *n)
+{
+	const struct announce a = {
+		.mac = { n->mac[0], n->mac[1], n->mac[2], n->mac[3], n->mac[4],
+			 n->mac[5] },
+		.guard = n->has_guard ? &n->guard : NULL,
+		.ip4 = n->has_lease ? n->lease.ip : 0,
+	};
+	struct virtio_net_hdr plain = { 0 };
+	uint8_t frame[ANNOUNCE_MAX];
+	struct iovec v[] = { { &plain, sizeof(plain) }, { frame, 0 } };
+	int len;
+
+	n->arrivals--;
+	for (unsigned int i = 0; (len = announce_frame(&a, i, frame)) >= 0;
+	     i++) {
+		v[1].iov_len = (size_t)len;
+		if (len && writev(n->tap[0], v, ARRAY_SIZE(v)) < 0)
+			log_debug("its arrival is not told: %s",
+				  strerror(errno));
+	}
+}
+
 /* What the guest was told of its router holds for some time only. */
 static void announce(struct netback *n)
 {
@@ -177,6 +207,21 @@ static void tick(struct device *dev)
 			      "the interface was removed; another is made");
 	netback_tell_stats(dev, &n->stats, &n->journal->stat);
 	announce(n);
+	if (n->arrivals && n->nqueues)
+		arrive(n);
+}
+
+static int read_mac(struct device *dev, struct netback *n)
+{
+	char *text;
+	int ret = store_read(dev->store, &text, "%s/mac", dev->be);
+
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	/* One without an address of its own is not announced. */
+	n->has_mac = !dhcp_mac_parse(text, n->mac);
+	free(text);
+	return 0;
 }
 
 static int map_journal(struct netback *n)
@@ -203,6 +248,8 @@ static int init(struct device *dev)
 		return -EINVAL;
 	}
 	ret = map_journal(n);
+	if (!ret)
+		ret = read_mac(dev, n);
 	if (!ret)
 		ret = read_lease(dev, n);
 	if (!ret)
@@ -459,6 +506,9 @@ static int start_queue(struct device *dev, struct net_keys *k)
 						  k->tx_port, k->rx_port };
 	ret = netback_start(&n->queue[n->nqueues], dev, &n->conf,
 			    n->tap[n->nqueues], k, &n->log_limit[n->nqueues]);
+	if (!ret && n->has_mac && !k->resume &&
+	    netback_has_begun(n->queue[n->nqueues]))
+		n->arrivals = ANNOUNCE_TIMES;
 	if (!ret)
 		n->nqueues++;
 	else
@@ -486,6 +536,7 @@ static int start(struct device *dev, bool resume)
 		.limit = &n->limit,
 	};
 	share_rate(n);
+	n->arrivals = 0;
 	for (unsigned int i = 0; i < n->nkeys && !ret; i++) {
 		n->keys[i].resume = resume;
 		ret = start_queue(dev, &n->keys[i]);
@@ -528,6 +579,8 @@ static int connect(struct device *dev)
 	n->ticks = 0;
 	if (n->has_ra)
 		netback_announce(n->queue[0]);
+	if (n->arrivals)
+		arrive(n);
 	return 0;
 }
 

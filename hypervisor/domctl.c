@@ -356,6 +356,13 @@ static int do_save(struct domctl *d, struct client *c, struct dom_msg *msg,
 	return a->given < 0 ? -EINVAL : save_vm(d->vm, a->given, &msg->u.seq);
 }
 
+static int do_save_host(struct domctl *d, struct client *c, struct dom_msg *msg,
+			struct answer *a)
+{
+	(void)c;
+	return a->given < 0 ? -EINVAL : save_host(d->vm, a->given, &msg->u.seq);
+}
+
 static int do_dump(struct domctl *d, struct client *c, struct dom_msg *msg,
 		   struct answer *a)
 {
@@ -404,6 +411,7 @@ static const struct call {
 	[DOM_SAVE] = { "SAVE", do_save, ADMIN },
 	[DOM_DUMP] = { "DUMP", do_dump, ADMIN },
 	[DOM_NMI] = { "NMI", do_nmi, ADMIN },
+	[DOM_SAVE_HOST] = { "SAVE_HOST", do_save_host, ADMIN },
 };
 
 _Static_assert(ARRAY_SIZE(calls) == DOM_NTYPES, "one row for each call");

@@ -4,11 +4,11 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/procfs.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <xen/xen.h>
@@ -26,7 +26,8 @@
  * How it works
  *
  * The file is header, program headers, notes, and, from a page on, memory as it lies
- * in the memfd.  What was never touched or was given back is a hole in both.
+ * in the memfd.  We make all but memory, in a file of RAM, since the domain waits for
+ * us; the toolstack writes it all (tools/xl_dump.c).
  */
 #define UPPER_HALF UINT64_C(0x8000000000000000)
 #define CHUNK	   (UINT64_C(1) << 20)
@@ -276,42 +277,6 @@ static int write_at(int fd, const void *buf, uint64_t len, uint64_t at)
 	return 0;
 }
 
-static int write_region(int fd, const struct guestmem *mem,
-			const struct guestmem_region *r, uint64_t data)
-{
-	off_t begin = (off_t)r->offset, at = begin, hole;
-	off_t end = begin + (off_t)r->size;
-	int ret = 0;
-
-	while (!ret && at < end) {
-		at = lseek(mem->fd, at, SEEK_DATA);
-		if (at < 0)
-			return errno == ENXIO ? 0 : -errno;
-		if (at >= end)
-			return 0;
-		hole = lseek(mem->fd, at, SEEK_HOLE);
-		if (hole < 0)
-			return -errno;
-		hole = MIN(hole, end);
-		ret = write_at(fd, shm_bulk(r->host + (at - begin)),
-			       (uint64_t)(hole - at), data + (uint64_t)at);
-		at = hole;
-	}
-	return ret;
-}
-
-static int write_memory(int fd, const struct guestmem *mem, uint64_t data)
-{
-	int ret = 0;
-
-	for (unsigned int i = 0; i < mem->n && !ret; i++)
-		ret = write_region(fd, mem, &mem->region[i], data);
-	/* Also if it ends with a hole. */
-	if (!ret && ftruncate(fd, (off_t)(data + mem->size)) < 0)
-		ret = -errno;
-	return ret;
-}
-
 static int write_head(int fd, struct maps *m, const struct dump_cpu *cpu,
 		      unsigned int ncpus, uint64_t *data)
 {
@@ -348,8 +313,8 @@ static int write_head(int fd, struct maps *m, const struct dump_cpu *cpu,
 	return ret;
 }
 
-int dump_write(int fd, struct guestmem *mem, const struct dump_cpu *cpu,
-	       unsigned int ncpus)
+int dump_head(int fd, struct guestmem *mem, const struct dump_cpu *cpu,
+	      unsigned int ncpus)
 {
 	struct maps m;
 	uint64_t data;
@@ -357,8 +322,8 @@ int dump_write(int fd, struct guestmem *mem, const struct dump_cpu *cpu,
 
 	if (!ret)
 		ret = write_head(fd, &m, cpu, ncpus, &data);
-	if (!ret)
-		ret = write_memory(fd, mem, data);
+	if (!ret && ftruncate(fd, (off_t)data) < 0)
+		ret = -errno;
 	free(m.h);
 	return ret;
 }
@@ -387,7 +352,7 @@ static int dump(struct vm *vm, int fd)
 	for (unsigned int i = 0; i < vm->nvcpus && !ret; i++)
 		ret = get_cpu(&vm->vcpus[i], &cpu[i]);
 	if (!ret)
-		ret = dump_write(fd, vm->mem, cpu, vm->nvcpus);
+		ret = dump_head(fd, vm->mem, cpu, vm->nvcpus);
 	free(cpu);
 	return ret;
 }
@@ -395,11 +360,10 @@ static int dump(struct vm *vm, int fd)
 int dump_vm(struct vm *vm, int fd)
 {
 	bool was_paused;
-	struct stat st;
 	int ret;
 
-	/* Everybody else waits for us: no pipe whose reader may. */
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	/* Everybody else waits for us: a disk or a pipe may have us wait. */
+	if (fcntl(fd, F_GET_SEALS) < 0)
 		return -ESPIPE;
 	was_paused = vm_hold(vm);
 	ret = dump(vm, fd);

@@ -23,30 +23,30 @@ struct dump_cpu {
 };
 
 /**
- * dump_vm() - Write a core of the domain; it stands still meanwhile.
- * @fd: A regular file, empty, open for writing.
+ * dump_vm() - Write what is before memory in a core of the domain.
+ * @fd: A memfd, empty.
  *
- * A domain that has shut down or crashed can be dumped, too.
+ * A domain that has shut down or crashed can be dumped, too; one that runs stands still
+ * for a moment.
  *
- * Return: 0, -ESPIPE if @fd is no regular file, -EBUSY if a vCPU does not stop, or
- * -errno.
+ * Return: 0, -ESPIPE if @fd is no memfd, -EBUSY if a vCPU does not stop, or -errno.
  */
 int dump_vm(struct vm *vm, int fd) must_check;
 
 /**
- * dump_write() - The file itself.
+ * dump_head() - The beginning of the file, a whole number of pages.
  * @cpu: @ncpus of them, at least one.
  *
  * An ELF core of x86-64 as kdump's and QEMU's are.  Program headers: notes; each
  * region of RAM, its address both physical and virtual; then what the tables of the
  * first vCPU map into the upper half of the address space (Linux's kernel), as far as
- * it is RAM.  All of them point into one copy of memory, with holes where memory was
- * never touched.  Notes: for each vCPU NT_PRSTATUS ("CORE") and the registers as crash
+ * it is RAM.  All of them point into one copy of memory, which follows as it lies in
+ * its memfd.  Notes: for each vCPU NT_PRSTATUS ("CORE") and the registers as crash
  * reads them ("QEMU"); then Xen's own ("Xen", xen/elfnote.h).
  *
  * Return: 0 or -errno.
  */
-int dump_write(int fd, struct guestmem *mem, const struct dump_cpu *cpu,
-	       unsigned int ncpus) must_check;
+int dump_head(int fd, struct guestmem *mem, const struct dump_cpu *cpu,
+	      unsigned int ncpus) must_check;
 
 #endif

@@ -13,6 +13,7 @@
 #include <xen/hvm/params.h>
 
 #include "base/savefile.h"
+#include "base/savezip.h"
 #include "hypervisor/vcpu.h"
 #include "hypervisor/vcpu_state.h"
 #include "hypervisor/vm.h"
@@ -41,6 +42,8 @@ struct part {
 struct restore {
 	struct vm *vm;
 	struct savefile s;
+	struct savezip *zip; /* *owned* */
+	uint8_t *pages;	     /* *owned*: a record of SAVE_MEMORY */
 	bool has_vm, has_store, has_console, has_shared;
 	struct save_vm m;
 	struct save_port *ports; /* *owned* */
@@ -52,7 +55,7 @@ struct restore {
 
 /* ---- Reading --------------------------------------------------------------- */
 
-static int check_config(const struct vm *vm, const struct save_vm *m,
+static int check_config(const struct vm *vm, const struct save_host *m,
 			struct why *why)
 {
 	const struct vm_config *c = &vm->cfg;
@@ -78,7 +81,7 @@ static int check_config(const struct vm *vm, const struct save_vm *m,
 	return 0;
 }
 
-static int check_host(const struct vm *vm, const struct save_vm *m,
+static int check_host(const struct vm *vm, const struct save_host *m,
 		      struct why *why)
 {
 	int khz = ioctl(vm->vcpus[0].fd, KVM_GET_TSC_KHZ, 0);
@@ -100,6 +103,26 @@ static int check_host(const struct vm *vm, const struct save_vm *m,
 	return 0;
 }
 
+static int check_all(const struct vm *vm, const struct save_host *m,
+		     struct why *why)
+{
+	int ret = check_config(vm, m, why);
+
+	return ret ? ret : check_host(vm, m, why);
+}
+
+/* The same before any memory comes; it is looked at again with the rest. */
+static int get_host(const struct restore *r, const void *buf, size_t len,
+		    struct why *why)
+{
+	struct save_host h;
+
+	if (len != sizeof(h))
+		return -EINVAL;
+	memcpy(&h, buf, sizeof(h));
+	return check_all(r->vm, &h, why);
+}
+
 static int get_vm(struct restore *r, const void *buf, size_t len,
 		  struct why *why)
 {
@@ -109,9 +132,16 @@ static int get_vm(struct restore *r, const void *buf, size_t len,
 	if (r->has_vm || len != sizeof(*m))
 		return -EINVAL;
 	memcpy(m, buf, sizeof(*m));
-	ret = check_config(r->vm, m, why);
-	if (!ret)
-		ret = check_host(r->vm, m, why);
+	ret = check_all(r->vm,
+			&(struct save_host){
+				.domid = m->domid,
+				.vcpus_max = m->vcpus_max,
+				.max_grant_frames = m->max_grant_frames,
+				.tsc_khz = m->tsc_khz,
+				.cpu = m->cpu,
+				.mem_kib = m->mem_kib,
+			},
+			why);
 	if (ret)
 		return ret;
 	if (m->is64 > 1 || m->grant_frames < 1 ||
@@ -234,6 +264,37 @@ static int get_memory(struct restore *r, const void *buf, size_t len,
 		(unsigned long long)r->vm->cfg.mem_kib);
 }
 
+/* The same, packed. */
+static int get_packed(struct restore *r, const void *buf, size_t len,
+		      struct why *why)
+{
+	struct savefile_range range;
+	uint8_t *to;
+
+	if (len < sizeof(range))
+		return -EINVAL;
+	memcpy(&range, buf, sizeof(range));
+	if (!range.n || range.n > SAVEFILE_CHUNK / SV_PAGE_SIZE)
+		return -EINVAL;
+	if (!r->zip && savezip_new(&r->zip))
+		return -ENOMEM;
+	if (!r->pages)
+		r->pages = malloc(sizeof(range) + SAVEFILE_CHUNK);
+	if (!r->pages)
+		return -ENOMEM;
+	to = r->pages + sizeof(range);
+	memcpy(r->pages, &range, sizeof(range));
+	if (savezip_unpack(r->zip, (const uint8_t *)buf + sizeof(range),
+			   len - sizeof(range), to, range.n * SV_PAGE_SIZE))
+		return why_set(
+			why, -EINVAL,
+			"saved domain: its packed pages %llu to %llu cannot be unpacked",
+			(unsigned long long)range.first,
+			(unsigned long long)(range.first + range.n - 1));
+	return get_memory(r, r->pages, sizeof(range) + range.n * SV_PAGE_SIZE,
+			  why);
+}
+
 static int get_vcpu(struct restore *r, const void *buf, size_t len)
 {
 	struct save_part head;
@@ -261,9 +322,12 @@ static int get_one(struct restore *r, uint32_t type, const void *buf,
 		   size_t len, struct why *why)
 {
 	/* Memory may come before, and again: the last is what counts. */
-	if (type != SAVE_VM && type != SAVE_MEMORY && !r->has_vm)
+	if (!r->has_vm && type != SAVE_VM && type != SAVE_HOST &&
+	    type != SAVE_MEMORY && type != SAVE_PACKED)
 		return -EINVAL;
 	switch (type) {
+	case SAVE_HOST:
+		return get_host(r, buf, len, why);
 	case SAVE_VM:
 		return get_vm(r, buf, len, why);
 	case SAVE_PORTS:
@@ -274,6 +338,8 @@ static int get_one(struct restore *r, uint32_t type, const void *buf,
 		return get_page(r, buf, len);
 	case SAVE_MEMORY:
 		return get_memory(r, buf, len, why);
+	case SAVE_PACKED:
+		return get_packed(r, buf, len, why);
 	case SAVE_VCPU:
 		return get_vcpu(r, buf, len);
 	default:
@@ -463,6 +529,8 @@ static void forget(struct restore *r)
 	free(r->vcpu);
 	free(r->grant_gfn);
 	free(r->ports);
+	savezip_free(r->zip);
+	free(r->pages);
 }
 
 int restore_vm(struct vm *vm, int fd, uint32_t seq, struct why *why)

@@ -60,19 +60,34 @@ static uint64_t realtime(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static int put_vm(struct vm *vm, struct savefile *s)
+static int fill_host(const struct vm *vm, struct save_host *h)
 {
 	int khz = ioctl(vm->vcpus[0].fd, KVM_GET_TSC_KHZ, 0);
-	uint64_t now = util_clock_ns();
-	struct save_vm m = {
+
+	*h = (struct save_host){
 		.domid = vm->cfg.domid,
 		.vcpus_max = vm->cfg.vcpus_max,
-		.vcpus_online = vm->cfg.vcpus_online,
 		.max_grant_frames = vm->gnttab.max,
-		.is64 = vm->shinfo.is64,
-		.grant_frames = vm->gnttab.nr,
 		.tsc_khz = khz > 0 ? (uint32_t)khz : 0,
 		.mem_kib = vm->cfg.mem_kib,
+	};
+	return save_cpu(vm, &h->cpu);
+}
+
+static int put_vm(struct vm *vm, struct savefile *s,
+		  const struct save_host *host)
+{
+	uint64_t now = util_clock_ns();
+	struct save_vm m = {
+		.domid = host->domid,
+		.vcpus_max = host->vcpus_max,
+		.vcpus_online = vm->cfg.vcpus_online,
+		.max_grant_frames = host->max_grant_frames,
+		.is64 = vm->shinfo.is64,
+		.grant_frames = vm->gnttab.nr,
+		.tsc_khz = host->tsc_khz,
+		.cpu = host->cpu,
+		.mem_kib = host->mem_kib,
 		.realtime_ns = realtime(),
 		.shared_info = vm->shinfo.page.gfn,
 		.start_ns = vm->start_ns,
@@ -93,8 +108,6 @@ static int put_vm(struct vm *vm, struct savefile *s)
 	ret = vcpu_tsc(&vm->vcpus[0], &m.tsc);
 	if (!ret)
 		ret = vm->engine->clock(vm, &m.clock_ns);
-	if (!ret)
-		ret = save_cpu(vm, &m.cpu);
 	return ret ? ret : put(s, SAVE_VM, &m, sizeof(m), NULL, 0);
 }
 
@@ -214,8 +227,11 @@ static bool store_is_idle(const struct vm *vm)
  */
 static int put_all(struct vm *vm, struct savefile *s)
 {
-	int ret = put_vm(vm, s);
+	struct save_host host;
+	int ret = fill_host(vm, &host);
 
+	if (!ret)
+		ret = put_vm(vm, s, &host);
 	if (!ret)
 		ret = put_vcpus(vm, s);
 	if (!ret)
@@ -234,15 +250,35 @@ static int check(struct vm *vm)
 	return store_is_idle(vm) ? 0 : -EAGAIN;
 }
 
+/* Everybody else waits for us: no pipe whose reader may. */
+static int check_file(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ? -ESPIPE : 0;
+}
+
+int save_host(struct vm *vm, int fd, uint32_t *seq)
+{
+	struct savefile s = { .fd = fd, .seq = *seq };
+	struct save_host host;
+	int ret = check_file(fd);
+
+	if (!ret)
+		ret = fill_host(vm, &host);
+	if (!ret)
+		ret = put(&s, SAVE_HOST, &host, sizeof(host), NULL, 0);
+	*seq = s.seq;
+	return ret;
+}
+
 int save_vm(struct vm *vm, int fd, uint32_t *seq)
 {
 	struct savefile s = { .fd = fd, .seq = *seq };
-	struct stat st;
-	int ret;
+	int ret = check_file(fd);
 
-	/* Everybody else waits for us: no pipe whose reader may. */
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return -ESPIPE;
+	if (ret)
+		return ret;
 	pthread_mutex_lock(&vm->lock);
 	ret = check(vm);
 	pthread_mutex_unlock(&vm->lock);

@@ -41,6 +41,12 @@ struct save_vm {
 	uint64_t param[SAVE_PARAMS];
 };
 
+/** struct save_host - SAVE_HOST: those of save_vm that never change. */
+struct save_host {
+	uint32_t domid, vcpus_max, max_grant_frames, tsc_khz, cpu, zero;
+	uint64_t mem_kib;
+};
+
 /** struct save_port - SAVE_PORTS is one of these for each port from 1 on. */
 struct save_port {
 	uint32_t type, vcpu, remote, peer, virq;
@@ -78,6 +84,13 @@ struct save_part {
  * requests of the guest before it; -EBUSY if a vCPU does not stop; or -errno.
  */
 int save_vm(struct vm *vm, int fd, uint32_t *seq) must_check;
+
+/**
+ * save_host() - Write what another host must have for it, at any time.
+ *
+ * As save_vm().
+ */
+int save_host(struct vm *vm, int fd, uint32_t *seq) must_check;
 
 /**
  * restore_vm() - Read it into a VM that was just made, before its vCPUs start.

@@ -350,6 +350,12 @@ RING_CHECKED bool ring_look(const void *page, struct ring_words *w);
 		return ring_back_attach(&b->ring, pages, npages,              \
 					sizeof(union name##_slot), at);       \
 	}                                                                     \
+	RING_CHECKED RING_TYPED_ int name##_back_found(                       \
+		void SHM *const *pages, size_t npages, struct ring_pos *at)   \
+	{                                                                     \
+		return ring_back_found(pages, npages,                         \
+				       sizeof(union name##_slot), at);        \
+	}                                                                     \
 	RING_CHECKED RING_TYPED_ int name##_back_avail(struct name##_back *b) \
 	{                                                                     \
 		return ring_back_avail(&b->ring);                             \

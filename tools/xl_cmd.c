@@ -79,7 +79,8 @@ const struct xl_cmd xl_cmds[] = {
 	  "[options] <Domain> <CheckpointFile> [<ConfigFile>]",
 	  "-h  Print this help.\n"
 	  "-c  Leave domain running after creating the snapshot.\n"
-	  "-p  Leave domain paused after creating the snapshot." },
+	  "-p  Leave domain paused after creating the snapshot.\n"
+	  "--compress  Write its memory compressed." },
 	{ "migrate", xl_cmd_migrate, false, true,
 	  "Migrate a domain to another host", "[options] <Domain> <host>",
 	  "-h              Print this help.\n"
@@ -90,6 +91,11 @@ const struct xl_cmd xl_cmds[] = {
 	  "-e              Do not wait in the background (on <host>) for the death\n"
 	  "                of the domain.\n"
 	  "-p              Do not unpause domain after migrating it.\n"
+	  "--compress      Send its memory compressed.\n"
+	  "--max-iters <n> Look at its memory at most so often while it runs.\n"
+	  "--max-downtime <ms>\n"
+	  "                Have its memory take no longer when it stands still, or do\n"
+	  "                not migrate it.\n"
 	  "--live, --debug, -D\n"
 	  "                For other hosts: there is one way here, with the same domid." },
 	{ "restore", xl_cmd_restore, false, true,

@@ -5,6 +5,7 @@
 
 #include "tools/xl_cmd.h"
 #include "tools/xl_dump.h"
+#include "tools/xl_proc.h"
 #include "tools/xl_run.h"
 
 int xl_cmd_dump_core(int argc, char **argv)
@@ -22,5 +23,6 @@ int xl_cmd_dump_core(int argc, char **argv)
 		fprintf(stderr, "xl dump-core: domain 0 is this host\n");
 		return XL_EXIT_FAIL;
 	}
+	xl_catch_interrupts();
 	return xl_dump(domid, argv[optind + 1]) ? XL_EXIT_FAIL : 0;
 }

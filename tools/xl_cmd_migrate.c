@@ -6,11 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include <xenstore.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -22,62 +20,55 @@
 #include "tools/xl_proc.h"
 #include "tools/xl_run.h"
 #include "tools/xl_save.h"
-#include "tools/xl_tree.h"
+#include "tools/xl_saving.h"
 
 /*
  * How it works
  *
  * The stream is that of a saved domain, through another program's stdin and stdout,
  * with most of its RAM written while it still runs (tools/xl_mem.h); who may run the
- * domain is agreed on by tools/xl_handover.h.  Disks are let go before the stream
- * ends, since they are locked: the other side has them then, or we take them again.
+ * domain is agreed on by tools/xl_handover.h.  Devices are let go before the stream
+ * ends, disks since they are locked: the other side has them then, or we take them
+ * again.
  */
-#define DETACH_TIMEOUT_MS 10000
-#define END_TIMEOUT_MS	  10000
-#define ROUNDS		  5u /* at most, while it runs */
-#define DISK_TRIES	  10u
-#define FEW_PAGES	  256u /* that can as well be written when it is stopped */
+#define END_TIMEOUT_MS 10000
+#define ROUNDS	       5u  /* at most, while it runs */
+#define MORE_ROUNDS    30u /* with a bound */
+#define MAX_ROUNDS     1000u
+#define MAX_DOWNTIME   3600000u /* ms */
+#define FEW_PAGES      256u /* that can as well be written when it is stopped */
 
 /* ---- The sender ------------------------------------------------------------ */
+
+/**
+ * struct options - Of both commands.
+ * @pack:        Its memory is packed.
+ * @rounds:      While it runs, at most; 0: as is usual.
+ * @downtime_ms: That its memory may take then; 0: no matter.
+ */
+struct options {
+	bool paused, unattended, pack;
+	const char *ssh, *config;
+	unsigned int rounds, downtime_ms;
+};
 
 /** struct leaving - A domain on its way out. */
 struct leaving {
 	struct xl_saving v;
+	const struct options *o;
 	const char *config; /* as of xl_save() */
 	char name[XL_NAME_SIZE];
-	int spool; /* *owned*: what it is, without RAM; -1: it was not stopped */
-	bool gone; /* its devices */
 };
 
-/* What it is, from the spool; its configuration was written before. */
-static int pass_on(struct savefile *from, struct savefile *to)
-{
-	uint8_t *buf = malloc(SAVEFILE_MAX);
-	uint32_t type = 0;
-	size_t len;
-	int ret = buf ? 0 : -ENOMEM;
-
-	while (!ret) {
-		struct iovec v = { buf, 0 };
-
-		ret = savefile_get(from, &type, buf, &len);
-		if (ret || type == SAVE_END)
-			break;
-		v.iov_len = len;
-		if (type != SAVE_CONFIG)
-			ret = savefile_put(to, type, &v, 1);
-	}
-	free(buf);
-	return ret;
-}
-
 /* Until little is left, or it does not become less. */
-static int send_running(struct xl_mem *m, struct savefile *s)
+static int send_running(const struct leaving *l, struct xl_mem *m,
+			struct savefile *s)
 {
+	unsigned int rounds = l->o->rounds ? l->o->rounds : ROUNDS;
 	uint64_t before = UINT64_MAX, pages = 0;
 	int ret = 0;
 
-	for (unsigned int i = 0; i < ROUNDS && !ret; i++) {
+	for (unsigned int i = 0; i < rounds && !ret; i++) {
 		ret = xl_mem_round(m, s, &pages);
 		if (pages <= FEW_PAGES || pages > before - before / 4)
 			break;
@@ -86,47 +77,39 @@ static int send_running(struct xl_mem *m, struct savefile *s)
 	return ret;
 }
 
+/*
+ * Until a round takes no longer than it may stand still, or it never does: the round
+ * after that, of what it changes meanwhile, is much like it.
+ */
+static int send_bounded(const struct leaving *l, struct xl_mem *m,
+			struct savefile *s)
+{
+	unsigned int rounds = l->o->rounds ? l->o->rounds : MORE_ROUNDS;
+	uint64_t pages = 0, since, ms = 0;
+	int ret = 0;
+
+	for (unsigned int i = 0; i < rounds; i++) {
+		since = util_clock_ns();
+		ret = xl_mem_round(m, s, &pages);
+		ms = (util_clock_ns() - since) / 1000000;
+		if (ret || ms <= l->o->downtime_ms)
+			return ret;
+	}
+	log_err("domain %u: would stand still for about %llu ms, and --max-downtime is %u: the last round took that, and wrote %llu KiB",
+		l->v.domid, (unsigned long long)ms, l->o->downtime_ms,
+		(unsigned long long)pages * (SV_PAGE_SIZE / 1024));
+	return -EBUSY;
+}
+
 /* Stop it; what it is, and what it has changed since. */
 static int send_stopped(struct leaving *l, struct xl_mem *m, struct savefile *s)
 {
-	int ret, spool = memfd_create("migration", MFD_CLOEXEC);
-	struct savefile kept;
 	uint64_t pages;
+	int ret = xl_saving_stop(&l->v, l->config);
 
-	if (spool < 0)
-		return -errno;
-	ret = xl_saving_stop(&l->v, l->config, spool, &kept);
-	if (ret) {
-		fd_close(&spool);
-		return ret;
-	}
-	l->spool = spool;
-	ret = savefile_put(&kept, SAVE_END, NULL, 0);
-	if (!ret && lseek(spool, 0, SEEK_SET) < 0)
-		ret = -errno;
 	if (!ret)
-		ret = savefile_open(&kept, spool);
-	if (!ret)
-		ret = pass_on(&kept, s);
+		ret = xl_saving_pass(&l->v, s);
 	return ret ? ret : xl_mem_round(m, s, &pages);
-}
-
-static int let_go(struct leaving *l)
-{
-	size_t n;
-	unsigned int *devid = xl_tree_devices(l->v.h, l->v.domid, "vbd", &n);
-	int ret = 0;
-
-	l->gone = n;
-	for (size_t i = 0; i < n && !ret; i++) {
-		ret = xl_tree_take(l->v.h, l->v.domid, "vbd", devid[i], true,
-				   DETACH_TIMEOUT_MS);
-		if (ret)
-			log_err("domain %u: disk %u is not let go: %s",
-				l->v.domid, devid[i], strerror(-ret));
-	}
-	free(devid);
-	return ret;
 }
 
 static int send_domain(struct leaving *l, struct savefile *s)
@@ -135,16 +118,21 @@ static int send_domain(struct leaving *l, struct savefile *s)
 	int ret = xl_saving_begin(&l->v, l->config, s);
 
 	if (!ret)
+		ret = xl_saving_host(&l->v, s);
+	if (!ret)
 		ret = xl_mem_open(&m, l->v.dom);
 	if (ret)
 		return ret;
-	if (!l->v.was_paused)
-		ret = send_running(&m, s);
+	if (l->o->pack)
+		ret = xl_mem_pack(&m);
+	if (!ret && !l->v.was_paused)
+		ret = l->o->downtime_ms ? send_bounded(l, &m, s)
+					: send_running(l, &m, s);
 	if (!ret)
 		ret = send_stopped(l, &m, s);
 	xl_mem_close(&m);
 	if (!ret)
-		ret = let_go(l);
+		ret = xl_saving_let_go(&l->v);
 	return ret ? ret : savefile_put(s, SAVE_END, NULL, 0);
 }
 
@@ -175,60 +163,12 @@ static int send_away(void *arg)
 	return xl_change_name(l->v.domid, away);
 }
 
-/*
- * The devices as they were when the guest was stopped: their frontends' nodes, so
- * that it can still be saved, and if it is to run the devices themselves.
- */
-static int take_back(const struct leaving *l, bool devices)
-{
-	struct xl_save_file f;
-	struct xl_cfg c;
-	char path[32], *text = NULL;
-	int ret;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", l->spool);
-	ret = xl_save_open(&f, path);
-	if (ret)
-		return ret;
-	if (devices) {
-		ret = xl_build_kept(l->v.domid, &text, &c);
-		if (!ret) {
-			ret = xl_build_devices(l->v.h, &c, &f.saved);
-			xl_cfg_free(&c);
-		}
-		free(text);
-	} else {
-		ret = xl_build_write(l->v.h, l->v.domid, f.saved.fill,
-				     f.saved.arg);
-	}
-	xl_save_close(&f);
-	return ret;
-}
-
-/* The other side may need a moment until it has let go of them. */
-static int take_disks(struct leaving *l)
-{
-	const struct timespec moment = { .tv_sec = 1 };
-	int ret = -EBUSY;
-
-	for (unsigned int i = 0; i < DISK_TRIES && ret; i++) {
-		if (i) {
-			nanosleep(&moment, NULL);
-			(void)!let_go(l);
-		}
-		ret = take_back(l, true);
-	}
-	if (ret && (let_go(l) || take_back(l, false)))
-		log_warn("domain %u: its nodes are lost", l->v.domid);
-	return ret;
-}
-
 static void resume(struct leaving *l)
 {
 	char name[XL_NAME_SIZE];
 	int ret;
 
-	if (l->spool < 0) {
+	if (l->v.spool < 0) {
 		fprintf(stderr, "Migration failed, it runs on at sender.\n");
 		return;
 	}
@@ -237,12 +177,10 @@ static void resume(struct leaving *l)
 	ret = xl_run_name(l->v.domid, name);
 	if (!ret && strcmp(name, l->name) != 0)
 		ret = xl_change_name(l->v.domid, l->name);
-	if (l->gone && !ret)
-		ret = take_disks(l);
 	if (!ret)
 		xl_saving_resume(&l->v);
 	else
-		log_err("domain %u: stays paused; it cannot have its name and its disks again: %s (`xl save` and `xl restore` try once more)",
+		log_err("domain %u: stays paused; it cannot have its name again: %s (`xl save` and `xl restore` try once more)",
 			l->v.domid, strerror(-ret));
 }
 
@@ -255,14 +193,16 @@ static void leave_it(const struct leaving *l)
 		" resuming at most one instance.  Two simultaneous instances of the domain\n"
 		" would probably result in SEVERE DATA LOSS and it is now your\n"
 		" responsibility to avoid that.  Sorry.\n");
-	if (take_back(l, false))
+	if (xl_saving_nodes(&l->v))
 		log_warn("domain %u: its nodes are lost", l->v.domid);
 	fprintf(stderr,
-		"Here it is paused, without its disks, as %s--migratedaway.  If it runs there:\n"
+		"Here it is paused, without its devices, as %s--migratedaway.  If `xl list` there\n"
+		"has it as %s, it runs there:\n"
 		"  xl destroy %s--migratedaway\n"
-		"If there is nothing of it there, or you have destroyed that:\n"
+		"If it has it as %s--incoming, which does not run, destroy that there.  Then, and if\n"
+		"there is nothing of it there, here:\n"
 		"  xl rename %s--migratedaway %s; xl save %s FILE; xl restore FILE\n",
-		l->name, l->name, l->name, l->name, l->name);
+		l->name, l->name, l->name, l->name, l->name, l->name, l->name);
 }
 
 static int conclude(struct leaving *l, enum xl_whose whose)
@@ -361,12 +301,6 @@ static int migrate(struct leaving *l, const char *rune)
 	return conclude(l, whose);
 }
 
-/** struct options - Of both commands. */
-struct options {
-	bool paused, unattended;
-	const char *ssh, *config;
-};
-
 static char *make_rune(const struct options *o, const char *host)
 {
 	char *rune;
@@ -381,7 +315,7 @@ static char *make_rune(const struct options *o, const char *host)
 
 static int leave(unsigned int domid, struct options *o, const char *host)
 {
-	struct leaving l = { .spool = -1 };
+	struct leaving l = { .o = o };
 	int status = XL_EXIT_FAIL;
 	char *config, *rune;
 
@@ -398,7 +332,6 @@ static int leave(unsigned int domid, struct options *o, const char *host)
 		free(rune);
 		xl_saving_close(&l.v);
 	}
-	fd_close(&l.spool);
 	free(config);
 	return status;
 }
@@ -408,8 +341,45 @@ static const struct option migrate_longs[] = {
 	{ "debug", no_argument, NULL, 'L' },
 	{ "preserve_domid", no_argument, NULL, 'D' },
 	{ "preserve-domid", no_argument, NULL, 'D' },
+	{ "compress", no_argument, NULL, 'Z' },
+	{ "max-iters", required_argument, NULL, 'I' },
+	{ "max-downtime", required_argument, NULL, 'T' },
 	{ 0 },
 };
+
+/* Of an option; reported. */
+static int number(const char *name, unsigned int max, unsigned int *out)
+{
+	uint64_t n;
+
+	if (util_u64(optarg, max, &n) || !n) {
+		fprintf(stderr,
+			"xl migrate: --%s '%s' is not a number from 1 to %u\n",
+			name, optarg, max);
+		return -EINVAL;
+	}
+	*out = (unsigned int)n;
+	return 0;
+}
+
+/* One that has a value. */
+static int take(struct options *o, int opt)
+{
+	switch (opt) {
+	case 'C':
+		o->config = optarg;
+		return 0;
+	case 's':
+		o->ssh = optarg;
+		return 0;
+	case 'I':
+		return number("max-iters", MAX_ROUNDS, &o->rounds);
+	case 'T':
+		return number("max-downtime", MAX_DOWNTIME, &o->downtime_ms);
+	default:
+		return 0;
+	}
+}
 
 int xl_cmd_migrate(int argc, char **argv)
 {
@@ -421,10 +391,9 @@ int xl_cmd_migrate(int argc, char **argv)
 				&status)) > 0) {
 		o.paused |= opt == 'p';
 		o.unattended |= opt == 'e';
-		if (opt == 'C')
-			o.config = optarg;
-		else if (opt == 's')
-			o.ssh = optarg;
+		o.pack |= opt == 'Z';
+		if (take(&o, opt))
+			return XL_EXIT_FAIL;
 	}
 	if (!opt)
 		return status;
@@ -457,11 +426,6 @@ static int check(const struct xl_cfg *c)
 {
 	unsigned int other;
 
-	if (c->nvifs) {
-		log_err("domain '%s': one with a card cannot be received yet",
-			c->name);
-		return -EOPNOTSUPP;
-	}
 	if (!xl_run_find(c->name, &other)) {
 		log_err("domain name '%s' is taken (by domain %u)", c->name,
 			other);

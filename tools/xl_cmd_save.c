@@ -62,9 +62,9 @@ char *xl_other_config(const char *file, int *status)
 }
 
 static int save(unsigned int domid, const char *path, const char *file,
-		bool go_on, bool stay)
+		struct xl_save_how *how, bool stay)
 {
-	bool was_paused = false;
+	bool was_paused = false, go_on = how->keep && !stay;
 	struct stat st;
 	char *config;
 	int status;
@@ -72,8 +72,9 @@ static int save(unsigned int domid, const char *path, const char *file,
 	config = xl_other_config(file, &status);
 	if (status)
 		return status;
+	how->config = config;
 	fprintf(stderr, "Saving to %s\n", path);
-	status = xl_save(domid, path, config, &was_paused) ? XL_EXIT_FAIL : 0;
+	status = xl_save(domid, path, how, &was_paused) ? XL_EXIT_FAIL : 0;
 	free(config);
 	if (!status && stat(path, &st) == 0)
 		fprintf(stderr, "Saved domain %u, %lld KiB\n", domid,
@@ -83,14 +84,22 @@ static int save(unsigned int domid, const char *path, const char *file,
 	return status;
 }
 
+static const struct option save_longs[] = {
+	{ "compress", no_argument, NULL, 'Z' },
+	{ 0 },
+};
+
 int xl_cmd_save(int argc, char **argv)
 {
-	bool go_on = false, stay = false;
+	struct xl_save_how how = { .config = NULL };
 	unsigned int domid;
+	bool stay = false;
 	int opt, status = 0;
 
-	while ((opt = xl_getopt(argc, argv, "cp", NULL, 2, &status)) > 0) {
-		go_on |= opt == 'c';
+	while ((opt = xl_getopt(argc, argv, "cp", save_longs, 2, &status)) >
+	       0) {
+		how.keep |= opt == 'c' || opt == 'p';
+		how.pack |= opt == 'Z';
 		stay |= opt == 'p';
 	}
 	if (!opt)
@@ -106,7 +115,7 @@ int xl_cmd_save(int argc, char **argv)
 		return XL_EXIT_FAIL;
 	}
 	xl_catch_interrupts();
-	return save(domid, argv[optind + 1], argv[optind + 2], go_on, stay);
+	return save(domid, argv[optind + 1], argv[optind + 2], &how, stay);
 }
 
 /* The monitor reads what was saved with it when the guest reboots. */
@@ -149,12 +158,8 @@ static int restore(struct xl_save_file *f, const char *path, const char *config,
 		xl_path_set_base(f->cwd);
 	if (xl_cfg_parse(&c, "<saved>", text, UINT32_MAX))
 		return XL_EXIT_FAIL;
-	if (c.nvifs) {
-		log_err("%s: a domain with a card cannot be restored yet",
-			path);
-		status = XL_EXIT_FAIL;
-	} else if (xl_cfg_check_devices(&c) || xl_run_init() ||
-		   xl_build_saved(&c, text, &f->saved, &b)) {
+	if (xl_cfg_check_devices(&c) || xl_run_init() ||
+	    xl_build_saved(&c, text, &f->saved, &b)) {
 		status = XL_EXIT_LIBXL;
 	} else {
 		status = xl_start_saved(&c, text, &b, paused, unattended);

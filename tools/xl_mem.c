@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/savezip.h"
 #include "ring/shm.h"
 
 #define CHUNK_PAGES (SAVEFILE_CHUNK / SV_PAGE_SIZE)
 #define LANES	    4u
+#define TELL_PAGES  2048u /* from one look at the clock to the next */
 
 static const uint64_t zeros[SV_PAGE_SIZE / sizeof(uint64_t)];
 
@@ -47,16 +49,20 @@ uint64_t xl_mem_sum(const void *page)
 static int flush(struct xl_mem *m, struct savefile *s)
 {
 	struct savefile_range head = { m->first, m->n };
-	const struct iovec v[] = {
-		{ &head, sizeof(head) },
-		{ m->buf, m->n * SV_PAGE_SIZE },
-	};
+	size_t len = m->n * SV_PAGE_SIZE, packed = 0;
+	struct iovec v[] = { { &head, sizeof(head) }, { m->buf, len } };
 
 	if (!m->n)
 		return 0;
 	m->written += m->n;
 	m->n = 0;
-	return savefile_put(s, SAVE_MEMORY, v, ARRAY_SIZE(v));
+	if (m->zip)
+		packed = savezip_pack(m->zip, m->buf, len, m->packed,
+				      len - len / 8);
+	if (packed)
+		v[1] = (struct iovec){ m->packed, packed };
+	return savefile_put(s, packed ? SAVE_PACKED : SAVE_MEMORY, v,
+			    ARRAY_SIZE(v));
 }
 
 /* UNTRUSTED: @page may change at any time; it is copied once, and not judged. */
@@ -66,6 +72,9 @@ static int look(struct xl_mem *m, struct savefile *s, uint64_t at,
 	uint8_t *copy = m->buf + (m->n * SV_PAGE_SIZE);
 	uint64_t sum;
 
+	if (!(at % TELL_PAGES))
+		xl_progress_tell(&m->progress, at,
+				 m->mem.ram_size / SV_PAGE_SIZE, m->written);
 	shm_fetch(copy, (const uint8_t SHM *)page, SV_PAGE_SIZE);
 	sum = xl_mem_sum(copy);
 	if (sum == m->sum[at])
@@ -138,14 +147,16 @@ int xl_mem_round(struct xl_mem *m, struct savefile *s, uint64_t *pages)
 	int ret = 0;
 
 	m->written = 0;
+	m->progress.round++;
 	for (unsigned int i = 0; i < m->mem.nregions && !ret; i++)
 		ret = look_at_region(m, s, &m->mem.region[i]);
+	xl_progress_end(&m->progress);
 	*pages = m->written;
 	return ret;
 }
 
-/* The file of which dommem_init() makes a mapping. */
-static int get_file(struct dom *dom)
+/* That of which dommem_init() makes a mapping. */
+int xl_mem_file(struct dom *dom)
 {
 	struct dom_msg msg = { .type = DOM_MEMMAP };
 	int fds[SOCK_MAX_FDS];
@@ -164,10 +175,11 @@ int xl_mem_open(struct xl_mem *m, struct dom *dom)
 	int ret;
 
 	*m = (struct xl_mem){ .fd = -1 };
+	xl_progress_init(&m->progress);
 	ret = dommem_init(&m->mem, dom, PROT_READ);
 	if (ret)
 		return ret;
-	m->fd = get_file(dom);
+	m->fd = xl_mem_file(dom);
 	m->sum = calloc(m->mem.ram_size / SV_PAGE_SIZE, sizeof(*m->sum));
 	m->buf = malloc(SAVEFILE_CHUNK);
 	ret = m->fd < 0 ? m->fd : m->sum && m->buf ? 0 : -ENOMEM;
@@ -176,11 +188,19 @@ int xl_mem_open(struct xl_mem *m, struct dom *dom)
 	return ret;
 }
 
+int xl_mem_pack(struct xl_mem *m)
+{
+	m->packed = malloc(SAVEFILE_CHUNK);
+	return m->packed ? savezip_new(&m->zip) : -ENOMEM;
+}
+
 void xl_mem_close(struct xl_mem *m)
 {
 	fd_close(&m->fd);
 	dommem_fini(&m->mem);
 	free(m->sum);
 	free(m->buf);
+	free(m->packed);
+	savezip_free(m->zip);
 	*m = (struct xl_mem){ .fd = -1 };
 }

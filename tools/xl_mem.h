@@ -5,6 +5,7 @@
 
 #include "base/dommem.h"
 #include "base/savefile.h"
+#include "tools/xl_progress.h"
 
 /*
  * How it works
@@ -27,6 +28,9 @@ struct xl_mem {
 	uint8_t *buf;  /* pages on their way, @n of them from @first on */
 	uint64_t first, n;
 	uint64_t written; /* in this round */
+	uint8_t *packed;  /* SAVEFILE_CHUNK bytes; NULL: nothing is */
+	struct savezip *zip;
+	struct xl_progress progress;
 };
 
 /**
@@ -38,14 +42,20 @@ struct xl_mem {
  */
 int xl_mem_open(struct xl_mem *m, struct dom *dom) must_check;
 
+/** xl_mem_pack() - Have it packed where that pays; Return: 0 or -ENOMEM. */
+int xl_mem_pack(struct xl_mem *m) must_check;
+
 /**
- * xl_mem_round() - Write what has changed, as SAVE_MEMORY.
+ * xl_mem_round() - Write what has changed, as SAVE_MEMORY or SAVE_PACKED.
  * @pages: How many pages those were.
  *
  * Return: 0 or -errno.
  */
 int xl_mem_round(struct xl_mem *m, struct savefile *s,
 		 uint64_t *pages) must_check;
+
+/** xl_mem_file() - The file of a domain's RAM, *owned* by the caller; or -errno. */
+int xl_mem_file(struct dom *dom) must_check;
 
 /** xl_mem_close() - Release all. */
 void xl_mem_close(struct xl_mem *m);

@@ -8,35 +8,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-#include <xen/io/xenbus.h>
 #include <xenstore.h>
 
-#include "base/domsock.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "base/paths.h"
 #include "base/savefile.h"
-#include "tools/ringtop_find.h"
 #include "tools/xl_mem.h"
-#include "tools/xl_proc.h"
+#include "tools/xl_saving.h"
 #include "tools/xl_run.h"
 #include "tools/xl_store.h"
-#include "tools/xl_tree.h"
 
 /*
  * How it works
  *
- * The toolstack's records come first, the VMM's behind them (base/savefile.h).  The
- * guest is stopped between two requests to the store: one that is stopped within one
- * runs on for a moment, and is stopped again.  A file is whole or it is not there.
+ * The toolstack's records come first, the VMM's behind them (base/savefile.h), memory
+ * last.  A file is whole or it is not there.
  *
  * What is in a file is UNTRUSTED: it may name no node but the domain's own.
  */
 #define DOM	  "/local/domain/%u"
-#define ATTEMPTS  200 /* to stop it between two requests */
-#define QUIET_MS  30000
 #define PATH_ROOM 3100
 #define MAX_ITEMS 100000
 #define MAX_PERMS 64
@@ -48,358 +39,9 @@ struct xl_save_item {
 	uint8_t *data; /* *owned* */
 };
 
-/** struct node - Begins SAVE_NODES; path with its NUL, permissions, value follow. */
-struct node {
-	uint32_t path, perms, value; /* bytes, entries of 8, bytes */
-};
-
 /* ---- Writing --------------------------------------------------------------- */
 
-static int put_config(struct savefile *s, unsigned int domid,
-		      const char *config)
-{
-	char *text = xl_run_read(domid, "xl.cfg"), *all = NULL;
-	char *cwd = xl_run_read(domid, "cwd"), name[XL_NAME_SIZE];
-	struct iovec v;
-	int n = -1, ret = -ENOENT;
-
-	if (text && cwd && !xl_run_name(domid, name))
-		n = asprintf(&all, "%u%c%s%c%s%c%s", domid, 0, name, 0, cwd, 0,
-			     config ? config : text);
-	if (n >= 0) {
-		v = (struct iovec){ all, (size_t)n + 1 };
-		ret = savefile_put(s, SAVE_CONFIG, &v, 1);
-		free(all);
-	}
-	free(text);
-	free(cwd);
-	return ret;
-}
-
-static int put_node(struct savefile *s, struct xs_handle *h, const char *path)
-{
-	unsigned int nperms = 0, len = 0;
-	struct xs_permissions *perms =
-		xs_get_permissions(h, XBT_NULL, path, &nperms);
-	void *value = perms ? xs_read(h, XBT_NULL, path, &len) : NULL;
-	struct node head = { (uint32_t)strlen(path) + 1, nperms, len };
-	struct iovec v[] = {
-		{ &head, sizeof(head) },
-		{ (void *)(uintptr_t)path, head.path },
-		{ perms, nperms * sizeof(*perms) },
-		{ value, len },
-	};
-	int ret = value ? savefile_put(s, SAVE_NODES, v, ARRAY_SIZE(v))
-			: -errno;
-
-	free(perms);
-	free(value);
-	return ret;
-}
-
-/** struct walk - Paths still to be written, *owned*. */
-struct walk {
-	char **path;
-	size_t n, room;
-};
-
-static int push(struct walk *w, const char *dir, const char *name)
-{
-	char *path;
-
-	if (w->n == w->room) {
-		size_t room = w->room ? w->room * 2 : 64;
-		char **more = reallocarray(w->path, room, sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		w->path = more;
-		w->room = room;
-	}
-	if (asprintf(&path, "%s%s%s", dir, name ? "/" : "", name ? name : "") <
-	    0)
-		return -ENOMEM;
-	w->path[w->n++] = path;
-	return 0;
-}
-
-/* What the toolstack and the console's daemon write of a new domain. */
-static bool is_made_anew(const char *name)
-{
-	return !strcmp(name, "console") || !strcmp(name, "store");
-}
-
-/* A node, and its children onto the list; @top: it is the domain's own. */
-static int visit(struct savefile *s, struct xs_handle *h, struct walk *w,
-		 const char *path, bool top)
-{
-	unsigned int n = 0;
-	char **names;
-	int ret = put_node(s, h, path);
-
-	if (ret)
-		return ret;
-	names = xs_directory(h, XBT_NULL, path, &n);
-	if (!names)
-		return -errno;
-	for (unsigned int i = 0; i < n && !ret; i++) {
-		if (!top || !is_made_anew(names[i]))
-			ret = push(w, path, names[i]);
-	}
-	free(names);
-	return ret;
-}
-
-/* Parents before their children. */
-static int put_nodes(struct savefile *s, struct xs_handle *h,
-		     unsigned int domid)
-{
-	struct walk w = { .path = NULL };
-	char root[64], *path;
-	int ret;
-
-	snprintf(root, sizeof(root), DOM, domid);
-	ret = push(&w, root, NULL);
-	while (w.n) {
-		path = w.path[--w.n];
-		/* What is removed meanwhile is not there. */
-		if (!ret)
-			ret = visit(s, h, &w, path, !strcmp(path, root));
-		if (ret == -ENOENT && strcmp(path, root) != 0)
-			ret = 0;
-		free(path);
-	}
-	free(w.path);
-	return ret;
-}
-
-/* Lines of CONTROL watches; -EAGAIN if the guest is busy. */
-static int put_watches(struct savefile *s, unsigned int domid)
-{
-	char reply[XL_STORE_REPLY], after[24] = "0", id[16], *line, *next;
-	unsigned int n;
-	int ret;
-
-	snprintf(id, sizeof(id), "%u", domid);
-	do {
-		ret = xl_store_talk(
-			XS_CONTROL,
-			(const char *[]){ "watches", id, after, NULL }, reply);
-		if (ret)
-			return ret;
-		line = reply;
-		next = strchr(line, '\n');
-		if (!next || strncmp(line, "idle\n", 5) != 0)
-			return -EAGAIN;
-		for (n = 0, line = next + 1; (next = strchr(line, '\n')); n++) {
-			char *rest = strchr(line, ' ');
-			struct iovec v;
-
-			*next = '\0';
-			if (!rest || rest - line >= (ptrdiff_t)sizeof(after))
-				return -EPROTO;
-			snprintf(after, sizeof(after), "%.*s",
-				 (int)(rest - line), line);
-			v = (struct iovec){ rest + 1, strlen(rest + 1) + 1 };
-			ret = savefile_put(s, SAVE_WATCHES, &v, 1);
-			if (ret)
-				return ret;
-			line = next + 1;
-		}
-	} while (n);
-	return 0;
-}
-
-int xl_saving_begin(const struct xl_saving *v, const char *config,
-		    struct savefile *s)
-{
-	return put_config(s, v->domid, config);
-}
-
-/* All but RAM, from the beginning of a regular file on. */
-static int put_all(const struct xl_saving *v, const char *config, int fd,
-		   struct savefile *s)
-{
-	int ret;
-
-	if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
-		return -errno;
-	ret = savefile_begin(s, fd);
-	if (!ret)
-		ret = xl_saving_begin(v, config, s);
-	if (!ret)
-		ret = put_nodes(s, v->h, v->domid);
-	if (!ret)
-		ret = put_watches(s, v->domid);
-	return ret ? ret : dom_save(v->dom, fd, &s->seq);
-}
-
-static int call(struct dom *dom, enum dom_msg_type type)
-{
-	struct dom_msg msg = { .type = (uint16_t)type };
-
-	return dom_call(dom, &msg, NULL, NULL);
-}
-
-/* Whether a disk whose ring cannot be found has one all the same. */
-static bool is_in_use(struct xs_handle *h, unsigned int domid,
-		      const struct ringtop_ring *r)
-{
-	long state =
-		xl_store_number(h, 0, DOM "/device/%s/state", domid, r->device);
-
-	if (state < XenbusStateInitialised || state >= XenbusStateClosed)
-		return false;
-	log_err("domain %u: %s is in use, and its ring cannot be looked at: %s",
-		domid, r->device, r->problem);
-	return true;
-}
-
-/*
- * Whether the backends have answered all that the guest has asked of its disks: they
- * will, for it asks nothing more.
- */
-static int wait_quiet(struct ringtop_dom *rings, struct xs_handle *h,
-		      unsigned int domid)
-{
-	const struct timespec moment = { .tv_nsec = 2000000 };
-	uint64_t end = util_clock_ns() + QUIET_MS * UINT64_C(1000000);
-	bool busy;
-	int ret;
-
-	do {
-		ret = ringtop_find(rings, h, "vbd");
-		busy = false;
-		for (size_t i = 0; i < rings->n && !ret; i++) {
-			struct ringtop_ring *r = &rings->ring[i];
-
-			if (r->problem[0] && !is_in_use(h, domid, r))
-				continue;
-			if (r->problem[0])
-				return -EPROTO;
-			ringtop_look(r, UINT64_MAX);
-			busy |= !r->track.sane || track_flight(&r->track);
-		}
-		if (ret || !busy)
-			return ret;
-		if (xl_interrupted())
-			return -EINTR;
-		nanosleep(&moment, NULL);
-	} while (util_clock_ns() < end);
-	log_err("domain %u: its disks do not answer within %d s", domid,
-		QUIET_MS / 1000);
-	return -ETIMEDOUT;
-}
-
-/* All of it, once. */
-static int write_once(const struct xl_saving *v, struct ringtop_dom *rings,
-		      const char *config, int fd, struct savefile *s)
-{
-	int ret = call(v->dom, DOM_PAUSE);
-
-	if (!ret)
-		ret = wait_quiet(rings, v->h, v->domid);
-	return ret ? ret : put_all(v, config, fd, s);
-}
-
-void xl_saving_resume(const struct xl_saving *v)
-{
-	if (!v->was_paused && call(v->dom, DOM_UNPAUSE))
-		log_warn("domain %u: stays paused", v->domid);
-}
-
-static void report(unsigned int domid, int ret)
-{
-	if (ret == -EAGAIN)
-		log_err("domain %u: does not finish what it asks of the store; it runs on",
-			domid);
-	else
-		log_err("domain %u: not saved: %s; it runs on", domid,
-			strerror(-ret));
-}
-
-int xl_saving_stop(const struct xl_saving *v, const char *config, int fd,
-		   struct savefile *s)
-{
-	const struct timespec moment = { .tv_nsec = 10000000 };
-	struct ringtop_dom *rings = NULL;
-	int ret = ringtop_open(&rings, v->domid);
-
-	for (int i = 0; rings && i < ATTEMPTS; i++) {
-		ret = write_once(v, rings, config, fd, s);
-		if (!ret)
-			break;
-		xl_saving_resume(v);
-		if (ret != -EAGAIN)
-			break;
-		ret = xl_interrupted() ? -EINTR : -EAGAIN;
-		if (ret == -EINTR)
-			break;
-		nanosleep(&moment, NULL);
-	}
-	ringtop_close(rings);
-	if (ret)
-		report(v->domid, ret);
-	return ret;
-}
-
-static bool has_devices(struct xs_handle *h, unsigned int domid,
-			const char *type, const char *what)
-{
-	size_t n;
-
-	free(xl_tree_devices(h, domid, type, &n));
-	if (n)
-		log_err("domain %u has a %s; one with a %s cannot be saved yet (`xl suspend` keeps it in memory)",
-			domid, what, what);
-	return n;
-}
-
-static int check(struct xl_saving *v)
-{
-	struct dom_info info;
-	int ret = dom_info(v->dom, &info);
-
-	if (ret)
-		return ret;
-	v->was_paused = info.state & DOM_PAUSED;
-	if (info.state & DOM_SHUTDOWN) {
-		log_err("domain %u has shut down: %s", v->domid,
-			dom_reason_name(info.reason));
-		return -EINVAL;
-	}
-	return has_devices(v->h, v->domid, "vif", "card") ? -EOPNOTSUPP : 0;
-}
-
-int xl_saving_open(struct xl_saving *v, unsigned int domid)
-{
-	int ret;
-
-	*v = (struct xl_saving){ .domid = domid };
-	/* As long as it takes: a guest with many vCPUs has much to tell. */
-	dom_set_timeout(-1);
-	ret = dom_connect(&v->dom, domid, DOM_ROLE_ADMIN, NULL, false);
-	if (ret) {
-		log_err("domain %u: its VMM does not answer: %s", domid,
-			strerror(-ret));
-		return ret;
-	}
-	ret = xl_store_open(&v->h);
-	if (!ret)
-		ret = check(v);
-	if (ret)
-		xl_saving_close(v);
-	return ret;
-}
-
-void xl_saving_close(struct xl_saving *v)
-{
-	xs_close(v->h);
-	dom_free(v->dom);
-	*v = (struct xl_saving){ .domid = v->domid };
-}
-
-static int put_memory(const struct xl_saving *v, struct savefile *s)
+static int put_memory(const struct xl_saving *v, bool pack, struct savefile *s)
 {
 	struct xl_mem m;
 	uint64_t pages;
@@ -407,50 +49,58 @@ static int put_memory(const struct xl_saving *v, struct savefile *s)
 
 	if (ret)
 		return ret;
-	ret = xl_mem_round(&m, s, &pages);
+	if (pack)
+		ret = xl_mem_pack(&m);
+	if (!ret)
+		ret = xl_mem_round(&m, s, &pages);
 	xl_mem_close(&m);
 	return ret;
 }
 
-/* Whole, and on the disk. */
-static int write_rest(const struct xl_saving *v, struct savefile *s,
-		      const char *part, const char *path)
+/* All of it; the domain is stopped. */
+static int put_all(const struct xl_saving *v, const struct xl_save_how *how,
+		   int fd)
 {
-	int ret = put_memory(v, s);
+	struct savefile s;
+	int ret = savefile_begin(&s, fd);
 
 	if (!ret)
-		ret = savefile_put(s, SAVE_END, NULL, 0);
-	if (!ret && (fsync(s->fd) < 0 || rename(part, path) < 0))
-		ret = -errno;
-	if (ret) {
-		log_err("%s: %s", path, strerror(-ret));
-		xl_saving_resume(v);
-	}
-	return ret;
+		ret = xl_saving_begin(v, how->config, &s);
+	if (!ret)
+		ret = xl_saving_pass(v, &s);
+	if (!ret)
+		ret = put_memory(v, how->pack, &s);
+	return ret ? ret : savefile_put(&s, SAVE_END, NULL, 0);
 }
 
-/* Under another name until it is whole. */
-static int write_file(const struct xl_saving *v, const char *path,
-		      const char *config)
+/* Under another name until it is whole, and on the disk. */
+static int write_file(struct xl_saving *v, const char *path,
+		      const struct xl_save_how *how)
 {
 	char part[PATH_MAX];
-	struct savefile s;
 	int fd = fd_part(path, part), ret;
 
 	if (fd < 0) {
 		log_err("%s: %s", part, strerror(-fd));
 		return fd;
 	}
-	ret = xl_saving_stop(v, config, fd, &s);
-	if (!ret)
-		ret = write_rest(v, &s, part, path);
+	ret = xl_saving_stop(v, how->config);
+	if (!ret) {
+		ret = put_all(v, how, fd);
+		if (!ret && (fsync(fd) < 0 || rename(part, path) < 0))
+			ret = -errno;
+		if (ret) {
+			log_err("%s: %s", path, strerror(-ret));
+			xl_saving_resume(v);
+		}
+	}
 	if (ret)
 		unlink(part);
 	fd_close(&fd);
 	return ret;
 }
 
-int xl_save(unsigned int domid, const char *path, const char *config,
+int xl_save(unsigned int domid, const char *path, const struct xl_save_how *how,
 	    bool *was_paused)
 {
 	struct xl_saving v;
@@ -459,7 +109,9 @@ int xl_save(unsigned int domid, const char *path, const char *config,
 	if (ret)
 		return ret;
 	*was_paused = v.was_paused;
-	ret = write_file(&v, path, config);
+	ret = write_file(&v, path, how);
+	if (!ret && how->keep)
+		ret = xl_saving_back(&v);
 	xl_saving_close(&v);
 	return ret;
 }
@@ -505,7 +157,7 @@ static bool is_below(const char *path, unsigned int domid)
 static bool node_is_sane(const struct xl_save_file *f, const uint8_t *data,
 			 size_t len)
 {
-	struct node head;
+	struct xl_save_node head;
 
 	if (len < sizeof(head))
 		return false;
@@ -599,7 +251,7 @@ static void put_back(struct xl_txn *x, const struct xl_save_item *item)
 {
 	const uint8_t *data = item->data;
 	struct xs_permissions perms[MAX_PERMS];
-	struct node head;
+	struct xl_save_node head;
 	const char *path;
 
 	memcpy(&head, data, sizeof(head));
@@ -678,7 +330,8 @@ static int get_first(struct xl_save_file *f, int fd, bool (*stop)(void),
 
 static bool is_for_vmm(uint32_t type)
 {
-	return type == SAVE_END || (type >= SAVE_VM && type <= SAVE_VCPU);
+	return type == SAVE_END || (type >= SAVE_VM && type <= SAVE_VCPU) ||
+	       type == SAVE_HOST || type == SAVE_PACKED;
 }
 
 /* Ours are kept, and the VMM's passed on, until the end. */

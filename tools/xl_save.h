@@ -4,6 +4,7 @@
 #define TOOLS_XL_SAVE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/savefile.h"
 #include "base/util.h"
@@ -21,61 +22,32 @@ struct xl_save_file {
 	int vmm; /* *owned*: what the VMM reads; -1 else */
 };
 
+/** struct xl_save_node - Begins SAVE_NODES; path with its NUL, permissions, value follow. */
+struct xl_save_node {
+	uint32_t path, perms, value; /* bytes, entries of 8, bytes */
+};
+
+/**
+ * struct xl_save_how - How a domain is saved.
+ * @config: Text of another configuration to keep with it; NULL: the domain's.
+ * @keep:   It is to go on here: it gets back what had to be let go of.
+ * @pack:   Its memory is packed.
+ */
+struct xl_save_how {
+	const char *config;
+	bool keep, pack;
+};
+
 /**
  * xl_save() - Save a domain.
- * @path:   Written anew; what was there stays if it fails.
- * @config: Text of another configuration to keep with it; NULL: the domain's.
+ * @path: Written anew; what was there stays if it fails.
  *
  * The domain is paused then, or runs on if it failed.
  *
  * Return: 0 or -errno; reported.
  */
-int xl_save(unsigned int domid, const char *path, const char *config,
+int xl_save(unsigned int domid, const char *path, const struct xl_save_how *how,
 	    bool *was_paused) must_check;
-
-/** struct xl_saving - A domain on its way into a stream. */
-struct xl_saving {
-	unsigned int domid;
-	bool was_paused;
-	struct dom *dom;     /* *owned* */
-	struct xs_handle *h; /* *owned* */
-};
-
-/**
- * xl_saving_open() - Look whether a domain can be saved.
- * @v: To be given to xl_saving_close() if this returns 0.
- *
- * Return: 0 or -errno; reported.
- */
-int xl_saving_open(struct xl_saving *v, unsigned int domid) must_check;
-
-/**
- * xl_saving_begin() - Write its configuration, which comes first.
- * @config: As of xl_save().
- *
- * Return: 0 or -errno; not reported.
- */
-int xl_saving_begin(const struct xl_saving *v, const char *config,
-		    struct savefile *s) must_check;
-
-/**
- * xl_saving_stop() - Stop it, and write what it is, but for RAM and end.
- * @config: As of xl_save().
- * @fd:     A regular file, written anew, with xl_saving_begin().
- * @s:      Filled: the stream so far.
- *
- * It is paused then; if it failed it runs on.
- *
- * Return: 0 or -errno; reported.
- */
-int xl_saving_stop(const struct xl_saving *v, const char *config, int fd,
-		   struct savefile *s) must_check;
-
-/** xl_saving_resume() - Let it run on, if it did. */
-void xl_saving_resume(const struct xl_saving *v);
-
-/** xl_saving_close() - Forget it; it stays as it is. */
-void xl_saving_close(struct xl_saving *v);
 
 /**
  * xl_save_open() - Read what a file says to the toolstack.

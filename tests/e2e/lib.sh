@@ -222,6 +222,33 @@ config() {
 	echo "$file"
 }
 
+# hear_stream ADDRESS - from now on a bridge of this host has it, and what comes of
+# a guest's test "stream" to its port 7003 is kept.
+hear_stream() {
+	ip link add xenbr0 type bridge
+	ip addr add "$1/24" dev xenbr0
+	ip link set xenbr0 up
+	# Nothing to say, and no end of it.
+	sleep 100000 | busybox nc -l -p 7003 >"$work/stream" &
+}
+
+lines() { wc -l <"$work/stream"; }
+more_lines() { [ "$(lines)" -gt "$1" ]; }
+
+# stream_flows LABEL - more of it comes.
+stream_flows() {
+	check "$1: its connection goes on" wait_for 60 more_lines $(($(lines) + 10))
+}
+
+# whole_stream - each of its lines once, in order; the last may not be whole.
+whole_stream() {
+	local n
+
+	n=$(lines)
+	[ "$n" -gt 100 ] || return 1
+	cmp <(head -n "$n" "$work/stream") <(seq -f 'line %.0f of the stream' "$n")
+}
+
 # counters NAME - what the VMM counts and the vCPUs do, twice: does the guest
 # sleep, spin or work?
 counters() {

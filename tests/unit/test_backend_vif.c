@@ -320,6 +320,30 @@ Test(backend_vif, addresses_that_are_its_own)
 	fakedom_free(dom);
 }
 
+/* As xl lets go of a card whose guest is stopped, and does not ask it. */
+static void let_go(void)
+{
+	stack_rm(&s, vif.fe);
+	stack_write(&s, "0", "%s/online", vif.be);
+	cr_assert(stack_wait(&s, MS, "6", "%s/state", vif.be));
+	cr_assert(stack_wait_workers(&s, 0));
+	stack_rm(&s, vif.be);
+}
+
+/* Whether the host hears a frame of the guest that begins with @want at @at. */
+static bool hears(int host, size_t at, const void *want, size_t len)
+{
+	uint64_t end = util_clock_ns() + PATIENCE_NS;
+	struct virtio_net_hdr v;
+
+	while (util_clock_ns() < end) {
+		if (packet_recv(host, &v, in, 1000) >= at + len &&
+		    !memcmp(in + 6, mac, 6) && !memcmp(in + at, want, len))
+			return true;
+	}
+	return false;
+}
+
 static pid_t new_worker(pid_t old)
 {
 	pid_t now = -1;
@@ -327,6 +351,42 @@ static pid_t new_worker(pid_t old)
 	cr_assert(SOON((now = stack_worker(&s, "sv-netback", DOMID)) > 0 &&
 		       now != old));
 	return now;
+}
+
+Test(backend_vif, a_saved_guest_goes_on_and_is_announced)
+{
+	static const char rarp[] = { (char)0x80, 0x35 },
+			  arp[] = { 8, 6, 0, 1, 8, 0, 6, 4, 0, 1 };
+	struct fakedom *dom = fakedom_new(DOMID, FAKENET_RAM);
+	struct fakenet *q = fakenet_new(dom, true);
+	pid_t was;
+	int host;
+
+	attach("net", "none");
+	cr_assert(connect_card(&q, 1));
+	frame_udp(out, 100);
+	memcpy(out + 6, mac, 6);
+	send_dropped(q, 100);
+	let_go();
+	stack_write(&s, "10.0.0.2", "%s/ip", vif.be);
+	attach("net", "none");
+	cr_assert(stack_wait(&s, MS, "2", "%s/state", vif.be));
+	host = packet_open("vif3.0");
+	cr_assert(connect_card(&q, 1));
+	cr_expect(hears(host, 12, rarp, sizeof(rarp)));
+	cr_expect(hears(host, 12, arp, sizeof(arp)));
+	cr_expect_arr_eq(in + 28, "\12\0\0\2", 4, "of its address");
+	close(host);
+	/* Its next worker knows where this one began. */
+	was = stack_worker(&s, "sv-netback", DOMID);
+	kill(was, SIGKILL);
+	new_worker(was);
+	for (unsigned int i = 0; i < 5; i++)
+		send_dropped(q, 100);
+	cr_expect_eq(stack_logged("serving on"), 1);
+	detach();
+	fakenet_free(q);
+	fakedom_free(dom);
 }
 
 /*

@@ -177,7 +177,7 @@ Test(domctl, rights)
 		[DOM_VCPU] = "A",	   [DOM_RESUME] = "A",
 		[DOM_DEVSTATS] = "A",	   [DOM_OFFER_STATS] = "B",
 		[DOM_SAVE] = "A",	   [DOM_DUMP] = "A",
-		[DOM_NMI] = "A",
+		[DOM_NMI] = "A",	   [DOM_SAVE_HOST] = "A",
 	};
 	struct dom_msg msg;
 	int fd, status;

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +14,15 @@
 #include <sys/procfs.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <xen/elfnote.h>
 
 #include "base/fd.h"
+#include "tests/lib/patience.h"
+#include "tests/lib/slowfile.h"
+#include "tools/xl_dump.h"
 
 #define MIB    (UINT64_C(1) << 20)
 #define GIB    (UINT64_C(1) << 30)
@@ -69,11 +74,24 @@ static void map(struct bed *b, uint64_t gpa, uint64_t more)
 		put(b, TABLES + 0x1000 + 511 * 8, more | P | LARGE);
 }
 
+/* As xl does it. */
+static int write_core(struct bed *b, int stall_ms)
+{
+	struct xl_core c = { memfd_create("head", MFD_CLOEXEC), b->mem->fd,
+			     b->mem->size };
+	int ret = dump_head(c.head, b->mem, b->cpu, 2);
+
+	if (!ret)
+		ret = xl_core_write(b->fd, &c, stall_ms);
+	close(c.head);
+	return ret;
+}
+
 static void dump(struct bed *b)
 {
 	struct stat st;
 
-	cr_assert_eq(dump_write(b->fd, b->mem, b->cpu, 2), 0);
+	cr_assert_eq(write_core(b, PATIENCE_MS), 0);
 	cr_assert_eq(fstat(b->fd, &st), 0);
 	b->size = (size_t)st.st_size;
 	b->map = mmap(NULL, b->size, PROT_READ, MAP_SHARED, b->fd, 0);
@@ -259,6 +277,27 @@ Test(dump, a_full_disk_is_said)
 		put(&b, i * MIB, 1);
 	signal(SIGXFSZ, SIG_IGN);
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &full), 0);
-	cr_expect_eq(dump_write(b.fd, b.mem, b.cpu, 2), -EFBIG);
+	cr_expect_eq(write_core(&b, PATIENCE_MS), -EFBIG);
 	teardown(&b);
+}
+
+Test(dump, a_disk_that_takes_nothing_holds_nobody_up, .timeout = 120)
+{
+	struct slowfile *slow = slowfile_new(32 * MIB, false);
+	struct bed b;
+
+	if (!slow)
+		cr_skip_test("no FUSE here");
+	setup(&b, 16 * MIB);
+	fd_close(&b.fd);
+	b.fd = open(slowfile_path(slow), O_RDWR | O_CLOEXEC);
+	cr_assert_geq(b.fd, 0);
+	slowfile_hold(slow);
+	cr_expect_eq(write_core(&b, 300), -ETIMEDOUT);
+	cr_expect(SOON(slowfile_held(slow)));
+	slowfile_release(slow);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	teardown(&b);
+	slowfile_free(slow);
 }

@@ -57,7 +57,7 @@ Test(net_journal, slots_come_round)
 	cr_expect_eq(net_journal_slot(r, UINT32_MAX), &r->slot[255]);
 	net_journal_take(r, 9);
 	net_journal_answer(r, 8);
-	net_journal_begin(r);
+	net_journal_begin(r, 0);
 	cr_expect_eq(atomic_load(&r->taken), 0);
 	cr_expect_eq(atomic_load(&r->answered), 0);
 }

@@ -383,6 +383,48 @@ Test(netback, rx_stalls_without_spinning_or_loss)
 	}
 }
 
+/*
+ * Its worker was stopped, its memory is at another place, and another worker knows
+ * nothing but the rings: each packet and each page comes once.
+ */
+Test(netback, a_guest_that_was_saved_goes_on)
+{
+	struct virtio_net_hdr v = { 0 };
+	uint32_t sent = 0, came = 0;
+	struct fakenet *f;
+
+	start(1, true);
+	f = nic.front[0];
+	fakenet_post(f, 100);
+	for (unsigned int life = 0; life < 5; life++) {
+		for (unsigned int i = 0; i < 70; i++, sent++) {
+			frame_udp(out, 200);
+			memcpy(out + 50, &sent, sizeof(sent));
+			cr_assert(fakenet_send(f, &v, out, 200, 150));
+			fakenet_push(f);
+			expect_from_guest(200);
+			cr_expect(fakenet_reap_all(f));
+		}
+		for (unsigned int i = 0; i < 70; i++, came++) {
+			frame_udp(out, 100);
+			memcpy(out + 50, &came, sizeof(came));
+			fakenic_to_guest(&nic, &v, out, 100);
+			expect_to_guest(f, 100);
+			fakenet_post(f, 1);
+		}
+		cr_expect_eq(f->errors, 0);
+		fakenic_stop(&nic);
+		cr_expect_eq(fakenic_pins(&nic), 0);
+		/* What nobody took is sent at the new place. */
+		frame_udp(out, 300);
+		cr_assert(fakenet_send(f, &v, out, 300, 100));
+		fakenet_push(f);
+		fakenic_start(&nic);
+		expect_from_guest(300);
+		cr_expect(fakenet_reap_all(f));
+	}
+}
+
 /* Take what has come to each of three queues; Return: how much till now. */
 static unsigned int take_all(unsigned int came[3])
 {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/savezip.h"
 
 #define PAGES	700u /* of two regions: more than a record holds */
 #define FIRST	600u /* of these in the first */
@@ -52,6 +53,22 @@ static void teardown(void)
 
 TestSuite(xl_mem, .init = setup, .fini = teardown);
 
+/* A record's pages into their place in it. */
+static void unpack(uint8_t *buf, size_t len, const struct savefile_range *r)
+{
+	uint8_t *packed = malloc(len);
+	struct savezip *z;
+
+	cr_assert(packed && !savezip_new(&z));
+	memcpy(packed, buf, len);
+	cr_assert_lt(len, r->n * SV_PAGE_SIZE);
+	cr_assert_eq(savezip_unpack(z, packed + sizeof(*r), len - sizeof(*r),
+				    buf + sizeof(*r), r->n * SV_PAGE_SIZE),
+		     0);
+	savezip_free(z);
+	free(packed);
+}
+
 /* Apply what is in the stream from @at on, behind record @seq. */
 static void apply(off_t at, uint32_t seq)
 {
@@ -66,10 +83,13 @@ static void apply(off_t at, uint32_t seq)
 		size_t len;
 
 		cr_assert_eq(savefile_get(&in, &type, buf, &len), 0);
-		cr_assert_eq(type, SAVE_MEMORY);
 		memcpy(&r, buf, sizeof(r));
-		cr_assert_eq(len, sizeof(r) + r.n * SV_PAGE_SIZE);
 		cr_assert(r.n && r.first < PAGES && r.n <= PAGES - r.first);
+		if (type == SAVE_PACKED)
+			unpack(buf, len, &r);
+		else
+			cr_assert(type == SAVE_MEMORY &&
+				  len == sizeof(r) + r.n * SV_PAGE_SIZE);
 		cr_expect(r.first >= FIRST || r.first + r.n <= FIRST,
 			  "it lies in one region");
 		memcpy(copy + r.first * SV_PAGE_SIZE, buf + sizeof(r),
@@ -124,6 +144,23 @@ Test(xl_mem, what_has_become_zero_or_a_hole_is_written_once)
 	cr_expect_eq(go(), 1);
 	cr_expect_eq(go(), 0);
 	PAGE(7)[9] = 1;
+	cr_expect_eq(go(), 1);
+}
+
+Test(xl_mem, what_becomes_less_is_packed)
+{
+	off_t plain = (off_t)PAGES * SV_PAGE_SIZE;
+
+	cr_assert_eq(xl_mem_pack(&m), 0);
+	for (unsigned int i = 0; i < PAGES; i++)
+		PAGE(i)[i % SV_PAGE_SIZE] = (uint8_t)(i % 255 + 1);
+	cr_expect_eq(go(), PAGES);
+	cr_expect_lt(lseek(s.fd, 0, SEEK_CUR), plain / 8);
+	/* Noise is written as it is. */
+	for (size_t i = 0; i < 16 * SV_PAGE_SIZE; i++)
+		PAGE(0)[i] = (uint8_t)rand();
+	cr_expect_eq(go(), 16);
+	PAGE(3)[5] ^= 1;
 	cr_expect_eq(go(), 1);
 }
 

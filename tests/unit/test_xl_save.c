@@ -226,14 +226,15 @@ static void finish(int vmm)
 
 Test(xl_save, a_stream_is_parted_whatever_its_order)
 {
-	static const uint32_t want[] = { SAVE_MEMORY, SAVE_VM, SAVE_MEMORY,
-					 SAVE_END };
+	static const uint32_t want[] = { SAVE_HOST, SAVE_MEMORY, SAVE_VM,
+					 SAVE_MEMORY, SAVE_END };
 	uint8_t *buf = malloc(SAVEFILE_MAX);
 	struct savefile in = { .fd = -1 };
 	uint32_t type;
 	size_t len;
 
 	PUT(SAVE_CONFIG, config);
+	PUT(SAVE_HOST, "what it needs");
 	PUT(SAVE_MEMORY, "some");
 	put_node("/local/domain/7", 0);
 	put_vm();
