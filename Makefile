@@ -174,7 +174,7 @@ $(eval $(call program,sv-xenstored,xenstore-lite/main.c,store ring base,$(libs_s
 $(eval $(call program,sv-backend,dom0-backend/main.c dom0-backend/backends.c,backend ring base,$(libs_backend) $(libs_vif)))
 $(eval $(call program,sv-blkback,dom0-backend/blkback_main.c,backend ring base,$(libs_backend) -luring $(libs_nbd) $(libs_jail)))
 $(eval $(call program,sv-blksource,dom0-backend/blksource_main.c,backend base,))
-$(eval $(call program,sv-netback,dom0-backend/netback_main.c,backend ring base,$(libs_backend)))
+$(eval $(call program,sv-netback,dom0-backend/netback_main.c,backend ring base,$(libs_backend) $(libs_jail)))
 $(eval $(call program,sv-usernet,dom0-backend/usernet_main.c,backend base,))
 $(eval $(call program,sv-console,dom0-backend/console_main.c,backend ring base,$(libs_backend)))
 # libxlutil.so would bring all of libxenlight; the archive needs none of it.
@@ -208,6 +208,8 @@ worker_src := $(addprefix dom0-backend/,custody.c device.c evtchn_fd.c gnt_map.c
 	base/jail.c base/log.c base/sock.c
 $(eval $(call jailed,sv-blkback,$(addprefix dom0-backend/,blkback_main.c blkback.c \
 	blkback_xs.c disk_nbd.c disk_uring.c nbd_conn.c) $(worker_src)))
+$(eval $(call jailed,sv-netback,$(addprefix dom0-backend/,netback_main.c net_rxq.c \
+	net_steer.c net_txq.c netback.c netback_xs.c tap.c) $(worker_src)))
 
 # Tests link against every library; archives give only what is used.
 test_libs := procdom checks testlib backend store hypervisor tools ring base

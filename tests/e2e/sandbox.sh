@@ -13,7 +13,7 @@
 
 stand_in
 out=$project/build/gcc-plain
-workers=(sv-blkback)
+workers=(sv-blkback sv-netback)
 pid=
 
 # Each worker has a log of its own, which is too long already, and does without the
@@ -42,8 +42,12 @@ for w in "${workers[@]}"; do
 	install "$work/wrapper" "$work/bin/$w"
 done
 
-# domain NAME WORKER - one with a device at work; it says SUCCESS when it is done.
+# domain NAME WORKER - one with a device at work; it says SUCCESS when it is done, soon
+# if that is waited for.
 domain() {
+	local ms=60000
+
+	[[ $1 != look-* ]] || ms=5000
 	{
 		printf '%s\n' "name = '$1'" "type = 'pvh'" "memory = 64"
 		case $2 in
@@ -52,6 +56,11 @@ domain() {
 			printf '%s\n' "kernel = '$out/procdom/block'" \
 				"cmdline = 'ops=20 ms=500'" \
 				"disk = ['$work/disk-$1,raw,xvda,w']"
+			;;
+		sv-netback)
+			printf '%s\n' "kernel = '$out/procdom/netstream'" \
+				"cmdline = 'queues=2 ms=$ms'" \
+				"vif = ['bridge=svecho0']"
 			;;
 		esac
 	} >"$work/$1.cfg"
@@ -211,8 +220,16 @@ gives_up() { # WORKER
 }
 gave_up() { grep -q 'does not allow' "$logs/sv-backend.log"; }
 
-for w in "${workers[@]}"; do
+ip link add svecho0 address 02:00:00:00:00:01 type bridge
+sysctl -q net.ipv6.conf.svecho0.disable_ipv6=1
+ip link set svecho0 up
+sv-netecho svecho0 &
+echo=$!
+wait_for 10 hears $echo svecho0
+
+for w in ${SANDBOX_TEST_WORKERS:-"${workers[@]}"}; do
 	looks "$w"
 	all_needed "$w"
 	gives_up "$w"
 done
+kill $echo
