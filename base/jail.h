@@ -27,8 +27,8 @@
  * Any other call ends the process by SIGSYS; the log has its name.
  *
  * Of some calls only a part is left: memory is never made executable, what is
- * cloned is a thread, sockets are Unix ones, signals are for the process itself, and
- * no descriptor is told to send one.
+ * cloned is a thread, sockets are Unix ones, signals are for the process itself,
+ * no descriptor is told to send one, and a thread says of itself its name.
  *
  * The user id stays: a peer trusts whom it trusted before (sock_peer_trusted()), and
  * the files in these directories stay the daemon's.  Without capabilities, and with

@@ -258,6 +258,7 @@ static size_t put_notes(uint8_t *at, const struct guestmem *mem,
 
 /* ---- The file -------------------------------------------------------------- */
 
+/* SYSCALLS, at times: pwrite64 */
 static int write_at(int fd, const void *buf, uint64_t len, uint64_t at)
 {
 	const uint8_t *from = buf;
@@ -276,6 +277,7 @@ static int write_at(int fd, const void *buf, uint64_t len, uint64_t at)
 	return 0;
 }
 
+/* SYSCALLS, at times: lseek */
 static int write_region(int fd, const struct guestmem *mem,
 			const struct guestmem_region *r, uint64_t data)
 {
@@ -300,6 +302,7 @@ static int write_region(int fd, const struct guestmem *mem,
 	return ret;
 }
 
+/* SYSCALLS, at times: ftruncate */
 static int write_memory(int fd, const struct guestmem *mem, uint64_t data)
 {
 	int ret = 0;
@@ -365,6 +368,7 @@ int dump_write(int fd, struct guestmem *mem, const struct dump_cpu *cpu,
 
 /* ---- The domain ------------------------------------------------------------ */
 
+/* SYSCALLS, at times: ioctl:KVM_GET_REGS ioctl:KVM_GET_SREGS */
 static int get_cpu(struct vcpu *v, struct dump_cpu *cpu)
 {
 	if (ioctl(v->fd, KVM_GET_REGS, &cpu->regs) < 0 ||

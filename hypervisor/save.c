@@ -60,6 +60,7 @@ static uint64_t realtime(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* SYSCALLS, at times: ioctl:KVM_GET_TSC_KHZ */
 static int put_vm(struct vm *vm, struct savefile *s)
 {
 	int khz = ioctl(vm->vcpus[0].fd, KVM_GET_TSC_KHZ, 0);
@@ -234,6 +235,7 @@ static int check(struct vm *vm)
 	return store_is_idle(vm) ? 0 : -EAGAIN;
 }
 
+/* SYSCALLS, at times: newfstatat/fstat write */
 int save_vm(struct vm *vm, int fd, uint32_t *seq)
 {
 	struct savefile s = { .fd = fd, .seq = *seq };

@@ -323,7 +323,7 @@ static void enter_jail(const char *socket)
 
 	snprintf(domains, sizeof(domains), "%s/dom", paths_run());
 	keeper_jail();
-	log_hold();
+	log_hold(STDERR_FILENO);
 	ret = paths_mkdir(domains);
 	if (ret) {
 		log_warn("%s: %s; no domain can be served", domains,
