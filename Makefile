@@ -168,13 +168,13 @@ libs_store := $(shell pkg-config --libs libevent_core libseccomp 2>/dev/null)
 # A thread that is cancelled, one of libxenstore's, would look for the last.
 libs_jail := $(shell pkg-config --libs libseccomp 2>/dev/null) \
 	-Wl,--push-state,--no-as-needed -lgcc_s -Wl,--pop-state
-$(eval $(call program,sv-hypervisor,hypervisor/main.c,hypervisor ring base,$(libs_hypervisor)))
+$(eval $(call program,sv-hypervisor,hypervisor/main.c,hypervisor ring base,$(libs_hypervisor) $(libs_jail)))
 $(eval $(call program,sv-domctl,tests/lib/domctl_main.c,base,$(shell pkg-config --libs xenstore 2>/dev/null)))
 $(eval $(call program,sv-xenstored,xenstore-lite/main.c,store ring base,$(libs_store)))
 $(eval $(call program,sv-backend,dom0-backend/main.c dom0-backend/backends.c,backend ring base,$(libs_backend) $(libs_vif)))
 $(eval $(call program,sv-blkback,dom0-backend/blkback_main.c,backend ring base,$(libs_backend) -luring $(libs_nbd) $(libs_jail)))
 $(eval $(call program,sv-blksource,dom0-backend/blksource_main.c,backend base,))
-$(eval $(call program,sv-netback,dom0-backend/netback_main.c,backend ring base,$(libs_backend)))
+$(eval $(call program,sv-netback,dom0-backend/netback_main.c,backend ring base,$(libs_backend) $(libs_jail)))
 $(eval $(call program,sv-usernet,dom0-backend/usernet_main.c,backend base,))
 $(eval $(call program,sv-console,dom0-backend/console_main.c,backend ring base,$(libs_backend)))
 # libxlutil.so would bring all of libxenlight; the archive needs none of it.
@@ -195,12 +195,13 @@ $(eval $(call program,sv-unpack,hypervisor/unpack_main.c,hypervisor base,-larchi
 # it is made of (base/jail.h), and what the sanitizers add.
 san_calls := futex getpid gettid madvise mprotect newfstatat/fstat prctl \
 	readlink rt_sigprocmask sched_yield sigaltstack
-define jailed # name, its files
+define jailed # name, its files, headers of what its ioctl calls ask for
 $(1)_tags := $(2)
 $(1)_obj += $(out)/calls/$(1).o
 $(out)/calls/$(1).c: $(2) base/syscalls.awk Makefile
 	@mkdir -p $$(@D)
-	$$(q)awk -v more="$(if $(SAN),$(san_calls))" -f base/syscalls.awk $(2) >$$@
+	$$(q)awk -v more="$(if $(SAN),$(san_calls))" -v headers="$(3)" \
+		-f base/syscalls.awk $(2) >$$@
 endef
 $(eval $(call jailed,sv-xenstored,xenstore-lite/main.c $(store_src) $(ring_src) \
 	base/domsock.c base/fd.c base/jail.c base/log.c base/sock.c))
@@ -208,7 +209,11 @@ worker_src := $(addprefix dom0-backend/,custody.c device.c evtchn_fd.c gnt_map.c
 	worker_jail.c xs_watch.c) base/domsock.c base/dommem.c base/fd.c \
 	base/jail.c base/log.c base/sock.c
 $(eval $(call jailed,sv-blkback,$(addprefix dom0-backend/,blkback_main.c blkback.c \
-	blkback_xs.c disk_nbd.c disk_uring.c nbd_conn.c) $(worker_src)))
+	blkback_xs.c disk_nbd.c disk_uring.c nbd_conn.c) $(worker_src),<linux/fs.h>))
+$(eval $(call jailed,sv-netback,$(addprefix dom0-backend/,netback_main.c net_rxq.c \
+	net_steer.c net_txq.c netback.c netback_xs.c tap.c) $(worker_src),<linux/if_tun.h>))
+$(eval $(call jailed,sv-hypervisor,hypervisor/main.c $(hypervisor_src) base/fd.c \
+	base/jail.c base/log.c,<hypervisor/kvm_abi.h>))
 
 # Tests link against every library; archives give only what is used.
 test_libs := procdom checks testlib backend store hypervisor tools ring base

@@ -15,6 +15,7 @@
 #include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -274,6 +275,11 @@ static int allow(scmp_filter_ctx f, const struct jail_call *c)
 	case SYS_tgkill:
 		only = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0);
 		break;
+#ifndef SV_SANITIZED
+	case SYS_prctl:
+		only = SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0);
+		break;
+#endif
 	case SYS_ioctl:
 		/* The kernel looks at no more of it. */
 		only = SCMP_A1(SCMP_CMP_MASKED_EQ, c->request ? UINT32_MAX : 0,

@@ -28,8 +28,8 @@
  * Any other call ends the process by SIGSYS; the log has its name.
  *
  * Of some calls only a part is left: memory is never made executable, what is
- * cloned is a thread, sockets are Unix ones, signals are for the process itself, and
- * no descriptor is told to send one.
+ * cloned is a thread, sockets are Unix ones, signals are for the process itself,
+ * no descriptor is told to send one, and a thread says of itself its name.
  *
  * A daemon of root's becomes another user if it says so, and is root no more for
  * anybody; its directory is that user's then, with all files.  Otherwise the id stays: a

@@ -95,9 +95,9 @@ static void keep_old(int fd, int from, off_t len)
 		close(to);
 }
 
-static bool has_end(int fd)
+static bool appends(int fd)
 {
-	return log_cap && fcntl(fd, F_GETFL) & O_APPEND;
+	return fcntl(fd, F_GETFL) & O_APPEND;
 }
 
 /*
@@ -111,7 +111,7 @@ static void rotate(int fd)
 	struct stat st;
 	int from;
 
-	if (!log_cap || !too_long(fd, &st) || !has_end(fd))
+	if (!log_cap || !too_long(fd, &st) || !appends(fd))
 		return;
 	from = held.from >= 0 ? held.from : open_log(fd);
 	if (from < 0)
@@ -127,12 +127,11 @@ static void rotate(int fd)
 		close(from);
 }
 
-void log_hold(void)
+void log_hold(int fd)
 {
-	int fd = log_fd >= 0 ? log_fd : STDERR_FILENO;
 	struct stat st;
 
-	if (!has_end(fd) || fstat(fd, &st) || !S_ISREG(st.st_mode))
+	if (!appends(fd) || fstat(fd, &st) || !S_ISREG(st.st_mode))
 		return;
 	held.from = open_log(fd);
 	held.to = open_old(fd);

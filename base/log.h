@@ -49,10 +49,10 @@ void log_set_cap(uint64_t bytes);
 
 /**
  * log_hold() - Have FILE.1 open, for a process that will find no files by name.
- *
- * After log_set_cap(); does nothing for a log that is no file opened to append.
+ * @fd: The log, from now on the only one with a cap.  Nothing is done if it is no
+ *      file, or not opened to append.
  */
-void log_hold(void);
+void log_hold(int fd);
 
 /**
  * log_msg() - Write one line; use the macros below.

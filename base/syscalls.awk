@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # base/syscalls.awk - the system calls that sources name (base/jail.h), as C.
 #
-# usage: awk -f base/syscalls.awk [-v more="CALL..."] [-v list=1] FILE...
+# usage: awk -f base/syscalls.awk [-v more="CALL..."] [-v headers="HEADER..."]
+#            [-v list=1] FILE...
 #
-# more: calls of the build's own.  list=1: what a test must see used, one a line,
-# as it is written: alternatives stay together; of ioctl without its requests.
+# more: calls of the build's own.  headers: with the numbers of ioctl's requests.
+# list=1: what a test must see used, one a line, as it is written: alternatives stay
+# together; of ioctl without its requests.
 function take(text, refused, i, n, word)
 {
 	n = split(text, word, /[ \t]+/)
@@ -45,7 +47,9 @@ END {
 	}
 	print "// Made by base/syscalls.awk."
 	print "#include \"base/jail.h\"\n"
-	print "#include <linux/fs.h>\n#include <linux/if_tun.h>"
+	n = split(headers, word, /[ \t]+/)
+	for (i = 1; i <= n; i++)
+		print "#include " word[i]
 	print "#include <sys/ioctl.h>\n#include <sys/syscall.h>\n"
 	print "const struct jail_call jail_calls[] = {"
 	fflush()

@@ -720,7 +720,7 @@ static struct blk_queue *new_queue(struct device *dev, const struct disk *disk,
 }
 
 /*
- * SYSCALLS: clone/clone3 rt_sigprocmask mprotect futex exit
+ * SYSCALLS: brk clone/clone3 rt_sigprocmask mprotect futex exit
  * SYSCALLS, at times: set_robust_list rseq gettid madvise
  */
 int blkback_start(struct blk_queue **out, struct device *dev,

@@ -596,8 +596,8 @@ static void tear_down(struct device *dev)
  * What the loop and the C library ask for.  How many CPUs there are, and what an
  * abort could tell, is looked up among files.
  *
- * SYSCALLS: epoll_wait/epoll_pwait2 rt_sigreturn brk mmap munmap exit_group
- * SYSCALLS, at times: clock_gettime gettimeofday restart_syscall mremap
+ * SYSCALLS: epoll_wait/epoll_pwait2 rt_sigreturn mmap munmap exit_group
+ * SYSCALLS, at times: clock_gettime gettimeofday restart_syscall brk mremap
  * SYSCALLS, at times: madvise mprotect sched_getaffinity sysinfo getrandom
  * SYSCALLS, at times: futex rt_sigprocmask sched_yield gettid getpid tgkill
  * SYSCALLS, refused: openat/open access/faccessat/faccessat2 readlink/readlinkat

@@ -244,6 +244,8 @@ static bool deliver(struct rxq *q)
 /*
  * Read a packet; returns its bytes behind the header in @v, 0 if there is none
  * or it is to be dropped: q->ready tells.
+ *
+ * SYSCALLS: readv
  */
 static size_t read_packet(struct rxq *q, struct virtio_net_hdr *v,
 			  struct iovec *iov, int niov)

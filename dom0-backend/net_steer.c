@@ -21,7 +21,11 @@ static void close_pairs(struct net_steer *s)
 	}
 }
 
-/* The host gives net.core.wmem_max at most, and counts its own overhead in. */
+/*
+ * The host gives net.core.wmem_max at most, and counts its own overhead in.
+ *
+ * SYSCALLS, at times: socketpair setsockopt
+ */
 static int make_pair(int pair[2])
 {
 	int size = ROOM;
@@ -81,6 +85,7 @@ int net_steer_fd(const struct net_steer *s, unsigned int i)
 	return s->in[i];
 }
 
+/* SYSCALLS, at times: writev */
 int net_steer_pass(const struct net_steer *s, unsigned int to,
 		   const struct virtio_net_hdr *v, const struct net_mark *mark,
 		   const uint8_t *p, size_t len)
@@ -94,6 +99,7 @@ int net_steer_pass(const struct net_steer *s, unsigned int to,
 	return writev(s->out[to], iov, ARRAY_SIZE(iov)) < 0 ? -errno : 0;
 }
 
+/* SYSCALLS, at times: readv */
 size_t net_steer_take(const struct net_steer *s, unsigned int i,
 		      struct virtio_net_hdr *v, struct net_mark *mark,
 		      uint8_t *p, size_t size)

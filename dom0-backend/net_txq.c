@@ -310,7 +310,11 @@ static void count_sent(struct txq *q, const struct net_tx *p)
 	netstat_add(q->stat, NETSTAT_TX_CSUM, p->csum_blank);
 }
 
-/* Send a packet whose pages are pinned; returns its status. */
+/*
+ * Send a packet whose pages are pinned; returns its status.
+ *
+ * SYSCALLS: writev
+ */
 static int16_t send_pinned(struct txq *q, const struct net_tx *p,
 			   uint8_t SHM *const *page)
 {

@@ -83,6 +83,7 @@ static int turn(struct net_queue *q)
 	return tx || rx;
 }
 
+/* SYSCALLS: epoll_wait/epoll_pwait2 */
 static int wait_for_work(struct net_queue *q, int ms)
 {
 	struct epoll_event ev[4];
@@ -104,6 +105,8 @@ static int wait_for_work(struct net_queue *q, int ms)
  * Whether to look for work once more instead of sleeping, to be woken: if the last
  * came soon enough.  Other threads that want this CPU get it meanwhile, perhaps the
  * very ones that we wait for.  One that keeps it for long wants it for itself.
+ *
+ * SYSCALLS, at times: sched_yield
  */
 static bool look_again(struct net_queue *q)
 {
@@ -176,6 +179,7 @@ static int add_source(struct net_queue *q, int fd, enum source what)
 	return epoll_ctl(q->epoll, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
 }
 
+/* SYSCALLS: epoll_create1 eventfd2 epoll_ctl */
 static int add_sources(struct net_queue *q)
 {
 	int ret;
@@ -261,6 +265,10 @@ int netback_start(struct net_queue **out, struct device *dev,
 	return 0;
 }
 
+/*
+ * SYSCALLS: clone/clone3 rt_sigprocmask mprotect futex exit
+ * SYSCALLS, at times: set_robust_list rseq gettid madvise
+ */
 int netback_run(struct net_queue *q)
 {
 	int ret = -pthread_create(&q->thread, NULL, serve, q);
@@ -274,6 +282,7 @@ bool netback_has_begun(const struct net_queue *q)
 	return txq_answered(&q->tx) || rxq_answered(&q->rx);
 }
 
+/* SYSCALLS: write */
 static void wake(struct net_queue *q)
 {
 	uint64_t one = 1;

@@ -474,7 +474,11 @@ static void suspend(struct device *dev)
 	n->conf.steer = NULL;
 }
 
-/* What waits in a TAP queue is for whoever was connected before. */
+/*
+ * What waits in a TAP queue is for whoever was connected before.
+ *
+ * SYSCALLS: read
+ */
 static void drain(int fd)
 {
 	char scrap[64];

@@ -111,6 +111,7 @@ int tap_join(const char *name, unsigned int nqueues, int *fd)
 	return ret;
 }
 
+/* SYSCALLS: ioctl:TUNGETIFF ioctl:TUNSETQUEUE */
 int tap_attach(int fd, bool on)
 {
 	struct ifreq ifr = { 0 };
@@ -122,6 +123,7 @@ int tap_attach(int fd, bool on)
 	return ioctl(fd, TUNSETQUEUE, &ifr) && errno != EINVAL ? -errno : 0;
 }
 
+/* SYSCALLS: ioctl:TUNSETOFFLOAD */
 int tap_offload(int fd, const struct net_caps *caps)
 {
 	unsigned long flags = 0;
@@ -136,6 +138,7 @@ int tap_offload(int fd, const struct net_caps *caps)
 	return ioctl(fd, TUNSETOFFLOAD, flags) && !is_wire() ? -errno : 0;
 }
 
+/* SYSCALLS, at times: poll */
 bool tap_gone(int fd)
 {
 	struct ifreq ifr = { 0 };
@@ -148,6 +151,7 @@ bool tap_gone(int fd)
 	return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
 }
 
+/* SYSCALLS: ioctl:TUNSETCARRIER */
 int tap_carrier(int fd, bool on)
 {
 	int value = on;

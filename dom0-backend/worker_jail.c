@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/jail.h"
 #include "base/log.h"
@@ -55,6 +56,6 @@ int worker_jail(void)
 	/* What sanitizers ask for, with threads, is on no list. */
 	return sandbox_enter();
 #endif
-	log_hold();
+	log_hold(STDERR_FILENO);
 	return jail_enter(&j);
 }

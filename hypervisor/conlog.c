@@ -4,67 +4,36 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "hypervisor/hypercall.h"
 #include "hypervisor/vcpu.h"
 #include "hypervisor/vm.h"
 
-/* Bytes that go to the log before its size is looked at again. */
-#define LOOK_EVERY (64 << 10)
-
-static char log_path[PATH_MAX];
 static int log_fd = -1;
-static _Atomic uint32_t since_look;
-
-static int open_log(const char *path)
-{
-	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-
-	return fd < 0 ? -errno : fd;
-}
 
 int conlog_open(const char *path)
 {
-	int fd = open_log(path);
-
-	if (fd < 0)
-		return fd;
-	snprintf(log_path, sizeof(log_path), "%s", path);
-	log_fd = fd;
+	log_fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	if (log_fd < 0)
+		return -errno;
+	log_hold(log_fd);
 	return 0;
 }
 
 void conlog_use(void)
 {
-	if (log_fd >= 0)
-		log_to_fd(log_fd);
+	if (log_fd < 0)
+		return;
+	log_set_cap(CONLOG_MAX);
+	log_to_fd(log_fd);
 }
 
-void conlog_rotate(void)
+void conlog_close(void)
 {
-	char old[PATH_MAX + 4];
-	struct stat st;
-	int fd;
-
-	if (log_fd < 0 || fstat(log_fd, &st) < 0 || st.st_size < CONLOG_MAX)
-		return;
-	snprintf(old, sizeof(old), "%s.1", log_path);
-	fd = rename(log_path, old) < 0 ? -errno : open_log(log_path);
-	if (fd < 0) {
-		/* The directory is not ours: forget what is old instead. */
-		(void)!ftruncate(log_fd, 0);
-		return;
-	}
-	/* The descriptor's number stays: other threads may be writing to it. */
-	dup3(fd, log_fd, O_CLOEXEC);
-	close(fd);
+	log_set_cap(0);
+	log_to_fd(-1);
 }
 
 static void fill(struct conlog *c)
@@ -104,10 +73,6 @@ void conlog_flush(struct conlog *c)
 	c->lost = 0;
 	log_info("guest: %s", util_escape(text, sizeof(text), c->line, c->len));
 	c->len = 0;
-	if (atomic_fetch_add(&since_look, (uint32_t)cost) < LOOK_EVERY)
-		return;
-	atomic_store(&since_look, 0);
-	conlog_rotate();
 }
 
 void conlog_put(struct conlog *c, const void *buf, size_t len)

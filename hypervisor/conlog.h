@@ -38,7 +38,8 @@ void conlog_flush(struct conlog *c);
 
 /**
  * conlog_open() - Open the file for this process's log, not used yet.
- * @path: Appended to; mode 0600.
+ * @path: Appended to; mode 0600.  PATH.1 is opened, too: there is what was in it
+ *        when it became longer than CONLOG_MAX.
  *
  * Return: 0 or -errno.
  */
@@ -47,12 +48,8 @@ int conlog_open(const char *path) must_check;
 /** conlog_use() - Send messages there from now on, if it was opened. */
 void conlog_use(void);
 
-/**
- * conlog_rotate() - Rename a log longer than CONLOG_MAX and begin a new one.
- *
- * To be called at every turn of the main loop; cheap when there is nothing to do.
- */
-void conlog_rotate(void);
+/** conlog_close() - Send messages to standard error again; this is for good. */
+void conlog_close(void);
 
 /** CONLOG_MAX - Bytes of the log and of the one before it (PATH.1), each. */
 #define CONLOG_MAX (4 << 20)

@@ -23,6 +23,7 @@
 
 _Static_assert(VM_MAX_VCPUS <= 64, "a bit for each in struct dom_info");
 
+/* SYSCALLS, at times: ioctl:KVM_GET_REGS ioctl:KVM_GET_SREGS */
 static int get_registers(const struct vcpu *v, struct dom_vcpu *out)
 {
 	struct kvm_regs r;
@@ -69,6 +70,10 @@ static void get_stack(const struct vm *vm, struct dom_vcpu *out)
 	}
 }
 
+/*
+ * SYSCALLS, at times: ioctl:KVM_GET_VCPU_EVENTS ioctl:KVM_GET_LAPIC
+ * SYSCALLS, at times: ioctl:KVM_GET_MP_STATE
+ */
 static int get_interrupts(const struct vcpu *v, struct dom_vcpu *out)
 {
 	struct kvm_vcpu_events e;
@@ -91,6 +96,7 @@ static int get_interrupts(const struct vcpu *v, struct dom_vcpu *out)
 	return 0;
 }
 
+/* SYSCALLS, at times: ioctl:KVM_XEN_VCPU_GET_ATTR */
 static void get_events(struct vm *vm, const struct vcpu *v,
 		       struct dom_vcpu *out)
 {
@@ -148,6 +154,7 @@ int context_get(struct vm *vm, unsigned int id, struct dom_vcpu *out)
 	return ret;
 }
 
+/* SYSCALLS, at times: ioctl:KVM_NMI */
 int context_nmi(struct vm *vm, unsigned int id)
 {
 	bool was_paused;

@@ -97,7 +97,7 @@ static void fill_info(struct vm *vm, struct dom_info *info)
 	snprintf(info->name, sizeof(info->name), "%s", vm->cfg.name);
 	for (unsigned int i = 0; i < vm->nvcpus; i++) {
 		info->cpu_ns += vcpu_cpu_ns(&vm->vcpus[i]);
-		running = running || vcpu_running(&vm->vcpus[i]);
+		running = running || !stats_waits(&vm->vcpus[i]);
 	}
 	pthread_mutex_lock(&vm->lock);
 	info->ram_kib = memory_pages(vm) * (SV_PAGE_SIZE / 1024);
@@ -446,7 +446,11 @@ static int call(struct domctl *d, struct client *c, struct dom_msg *msg,
 	return row->run(d, c, msg, a);
 }
 
-/* Take one message and answer it; Return: 0, or -errno to disconnect. */
+/*
+ * Take one message and answer it; Return: 0, or -errno to disconnect.
+ *
+ * SYSCALLS: recvmsg sendmsg
+ */
 static int serve(struct domctl *d, struct client *c, bool *end)
 {
 	struct answer a = { .given = -1 };
@@ -493,6 +497,10 @@ static struct client *free_place(struct domctl *d)
 	return d->n < DOMCTL_MAX_CLIENTS ? &d->client[d->n++] : NULL;
 }
 
+/*
+ * SYSCALLS: accept4 getsockopt
+ * SYSCALLS, at times: geteuid
+ */
 static void accept_client(struct domctl *d)
 {
 	int fd = accept4(d->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -548,6 +556,7 @@ free:
 	return ret;
 }
 
+/* SYSCALLS: unlink */
 void domctl_free(struct domctl *d)
 {
 	if (!d)

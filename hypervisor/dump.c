@@ -259,6 +259,7 @@ static size_t put_notes(uint8_t *at, const struct guestmem *mem,
 
 /* ---- The file -------------------------------------------------------------- */
 
+/* SYSCALLS, at times: pwrite64 */
 static int write_at(int fd, const void *buf, uint64_t len, uint64_t at)
 {
 	const uint8_t *from = buf;
@@ -313,6 +314,7 @@ static int write_head(int fd, struct maps *m, const struct dump_cpu *cpu,
 	return ret;
 }
 
+/* SYSCALLS, at times: ftruncate */
 int dump_head(int fd, struct guestmem *mem, const struct dump_cpu *cpu,
 	      unsigned int ncpus)
 {
@@ -330,6 +332,7 @@ int dump_head(int fd, struct guestmem *mem, const struct dump_cpu *cpu,
 
 /* ---- The domain ------------------------------------------------------------ */
 
+/* SYSCALLS, at times: ioctl:KVM_GET_REGS ioctl:KVM_GET_SREGS */
 static int get_cpu(struct vcpu *v, struct dump_cpu *cpu)
 {
 	if (ioctl(v->fd, KVM_GET_REGS, &cpu->regs) < 0 ||
@@ -357,6 +360,7 @@ static int dump(struct vm *vm, int fd)
 	return ret;
 }
 
+/* SYSCALLS, at times: fcntl */
 int dump_vm(struct vm *vm, int fd)
 {
 	bool was_paused;

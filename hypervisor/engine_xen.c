@@ -48,11 +48,13 @@ static bool has_hva(const struct vm *vm)
 	return vm->xen_caps & KVM_XEN_HVM_CONFIG_SHARED_INFO_HVA;
 }
 
+/* SYSCALLS: ioctl:KVM_XEN_HVM_SET_ATTR */
 static int set_attr(struct vm *vm, struct kvm_xen_hvm_attr *attr)
 {
 	return ioctl(vm->fd, KVM_XEN_HVM_SET_ATTR, attr) < 0 ? -errno : 0;
 }
 
+/* SYSCALLS: ioctl:KVM_XEN_HVM_EVTCHN_SEND */
 static int xen_raise(struct vm *vm, uint32_t port, unsigned int vcpu)
 {
 	const struct routes *r = vm->routes;
@@ -166,6 +168,8 @@ static int grow_routes(struct routes *r)
 /*
  * Routes stay when their port is closed: nothing writes to a GSI without an
  * irqfd, and a backend that comes back finds its route in place.
+ *
+ * SYSCALLS: ioctl:KVM_SET_GSI_ROUTING
  */
 static int xen_irq_move(struct vm *vm, uint32_t port, unsigned int vcpu)
 {
@@ -198,6 +202,7 @@ static int xen_irq_move(struct vm *vm, uint32_t port, unsigned int vcpu)
 	return ret;
 }
 
+/* SYSCALLS: ioctl:KVM_IRQFD */
 static int set_irqfd(struct vm *vm, uint32_t port, int fd, uint32_t flags)
 {
 	struct kvm_irqfd irqfd = {
@@ -299,6 +304,7 @@ static int xen_runstate(struct vcpu *v, uint64_t gpa)
 	return set_gpa(v, KVM_XEN_VCPU_ATTR_TYPE_RUNSTATE_ADDR, gpa);
 }
 
+/* SYSCALLS, at times: ioctl:KVM_XEN_VCPU_GET_ATTR */
 static int xen_get_runstate(struct vcpu *v, struct vcpu_runstate_info *r)
 {
 	struct kvm_xen_vcpu_attr attr = {
@@ -358,6 +364,7 @@ static int xen_upcall_all(struct vm *vm, uint8_t vector)
 	return set_attr(vm, &attr);
 }
 
+/* SYSCALLS: ioctl:KVM_GET_CLOCK */
 static int xen_clock(struct vm *vm, uint64_t *ns)
 {
 	struct kvm_clock_data data;

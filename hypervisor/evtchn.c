@@ -482,6 +482,7 @@ void evtchn_virq(struct vm *vm, uint32_t virq, unsigned int vcpu)
 			    "port %u: VIRQ %u cannot be raised", port, virq);
 }
 
+/* SYSCALLS: eventfd2 */
 int evtchn_client_bind(struct vm *vm, const void *owner, uint32_t port,
 		       int *kick, int *call)
 {

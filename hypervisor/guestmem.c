@@ -189,6 +189,7 @@ int guestmem_offset(const struct guestmem *m, uint64_t gfn, uint64_t *offset)
 	return 0;
 }
 
+/* SYSCALLS, at times: fallocate */
 int guestmem_discard(struct guestmem *m, uint64_t gfn, uint64_t npages)
 {
 	gpa_t gpa = gpa_of_gfn(gfn);

@@ -34,6 +34,8 @@ static int64_t yield(struct hc *hc)
  * Wait for an event.  KVM halts the vCPU until it has an interrupt; if those
  * are off that may be never, and the call returns at once instead: callers
  * look for themselves whether there is something to do.
+ *
+ * SYSCALLS, at times: ioctl:KVM_SET_MP_STATE
  */
 static int64_t block(struct hc *hc)
 {

@@ -18,6 +18,7 @@
 
 #include "base/domsock.h"
 #include "base/fd.h"
+#include "base/jail.h"
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/sandbox.h"
@@ -49,6 +50,7 @@ static const struct option options[] = {
 	{ "ready-fd", required_argument, NULL, 'f' },
 	{ "restore", required_argument, NULL, 'R' },
 	{ "restore-after", required_argument, NULL, 'A' },
+	{ "no-sandbox", no_argument, NULL, 'S' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -61,7 +63,8 @@ static void usage(void)
 	      "[--ramdisk PATH]\n"
 	      "         [--cmdline STRING] [--max-grant-frames N] [--log PATH] "
 	      "[--ready-fd N]\n"
-	      "         [--restore FD --restore-after RECORD]\n"
+	      "         [--restore FD --restore-after RECORD] "
+	      "[--no-sandbox]\n"
 	      "Runs one domain, paused at first; see sv-hypervisor(8).  "
 	      "xl create starts it.\n",
 	      stdout);
@@ -151,6 +154,9 @@ static void set_option(struct vm_config *cfg, int opt, const char *arg)
 	case 'A':
 		cfg->restore_seq =
 			(uint32_t)number("restore-after", arg, 0, UINT32_MAX);
+		break;
+	case 'S':
+		cfg->no_sandbox = true;
 		break;
 	case 'h':
 		usage();
@@ -272,14 +278,39 @@ static int listen_to_clients(struct vm *vm, struct domctl **ctl,
 	return 0;
 }
 
-/* Give up all rights and let the vCPUs wait for DOM_UNPAUSE. */
+/* Of files there must be some left: those of the domain, to look at. */
+static int give_up_rights(const struct vm_config *cfg)
+{
+	char own[PATH_MAX];
+	const struct jail_dir dir = { .path = paths_dom(own, cfg->domid, ""),
+				      .keep_out = true };
+	const struct jail j = { .dirs = &dir,
+				.ndirs = 1,
+				.calls = jail_calls,
+				.ncalls = jail_ncalls };
+
+#ifdef SV_SANITIZED
+	/* What sanitizers ask for, with threads, is on no list. */
+	return sandbox_enter();
+#endif
+	return cfg->no_sandbox ? sandbox_enter() : jail_enter(&j);
+}
+
+/* Messages go to the log, all rights are given up, the vCPUs wait for DOM_UNPAUSE. */
 static int start(struct vm *vm, struct why *why)
 {
+	char prefix[32];
 	int ret;
 
-	ret = sandbox_enter();
+	snprintf(prefix, sizeof(prefix), "hypervisor dom%u", vm->cfg.domid);
+	log_init(prefix, LOG_LVL_INFO);
+	conlog_use();
+	ret = give_up_rights(&vm->cfg);
 	if (ret)
-		return why_set(why, ret, "capabilities: %s", strerror(-ret));
+		return why_set(why, ret,
+			       "cannot give up what it does not need: %s; "
+			       "--no-sandbox does without",
+			       strerror(-ret));
 	for (unsigned int i = 0; i < vm->nvcpus; i++) {
 		ret = vcpu_start(&vm->vcpus[i]);
 		if (ret)
@@ -289,34 +320,31 @@ static int start(struct vm *vm, struct why *why)
 	return 0;
 }
 
-static int open_log(const struct vm_config *cfg, struct why *why)
+/* What messages and leave_terminal() will need: @null is /dev/null, -1 without a log. */
+static int open_log(const struct vm_config *cfg, int *null, struct why *why)
 {
 	int ret = cfg->log ? conlog_open(cfg->log) : 0;
 
+	*null = -1;
 	if (ret)
 		return why_set(why, ret, "--log %s: %s", cfg->log,
 			       strerror(-ret));
+	if (!cfg->log)
+		return 0;
+	*null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (*null < 0)
+		return why_set(why, -errno, "/dev/null: %s", strerror(errno));
 	return 0;
 }
 
-/* Leave the terminal; from here on messages go to the log. */
-static int detach(const struct vm_config *cfg, struct why *why)
+/* SYSCALLS: dup2 close */
+static void leave_terminal(int *null)
 {
-	char prefix[32];
-	int fd;
-
-	snprintf(prefix, sizeof(prefix), "hypervisor dom%u", cfg->domid);
-	log_init(prefix, LOG_LVL_INFO);
-	if (!cfg->log)
-		return 0;
-	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return why_set(why, -errno, "/dev/null: %s", strerror(errno));
+	if (*null < 0)
+		return;
 	for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
-		dup2(fd, i);
-	close(fd);
-	conlog_use();
-	return 0;
+		dup2(*null, i);
+	fd_close(null);
 }
 
 static int timeout_ms(uint64_t next, uint64_t now)
@@ -328,6 +356,14 @@ static int timeout_ms(uint64_t next, uint64_t now)
 	return (int)MIN((next - now + 999999) / 1000000, INT_MAX);
 }
 
+/*
+ * What the loop and the C library ask for: time zones, for one, among files.
+ *
+ * SYSCALLS: poll read brk munmap unlink exit_group
+ * SYSCALLS, at times: restart_syscall mremap madvise sysinfo sched_getaffinity
+ * SYSCALLS, at times: clock_gettime gettimeofday getrandom getpid gettid
+ * SYSCALLS, refused: openat/open access/faccessat/faccessat2 readlink/readlinkat
+ */
 static void serve(struct vm *vm, struct domctl *ctl, int signals)
 {
 	static struct pollfd fds[2 + DOMCTL_MAX_POLL];
@@ -361,7 +397,7 @@ int main(int argc, char **argv)
 	struct vm *vm = NULL;
 	char path[PATH_MAX];
 	struct why why;
-	int lock, signals, ret;
+	int lock, null, signals, ret;
 
 	log_init("sv-hypervisor", LOG_LVL_INFO);
 	/* One arena: vCPU threads allocate next to nothing. */
@@ -377,12 +413,11 @@ int main(int argc, char **argv)
 	if (!ret)
 		ret = listen_to_clients(vm, &ctl, &why);
 	if (!ret)
-		ret = open_log(&cfg, &why);
+		ret = open_log(&cfg, &null, &why);
 	if (!ret)
 		ret = start(vm, &why);
-	if (!ret)
-		ret = detach(&cfg, &why);
 	if (!ret) {
+		leave_terminal(&null);
 		fd_close(&vm->cfg.restore_fd);
 		malloc_trim(0);
 		log_info("%s: %llu KiB, %u of %u vcpus, %s", cfg.name,
@@ -395,7 +430,10 @@ int main(int argc, char **argv)
 	vm_free(vm);
 	unlink(paths_dom(path, cfg.domid, "lock"));
 	close(lock);
-	if (ret)
+	if (ret) {
+		/* Whoever has started us reads it. */
+		conlog_close();
 		die("%s", why.text);
+	}
 	return EXIT_SUCCESS;
 }

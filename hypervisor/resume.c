@@ -47,6 +47,7 @@ static int renew_page(struct vm *vm, struct vm_page *p, struct vm_page *fresh,
 	return 0;
 }
 
+/* SYSCALLS, at times: memfd_create ftruncate fcntl mmap munmap close */
 static int renew_pages(struct vm *vm)
 {
 	struct vm_page store = { .fd = -1 }, console = { .fd = -1 };

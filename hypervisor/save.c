@@ -60,6 +60,7 @@ static uint64_t realtime(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* SYSCALLS, at times: ioctl:KVM_GET_TSC_KHZ */
 static int fill_host(const struct vm *vm, struct save_host *h)
 {
 	int khz = ioctl(vm->vcpus[0].fd, KVM_GET_TSC_KHZ, 0);
@@ -250,7 +251,11 @@ static int check(struct vm *vm)
 	return store_is_idle(vm) ? 0 : -EAGAIN;
 }
 
-/* Everybody else waits for us: no pipe whose reader may. */
+/*
+ * Everybody else waits for us: no pipe whose reader may.
+ *
+ * SYSCALLS, at times: newfstatat/fstat
+ */
 static int check_file(int fd)
 {
 	struct stat st;
@@ -272,6 +277,7 @@ int save_host(struct vm *vm, int fd, uint32_t *seq)
 	return ret;
 }
 
+/* SYSCALLS, at times: write */
 int save_vm(struct vm *vm, int fd, uint32_t *seq)
 {
 	struct savefile s = { .fd = fd, .seq = *seq };

@@ -60,37 +60,49 @@ static bool is_wanted(const char *name)
 	return false;
 }
 
-/* One descriptor and, if we want it, its value. */
-static void add_desc(int fd, const struct kvm_stats_header *h, uint32_t i,
-		     struct dom_stats *s)
+/** union desc - A statistic's type and name, which ends with a 0. */
+union desc {
+	struct kvm_stats_desc d;
+	char bytes[sizeof(struct kvm_stats_desc) + MAX_NAME + 1];
+};
+
+/* SYSCALLS, at times: pread64 */
+static bool get_header(int fd, struct kvm_stats_header *h)
+{
+	return fd >= 0 && pread(fd, h, sizeof(*h), 0) == sizeof(*h) &&
+	       h->num_desc <= MAX_DESC && h->name_size <= MAX_NAME;
+}
+
+static bool get_desc(int fd, const struct kvm_stats_header *h, uint32_t i,
+		     union desc *desc)
 {
 	size_t size = sizeof(struct kvm_stats_desc) + h->name_size;
-	union {
-		struct kvm_stats_desc d;
-		char bytes[sizeof(struct kvm_stats_desc) + MAX_NAME + 1];
-	} desc = { .bytes = "" };
-	uint64_t value;
 
-	if (pread(fd, &desc, size, (off_t)(h->desc_offset + i * size)) !=
-	    (ssize_t)size)
-		return;
-	if (desc.d.size != 1 || !is_wanted(desc.d.name))
-		return;
-	if (pread(fd, &value, sizeof(value),
-		  (off_t)h->data_offset + desc.d.offset) == sizeof(value))
-		add(s, desc.d.name, value);
+	memset(desc, 0, sizeof(*desc));
+	return pread(fd, desc, size, (off_t)(h->desc_offset + i * size)) ==
+		       (ssize_t)size &&
+	       desc->d.size == 1;
+}
+
+static off_t place_of(const struct kvm_stats_header *h, const union desc *desc)
+{
+	return (off_t)h->data_offset + desc->d.offset;
 }
 
 static void add_kvm(int fd, struct dom_stats *s)
 {
 	struct kvm_stats_header h;
+	union desc desc;
+	uint64_t value;
 
-	if (fd < 0 || pread(fd, &h, sizeof(h), 0) != sizeof(h))
+	if (!get_header(fd, &h))
 		return;
-	if (h.num_desc > MAX_DESC || h.name_size > MAX_NAME)
-		return;
-	for (uint32_t i = 0; i < h.num_desc; i++)
-		add_desc(fd, &h, i, s);
+	for (uint32_t i = 0; i < h.num_desc; i++) {
+		if (get_desc(fd, &h, i, &desc) && is_wanted(desc.d.name) &&
+		    pread(fd, &value, sizeof(value), place_of(&h, &desc)) ==
+			    sizeof(value))
+			add(s, desc.d.name, value);
+	}
 }
 
 void stats_fill(struct vm *vm, struct dom_stats *s)
@@ -104,4 +116,34 @@ void stats_fill(struct vm *vm, struct dom_stats *s)
 		add(s, "user_io", atomic_load(&v->count.io));
 		add(s, "user_mmio", atomic_load(&v->count.mmio));
 	}
+}
+
+/* Where KVM tells of a vCPU that it waits; -1 if it does not. */
+static off_t find_waits(int fd)
+{
+	struct kvm_stats_header h;
+	union desc desc;
+
+	if (!get_header(fd, &h))
+		return -1;
+	for (uint32_t i = 0; i < h.num_desc; i++) {
+		if (get_desc(fd, &h, i, &desc) &&
+		    !strcmp(desc.d.name, "blocking"))
+			return place_of(&h, &desc);
+	}
+	return -1;
+}
+
+bool stats_waits(struct vcpu *v)
+{
+	struct vm *vm = v->vm;
+	uint64_t waits = 0;
+
+	/* The same for all; nothing is at the beginning. */
+	if (!vm->waits_at)
+		vm->waits_at = find_waits(v->stats_fd);
+	return vm->waits_at > 0 &&
+	       pread(v->stats_fd, &waits, sizeof(waits), vm->waits_at) ==
+		       sizeof(waits) &&
+	       waits;
 }

@@ -3,7 +3,10 @@
 #ifndef HYPERVISOR_STATS_H
 #define HYPERVISOR_STATS_H
 
+#include <stdbool.h>
+
 struct dom_stats;
+struct vcpu;
 struct vm;
 
 /**
@@ -12,5 +15,13 @@ struct vm;
  *     has them), then "user_*": exits that reached this process.
  */
 void stats_fill(struct vm *vm, struct dom_stats *s);
+
+/**
+ * stats_waits() - Whether a vCPU has nothing to do: KVM has it wait for an interrupt,
+ * or for another to start it.
+ *
+ * For one thread at a time.
+ */
+bool stats_waits(struct vcpu *v);
 
 #endif

@@ -148,6 +148,7 @@ bool vcpu_is_self(const struct vcpu *v)
 	return self == v;
 }
 
+/* SYSCALLS: tgkill getpid */
 void vcpu_kick(struct vcpu *v)
 {
 	if (!v->run)
@@ -188,6 +189,7 @@ static void catch_up(struct vcpu *v)
 	vcpu_upcall(v);
 }
 
+/* SYSCALLS: ioctl:KVM_XEN_VCPU_SET_ATTR */
 static int apply(struct vcpu *v, const struct kvm_xen_vcpu_attr *attr)
 {
 	if (ioctl(v->fd, KVM_XEN_VCPU_SET_ATTR, attr) < 0)
@@ -210,6 +212,7 @@ int vcpu_set_attr(struct vcpu *v, const struct kvm_xen_vcpu_attr *attr)
 	return 0;
 }
 
+/* SYSCALLS, at times: ioctl:KVM_NMI */
 static void apply_new(struct vcpu *v)
 {
 	unsigned int type;
@@ -235,6 +238,7 @@ bool vcpu_has_event(const struct vcpu *v)
 	return v->info && info_byte(v->info, INFO_PENDING);
 }
 
+/* SYSCALLS: ioctl:KVM_SIGNAL_MSI */
 void vcpu_upcall(struct vcpu *v)
 {
 	struct kvm_msi msi = {
@@ -300,6 +304,9 @@ void vcpu_info_follow(struct vcpu *v)
 /*
  * A halted vCPU with interrupts off, or one that waits for INIT and SIPI, can only be
  * woken by another.
+ *
+ * SYSCALLS: ioctl:KVM_GET_MP_STATE
+ * SYSCALLS, at times: ioctl:KVM_GET_REGS
  */
 int vcpu_look(struct vcpu *v)
 {
@@ -445,6 +452,7 @@ static void on_mmio(struct vcpu *v)
 		memset(v->run->mmio.data, 0xff, sizeof(v->run->mmio.data));
 }
 
+/* SYSCALLS, at times: ioctl:KVM_GET_REGS */
 static void on_internal_error(struct vcpu *v)
 {
 	struct kvm_run *run = v->run;
@@ -492,6 +500,7 @@ static void handle_exit(struct vcpu *v)
 	}
 }
 
+/* SYSCALLS: ioctl:KVM_RUN prctl gettid exit rt_sigreturn */
 static void *run_vcpu(void *arg)
 {
 	struct vcpu *v = arg;
@@ -538,6 +547,11 @@ int vcpu_settle(struct vcpu *v)
 	return errno == EINTR || errno == EAGAIN ? 0 : -errno;
 }
 
+/*
+ * SYSCALLS: clone/clone3 rt_sigaction rt_sigprocmask mmap mprotect munmap futex
+ * SYSCALLS: sched_yield
+ * SYSCALLS, at times: set_robust_list rseq madvise
+ */
 int vcpu_start(struct vcpu *v)
 {
 	sigset_t all, old;
@@ -549,6 +563,8 @@ int vcpu_start(struct vcpu *v)
 	/* All signals but the kick are the main thread's. */
 	sigfillset(&all);
 	sigdelset(&all, KICK);
+	/* Of a call that the sandbox forbids, by whoever makes it. */
+	sigdelset(&all, SIGSYS);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	pthread_mutex_lock(&v->vm->lock);
 	ret = pthread_create(&v->thread, &attr, run_vcpu, v);
@@ -562,6 +578,7 @@ int vcpu_start(struct vcpu *v)
 	return -ret;
 }
 
+/* SYSCALLS: clock_gettime */
 uint64_t vcpu_cpu_ns(const struct vcpu *v)
 {
 	struct timespec ts;
@@ -571,23 +588,4 @@ uint64_t vcpu_cpu_ns(const struct vcpu *v)
 	    clock_gettime(clock, &ts))
 		return 0;
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
-bool vcpu_running(const struct vcpu *v)
-{
-	pid_t tid = __atomic_load_n(&v->tid, __ATOMIC_RELAXED);
-	char path[64], state = 0;
-	FILE *f;
-
-	if (!tid)
-		return false;
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	f = fopen(path, "re");
-	if (!f)
-		return false;
-	/* "TID (vcpu N) S ..." */
-	if (fscanf(f, "%*d (vcpu %*u) %c", &state) != 1)
-		state = 0;
-	fclose(f);
-	return state == 'R';
 }

@@ -158,9 +158,6 @@ int vcpu_settle(struct vcpu *v) must_check;
 /** vcpu_cpu_ns() - CPU time that the vCPU has used. */
 uint64_t vcpu_cpu_ns(const struct vcpu *v);
 
-/** vcpu_running() - Whether the thread is on a CPU or wants to be. */
-bool vcpu_running(const struct vcpu *v);
-
 /** vcpu_is_self() - Whether the caller is the vCPU's own thread. */
 bool vcpu_is_self(const struct vcpu *v);
 

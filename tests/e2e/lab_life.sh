@@ -87,6 +87,38 @@ kernel='0x10 rip 0xffffffff[0-9a-f]{8}' user='0x33 rip 0x[0-9a-f]{1,12}'
 looks() { sv-domctl "$(xl domid asked)" vcpus | grep -E "^vcpu 0 mp_state [03] cs ($kernel|$user) "; }
 check "paused: its vCPU can be looked at" looks
 check "paused: and it stays paused" state_is asked --p---
+
+# What its VMM can still do (SECURITY.md).
+own=$SPLITVISOR_RUN_DIR/dom/$(xl domid asked)
+pid=$(cut -d ' ' -f 1 "$own/hv.pid")
+root=/proc/$pid/root
+output=$(cat "/proc/$pid"/task/*/status)
+[ "$(grep -cE '^Cap(Inh|Prm|Eff|Bnd|Amb):.0{16}$' <<<"$output")" = \
+	$((5 * $(grep -c '^Name:' <<<"$output"))) ]
+ok $? "VMM: no thread has a capability or can get one"
+[ "$(grep -cE '^(NoNewPrivs:.1|Seccomp:.2)$' <<<"$output")" = \
+	$((2 * $(grep -c '^Name:' <<<"$output"))) ]
+ok $? "VMM: no new privileges, and each thread has a filter of system calls"
+output=$(readlink "/proc/$pid/ns/"{mnt,ipc,uts,net})
+[ "$(sort -u <(echo "$output") <(readlink /proc/self/ns/{mnt,ipc,uts,net}) |
+	wc -l)" = 8 ]
+ok $? "VMM: has namespaces of its own"
+seen() { find "$root/" | sed "s|^$root||" | sort; }
+expected() {
+	local d=$own
+
+	find "$d"
+	while d=${d%/*} && [ -n "$d" ]; do echo "$d"; done
+	echo /
+}
+output=$(diff <(seen) <(expected | sort) 2>&1)
+ok $? "VMM: of files it sees its domain's alone"
+output=$(touch "$root/x" "$root$own/x" "$root$own/hv.pid" 2>&1)
+[ "$(grep -c 'Read-only' <<<"$output")" = 3 ]
+ok $? "VMM: and changes nothing there"
+output=$(find -L "/proc/$pid/fd/" -mindepth 1 -type d -exec ls -ld {} +)
+[ -z "$output" ]
+ok $? "VMM: it holds no directory"
 check "paused: its core is written" xl dump-core asked "$work/asked.core"
 check "paused: and it stays paused still" state_is asked --p---
 # shellcheck disable=SC2016
