@@ -10,6 +10,7 @@
 #include "base/domsock.h"
 #include "hypervisor/gva.h"
 #include "hypervisor/kvm_abi.h"
+#include "hypervisor/stats.h"
 #include "hypervisor/vcpu.h"
 #include "hypervisor/vm.h"
 
@@ -202,7 +203,7 @@ void context_look(struct vm *vm)
 	uint64_t running = 0;
 
 	for (unsigned int i = 0; i < vm->nvcpus; i++)
-		running |= (uint64_t)vcpu_running(&vm->vcpus[i]) << i;
+		running |= (uint64_t)!stats_waits(&vm->vcpus[i]) << i;
 	pthread_mutex_lock(&vm->lock);
 	for (unsigned int i = 0; i < vm->nvcpus; i++) {
 		struct vcpu *v = &vm->vcpus[i];

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,6 +23,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/storeuser.h"
+#include "hypervisor/kvm_abi.h"
 #include "hypervisor/layout.h"
 #include "hypervisor/vcpu.h"
 #include "tests/lib/fakevm.h"
@@ -255,13 +256,37 @@ Test(domctl, user_of_the_store)
 
 /* ---- which vCPUs are online ------------------------------------------------- */
 
+/* What KVM says of a vCPU: that it waits. */
+static int waiting(void)
+{
+	static const struct {
+		struct kvm_stats_header head;
+		struct kvm_stats_desc desc;
+		char name[16];
+		uint64_t blocking;
+	} stats = { { .name_size = 16,
+		      .num_desc = 1,
+		      .desc_offset = 24,
+		      .data_offset = 56 },
+		    { .size = 1 },
+		    "blocking",
+		    1 };
+	int fd = memfd_create("stats", MFD_CLOEXEC);
+
+	_Static_assert(offsetof(typeof(stats), desc) == 24 &&
+			       offsetof(typeof(stats), blocking) == 56,
+		       "as the header says");
+	cr_assert_eq(write(fd, &stats, sizeof(stats)), sizeof(stats));
+	return fd;
+}
+
 /* A vCPU's thread, which does nothing but to say that it is offline. */
 static void *tell_offline(void *arg)
 {
 	struct vcpu *v = arg;
 	bool told = false;
 
-	while (!told) {
+	for (int i = 0; !told && i < 10000; i++) {
 		pthread_mutex_lock(&v->vm->lock);
 		told = v->ask_online;
 		if (told) {
@@ -286,9 +311,11 @@ static void expect_online(int fd, uint64_t online, uint32_t n)
 Test(domctl, sleeping_vcpus_are_asked_whether_they_are_online)
 {
 	struct vcpu *v = f->vm.vcpus;
-	int fd = hello(DOM_ROLE_ADMIN, false);
 	pthread_t t;
+	int fd;
 
+	v[0].stats_fd = v[1].stats_fd = waiting();
+	fd = hello(DOM_ROLE_ADMIN, false);
 	v[0].online = v[1].online = true;
 	expect_online(fd, 3, 2);
 	cr_assert_eq(pthread_create(&t, NULL, tell_offline, &v[1]), 0);
@@ -297,6 +324,7 @@ Test(domctl, sleeping_vcpus_are_asked_whether_they_are_online)
 	expect_online(fd, 1, 1);
 	pthread_join(t, NULL);
 	v[1].has_thread = false;
+	close(v[1].stats_fd);
 	close(fd);
 }
 
@@ -306,11 +334,9 @@ Test(domctl, vcpus_that_run_are_not_held_up)
 	struct vcpu *v = f->vm.vcpus;
 	int fd = hello(DOM_ROLE_ADMIN, false);
 
-	prctl(PR_SET_NAME, "vcpu 0");
 	v[0].online = true;
 	v[0].thread = pthread_self();
 	v[0].has_thread = true;
-	v[0].tid = gettid();
 	expect_online(fd, 1, 1);
 	cr_expect_not(v[0].ask_online);
 	v[0].online = false; /* not known to be, so far */
