@@ -52,16 +52,16 @@ declare -A well=(
 # domain NAME WORKER - one with a device at work until it must have been seen, or has
 # been looked at.
 domain() {
-	local ms=60000
+	local ms=60000 each=500 # kind of disk work: there are nine
 
-	[[ $1 != look-* ]] || ms=30000
+	[[ $1 != look-* ]] || ms=30000 each=2500
 	{
 		printf '%s\n' "name = '$1'" "type = 'pvh'" "memory = 64"
 		case $2 in
 		sv-blkback)
 			truncate -s 16M "$work/disk-$1"
 			printf '%s\n' "kernel = '$out/procdom/block'" \
-				"cmdline = 'ops=20 ms=500'" \
+				"cmdline = 'ops=20 ms=$each'" \
 				"disk = ['$work/disk-$1,raw,xvda,w']"
 			;;
 		sv-netback)
