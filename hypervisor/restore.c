@@ -84,8 +84,7 @@ static int check_config(const struct vm *vm, const struct save_host *m,
 static int check_host(const struct vm *vm, const struct save_host *m,
 		      struct why *why)
 {
-	int khz = ioctl(vm->vcpus[0].fd, KVM_GET_TSC_KHZ, 0);
-	uint32_t now = khz > 0 ? (uint32_t)khz : 0, cpu;
+	uint32_t now = vm->tsc_khz, cpu;
 	uint32_t off = now > m->tsc_khz ? now - m->tsc_khz : m->tsc_khz - now;
 	int ret = save_cpu(vm, &cpu);
 

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -60,16 +59,14 @@ static uint64_t realtime(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* SYSCALLS, at times: ioctl:KVM_GET_TSC_KHZ */
+/* Also while it runs: of no vCPU, which answers when it comes out of the guest. */
 static int fill_host(const struct vm *vm, struct save_host *h)
 {
-	int khz = ioctl(vm->vcpus[0].fd, KVM_GET_TSC_KHZ, 0);
-
 	*h = (struct save_host){
 		.domid = vm->cfg.domid,
 		.vcpus_max = vm->cfg.vcpus_max,
 		.max_grant_frames = vm->gnttab.max,
-		.tsc_khz = khz > 0 ? (uint32_t)khz : 0,
+		.tsc_khz = vm->tsc_khz,
 		.mem_kib = vm->cfg.mem_kib,
 	};
 	return save_cpu(vm, &h->cpu);

@@ -83,6 +83,7 @@ static int set_cpuid(struct vcpu *v)
 		.upcall_vector = true,
 	};
 
+	v->vm->tsc_khz = config.tsc_khz;
 	return cpuid_set(v->vm->cpuid, &config, v->id, v->fd);
 }
 

@@ -89,8 +89,9 @@ struct vm {
 	struct vm_page console;
 	struct vm_page shared; /* home of shared_info */
 	struct cpuid *cpuid;   /* what KVM supports */
-	int wake;	       /* eventfd: the main loop must look at us */
-	int64_t waits_at;      /* see stats_waits(); 0: not looked for */
+	uint32_t tsc_khz; /* 0: not known; KVM would tell a vCPU's own thread */
+	int wake;	  /* eventfd: the main loop must look at us */
+	int64_t waits_at; /* see stats_waits(); 0: not looked for */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* paused or quit has changed */
