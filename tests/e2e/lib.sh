@@ -228,8 +228,10 @@ hear_stream() {
 	ip link add xenbr0 type bridge
 	ip addr add "$1/24" dev xenbr0
 	ip link set xenbr0 up
-	# Nothing to say, and no end of it.
-	sleep 100000 | busybox nc -l -p 7003 >"$work/stream" &
+	# It has nothing to say, and goes on.
+	mkfifo "$work/mute"
+	busybox nc -l -p 7003 <>"$work/mute" >"$work/stream" 2>/dev/null &
+	listener=$!
 }
 
 lines() { wc -l <"$work/stream"; }
@@ -351,6 +353,7 @@ finish() {
 		[ -d "$d" ] && xl destroy "$(basename "$d")" 2>/dev/null
 	done
 	mapfile -t pids < <(our_processes)
+	[ -z "${listener:-}" ] || kill "$listener" 2>/dev/null
 	[ ${#pids[@]} = 0 ] || kill "${pids[@]}" 2>/dev/null
 	if [ -n "${KEEP_LOGS:-}" ] && [ -d "$logs" ]; then
 		mkdir -p "$KEEP_LOGS/$(basename "$0" .sh)"
