@@ -167,9 +167,10 @@ ok $? "each block was what was written"
 check "its kernel does not complain, here" no_complaint goer
 check "its kernel does not complain, there" there no_complaint goer
 
-# The receiver is killed when it has all and has said so: what xl says is done.
+# The receiver is killed when it has all and has said so, just before that is heard:
+# what xl says is done.
 killed="{ sh -c 'echo \$\$ >$work/receiver; exec env $receive'; } |
-	{ dd bs=1 count=$granted 2>/dev/null; kill -9 \$(cat $work/receiver); cat; }"
+	{ dd bs=1 count=$((granted - 1)) 2>/dev/null; kill -9 \$(cat $work/receiver); cat; }"
 running() {
 	{ xl list; there xl list; } | awk '$1 ~ /^goer/ && $5 ~ /^[r-][b-]-/ { n++ } END { print n + 0 }'
 }

@@ -175,8 +175,8 @@ Test(config_peer, isolation_that_is_not_there)
 					      "cpus='99999999999999999999'",
 					      "cpus='^0-'",
 					      "cpus=['-1']" };
-	static const char *const warn[] = { "cpus_soft='-1'", "cap=50",
-					    "nodes='7'", "pool='p'" };
+	static const char *const warn[] = { "cpus_soft='-1'", "nodes='7'",
+					    "pool='p'" };
 	char text[128];
 	struct xl_cfg c;
 
