@@ -157,7 +157,7 @@ looks() { # WORKER
 		! grep -aE 'not allowed|namespaces' "$work/worker/$name"
 	ok $? "$1: which went well"
 	output=$(ls -l "$work/worker")
-	[ "$(stat -c %s "$work/worker/$name")" -lt 4000 ] &&
+	[ "$(stat -c %s "$work/worker/$name")" -lt 100000 ] &&
 		[ "$(stat -c %s "$work/worker/$name.1")" -gt 17000000 ]
 	ok $? "$1: its log was moved aside when it was full"
 }
