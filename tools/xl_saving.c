@@ -329,14 +329,18 @@ static int let_go(struct xl_saving *v, const char *type, bool *any)
 	return ret;
 }
 
-static void report(unsigned int domid, int ret)
+static void report(const struct xl_saving *v, int ret)
 {
-	if (ret == -EAGAIN)
-		log_err("domain %u: does not finish what it asks of the store; it runs on",
-			domid);
+	if (ret != -EAGAIN)
+		log_err("domain %u: not saved: %s; it %s", v->domid,
+			strerror(-ret),
+			v->was_paused ? "stays paused" : "runs on");
+	else if (v->was_paused)
+		log_err("domain %u: not saved: it was paused amid its talk with the store: `xl unpause` it for a moment",
+			v->domid);
 	else
-		log_err("domain %u: not saved: %s; it runs on", domid,
-			strerror(-ret));
+		log_err("domain %u: does not finish what it asks of the store; it runs on",
+			v->domid);
 }
 
 int xl_saving_stop(struct xl_saving *v, const char *config)
@@ -351,7 +355,7 @@ int xl_saving_stop(struct xl_saving *v, const char *config)
 		ret = stop(v, rings, config);
 	ringtop_close(rings);
 	if (ret) {
-		report(v->domid, ret);
+		report(v, ret);
 		fd_close(&v->spool);
 		return ret;
 	}
