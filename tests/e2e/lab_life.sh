@@ -188,7 +188,8 @@ suspends sleeper-6.1 6.1-cloud 1
 
 # Create and destroy, over and over: nothing is left behind.
 store() { xenstore-ls -f / | grep -vE '^/(tool|local/domain/0)|history'; }
-# What a count can show: our processes and what each has open, memfds, interfaces.
+# What a count can show: our processes and what each has open, memfds, interfaces; and
+# that no daemon has died meanwhile.
 open_files() {
 	local pid
 
@@ -199,6 +200,7 @@ open_files() {
 census() {
 	our_processes | xargs -I{} cat /proc/{}/comm | sort
 	open_files
+	grep -hE 'was killed|has ended|not allowed|connection lost' "$logs"/sv-*.log
 	echo "memfds $(find /proc/[0-9]*/fd -lname '/memfd:*' 2>/dev/null | wc -l)"
 	echo "interfaces $(ip -o link | wc -l)"
 	find "$SPLITVISOR_RUN_DIR" -path "$logs" -prune -o -print | sort
