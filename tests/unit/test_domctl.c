@@ -259,24 +259,21 @@ Test(domctl, user_of_the_store)
 /* What KVM says of a vCPU: that it waits. */
 static int waiting(void)
 {
-	static const struct {
-		struct kvm_stats_header head;
-		struct kvm_stats_desc desc;
-		char name[16];
-		uint64_t blocking;
-	} stats = { { .name_size = 16,
-		      .num_desc = 1,
-		      .desc_offset = 24,
-		      .data_offset = 56 },
-		    { .size = 1 },
-		    "blocking",
-		    1 };
+	static const char name[16] = "blocking";
+	static const struct kvm_stats_desc desc = { .size = 1 };
+	static const uint64_t blocking = 1;
+	static const struct kvm_stats_header head = {
+		.name_size = sizeof(name),
+		.num_desc = 1,
+		.desc_offset = sizeof(head),
+		.data_offset = sizeof(head) + sizeof(desc) + sizeof(name),
+	};
 	int fd = memfd_create("stats", MFD_CLOEXEC);
 
-	_Static_assert(offsetof(typeof(stats), desc) == 24 &&
-			       offsetof(typeof(stats), blocking) == 56,
-		       "as the header says");
-	cr_assert_eq(write(fd, &stats, sizeof(stats)), sizeof(stats));
+	cr_assert_eq(write(fd, &head, sizeof(head)), sizeof(head));
+	cr_assert_eq(write(fd, &desc, sizeof(desc)), sizeof(desc));
+	cr_assert_eq(write(fd, name, sizeof(name)), sizeof(name));
+	cr_assert_eq(write(fd, &blocking, sizeof(blocking)), sizeof(blocking));
 	return fd;
 }
 
