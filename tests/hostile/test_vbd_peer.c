@@ -793,7 +793,9 @@ static void leave_requests(struct journal *j)
 	old.gfn = fakedom_alloc(dom, 2);
 	for (unsigned int i = 0; i < 2; i++, slot += JOURNAL_SLOT) {
 		old.gref[i] = fakedom_grant(dom, old.gfn + i, 0);
-		req = one_page(i ? BLKIF_OP_WRITE : BLKIF_OP_READ, THERE);
+		/* Not of one place: who does both may do either first. */
+		req = i ? one_page(BLKIF_OP_WRITE, THERE)
+			: one_page(BLKIF_OP_READ, THERE + 8);
 		req.id = i;
 		req.seg[0].gref = old.gref[i];
 		fakeblk_put(&vbd.q[0], &req);
