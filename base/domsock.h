@@ -69,8 +69,8 @@ enum dom_msg_type {
 };
 
 /*
- * DOM_RESUME lets a domain go on whose reason is SHUTDOWN_suspend; -EINVAL for
- * any other.  With u.anew 0 the suspension was cancelled: SCHEDOP_shutdown
+ * DOM_RESUME lets a domain go on whose reason is SHUTDOWN_suspend or, with u.anew 1,
+ * SHUTDOWN_soft_reset; -EINVAL for any other.  With u.anew 0 the suspension was cancelled: SCHEDOP_shutdown
  * returns 1 and all is as it was.  With u.anew 1 it returns 0, and the guest
  * finds itself as a restored domain does: all event channels are closed but for
  * new ones of store and console, which have new, empty pages; its grant table is
@@ -79,7 +79,8 @@ enum dom_msg_type {
  * domain it has to be introduced to the store (XS_INTRODUCE), whereupon store and
  * console ask for their page and bind their channel again.  Device backends need
  * not: the guest's frontends begin at Initialising, which has a backend let go of
- * what it had.
+ * what it had.  After a soft reset another kernel begins, which has all its RAM: they
+ * must have let go before, so that none of its pages is written to for the old one.
  */
 
 /*

@@ -79,9 +79,9 @@ int power_wait(uint64_t ns)
 	}
 }
 
-int power_suspend(void)
+int power_suspend(unsigned int reason)
 {
-	int ret = start_suspend();
+	int ret = start_suspend(reason);
 
 	if (ret)
 		return ret;

@@ -30,6 +30,7 @@ int power_wait(uint64_t ns);
 
 /**
  * power_suspend() - Be suspended, and go on when the toolstack says so.
+ * @reason: As of start_suspend(): with SHUTDOWN_soft_reset it does so at once.
  *
  * All further CPUs must rest (smp.h), and nobody use a device.
  *
@@ -39,6 +40,6 @@ int power_wait(uint64_t ns);
  * event channels have to be made anew.  -XEN_EBUSY if a CPU does not rest; or
  * another -XEN_E*.
  */
-int power_suspend(void);
+int power_suspend(unsigned int reason);
 
 #endif

@@ -185,9 +185,9 @@ void start_down(unsigned int reason)
 		(void)hypercall_sched_op(SCHEDOP_shutdown, &s);
 }
 
-int start_suspend(void)
+int start_suspend(unsigned int reason)
 {
-	struct sched_shutdown s = { .reason = SHUTDOWN_suspend };
+	struct sched_shutdown s = { .reason = reason };
 	long ret = smp_hold();
 
 	if (ret)

@@ -62,6 +62,7 @@ void start_print(const char *text, size_t n);
 
 /**
  * start_suspend() - Be suspended, and go on later.
+ * @reason: SHUTDOWN_suspend; or SHUTDOWN_soft_reset, which always is another life.
  *
  * All further CPUs must rest, see smp.h.
  *
@@ -70,7 +71,7 @@ void start_print(const char *text, size_t n);
  * the rings of the store and the console are empty ones.  -XEN_EBUSY if a CPU
  * does not rest, or another negative errno of Xen.
  */
-int start_suspend(void);
+int start_suspend(unsigned int reason);
 
 /** start_cpu() - Let a CPU take interrupts and exceptions as the first does. */
 void start_cpu(void);

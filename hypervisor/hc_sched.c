@@ -9,6 +9,7 @@
 #include <xen/sched.h>
 
 #include "hypervisor/hypercall.h"
+#include "hypervisor/resume.h"
 #include "hypervisor/vcpu.h"
 #include "hypervisor/vm.h"
 
@@ -48,15 +49,16 @@ static int64_t block(struct hc *hc)
 }
 
 /*
- * The guest is down; who is only suspended gets his answer when he goes on.
- * Between the two calls lies the gate, which opens when the domain is resumed.
+ * The guest is down; who is only suspended, or asks for a soft reset, gets his answer
+ * when he goes on.  Between the two calls lies the gate, which opens when the domain
+ * is resumed.
  */
 static int64_t go_down(struct hc *hc, uint8_t reason)
 {
 	if (hc->done)
 		return hc->vm->resumed;
 	vm_shut(hc->vm, reason);
-	if (hc->vm->reason != SHUTDOWN_suspend)
+	if (!resume_can(hc->vm))
 		return 0;
 	hc->done = 1;
 	return HC_AGAIN;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// hypervisor/resume.c - a suspended domain goes on.
+// hypervisor/resume.c - a domain that was suspended, or is reset, goes on.
 #include "hypervisor/resume.h"
 
 #include <errno.h>
@@ -25,6 +25,10 @@
  * LAPICs as they were, and all that the hypervisor kept for it as in a new
  * domain (xen/common/domain.c; tools/libs/guest/xg_sr_restore_x86_hvm.c, which
  * also empties the two special pages).
+ *
+ * SHUTDOWN_soft_reset is what a kernel asks for that is about to start another one in
+ * its place (kexec): the same, and it has all its RAM, for the next kernel knows
+ * nothing of pages that this one gave back (domain_soft_reset() of Xen).
  */
 
 /*
@@ -118,11 +122,18 @@ static void put_off_watchdogs(struct vm *vm)
 	}
 }
 
+bool resume_can(const struct vm *vm)
+{
+	return vm->shutdown && (vm->reason == SHUTDOWN_suspend ||
+				vm->reason == SHUTDOWN_soft_reset);
+}
+
 static int resume(struct vm *vm, bool anew)
 {
+	bool reset = vm->reason == SHUTDOWN_soft_reset;
 	int ret = 0;
 
-	if (!vm->shutdown || vm->reason != SHUTDOWN_suspend)
+	if (!resume_can(vm) || (reset && !anew))
 		return -EINVAL;
 	if (anew)
 		ret = vm_wait_parked(vm);
@@ -130,6 +141,10 @@ static int resume(struct vm *vm, bool anew)
 		ret = renew(vm);
 	if (ret)
 		return ret;
+	if (reset) {
+		memory_fini(vm);
+		memory_init(vm);
+	}
 	put_off_watchdogs(vm);
 	vm->resumed = anew ? 0 : 1;
 	vm->shutdown = false;
@@ -137,7 +152,9 @@ static int resume(struct vm *vm, bool anew)
 	vm->code = -1;
 	pthread_cond_broadcast(&vm->changed);
 	log_info("the guest goes on: %s",
-		 anew ? "it was suspended" : "its suspension was cancelled");
+		 reset	? "it was reset"
+		 : anew ? "it was suspended"
+			: "its suspension was cancelled");
 	return 0;
 }
 

@@ -311,6 +311,71 @@ int xl_build_devices(struct xs_handle *h, const struct xl_cfg *c,
 	return add_devices(h, &j);
 }
 
+/* ---- A soft reset --------------------------------------------------------- */
+
+static int let_go(struct xs_handle *h, unsigned int domid, const char *type)
+{
+	size_t n;
+	unsigned int *devid = xl_tree_devices(h, domid, type, &n);
+	int ret = 0;
+
+	for (size_t i = 0; i < n && !ret; i++) {
+		ret = xl_tree_take(h, domid, type, devid[i], true,
+				   DETACH_TIMEOUT_MS);
+		if (ret)
+			log_err("domain %u: %s %u is not let go: %s", domid,
+				type, devid[i], strerror(-ret));
+	}
+	free(devid);
+	return ret;
+}
+
+/* The guest is down, and stays so until it has all that a new one finds. */
+static int begin_anew(struct xs_handle *h, struct job *j, struct dom *dom)
+{
+	struct dom_msg pause = { .type = DOM_PAUSE };
+	struct dom_msg anew = { .type = DOM_RESUME, .u.anew = 1 };
+	int ret = dom_call(dom, &pause, NULL, NULL);
+
+	if (!ret)
+		ret = dom_call(dom, &anew, NULL, NULL);
+	if (ret) {
+		log_err("domain %u: its VMM does not reset it: %s", j->domid,
+			strerror(-ret));
+		return ret;
+	}
+	ret = write_store(h, j, fill_base);
+	if (!ret)
+		ret = introduce(h, j, dom);
+	return ret ? ret : add_devices(h, j);
+}
+
+int xl_build_reset(const struct xl_cfg *c, const struct xl_built *b)
+{
+	struct dom_msg go = { .type = DOM_UNPAUSE };
+	struct job j = { .c = c, .domid = b->domid };
+	struct dom_info info;
+	struct xs_handle *h;
+	int ret = xl_daemons_ensure();
+
+	if (!ret)
+		ret = xl_store_open(&h);
+	if (ret)
+		return ret;
+	ret = dom_info(b->dom, &info);
+	if (!ret)
+		ret = let_go(h, b->domid, "vbd");
+	if (!ret)
+		ret = let_go(h, b->domid, "vif");
+	if (!ret)
+		ret = begin_anew(h, &j, b->dom);
+	/* A user may have paused it. */
+	if (!ret && !(info.state & DOM_PAUSED))
+		ret = dom_call(b->dom, &go, NULL, NULL);
+	xs_close(h);
+	return ret;
+}
+
 /* ---- Creation ------------------------------------------------------------- */
 
 /* Without its UUID, a configuration would mean another domain next time. */

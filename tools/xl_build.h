@@ -73,6 +73,17 @@ int xl_build_devices(struct xs_handle *h, const struct xl_cfg *c,
 		     const struct xl_saved *saved) must_check;
 
 /**
+ * xl_build_reset() - A soft reset: another life of a domain whose guest asked for it.
+ * @c: With its devices.
+ *
+ * Memory, registers, domid, VMM and name stay; all else is as of a new domain.  Its
+ * devices are let go of first: nothing of the old life is written into memory later.
+ *
+ * Return: 0 or -errno; reported, and of no use but to be destroyed.
+ */
+int xl_build_reset(const struct xl_cfg *c, const struct xl_built *b) must_check;
+
+/**
  * xl_build_keep() - Keep a domain's configuration in its directory.
  *
  * Return: 0 or -errno; not reported.

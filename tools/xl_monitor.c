@@ -173,7 +173,7 @@ static void dump(const struct xl_cfg *c, unsigned int domid)
 		log_info("Domain %u: its core is %s", domid, path);
 }
 
-/* 1: a new domain is in @b; 0: nothing is left to look after; or -errno. */
+/* 1: a domain that runs is in @b; 0: nothing is left to look after; or -errno. */
 static int act(const struct xl_cfg *c, const char *text, struct xl_built *b,
 	       enum xl_action action)
 {
@@ -193,9 +193,11 @@ static int act(const struct xl_cfg *c, const char *text, struct xl_built *b,
 		ret = destroy(b);
 		break;
 	case XL_ACTION_SOFT_RESET:
-		log_info(
-			"Domain %u is restarted: a soft reset in place is not possible here",
-			b->domid);
+		if (!xl_build_reset(c, b)) {
+			log_info("Domain %u has been reset", b->domid);
+			return 1;
+		}
+		log_info("Domain %u is restarted instead", b->domid);
 		ret = destroy(b);
 		break;
 	default:

@@ -15,7 +15,8 @@
  * for a suspension, after which the domain may go on: it is waited out; end
  * of file means that the VMM is gone, by `xl destroy` or for another reason,
  * and everything that is left is removed.  A restart happens here, with the
- * configuration that is kept by then: same name and UUID, another domid.
+ * configuration that is kept by then: same name and UUID, another domid.  So does a
+ * soft reset, in which the domain stays.
  */
 
 /**

@@ -186,6 +186,35 @@ suspends() {
 suspends sleeper-6.12 6.12-cloud 2
 suspends sleeper-6.1 6.1-cloud 1
 
+# Another kernel takes over (kexec), and one more when that one crashes (kdump): they
+# are the same domain, and have its devices.
+as_disk() { cp -L "$1" "$2" && truncate -s %512 "$2"; }
+as_disk "$(kernel_of 6.12-cloud)" "$work/kernel"
+as_disk "$guests/6.12-cloud-none" "$work/initramfs"
+ip addr add 10.77.0.1/24 dev xenbr0
+both=disk:2+net:10.77.0.2/24:10.77.0.1
+file=$(config kexec 6.12-cloud 6.12-cloud-none \
+	"${both/+/,},kexec:$both+kdump:${both/+/^}" \
+	"memory = 512" "vcpus = 2" "vif = ['bridge=xenbr0']" \
+	"disk = ['$work/disk.img,raw,xvda,w', '$work/kernel,raw,xvdb,r', '$work/initramfs,raw,xvdc,r']")
+check "kexec: is created" xl create -q "$file"
+first=$(xl domid kexec)
+begun() { [ "$(grep -ac 'SPLITVISOR-INIT' "$(console_log kexec)")" -ge "$1" ]; }
+check "kexec: the next kernel begins" wait_for 90 begun 2
+check "kexec: so does one more when that has crashed" wait_for 120 begun 3
+[ "$(xl domid kexec)" = "$first" ]
+ok $? "kexec: they are one domain"
+check "kexec: is gone when all is done" wait_for 90 gone kexec
+all_worked() {
+	[ "$(grep -ac "TEST $1 ok" "$(console_log kexec)")" = 3 ]
+}
+output=$(cat "$(console_log kexec)" "$logs/xl-kexec.log")
+check "kexec: its disk has worked in all of them" wait_for 10 all_worked disk
+check "kexec: its card has worked in all of them" all_worked net
+[ "$(grep -c 'has been reset' "$logs/xl-kexec.log")" = 2 ]
+ok $? "kexec: was reset twice, and never restarted"
+rm "$work/kernel" "$work/initramfs"
+
 # Create and destroy, over and over: nothing is left behind.
 store() { xenstore-ls -f / | grep -vE '^/(tool|local/domain/0)|history'; }
 # What a count can show: our processes and what each has open, memfds, interfaces; and

@@ -24,6 +24,8 @@ own_suspend "$images/suspend.elf" suspend 10 \
 with_card own_suspend "$images/suspend.elf" suspend-card 5 \
 	"disk = ['$work/disk,raw,xvda,w']" \
 	"cmdline = 'net=1 persistent=1 queues=0'"
+with_card own_reset "$images/suspend.elf" reset 3 \
+	"disk = ['$work/disk,raw,xvda,w']" "cmdline = 'net=1 resets=3'"
 own_suspend "$images/smpsuspend.elf" smpsuspend 5 "vcpus = 4" \
 	"cmdline = 'vcpus=4'"
 own_net "$images/net.elf" net "cmdline = 'step=11 packets=500'"

@@ -167,6 +167,31 @@ own_suspend() {
 	ok $? "$name: succeeds"
 }
 
+# own_reset KERNEL NAME TIMES [LINE...] - tests/guest/suspend asks for soft resets at
+# work: the same domain goes on, and so do its devices.
+own_reset() {
+	local kernel=$1 name=$2 times=$3 domid pid
+
+	shift 3
+	printf '%s\n' "name = '$name'" "type = 'pvh'" "kernel = '$kernel'" \
+		"memory = 64" "$@" >"$work/$name.cfg"
+	check "$name: is created" xl create -q "$work/$name.cfg"
+	domid=$(xl domid "$name")
+	pid=$(cut -d ' ' -f 1 "$SPLITVISOR_RUN_DIR/dom/$domid/hv.pid")
+	check "$name: goes on after each of $times soft resets" \
+		wait_for 60 said "$name" '^suspend waits' 1
+	check "$name: there were so many" said "$name" '^suspend reset' "$times"
+	[ "$(xl domid "$name")" = "$domid" ] && kill -0 "$pid"
+	ok $? "$name: is the same domain, of the same VMM"
+	check "$name: shuts down when asked" xl shutdown -w "$name"
+	check "$name: is gone" wait_for 10 gone "$name"
+	wait_for 10 over "$name"
+	output=$(cat "$(console_log "$name")" "$logs/xl-$name.log")
+	grep -qa '^SUCCESS' <<<"$output" &&
+		[ "$(grep -c 'has been reset' <<<"$output")" = "$times" ]
+	ok $? "$name: succeeds"
+}
+
 # hears PID INTERFACE - that process takes its frames: a packet socket is bound to it.
 hears() {
 	local index

@@ -24,6 +24,11 @@ own_suspend "$programs/suspend" suspend 20 \
 with_card own_suspend "$programs/suspend" suspend-card 10 \
 	"disk = ['$work/disk,raw,xvda,w']" \
 	"cmdline = 'net=1 persistent=1 queues=0'"
+own_reset "$programs/suspend" reset 6 "disk = ['$work/disk,raw,xvda,w']" \
+	"cmdline = 'resets=6'"
+with_card own_reset "$programs/suspend" reset-card 3 \
+	"disk = ['$work/disk,raw,xvda,w']" \
+	"cmdline = 'net=1 persistent=1 queues=0 resets=3'"
 own_net "$programs/net" net
 own_net "$programs/netbench" netbench "cmdline = 'ms=200'"
 own_net "$programs/netbench" netbench-tx "cmdline = 'tx=1 bytes=1514 ms=200'"

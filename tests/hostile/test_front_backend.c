@@ -17,6 +17,7 @@
 
 #include <xen/xen.h>
 #include <xen/errno.h>
+#include <xen/sched.h>
 #include <xen/io/blkif.h>
 #include <xen/io/netif.h>
 
@@ -339,7 +340,7 @@ static void live_again(void)
 		node(path, "", true);
 	}
 	cr_assert_eq(pthread_create(&thread, NULL, resume_anew, NULL), 0);
-	cr_assert_eq(power_suspend(), 0);
+	cr_assert_eq(power_suspend(SHUTDOWN_suspend), 0);
 	pthread_join(thread, NULL);
 }
 

@@ -297,7 +297,9 @@ static void tell_all(struct fakedom *f, uint16_t type)
 
 static int resume(struct fakedom *f, bool anew)
 {
-	if (!(f->state & DOM_SHUTDOWN) || f->reason != SHUTDOWN_suspend)
+	if (!(f->state & DOM_SHUTDOWN) ||
+	    (f->reason != SHUTDOWN_suspend &&
+	     (f->reason != SHUTDOWN_soft_reset || !anew)))
 		return -EINVAL;
 	f->anew = anew;
 	if (anew) {
@@ -745,12 +747,12 @@ void fakedom_shutdown(struct fakedom *f, unsigned int reason)
 	pthread_mutex_unlock(&f->lock);
 }
 
-int fakedom_suspend(struct fakedom *f)
+int fakedom_suspend(struct fakedom *f, unsigned int reason)
 {
 	bool anew;
 
 	pthread_mutex_lock(&f->lock);
-	shut(f, SHUTDOWN_suspend);
+	shut(f, reason);
 	wait_run(f);
 	anew = f->anew;
 	pthread_mutex_unlock(&f->lock);

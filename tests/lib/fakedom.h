@@ -150,13 +150,14 @@ void fakedom_shutdown(struct fakedom *f, unsigned int reason);
 
 /**
  * fakedom_suspend() - The guest is suspended until DOM_RESUME lets it go on.
+ * @reason: SHUTDOWN_suspend or SHUTDOWN_soft_reset.
  *
  * Anew, all is as base/domsock.h says; pointers to the special pages and what
  * fakedom_port_fd() gave are void then.
  *
  * Return: 1 if it was cancelled, 0 if it goes on anew.
  */
-int fakedom_suspend(struct fakedom *f);
+int fakedom_suspend(struct fakedom *f, unsigned int reason);
 
 /** fakedom_resume() - What DOM_RESUME does; Return: its status. */
 int fakedom_resume(struct fakedom *f, bool anew);

@@ -81,9 +81,9 @@ void start_down(unsigned int reason)
 		pause(); /* the toolstack will destroy us */
 }
 
-int start_suspend(void)
+int start_suspend(unsigned int reason)
 {
-	return fakedom_suspend(dom);
+	return fakedom_suspend(dom, reason);
 }
 
 /* ---- events.h -------------------------------------------------------------- */

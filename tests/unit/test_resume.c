@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* tests/unit/test_resume.c - a suspended domain goes on, as before or anew. */
+/* tests/unit/test_resume.c - a domain that was suspended, or is reset, goes on. */
 #include "hypervisor/resume.h"
 
 #include <criterion/criterion.h>
@@ -47,9 +47,9 @@ static void teardown(void)
 TestSuite(resume, .init = setup, .fini = teardown);
 
 /* vCPU 0 makes the call and waits at its gate. */
-static void suspend(void)
+static void go_down(unsigned int reason)
 {
-	struct sched_shutdown s = { .reason = SHUTDOWN_suspend };
+	struct sched_shutdown s = { .reason = reason };
 	uint64_t arg[6] = { SCHEDOP_shutdown, ARG };
 
 	memcpy(fakevm_at(f, ARG), &s, sizeof(s));
@@ -58,8 +58,13 @@ static void suspend(void)
 		     HC_AGAIN);
 	cr_expect(f->vcpu[0].hc.active);
 	cr_expect(vm->shutdown);
-	cr_expect_eq(vm->reason, SHUTDOWN_suspend);
+	cr_expect_eq(vm->reason, reason);
 	cr_expect_eq(f->run[1].immediate_exit, 1, "the others are called");
+}
+
+static void suspend(void)
+{
+	go_down(SHUTDOWN_suspend);
 }
 
 /* What the guest's call gives now that the gate is open. */
@@ -223,6 +228,42 @@ Test(resume, anew_rings_lie_in_pages_that_nobody_has_yet)
 		cr_assert_eq(vm->store.host[i], 0, "byte %u", i);
 	cr_expect_eq(f->slot_gpa[VM_SLOT_STORE], LAYOUT_STORE);
 	cr_expect_eq(f->slot_gpa[VM_SLOT_CONSOLE], LAYOUT_CONSOLE);
+}
+
+Test(resume, a_soft_reset_is_another_life_with_all_memory)
+{
+	cr_assert_eq(shinfo_place(vm, SHINFO, true), 0);
+	cr_assert_eq(memory_give(vm, GRANTS, 1), 0);
+	go_down(SHUTDOWN_soft_reset);
+	cr_expect_eq(resume_vm(vm, false), -EINVAL, "nothing to cancel");
+	cr_expect(vm->shutdown);
+	cr_assert_eq(resume_vm(vm, true), 0);
+	cr_expect_eq(answer(), 0);
+	cr_expect_eq(vm->life, 1);
+	cr_expect_eq(vm->shinfo.page.gfn, PHYSMAP_NONE);
+	cr_expect_eq(memory_pages(vm), vm->mem->size >> SV_PAGE_SHIFT);
+	cr_expect_eq(memory_give(vm, GRANTS, 1), 0, "it has that page");
+	/* Who was suspended has given what he gave. */
+	suspend();
+	cr_assert_eq(resume_vm(vm, true), 0);
+	cr_expect_eq(memory_give(vm, GRANTS, 1), -EINVAL);
+}
+
+Test(resume, soft_resets_leave_nothing)
+{
+	for (uint32_t i = 0; i < 100; i++) {
+		uint32_t port;
+
+		cr_assert_eq(evtchn_bind_virq(vm, VIRQ_TIMER, 1, &port), 0);
+		cr_assert_eq(port, EVTCHN_CONSOLE + 1);
+		cr_assert_eq(vcpu_info_move(&f->vcpu[1], INFO << 12), 0);
+		cr_assert_eq(gnttab_place(vm, 1, GRANTS), 0);
+		go_down(SHUTDOWN_soft_reset);
+		cr_assert_eq(resume_vm(vm, true), 0);
+		cr_assert_eq(answer(), 0);
+		cr_assert_eq(vm->life, i + 1);
+		cr_assert_eq(vm->gnttab.nr, 1);
+	}
 }
 
 Test(resume, what_fails_leaves_it_suspended)

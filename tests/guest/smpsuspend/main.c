@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <xen/errno.h>
+#include <xen/sched.h>
 
 #include "guest-frontend/console.h"
 #include "guest-frontend/cpu.h"
@@ -141,7 +142,7 @@ static bool suspend(void)
 	int ret;
 
 	set(&open, false);
-	ret = power_suspend();
+	ret = power_suspend(SHUTDOWN_suspend);
 	if (ret == 1)
 		set(&open, true);
 	else if (!ret)
@@ -161,7 +162,7 @@ static bool waits_for_all(void)
 	int ret;
 
 	__atomic_store_n(&shy, ncpus - 1, __ATOMIC_SEQ_CST);
-	ret = power_suspend();
+	ret = power_suspend(SHUTDOWN_suspend);
 	__atomic_store_n(&shy, 0, __ATOMIC_SEQ_CST);
 	return ret == -XEN_EBUSY && all_go_on();
 }

@@ -6,11 +6,14 @@
  * Each time it says how it went on, and what the time is.  Asked to power off, it
  * ends with its verdict.
  *
- *	net=1 persistent=1 segs=N queues=N
+ *	net=1 persistent=1 segs=N queues=N resets=N
+ *
+ * resets: before all that it asks for so many soft resets by itself.
  */
 #include <stddef.h>
 #include <stdint.h>
 #include <xen/errno.h>
+#include <xen/sched.h>
 
 #include "guest-frontend/blkfront.h"
 #include "guest-frontend/console.h"
@@ -163,7 +166,8 @@ static bool reconnect(void)
 	return packets != since;
 }
 
-static bool suspend(void)
+/* @how: What it is called that it goes on if it was not cancelled. */
+static bool suspend(unsigned int reason, const char *how)
 {
 	unsigned int inflight = 0;
 	uint64_t was = done;
@@ -172,7 +176,7 @@ static bool suspend(void)
 	work();
 	for (unsigned int i = 0; i < disk.nqueues; i++)
 		inflight += blkfront_inflight(disk.queue[i]);
-	ret = power_suspend();
+	ret = power_suspend(reason);
 	look_at_time();
 	if (ret < 0 || (!ret && !reconnect()))
 		return false;
@@ -180,8 +184,8 @@ static bool suspend(void)
 	for (uint64_t until = events_deadline(PATIENCE_NS);
 	     done < was + 2 * (uint64_t)NJOBS && events_now() < until;)
 		turns(1);
-	say("suspend %s inflight=%u done=%lu wall=%lu",
-	    ret ? "cancelled" : "anew", inflight, (unsigned long)done,
+	say("suspend %s inflight=%u done=%lu wall=%lu", ret ? "cancelled" : how,
+	    inflight, (unsigned long)done,
 	    (unsigned long)(events_wall() / 1000000000));
 	return done >= was + 2 * (uint64_t)NJOBS && inflight;
 }
@@ -246,12 +250,18 @@ enum verdict guest_main(const char *cmdline)
 	refs = grants_free_refs();
 	if (!open_all(cmdline))
 		return VERDICT_ERROR;
+	for (uint64_t n = arg_u64(cmdline, "resets", 0); good && n; n--) {
+		turns(TURNS);
+		good = suspend(SHUTDOWN_soft_reset, "reset");
+	}
+	if (!good)
+		return VERDICT_FAILURE;
 	say("suspend waits");
 	do {
 		turns(TURNS);
 		asked = power_wait(0);
 		if (asked == POWER_SUSPEND)
-			good = suspend();
+			good = suspend(SHUTDOWN_suspend, "anew");
 	} while (good && !errors && asked >= 0 && asked != POWER_OFF);
 	good = good && asked == POWER_OFF && wait_idle();
 	say("suspend done=%lu packets=%lu errors=%u bad_words=%u backwards=%u",
