@@ -495,6 +495,10 @@ install: all
 		case $$n in xl*) n=$${n}$(XL_MAN);; esac; \
 		install -D -m 644 $$m $(dest)/share/man/man$$s/$$n || exit 1; done
 	install -D -m 644 docs/grafana.json $(dest)/share/doc/splitvisor/grafana.json
+	install -d $(dest)/share/splitvisor
+	for s in tools/bpftrace/*.bt; do \
+		sed 's|/usr/lib/splitvisor|$(libexec)|' $$s >$(dest)/share/splitvisor/$${s##*/} && \
+		chmod 755 $(dest)/share/splitvisor/$${s##*/} || exit 1; done
 	install -d $(dest)/lib/systemd/system
 	for u in packaging/systemd/*.in; do n=$${u##*/}; \
 		sed 's|@LIBEXEC@|$(libexec)|' $$u \

@@ -12,6 +12,7 @@
 #include <xen/xen.h>
 #include <xen/io/blkif.h>
 
+#include "base/probe.h"
 #include "dom0-backend/evtchn_fd.h"
 #include "ring/ring.h"
 #include "ring/shm.h"
@@ -375,6 +376,8 @@ static void respond(struct blk_queue *q, struct blk_io *io, int ret)
 					  : BLKIF_RSP_ERROR;
 	ring_back_put(&q->ring, &rsp, q->layout->rsp);
 	journal_answer(io->entry);
+	probe(blk_response, q->dev->domid, q->dev->devid, io->op, ret,
+	      io->bytes, q->now - io->since);
 	blkstat_answer(stat_of(q, io->op), ret, io->bytes, io->merged,
 		       q->now - io->since);
 	blkstat_leave(q->stat);
@@ -393,6 +396,8 @@ static void handle(struct blk_queue *q, struct blk_io *io)
 	io->since = q->now;
 	blkstat_take(q->stat);
 	ret = start(q, &req, io);
+	probe(blk_request, q->dev->domid, q->dev->devid, req.op, ret, io->bytes,
+	      req.sector);
 	if (!ret)
 		return;
 	log_limited(

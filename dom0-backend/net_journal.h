@@ -114,12 +114,14 @@ _Static_assert(NETSTAT_QUEUES == VIF_MAX_QUEUES, "all are counted");
  * @log:    *Borrowed*: its journal; NULL: nobody will succeed us.
  * @stat:   *Borrowed*: where to count; NULL: nobody will look.
  * @resume: @log holds what a predecessor left of this ring: go on with it.
+ * @domid, @devid: Whose it is, for probes.
  */
 struct net_ring {
 	uint32_t gref;
 	struct net_journal_ring *log;
 	struct netstat *stat;
 	bool resume;
+	unsigned int domid, devid;
 };
 
 /** net_journal_begin() - All that was taken from a ring, up to index @at, is answered. */

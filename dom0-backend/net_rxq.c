@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/probe.h"
 #include "ring/shm.h"
 
 static void SHM **page_at(struct rxq *q, uint32_t i)
@@ -74,6 +75,8 @@ int rxq_init(struct rxq *q, struct gnt_map *gnt, const struct net_caps *caps,
 	q->held = 0;
 	q->own_stat = (struct netstat){ 0 };
 	q->stat = ring->stat ? ring->stat : &q->own_stat;
+	q->domid = ring->domid;
+	q->devid = ring->devid;
 	q->limit = limit;
 	q->ready = true;
 	q->page = NULL;
@@ -182,6 +185,7 @@ static void answer(struct rxq *q, size_t len)
 		pop(q);
 	}
 	net_journal_answer(q->log, q->first);
+	probe(net_rx, q->domid, q->devid, len, n);
 	netstat_add(q->stat, NETSTAT_RX_PACKETS, 1);
 	netstat_add(q->stat, NETSTAT_RX_BYTES, len);
 	netstat_add(q->stat, NETSTAT_RX_GSO,

@@ -67,6 +67,7 @@ struct rxq {
 	bool ready;
 	uint32_t stalled;
 	struct netstat *stat, own_stat;
+	unsigned int domid, devid;
 	struct log_limit *limit;
 	struct net_steer *steer;
 	unsigned int index;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "base/probe.h"
 #include "dom0-backend/net_rxq.h"
 #include "ring/shm.h"
 
@@ -364,6 +365,7 @@ static int16_t send_packet(struct txq *q)
 	status = send_pinned(q, p, page);
 	unpin(q, p);
 	q->credit -= limited(q) ? p->len : 0;
+	probe(net_tx, q->rx->domid, q->rx->devid, p->len, status);
 	return status;
 }
 

@@ -236,10 +236,12 @@ int netback_start(struct net_queue **out, struct device *dev,
 		  const struct net_keys *keys, struct log_limit *limit)
 {
 	struct net_journal_queue *log = keys->log;
-	struct net_ring tx = { keys->tx_ref, log ? &log->tx : NULL, keys->stat,
-			       keys->resume };
-	struct net_ring rx = { keys->rx_ref, log ? &log->rx : NULL, keys->stat,
-			       keys->resume };
+	struct net_ring tx = { keys->tx_ref, log ? &log->tx : NULL,
+			       keys->stat,   keys->resume,
+			       dev->domid,   dev->devid };
+	struct net_ring rx = { keys->rx_ref, log ? &log->rx : NULL,
+			       keys->stat,   keys->resume,
+			       dev->domid,   dev->devid };
 	struct net_queue *q = calloc(1, sizeof(*q));
 	int ret;
 

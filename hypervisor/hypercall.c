@@ -8,6 +8,8 @@
 #include <xen/xen.h>
 
 #include "base/log.h"
+#include "base/probe.h"
+#include "hypervisor/vcpu.h"
 #include "hypervisor/vm.h"
 
 /** struct call - A row of the table. */
@@ -107,6 +109,7 @@ int64_t hc_continue(struct hc *hc)
 		ret = hc_unknown(hc, NO_SUBOP);
 	pthread_mutex_unlock(&hc->vm->lock);
 	hc->active = ret == HC_AGAIN;
+	probe(hypercall, hc->vm->cfg.domid, hc->vcpu->id, hc->nr, ret);
 	return ret;
 }
 

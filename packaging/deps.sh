@@ -11,10 +11,10 @@ declare -A group=(
 	[build]="gcc libc6-dev pkg-config binutils libxen-dev libevent-dev
 		libnl-3-dev libnl-route-3-dev liburing-dev libarchive-dev
 		libnftables-dev libyajl-dev libgcrypt20-dev libncurses-dev
-		libnbd-dev libseccomp-dev libzstd-dev"
+		libnbd-dev libseccomp-dev libzstd-dev systemtap-sdt-dev"
 	[test]="clang libclang-rt-14-dev libcriterion-dev curl jq xenstore-utils
 		busybox-static cpio kmod zstd xz-utils lz4 mmdebstrap e2fsprogs
-		gdb iproute2 iputils-ping nbdkit openvswitch-switch passt procps python3 qemu-block-extra
+		bpftrace gdb iproute2 iputils-ping nbdkit openvswitch-switch passt procps python3 qemu-block-extra
 		qemu-utils socat tgt util-linux
 		ca-certificates"
 	[lint]="clang clang-format clang-tidy cppcheck shellcheck mandoc"

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/probe.h"
 #include "xenstore-lite/ops.h"
 #include "xenstore-lite/perm.h"
 #include "xenstore-lite/quota.h"
@@ -268,6 +269,7 @@ void dispatch(struct conn *c, const struct wire_msg *m)
 	if (r.txn && (ret == -ENOSPC || ret == -ENOMEM) &&
 	    m->hdr.type != XS_TRANSACTION_END)
 		r.txn->error = ret;
+	probe(store_request, c->who.domid, m->hdr.type, ret, m->hdr.len);
 	counts[MIN(m->hdr.type, TYPES)].requests++;
 	counts[MIN(m->hdr.type, TYPES)].errors += ret != 0;
 	if (ret) {

@@ -15,6 +15,7 @@ output=$(installed)
 for file in usr/bin/xl usr/lib/splitvisor/sv-hypervisor usr/lib/splitvisor/sv-guests \
 	usr/share/man/man1/xl.1sv usr/share/man/man5/xl.cfg.5sv usr/share/man/man8/sv-backend.8 \
 	usr/lib/splitvisor/sv-metrics usr/bin/xentop usr/share/doc/splitvisor/grafana.json \
+	usr/share/splitvisor/disks.bt \
 	usr/lib/systemd/system/splitvisor-metrics.service \
 	usr/lib/systemd/system/splitvisor-guests.service usr/lib/tmpfiles.d/splitvisor.conf \
 	usr/lib/sysusers.d/splitvisor.conf \
