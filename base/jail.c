@@ -384,6 +384,8 @@ static const char *out_of_reach(const struct jail *j)
 	setfsgid(j->user->gid);
 	setfsuid(j->user->uid);
 	for (size_t i = 0; !which && i < j->ndirs; i++) {
+		if (j->dirs[i].spare)
+			continue;
 		if (snprintf(path, sizeof(path), "%s/.", j->dirs[i].path) >=
 			    (int)sizeof(path) ||
 		    stat(path, &st))

@@ -43,12 +43,14 @@
  * @keep_out: Nothing in it can be made, changed or removed; sockets can be used.
  * @hide: It is inside an earlier one, and empty from now on.
  * @own: It is the user's, and so are the files in it, if there is one.
+ * @spare: Nothing is missing if the user cannot get there.
  */
 struct jail_dir {
 	const char *path;
 	bool keep_out;
 	bool hide;
 	bool own;
+	bool spare;
 };
 
 #define JAIL_DIRS 4

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// base/storeuser.c - the user that the store of a host runs as.
+// base/storeuser.c - the users that the store of a host and its VMMs run as.
 #include "base/storeuser.h"
 
 #include <errno.h>
@@ -95,10 +95,17 @@ static uint32_t hash(const char *s)
 	return (uint32_t)(h ^ h >> 32);
 }
 
-static bool compute(struct sandbox_user *u)
+/* Of this run directory. */
+static uint32_t digest(void)
 {
 	char real[PATH_MAX];
-	uint32_t h = hash(realpath(paths_run(), real) ? real : paths_run());
+
+	return hash(realpath(paths_run(), real) ? real : paths_run());
+}
+
+static bool compute(struct sandbox_user *u)
+{
+	uint32_t h = digest();
 
 	u->uid = u->gid = FIRST + h % COUNT;
 	if (!is_possible(u))
@@ -130,6 +137,12 @@ void storeuser_find(struct sandbox_user *u)
 		*u = computed;
 	if (is_named && (!is_computed || !has_place(&computed)))
 		*u = named;
+}
+
+bool storeuser_domain(unsigned int domid, struct sandbox_user *u)
+{
+	u->uid = u->gid = FIRST + (digest() % COUNT + domid) % COUNT;
+	return may_change() && is_possible(u);
 }
 
 /* ---- What is open to it ------------------------------------------------ */

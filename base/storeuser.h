@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* base/storeuser.h - the user that the store of a host runs as. */
+/* base/storeuser.h - the users that the store of a host and its VMMs run as. */
 #ifndef BASE_STOREUSER_H
 #define BASE_STOREUSER_H
+
+#include <stdbool.h>
 
 #include "base/sandbox.h"
 #include "base/util.h"
@@ -19,6 +21,9 @@
  * from the directory's name, in a range that systemd lists as nobody's; in a
  * container that has few ids, one of the fourteen before nobody's.  An id that has the
  * store's files already stays the one.
+ *
+ * A domain's VMM is the one whose number is greater by the domid than the computed one:
+ * no two VMMs of a host are one user.  Where there are not so many ids it stays root.
  */
 
 /** STOREUSER_NAME - Made by the package. */
@@ -29,6 +34,9 @@
  * @u: This process's own ids, if it is not root, or may not become another.
  */
 void storeuser_find(struct sandbox_user *u);
+
+/** storeuser_domain() - Who a domain's VMM is; Return: false if it stays who it is. */
+bool storeuser_domain(unsigned int domid, struct sandbox_user *u);
 
 /**
  * storeuser_admit() - Let the store's user connect to <run>/dom/<domid>/hv.sock.

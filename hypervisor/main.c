@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/sandbox.h"
+#include "base/storeuser.h"
 #include "hypervisor/boot.h"
 #include "hypervisor/conlog.h"
 #include "hypervisor/domctl.h"
@@ -278,16 +279,20 @@ static int listen_to_clients(struct vm *vm, struct domctl **ctl,
 	return 0;
 }
 
-/* Of files there must be some left: those of the domain, to look at. */
+/* Of files there must be some left: those of the domain, though it needs none. */
 static int give_up_rights(const struct vm_config *cfg)
 {
 	char own[PATH_MAX];
+	struct sandbox_user user;
+	bool becomes = storeuser_domain(cfg->domid, &user);
 	const struct jail_dir dir = { .path = paths_dom(own, cfg->domid, ""),
-				      .keep_out = true };
+				      .keep_out = true,
+				      .spare = true };
 	const struct jail j = { .dirs = &dir,
 				.ndirs = 1,
 				.calls = jail_calls,
-				.ncalls = jail_ncalls };
+				.ncalls = jail_ncalls,
+				.user = becomes ? &user : NULL };
 
 #ifdef SV_SANITIZED
 	/* What sanitizers ask for, with threads, is on no list. */

@@ -99,6 +99,11 @@ ok $? "VMM: no thread has a capability or can get one"
 [ "$(grep -cE '^(NoNewPrivs:.1|Seccomp:.2)$' <<<"$output")" = \
 	$((2 * $(grep -c '^Name:' <<<"$output"))) ]
 ok $? "VMM: no new privileges, and each thread has a filter of system calls"
+# Of the ids that nobody has, and no other process's.
+output=$(sed -nE 's/^[UG]id:\t([0-9]+)\t\1\t\1\t\1$/\1/p' <<<"$output" | sort -u)
+[ "$(wc -l <<<"$output")" = 1 ] && [ "$output" -ge $((0x70000000)) ] &&
+	[ "$(ps -eo uid= | awk -v uid="$output" '$1 == uid' | wc -l)" = 1 ]
+ok $? "VMM: all threads are a user who is nobody else"
 output=$(readlink "/proc/$pid/ns/"{mnt,ipc,uts,net})
 [ "$(sort -u <(echo "$output") <(readlink /proc/self/ns/{mnt,ipc,uts,net}) |
 	wc -l)" = 8 ]

@@ -83,6 +83,20 @@ Test(storeuser, is_one_for_each_host)
 	cr_expect_neq(first.uid, other.uid);
 }
 
+Test(storeuser, of_each_domain_is_another)
+{
+	struct sandbox_user store = find(), first, second;
+
+	cr_assert(storeuser_domain(1, &first));
+	cr_assert(storeuser_domain(2, &second));
+	cr_expect(is_computed(&first) && is_computed(&second));
+	cr_expect_neq(first.uid, second.uid);
+	cr_expect_neq(first.uid, store.uid);
+	settle("b");
+	cr_assert(storeuser_domain(1, &second));
+	cr_expect_neq(first.uid, second.uid);
+}
+
 /* ---- In another process ------------------------------------------------- */
 
 static int status_of(pid_t pid)
