@@ -12,8 +12,6 @@
 #include "tools/xl_cmd.h"
 #include "tools/xl_out.h"
 
-#define ANSWER_TIMEOUT_MS 5000
-
 /* Options before the verb; false if xl is to end. */
 static bool read_options(int argc, char **argv)
 {
@@ -90,7 +88,7 @@ int main(int argc, char **argv)
 
 	log_init("", LOG_LVL_INFO);
 	paths_init();
-	dom_set_timeout(ANSWER_TIMEOUT_MS);
+	dom_set_timeout(XL_ANSWER_MS);
 	signal(SIGPIPE, SIG_IGN); /* a VMM or a store that has gone */
 	if (!read_options(argc, argv))
 		return XL_EXIT_FAIL;

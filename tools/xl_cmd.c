@@ -422,22 +422,29 @@ struct shown {
 /* Few enough that connections to all of them may be open at the same time. */
 #define ASK_AT_ONCE 64
 
+/* All of them have the same time together: any number may hang. */
 static void ask_some(struct xl_dom *doms, size_t n, const struct shown *s)
 {
 	struct dom *dom[ASK_AT_ONCE];
 	int ret[ASK_AT_ONCE];
+	uint64_t end, now;
 
 	for (size_t i = 0; i < n; i++)
 		ret[i] = dom_ask(&dom[i], doms[i].domid);
+	end = util_clock_ns() + XL_ANSWER_MS * UINT64_C(1000000);
 	for (size_t i = 0; i < n; i++) {
 		struct dom_info info;
 
 		if (!ret[i]) {
+			now = util_clock_ns();
+			dom_set_timeout(now < end ? (int)((end - now) / 1000000)
+						  : 0);
 			ret[i] = dom_asked(dom[i], &info);
 			dom_free(dom[i]);
 		}
 		s->asked(&doms[i], &info, ret[i]);
 	}
+	dom_set_timeout(XL_ANSWER_MS);
 }
 
 static void show_guests(struct xl_dom *doms, size_t n, const struct shown *s)

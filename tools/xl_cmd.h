@@ -91,6 +91,9 @@ bool xl_take_json(int *argc, char **argv);
  */
 int xl_find_domain(const char *who, unsigned int *domid) must_check;
 
+/** XL_ANSWER_MS - How long xl waits for a VMM, or for several at once. */
+#define XL_ANSWER_MS 5000
+
 /** xl_dom_info() - What a domain's VMM says; Return: 0 or -errno, not reported. */
 int xl_dom_info(unsigned int domid, struct dom_info *info) must_check;
 

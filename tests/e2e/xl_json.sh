@@ -134,7 +134,22 @@ jq -e '.[1].name == "g1"' document >/dev/null &&
 	jq -e '(.warning | contains("does not answer")) and .object == "domain g1 ('"$id"')" and
 	.remedy == "`xl destroy g1` ends it"' errors >/dev/null
 ok $? "a warning is told as one"
-xl destroy g1
+for name in h1 h2 h3; do
+	xl create -q g1.cfg "name='$name'" "disk=[]" "vif=[]" \
+		"uuid='11111111-2222-3333-4444-0000000000${name/h/0}'"
+	kill -STOP "$(vmm_of $name)"
+done
+since=$SECONDS
+xl list --json >document 2>errors
+took=$((SECONDS - since))
+output="took $took s: $(cat document errors)"
+jq -e 'length == 5' document >/dev/null && [ "$(grep -c 'does not answer' errors)" = 4 ] &&
+	[ $took -lt 14 ]
+ok $? "four VMMs that hang take the time of one"
+for name in g1 h1 h2 h3; do
+	kill -CONT "$(vmm_of $name)"
+	xl destroy $name
+done
 xl create -q g1.cfg "disk=[]" "vif=[]"
 output=$(XENSTORED_PATH=$work/none xl block-list --json g1 2>&1)
 [ $? = 1 ] && jq -e '.error | contains("'"$work/none"'")' <<<"$output" >/dev/null
