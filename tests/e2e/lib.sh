@@ -428,10 +428,11 @@ no_process() { ! kill -0 "$1" 2>/dev/null; }
 
 guest() { # DOMID NAME [half]
 	mkfifo "$work/in.$1"
-	# In this order: who could open the one finds the other.
-	sv-consoleguest "$@" >"$work/out.$1" 2>&1 <"$work/in.$1" &
+	: >"$work/out.$1"
+	# Nobody waits for another to open the other end, who may have been killed.
+	exec {fd}<>"$work/in.$1"
+	sv-consoleguest "$@" >"$work/out.$1" 2>&1 <"$work/in.$1" {fd}>&- &
 	procs[guest$1]=$!
-	exec {fd}>"$work/in.$1"
 	to[$1]=$fd
 }
 
