@@ -866,6 +866,7 @@ Test(backend_vif, killed_worker_is_replaced)
 /* Workers serve on without a parent; the next one takes the interface over. */
 Test(backend_vif, parent_crash)
 {
+	struct link_info info;
 	struct talk t;
 	pid_t pid, now;
 
@@ -881,6 +882,8 @@ Test(backend_vif, parent_crash)
 	/* One that dies while there is no parent is replaced as well. */
 	kill(s.backend, SIGKILL);
 	kill(now, SIGKILL);
+	/* Its interface ends with it, which may take a moment. */
+	cr_expect(SOON(link_get(nl, "vif3.0", &info) == -ENODEV));
 	stack_new_backend(&s);
 	expect_talk(&t, false);
 	end_talk(&t);
