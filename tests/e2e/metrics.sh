@@ -39,14 +39,17 @@ output=$(cat headers; awk -f "$rules" old)
 awk -f "$rules" old && grep -q '^Content-Type: text/plain; version=0.0.4' headers
 ok $? "the older text format, for others"
 who='domid="3",domain="three"'
-output=$(cat page)
-[ "$(value splitvisor_domains)" = 1 ] && [ "$(value splitvisor_domains_silent)" = 0 ] &&
-	[ "$(value "splitvisor_block_requests_total{$who,device=\"vbd\/51712\",op=\"read\"}")" = 100 ] &&
-	[ "$(value "splitvisor_block_bytes_total{$who,device=\"vbd\/51712\",op=\"read\"}")" = 51200 ] &&
-	[ "$(value "splitvisor_block_request_seconds_count{$who,device=\"vbd\/51712\",op=\"read\"}")" = 100 ] &&
-	[ "$(value "splitvisor_device_worker_restarts_total{$who,device=\"vbd\/51712\"}")" = 0 ] &&
-	[ "$(value "splitvisor_domain_kvm_events_total{$who,event=\"exits\"}")" = 7 ]
-ok $? "what went through the disk"
+# A VMM that has had no time to answer is asked again.
+all_told() {
+	get -H 'Accept: application/openmetrics-text' $url >page
+	[ "$(value splitvisor_domains)" = 1 ] && [ "$(value splitvisor_domains_silent)" = 0 ] &&
+		[ "$(value "splitvisor_block_requests_total{$who,device=\"vbd\/51712\",op=\"read\"}")" = 100 ] &&
+		[ "$(value "splitvisor_block_bytes_total{$who,device=\"vbd\/51712\",op=\"read\"}")" = 51200 ] &&
+		[ "$(value "splitvisor_block_request_seconds_count{$who,device=\"vbd\/51712\",op=\"read\"}")" = 100 ] &&
+		[ "$(value "splitvisor_device_worker_restarts_total{$who,device=\"vbd\/51712\"}")" = 0 ] &&
+		[ "$(value "splitvisor_domain_kvm_events_total{$who,event=\"exits\"}")" = 7 ]
+}
+check "what went through the disk" wait_for 10 all_told
 read -r worker < <(pgrep -P "${procs[backend]}")
 kill -9 "$worker"
 check "the disk is read after its worker was killed" tell 3 "read 10"
@@ -86,10 +89,12 @@ ok $? "HEAD has no body"
 
 # ---- Clients that would hold it up --------------------------------------------------
 
+# One too many may be disconnected while it writes; that is not our end.
+trap : PIPE
 slow=()
 for _ in $(seq 20); do
 	exec {s}<>/dev/tcp/127.0.0.1/9748
-	printf 'GET /metrics HTTP/1.1\r\nX: ' >&"$s"
+	{ printf 'GET /metrics HTTP/1.1\r\nX: ' >&"$s"; } 2>/dev/null
 	slow+=("$s")
 done
 drip() { # a byte now and then
@@ -120,7 +125,7 @@ check "one that says nothing" wait_for 10 holds_sockets $((idle + 1))
 check "is disconnected" wait_for 30 holds_sockets "$idle"
 exec {s}>&-
 
-kill -STOP "${procs[guest3]}"
+halt "${procs[guest3]}"
 sleep_over() { get $url >page; [ "$(value splitvisor_domains_silent)" = 1 ]; }
 check "a VMM that hangs is counted" wait_for 10 sleep_over
 awk -f "$rules" page

@@ -53,7 +53,7 @@ ok $? "a domain that there is not"
 output=$(xl stats Domain-0 2>&1)
 [ $? = 1 ] && [ "$output" = "domain 0 is this host: it has no such figures" ]
 ok $? "nor is this host one"
-kill -STOP "${procs[guest4]}"
+halt "${procs[guest4]}"
 xl stats --json >document 2>errors
 output=$(cat document errors)
 jq -e 'map(.name) == ["three"]' document >/dev/null &&

@@ -58,7 +58,7 @@ for bad in '-d 0' '-d nan' '-i 0' '-i x' '-s x' '-q' 'x'; do
 	[ $? = 2 ]
 	ok $? "'$bad' is refused"
 done
-kill -STOP "${procs[guest4]}"
+halt "${procs[guest4]}"
 output=$(xl top -b -i 1)
 grep -qE '^      four ------ +0 ' <<<"$output" && grep -q '^three-with' <<<"$output"
 ok $? "a VMM that hangs is shown without figures, and holds up nobody"

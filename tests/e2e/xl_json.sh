@@ -49,6 +49,9 @@ holds "list: what is wanted for people is no matter" '.[1].name == "g1"' list -v
 holds "list -l is JSON anyway" '.[0].domid == 1 and .[0].config.c_info.name == "g1"' \
 	list -l --json g1
 holds "vm-list" '. == [{"domid": 1, "name": "g1", "uuid": '"$uuid"'}]' vm-list --json
+# Threads that have just begun may still be on their way to sleep.
+asleep() { xl vcpu-list --json g1 | jq -e '.[0].blocked'; }
+wait_for 10 asleep
 holds "vcpu-list" 'map(.vcpu) == [0, 1] and (.[0] | .online and .blocked and
 	(.running | not) and (.cpu | type) == "number" and .hard_affinity == "all") and
 	.[1] == {"domid": 1, "name": "g1", "vcpu": 1, "online": false, "running": false,
@@ -127,7 +130,7 @@ ok $? "a verb that lists nothing has no such option"
 xl vcpu-list --json nosuch g1 >document 2>errors
 [ $? = 1 ] && jq -e 'length == 2' document >/dev/null && jq -e "$none" errors >/dev/null
 ok $? "one error does not spoil the document"
-kill -STOP "$(vmm_of g1)"
+halt "$(vmm_of g1)"
 xl list --json >document 2>errors
 output=$(cat document errors)
 jq -e '.[1].name == "g1"' document >/dev/null &&
