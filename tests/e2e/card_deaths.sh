@@ -12,12 +12,7 @@
 
 stand_in
 seconds=${SV_DEATHS_SECONDS:-20}
-ip link add svecho0 address 02:00:00:00:00:01 type bridge
-sysctl -q net.ipv6.conf.svecho0.disable_ipv6=1
-ip link set svecho0 up
-sv-netecho svecho0 &
-echo=$!
-wait_for 10 hears $echo svecho0
+echo_bridge
 cat >"$work/stream.cfg" <<-END
 	name = 'stream'
 	type = 'pvh'
@@ -89,4 +84,4 @@ echo "# killed: ${shot[KILL]} workers, ${shot[parent]} parents," \
 ok $? "they were killed often enough"
 check "the domain goes" wait_for 10 gone stream
 check "so does its interface" wait_for 10 has_no_link
-kill $echo
+kill "$echo"

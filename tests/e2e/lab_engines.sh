@@ -10,26 +10,8 @@ engines=$guests/engines
 other=$work/other
 mkdir -p "$other" "$work/ssh"
 
-# at RUN_DIR COMMAND... - the same, on another node.
-at() {
-	(
-		# shellcheck disable=SC2030 # for this node they stay as they are
-		export SPLITVISOR_RUN_DIR=$1 XENSTORED_PATH=$1/xenstored.sock
-		logs=$1/log
-		shift
-		"$@"
-	)
-}
 there() { at "$other" "$@"; }
-leave_all() {
-	local d
-
-	for d in "$other"/dom/*/; do
-		[ -d "$d" ] && there xl destroy "$(basename "$d")" 2>/dev/null
-	done
-	finish
-}
-trap leave_all EXIT
+trap 'finish_at "$other"' EXIT
 
 rounds() { grep -ac 'SPLITVISOR-ROUND' "$(console_log "$1")"; }
 further() { [ "$(rounds "$1")" -gt "$2" ]; }

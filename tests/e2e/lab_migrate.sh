@@ -8,33 +8,12 @@
 there=$work/run-there third=$work/run-third
 mkdir -p "$there" "$third"
 
-# at RUN_DIR COMMAND... - the same, on another host.
-at() {
-	(
-		# shellcheck disable=SC2030 # for this host they stay as they are
-		export SPLITVISOR_RUN_DIR=$1 XENSTORED_PATH=$1/xenstored.sock
-		logs=$1/log
-		shift
-		"$@"
-	)
-}
 there() { at "$there" "$@"; }
 here() { "$@"; }
-leave_all() {
-	local d host
-
-	for host in "$there" "$third"; do
-		for d in "$host"/dom/*/; do
-			[ -d "$d" ] && at "$host" xl destroy "$(basename "$d")" 2>/dev/null
-		done
-	done
-	finish
-}
-trap leave_all EXIT
+trap 'finish_at "$there" "$third"' EXIT
 
 # The command that takes a domain, there and here.
 receive="SPLITVISOR_RUN_DIR=$there XENSTORED_PATH=$there/xenstored.sock xl migrate-receive"
-# shellcheck disable=SC2031
 receive_here="SPLITVISOR_RUN_DIR=$SPLITVISOR_RUN_DIR XENSTORED_PATH=$XENSTORED_PATH xl migrate-receive"
 
 rounds() { grep -ac 'SPLITVISOR-ROUND' "$(console_log "$1")"; }

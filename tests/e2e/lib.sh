@@ -201,16 +201,20 @@ hears() {
 			"/proc/$1/net/packet"
 }
 
-# with_card HOW ARG... - the same, with a card whose frames come back.
-with_card() {
-	local echo
-
+# echo_bridge - a bridge svecho0, where an echo sends all frames back; its process is
+# $echo.
+echo_bridge() {
 	ip link add svecho0 address 02:00:00:00:00:01 type bridge
 	sysctl -q net.ipv6.conf.svecho0.disable_ipv6=1
 	ip link set svecho0 up
 	sv-netecho svecho0 &
 	echo=$!
 	wait_for 10 hears "$echo" svecho0
+}
+
+# with_card HOW ARG... - the same, with a card whose frames come back.
+with_card() {
+	echo_bridge
 	"$@" "vif = ['bridge=svecho0,mac=00:16:3e:00:00:0c']"
 	kill "$echo"
 	ip link del svecho0
@@ -230,6 +234,27 @@ console_has() { grep -qaE "$2" "$(console_log "$1")"; }
 listed() { xl list "$1" >/dev/null 2>&1; }
 
 gone() { ! listed "$1"; }
+
+# at RUN_DIR COMMAND... - the same, on another host.
+at() {
+	local run=$1
+
+	shift
+	SPLITVISOR_RUN_DIR=$run XENSTORED_PATH=$run/xenstored.sock logs=$run/log "$@"
+}
+
+# finish_at RUN_DIR... - what finish() does, when other hosts have ended.
+finish_at() {
+	local d host
+
+	for host; do
+		for d in "$host"/dom/*/; do
+			[ -d "$d" ] && at "$host" xl destroy "$(basename "$d")" 2>/dev/null
+		done
+		at "$host" our_processes | xargs -r kill 2>/dev/null
+	done
+	finish
+}
 
 # config NAME KERNEL_ALIAS INITRAMFS SVTEST [LINE...] - write and print a file.
 config() {

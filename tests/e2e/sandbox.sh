@@ -231,12 +231,7 @@ gives_up() { # WORKER
 }
 gave_up() { grep -q 'does not allow' "$logs/sv-backend.log"; }
 
-ip link add svecho0 address 02:00:00:00:00:01 type bridge
-sysctl -q net.ipv6.conf.svecho0.disable_ipv6=1
-ip link set svecho0 up
-sv-netecho svecho0 &
-echo=$!
-wait_for 10 hears $echo svecho0
+echo_bridge
 
 # What its VMM is like is told where there is one (lab_life.sh).
 no_odd_calls sv-hypervisor 'socket|connect|accept$|io_uring'
@@ -246,4 +241,4 @@ for w in ${SANDBOX_TEST_WORKERS:-"${workers[@]}"}; do
 	all_needed "$w"
 	gives_up "$w"
 done
-kill $echo
+kill "$echo"
