@@ -16,8 +16,8 @@
  * XENSTORED_PATH, the store's socket is <run>/xenstored.sock, and
  * XENSTORED_PATH is put into the environment so that libxenstore and child
  * processes agree.  Logs are in SPLITVISOR_LOG_DIR, else in <run>/log when
- * SPLITVISOR_RUN_DIR is set, else in /var/log/splitvisor.  Cores of crashed domains
- * are in SPLITVISOR_DUMP_DIR, else in <run>/dump or /var/lib/xen/dump.  Unpacked kernels
+ * SPLITVISOR_RUN_DIR is set, else in /var/log/splitvisor.  Cores of crashed domains,
+ * and copies of those that were lost, are in SPLITVISOR_DUMP_DIR, else in <run>/dump or /var/lib/xen/dump.  Unpacked kernels
  * are cached in SPLITVISOR_CACHE_DIR (default /var/cache/splitvisor).
  */
 void paths_init(void);

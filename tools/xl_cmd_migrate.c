@@ -2,6 +2,7 @@
 // tools/xl_cmd_migrate.c - xl migrate, xl migrate-receive.
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/paths.h"
 #include "tools/xl_change.h"
 #include "tools/xl_cmd.h"
 #include "tools/xl_cmd_save.h"
@@ -163,6 +165,47 @@ static int send_away(void *arg)
 	return xl_change_name(l->v.domid, away);
 }
 
+/*
+ * A copy, as it was when it was stopped, under its own name and with its own
+ * configuration.  Not where saved domains are started from with the host.
+ *
+ * @path: PATH_MAX bytes.
+ */
+static int keep_copy(struct leaving *l, char *path)
+{
+	char *text = xl_run_read(l->v.domid, "xl.cfg"), *own = NULL;
+	const char *name = l->name;
+	struct xl_save_how how = { .pack = l->o->pack };
+	int ret = text ? xl_cfg_set(text, "name", &name, 0, &own) : -ENOENT;
+
+	if (!ret)
+		ret = paths_mkdir(paths_dump());
+	if (!ret && snprintf(path, PATH_MAX, "%s/%s--migratedaway",
+			     paths_dump(), l->name) >= PATH_MAX)
+		ret = -ENAMETOOLONG;
+	how.config = own;
+	if (ret)
+		log_err("domain %u: no copy of it is kept in '%s': %s",
+			l->v.domid, paths_dump(), strerror(-ret));
+	else
+		ret = xl_save_stopped(&l->v, path, &how);
+	free(own);
+	free(text);
+	return ret;
+}
+
+/* It cannot go on here as it is. */
+static void stay_paused(struct leaving *l)
+{
+	char path[PATH_MAX];
+
+	if (!keep_copy(l, path))
+		fprintf(stderr,
+			"It is saved in %s. To try once more:\n"
+			"  xl destroy %u; xl restore %s\n",
+			path, l->v.domid, path);
+}
+
 static void resume(struct leaving *l)
 {
 	char name[XL_NAME_SIZE];
@@ -177,15 +220,21 @@ static void resume(struct leaving *l)
 	ret = xl_run_name(l->v.domid, name);
 	if (!ret && strcmp(name, l->name) != 0)
 		ret = xl_change_name(l->v.domid, l->name);
-	if (!ret)
-		xl_saving_resume(&l->v);
-	else
-		log_err("domain %u: stays paused; it cannot have its name again: %s (`xl save` and `xl restore` try once more)",
+	if (ret)
+		log_err("domain %u: stays paused; it cannot have its name again: %s",
 			l->v.domid, strerror(-ret));
+	else
+		ret = xl_saving_resume(&l->v);
+	if (ret)
+		stay_paused(l);
 }
 
-static void leave_it(const struct leaving *l)
+/* Nothing is asked of the store, where guests that are paused have answers waiting. */
+static void leave_it(struct leaving *l)
 {
+	char path[PATH_MAX];
+	bool saved;
+
 	fprintf(stderr,
 		"** Migration failed during final handshake **\n"
 		"Domain state is now undefined !\n"
@@ -193,16 +242,25 @@ static void leave_it(const struct leaving *l)
 		" resuming at most one instance.  Two simultaneous instances of the domain\n"
 		" would probably result in SEVERE DATA LOSS and it is now your\n"
 		" responsibility to avoid that.  Sorry.\n");
-	if (xl_saving_nodes(&l->v))
+	saved = !keep_copy(l, path);
+	if (!saved && xl_saving_nodes(&l->v))
 		log_warn("domain %u: its nodes are lost", l->v.domid);
 	fprintf(stderr,
 		"Here it is paused, without its devices, as %s--migratedaway.  If `xl list` there\n"
 		"has it as %s, it runs there:\n"
 		"  xl destroy %s--migratedaway\n"
 		"If it has it as %s--incoming, which does not run, destroy that there.  Then, and if\n"
-		"there is nothing of it there, here:\n"
-		"  xl rename %s--migratedaway %s; xl save %s FILE; xl restore FILE\n",
-		l->name, l->name, l->name, l->name, l->name, l->name, l->name);
+		"there is nothing of it there, here:\n",
+		l->name, l->name, l->name, l->name);
+	if (saved)
+		fprintf(stderr,
+			"  xl destroy %s--migratedaway; xl restore %s\n"
+			"That file is to be removed when either has been done.\n",
+			l->name, path);
+	else
+		fprintf(stderr,
+			"  xl rename %s--migratedaway %s; xl save %s FILE; xl restore FILE\n",
+			l->name, l->name, l->name);
 }
 
 static int conclude(struct leaving *l, enum xl_whose whose)

@@ -91,6 +91,13 @@ int xl_run_lock(const char *name)
 	return lock_file(run_path(path, name), LOCK_EX);
 }
 
+int xl_run_try_lock(const char *name)
+{
+	char path[PATH_MAX];
+
+	return lock_file(run_path(path, name), LOCK_EX | LOCK_NB);
+}
+
 int xl_run_write(unsigned int domid, const char *file, const char *text)
 {
 	char path[PATH_MAX], tmp[PATH_MAX + 8];

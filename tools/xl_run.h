@@ -17,6 +17,7 @@
  *	owner		locked (flock) by whoever looks after the domain: `xl
  *			create` first, then its monitor
  *	teardown	locked by whoever removes the domain
+ *	saving		locked by whoever saves or migrates the domain
  *	doomed		there when a user has asked for the domain's end, so that
  *			its monitor starts no successor
  *	hv.pid		the VMM (struct xl_proc)
@@ -46,6 +47,9 @@ int xl_run_init(void) must_check;
  * Return: a descriptor that holds the lock until it is closed, or -errno.
  */
 int xl_run_lock(const char *name) must_check;
+
+/** xl_run_try_lock() - The same, but -EWOULDBLOCK if it is taken. */
+int xl_run_try_lock(const char *name) must_check;
 
 /**
  * xl_run_reserve() - Choose a domid and make the domain's directory.

@@ -15,7 +15,6 @@
 #include "base/log.h"
 #include "base/savefile.h"
 #include "tools/xl_mem.h"
-#include "tools/xl_saving.h"
 #include "tools/xl_run.h"
 #include "tools/xl_store.h"
 
@@ -77,6 +76,7 @@ static int put_all(const struct xl_saving *v, const struct xl_save_how *how,
 static int write_file(struct xl_saving *v, const char *path,
 		      const struct xl_save_how *how)
 {
+	bool stopped = v->spool >= 0;
 	char part[PATH_MAX];
 	int fd = fd_part(path, part), ret;
 
@@ -84,15 +84,15 @@ static int write_file(struct xl_saving *v, const char *path,
 		log_err("%s: %s", part, strerror(-fd));
 		return fd;
 	}
-	ret = xl_saving_stop(v, how->config);
+	ret = stopped ? 0 : xl_saving_stop(v, how->config);
 	if (!ret) {
 		ret = put_all(v, how, fd);
 		if (!ret && (fsync(fd) < 0 || rename(part, path) < 0))
 			ret = -errno;
-		if (ret) {
+		if (ret)
 			log_err("%s: %s", path, strerror(-ret));
-			xl_saving_resume(v);
-		}
+		if (ret && !stopped)
+			(void)!xl_saving_resume(v);
 	}
 	if (ret)
 		unlink(part);
@@ -114,6 +114,12 @@ int xl_save(unsigned int domid, const char *path, const struct xl_save_how *how,
 		ret = xl_saving_back(&v);
 	xl_saving_close(&v);
 	return ret;
+}
+
+int xl_save_stopped(struct xl_saving *v, const char *path,
+		    const struct xl_save_how *how)
+{
+	return write_file(v, path, how);
 }
 
 /* ---- Reading --------------------------------------------------------------- */

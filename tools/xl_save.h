@@ -9,6 +9,7 @@
 #include "base/savefile.h"
 #include "base/util.h"
 #include "tools/xl_build.h"
+#include "tools/xl_saving.h"
 
 /** struct xl_save_file - A saved domain's file, its first records read. */
 struct xl_save_file {
@@ -48,6 +49,17 @@ struct xl_save_how {
  */
 int xl_save(unsigned int domid, const char *path, const struct xl_save_how *how,
 	    bool *was_paused) must_check;
+
+/**
+ * xl_save_stopped() - Save a domain that xl_saving_stop() has stopped; it stays so.
+ * @path: As of xl_save().
+ *
+ * It may have let go of all its devices since: nothing but its VMM is needed.
+ *
+ * Return: 0 or -errno; reported.
+ */
+int xl_save_stopped(struct xl_saving *v, const char *path,
+		    const struct xl_save_how *how) must_check;
 
 /**
  * xl_save_open() - Read what a file says to the toolstack.

@@ -361,7 +361,7 @@ int xl_saving_stop(struct xl_saving *v, const char *config)
 	}
 	ret = let_go(v, "vif", &v->cards);
 	if (ret)
-		xl_saving_resume(v);
+		(void)!xl_saving_resume(v);
 	return ret;
 }
 
@@ -499,10 +499,13 @@ int xl_saving_back(struct xl_saving *v)
 	return ret;
 }
 
-void xl_saving_resume(struct xl_saving *v)
+int xl_saving_resume(struct xl_saving *v)
 {
-	if (!xl_saving_back(v))
+	int ret = xl_saving_back(v);
+
+	if (!ret)
 		unpause(v);
+	return ret;
 }
 
 /* ---- Begin and end --------------------------------------------------------- */
@@ -545,20 +548,39 @@ static int check(struct xl_saving *v)
 	return has_ctrl_ring(v) ? -EOPNOTSUPP : 0;
 }
 
+/* Two would stop it, let its devices go and destroy it beneath each other. */
+static int lock(struct xl_saving *v)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "dom/%u/saving", v->domid);
+	v->lock = xl_run_try_lock(name);
+	if (v->lock == -EWOULDBLOCK)
+		log_err("domain %u: another xl is saving or migrating it (wait until that has ended)",
+			v->domid);
+	else if (v->lock < 0)
+		log_err("domain %u: cannot be locked: %s", v->domid,
+			strerror(-v->lock));
+	return MIN(v->lock, 0);
+}
+
 int xl_saving_open(struct xl_saving *v, unsigned int domid)
 {
 	int ret;
 
 	*v = (struct xl_saving){ .domid = domid, .spool = -1 };
+	ret = lock(v);
+	if (ret)
+		return ret;
 	/* As long as it takes: a guest with many vCPUs has much to tell. */
 	dom_set_timeout(-1);
 	ret = dom_connect(&v->dom, domid, DOM_ROLE_ADMIN, NULL, false);
 	if (ret) {
 		log_err("domain %u: its VMM does not answer: %s", domid,
 			strerror(-ret));
-		return ret;
 	}
-	ret = xl_store_open(&v->h);
+	if (!ret)
+		ret = xl_store_open(&v->h);
 	if (!ret)
 		ret = check(v);
 	if (ret)
@@ -571,5 +593,6 @@ void xl_saving_close(struct xl_saving *v)
 	xs_close(v->h);
 	dom_free(v->dom);
 	fd_close(&v->spool);
-	*v = (struct xl_saving){ .domid = v->domid, .spool = -1 };
+	fd_close(&v->lock);
+	*v = (struct xl_saving){ .domid = v->domid, .spool = -1, .lock = -1 };
 }

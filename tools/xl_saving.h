@@ -16,6 +16,7 @@ struct xl_saving {
 	struct dom *dom;     /* *owned* */
 	struct xs_handle *h; /* *owned* */
 	int spool; /* *owned*: what it is, without RAM; -1: it was not stopped */
+	int lock;  /* *owned*: one process at a time saves it */
 	bool disks, cards; /* that it had are let go of */
 };
 
@@ -70,8 +71,12 @@ int xl_saving_back(struct xl_saving *v) must_check;
 /** xl_saving_nodes() - Only the nodes of its frontends, so that it can be saved. */
 int xl_saving_nodes(const struct xl_saving *v) must_check;
 
-/** xl_saving_resume() - Give it its devices again, and let it run on, if it did. */
-void xl_saving_resume(struct xl_saving *v);
+/**
+ * xl_saving_resume() - Give it its devices again, and let it run on, if it did.
+ *
+ * Return: as xl_saving_back().
+ */
+int xl_saving_resume(struct xl_saving *v);
 
 /** xl_saving_close() - Forget it; it stays as it is. */
 void xl_saving_close(struct xl_saving *v);

@@ -115,6 +115,7 @@ check "the answer is lost: it is paused here, under another name" \
 works_on there goer "the answer is lost"
 check "the answer is lost: ours is destroyed" xl destroy goer--migratedaway
 works_on there goer "ours is destroyed"
+rm "$SPLITVISOR_RUN_DIR/dump/goer--migratedaway"
 
 # As it is with ssh: the host is the first argument, and ours is its environment.
 instead="env ${receive_here% xl migrate-receive} sh -c '[ \$0 = here ] && exec \"\$@\"'"
@@ -150,12 +151,13 @@ check "its kernel does not complain, there" there no_complaint goer
 # what xl says is done.
 killed="{ sh -c 'echo \$\$ >$work/receiver; exec env $receive'; } |
 	{ dd bs=1 count=$((granted - 1)) 2>/dev/null; kill -9 \$(cat $work/receiver); cat; }"
+copy=$SPLITVISOR_RUN_DIR/dump/goer--migratedaway
 running() {
 	{ xl list; there xl list; } | awk '$1 ~ /^goer/ && $5 ~ /^[r-][b-]-/ { n++ } END { print n + 0 }'
 }
 output=$(xl migrate -s '' goer "$killed" 2>&1)
 [ $? = 1 ] && grep -q 'goer--incoming, which does not run, destroy that there' <<<"$output" &&
-	grep -q 'xl rename goer--migratedaway goer; xl save goer FILE; xl restore FILE' <<<"$output"
+	grep -qx "  xl destroy goer--migratedaway; xl restore $copy" <<<"$output"
 ok $? "the receiver is killed: says what to do"
 output=$(xl list; there xl list)
 [ "$(running)" = 0 ]
@@ -163,6 +165,8 @@ ok $? "the receiver is killed: no copy runs"
 check "the receiver is killed: its own is paused there" there state_is goer--incoming '^--p---$'
 check "the receiver is killed: that is destroyed" there xl destroy goer--incoming
 check "the receiver is killed: nothing of it is there" nothing_there
-check "the receiver is killed: ours is renamed" xl rename goer--migratedaway goer
-check "the receiver is killed: ours is destroyed" xl destroy goer
+check "the receiver is killed: ours is destroyed" xl destroy goer--migratedaway
+check "the receiver is killed: and restored" xl restore "$copy"
+works_on here goer "the receiver is killed"
+check "it is destroyed" xl destroy goer
 check "is gone" wait_for 30 gone goer

@@ -73,6 +73,14 @@ void fakedom_present(struct fakedom *f, const char *name,
 		     const uint8_t uuid[16], unsigned int vcpus,
 		     unsigned int maxvcpus);
 
+/**
+ * fakedom_restore() - Take its RAM from a saved domain, not packed, up to the end.
+ * @after: Number of the last record that others have read.
+ *
+ * Return: 0, or as savefile_get().
+ */
+int fakedom_restore(struct fakedom *f, int fd, uint32_t after);
+
 /** fakedom_free() - The domain goes away: its clients see end of file. */
 void fakedom_free(struct fakedom *f);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/savefile.h"
 #include "base/util.h"
 
 enum {
@@ -23,12 +24,15 @@ enum {
 	FRAMES,
 	LOG,
 	READY,
+	RESTORE,
+	AFTER,
 	NOPTIONS
 };
 
 static const char *const names[] = {
-	"domid",  "name",    "uuid",	"memory",	    "vcpus", "maxvcpus",
-	"kernel", "ramdisk", "cmdline", "max-grant-frames", "log",   "ready-fd",
+	"domid",    "name",	"uuid",	   "memory",	    "vcpus",
+	"maxvcpus", "kernel",	"ramdisk", "cmdline",	    "max-grant-frames",
+	"log",	    "ready-fd", "restore", "restore-after",
 };
 _Static_assert(ARRAY_SIZE(names) == NOPTIONS, "a name for each option");
 
@@ -83,14 +87,21 @@ void hvopts_read(struct hvopts *o, int argc, char **argv)
 		.ready = (int)number(value[READY]),
 	};
 	read_uuid(value[UUID], o->uuid);
+	o->restore = value[RESTORE] ? (int)number(value[RESTORE]) : -1;
+	o->after = value[AFTER] ? number(value[AFTER]) : 0;
 }
 
 struct fakedom *hvopts_domain(const struct hvopts *o)
 {
 	struct fakedom *f = fakedom_begin(o->domid, o->memory_kib / 4);
+	int ret = 0;
 
 	if (!f)
 		die("domain %u: its directory has gone", o->domid);
+	if (o->restore >= 0)
+		ret = fakedom_restore(f, o->restore, o->after);
+	if (ret)
+		die("domain %u: %s", o->domid, savefile_error(ret));
 	fakedom_present(f, o->name, o->uuid, o->vcpus, o->maxvcpus);
 	fakedom_serve(f);
 	if (!freopen(o->log, "ae", stderr) || !freopen(o->log, "ae", stdout))

@@ -11,12 +11,14 @@
  * struct hvopts - What xl asks of a VMM; strings are those of the command line.
  * @cmdline: "" if there is none.
  * @ready:   For fd_ready(), once the domain can be used.
+ * @restore: Where it goes on from, behind record @after; -1: from its beginning.
  */
 struct hvopts {
 	unsigned int domid, memory_kib, vcpus, maxvcpus;
 	uint8_t uuid[16];
 	const char *name, *kernel, *cmdline, *log;
-	int ready;
+	int ready, restore;
+	uint32_t after;
 };
 
 /** hvopts_read() - Parse; bad options end the program. */
