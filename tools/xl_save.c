@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/savefile.h"
+#include "base/xs_wire.h"
 #include "tools/xl_mem.h"
 #include "tools/xl_run.h"
 #include "tools/xl_store.h"
@@ -149,15 +150,25 @@ static int get_config(struct xl_save_file *f, const char *buf, size_t len)
 	return f->name && f->cwd && f->text ? 0 : -ENOMEM;
 }
 
+/* Whether @path is that node of the domain's, or below it; "": any. */
+static bool is_at(const char *path, unsigned int domid, const char *name)
+{
+	char node[64];
+	size_t n = (size_t)snprintf(node, sizeof(node), DOM "%s", domid, name);
+
+	return !strncmp(path, node, n) && (!path[n] || path[n] == '/');
+}
+
 static bool is_below(const char *path, unsigned int domid)
 {
-	char root[64];
-	size_t n = (size_t)snprintf(root, sizeof(root), DOM, domid);
+	return is_at(path, domid, "") && !is_at(path, domid, "/console") &&
+	       !is_at(path, domid, "/store");
+}
 
-	if (strncmp(path, root, n) != 0 || (path[n] && path[n] != '/'))
-		return false;
-	return strncmp(path + n, "/console", 8) != 0 &&
-	       strncmp(path + n, "/store", 6) != 0;
+/* What says who it is follows from its configuration. */
+static bool is_identity(const char *path, unsigned int domid)
+{
+	return is_at(path, domid, "/name") || is_at(path, domid, "/vm");
 }
 
 static bool node_is_sane(const struct xl_save_file *f, const uint8_t *data,
@@ -170,7 +181,7 @@ static bool node_is_sane(const struct xl_save_file *f, const uint8_t *data,
 	memcpy(&head, data, sizeof(head));
 	len -= sizeof(head);
 	if (head.path < 2 || head.path > PATH_ROOM || head.perms < 1 ||
-	    head.perms > MAX_PERMS || head.value > len ||
+	    head.perms > MAX_PERMS || head.value > XENSTORE_PAYLOAD_MAX ||
 	    head.path + head.perms * sizeof(struct xs_permissions) +
 			    head.value !=
 		    len)
@@ -253,7 +264,8 @@ static int get_all(struct xl_save_file *f, int fd, uint8_t *buf)
 
 /* ---- Putting back ---------------------------------------------------------- */
 
-static void put_back(struct xl_txn *x, const struct xl_save_item *item)
+static void put_back(struct xl_txn *x, unsigned int domid,
+		     const struct xl_save_item *item)
 {
 	const uint8_t *data = item->data;
 	struct xs_permissions perms[MAX_PERMS];
@@ -265,7 +277,7 @@ static void put_back(struct xl_txn *x, const struct xl_save_item *item)
 	memcpy(perms, path + head.path, head.perms * sizeof(perms[0]));
 	data = (const uint8_t *)path + head.path +
 	       head.perms * sizeof(perms[0]);
-	if (x->err)
+	if (x->err || is_identity(path, domid))
 		return;
 	if (!xs_write(x->h, x->t, path, data, head.value) ||
 	    !xs_set_permissions(x->h, x->t, path, perms, head.perms))
@@ -278,7 +290,7 @@ static void fill(struct xl_txn *x, void *arg)
 
 	for (size_t i = 0; i < f->nitems; i++) {
 		if (!f->items[i].watch)
-			put_back(x, &f->items[i]);
+			put_back(x, f->saved.domid, &f->items[i]);
 	}
 }
 

@@ -63,6 +63,17 @@ check "is saved" xl save g saved
 check "is gone" gone g
 check "is restored" xl restore saved
 check "is whole again" is_whole g svg
+sed 's/"g"/"h"/' g.cfg >h.cfg
+check "is saved" xl save g saved
+check "is restored with another configuration" xl restore h.cfg saved
+output=$(xenstore-ls -f "/local/domain/$id")
+uuid=$(xl vm-list | awk '$3 == "h" { print $1 }')
+[ -n "$uuid" ] && grep -qx "/local/domain/$id/name = \"h\"" <<<"$output" &&
+	grep -qx "/local/domain/$id/vm = \"/vm/$uuid\"" <<<"$output"
+ok $? "its name and UUID are those of that"
+check "is destroyed" xl destroy h
+check "is restored" xl restore saved
+check "is whole as it was" is_whole g svg
 check "goes there" xl migrate -C there.cfg -s '' g "$receive"
 check "is gone here" gone g
 check "is whole there" there is_whole g svt

@@ -91,6 +91,17 @@ Test(xl_save, a_good_file_is_read_up_to_the_vmms_part)
 	free(buf);
 }
 
+Test(xl_save, nodes_that_only_begin_alike_are_read)
+{
+	PUT(SAVE_CONFIG, config);
+	put_node("/local/domain/7/consoles", 0);
+	put_node("/local/domain/7/data/store", 0);
+	put_vm();
+	cr_assert_eq(xl_save_open(&f, path), 0);
+	cr_expect_eq(f.nitems, 2);
+	xl_save_close(&f);
+}
+
 Test(xl_save, nodes_of_others_are_refused)
 {
 	static const char *const bad[] = {
@@ -121,6 +132,28 @@ Test(xl_save, a_node_longer_than_its_record_is_refused)
 	put_node("/local/domain/7", 1);
 	put_vm();
 	cr_expect_eq(xl_save_open(&f, path), -EINVAL);
+}
+
+Test(xl_save, a_node_longer_than_the_store_takes_is_refused)
+{
+	static const char name[] = "/local/domain/7";
+	uint8_t body[12 + sizeof(name) + 8 + 4097] = { 0 };
+	const uint32_t head[] = { sizeof(name), 1, 4096 };
+
+	for (uint32_t more = 0; more < 2; more++) {
+		cr_assert_eq(ftruncate(s.fd, 0), 0);
+		lseek(s.fd, 0, SEEK_SET);
+		cr_assert_eq(savefile_begin(&s, s.fd), 0);
+		PUT(SAVE_CONFIG, config);
+		memcpy(body, head, sizeof(head));
+		body[8] = (uint8_t)more;
+		memcpy(body + sizeof(head), name, sizeof(name));
+		put(SAVE_NODES, body, sizeof(body) - 1 + more);
+		put_vm();
+		cr_expect_eq(xl_save_open(&f, path), more ? -EINVAL : 0);
+		if (!more)
+			xl_save_close(&f);
+	}
 }
 
 Test(xl_save, a_node_with_a_length_that_wraps_is_refused)
