@@ -195,7 +195,9 @@ int xl_cmd_restore(int argc, char **argv)
 		return status;
 	status = XL_EXIT_FAIL;
 	if (!xl_save_open(&f, path)) {
-		status = restore(&f, path, config, paused, unattended);
+		/* Unlike create, it has one status for all that fails. */
+		if (!restore(&f, path, config, paused, unattended))
+			status = 0;
 		xl_save_close(&f);
 	}
 	free(config);

@@ -64,7 +64,7 @@ saves() {
 	n=$(counted "$1")
 	check "$1: counts on in its place" wait_for 60 beyond "$1" $((n + 3))
 	output=$(xl restore "$file" 2>&1)
-	[ $? = 3 ] && grep -q "name '$1' is taken" <<<"$output"
+	[ $? = 1 ] && grep -q "name '$1' is taken" <<<"$output"
 	ok $? "$1: is not restored beside itself"
 	check "$1: is saved packed, and stays paused" xl save -p --compress "$1" "$file"
 	check "$1: is listed as paused" state_is "$1" --p---

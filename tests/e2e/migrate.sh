@@ -63,6 +63,9 @@ check "is saved" xl save g saved
 check "is gone" gone g
 check "is restored" xl restore saved
 check "is whole again" is_whole g svg
+output=$(xl restore saved 2>&1)
+[ $? = 1 ] && grep -q "name 'g' is taken" <<<"$output"
+ok $? "is not restored beside itself"
 sed 's/"g"/"h"/' g.cfg >h.cfg
 check "is saved" xl save g saved
 check "is restored with another configuration" xl restore h.cfg saved
