@@ -277,7 +277,7 @@ static const struct family families[] = {
 	{ "splitvisor_domain_memory_bytes", GAUGE, put_kib, DOM(ram_kib),
 	  "Memory that it has." },
 	{ "splitvisor_domain_vcpus", GAUGE, put_u32, DOM(vcpus_online),
-	  "Virtual CPUs that were online at the start." },
+	  "Virtual CPUs that are online." },
 	{ "splitvisor_domain_vcpus_max", GAUGE, put_u32, DOM(vcpus_max),
 	  "Virtual CPUs that can be." },
 	{ "splitvisor_domain_kvm_events", COUNTER, put_kvm, 0,
