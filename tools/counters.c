@@ -118,6 +118,21 @@ static int read_devices(struct counters *c, struct dom *dom)
 	return ret == -ENOENT ? 0 : ret;
 }
 
+/* UNTRUSTED: those whose names could steer a terminal, or are none, are left out. */
+static void take_kvm(struct counters *c, const struct dom_stats *s)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+
+	for (uint32_t i = 0; i < MIN(s->n, DOM_MAX_STATS); i++) {
+		const char *name = s->stat[i].name;
+		size_t len = strnlen(name, sizeof(s->stat[i].name));
+
+		if (len && len < sizeof(s->stat[i].name) &&
+		    strspn(name, letters) == len)
+			c->kvm.stat[c->kvm.n++] = s->stat[i];
+	}
+}
+
 static int read_kvm(struct counters *c, struct dom *dom)
 {
 	struct dom_msg msg = { .type = DOM_STATS };
@@ -127,10 +142,7 @@ static int read_kvm(struct counters *c, struct dom *dom)
 		return 0;
 	if (ret)
 		return ret;
-	c->kvm = msg.u.stats;
-	c->kvm.n = MIN(c->kvm.n, DOM_MAX_STATS);
-	for (uint32_t i = 0; i < c->kvm.n; i++)
-		c->kvm.stat[i].name[sizeof(c->kvm.stat[i].name) - 1] = '\0';
+	take_kvm(c, &msg.u.stats);
 	return 0;
 }
 

@@ -125,17 +125,10 @@ static void put_state(struct page *p, const struct counters *c)
 	}
 }
 
-/* Their names are the VMM's: those that are none are left out. */
 static void put_kvm(struct page *p, const struct counters *c)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
-
 	for (uint32_t i = 0; i < c->kvm.n; i++) {
-		const char *name = c->kvm.stat[i].name;
-
-		if (name[strspn(name, letters)])
-			continue;
-		begin(p, suffix(p), c, ",event=\"%s\"", name);
+		begin(p, suffix(p), c, ",event=\"%s\"", c->kvm.stat[i].name);
 		end(p, c->kvm.stat[i].value);
 	}
 }

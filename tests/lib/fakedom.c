@@ -346,11 +346,15 @@ static int do_devstats(struct fakedom *f, const struct client *c,
 	return -ENOENT;
 }
 
-/* Something, so that it is seen. */
+/* Something, so that it is seen, and what must not be. */
 static int do_stats(struct dom_msg *m)
 {
+	struct dom_stats *s = &m->u.stats;
+
 	memset(&m->u, 0, sizeof(m->u));
-	m->u.stats.n = 2;
+	s->n = 4;
+	strcpy(s->stat[2].name, "\033[31m");
+	memset(s->stat[3].name, 'x', sizeof(s->stat[3].name));
 	strcpy(m->u.stats.stat[0].name, "exits");
 	m->u.stats.stat[0].value = 7;
 	strcpy(m->u.stats.stat[1].name, "irq_injections");

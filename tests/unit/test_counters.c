@@ -64,6 +64,7 @@ Test(counters, of_a_domain_without_devices)
 	cr_expect_eq(c.info.vcpus_max, 2);
 	cr_expect_eq(c.n, 0);
 	cr_expect_eq(counters_kvm(&c, "exits"), 7, "see fakedom.c");
+	cr_expect_eq(c.kvm.n, 2, "two names are none");
 	cr_expect_eq(counters_kvm(&c, "nonsense"), 0);
 	counters_free(&c);
 }
