@@ -327,16 +327,18 @@ static bool obey(struct top *t, struct options *o, int c)
 	return true;
 }
 
-static bool take_keys(struct top *t, struct options *o)
+/* Return: 1; 0: there were none; -1: the user wants to leave. */
+static int take_keys(struct top *t, struct options *o)
 {
-	int c;
+	int c, n = 0;
 
 	while ((c = screen_key()) != SCREEN_NONE) {
 		if (!obey(t, o, c))
-			return false;
+			return -1;
 		draw(t, o);
+		n = 1;
 	}
-	return true;
+	return n;
 }
 
 /* Until the next look; false if the user wants to leave. */
@@ -346,12 +348,16 @@ static bool wait_on_terminal(struct top *t, struct options *o)
 	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
 
 	while (!interrupted && (now = util_clock_ns()) < until) {
-		int n = poll(&p, 1, (int)((until - now) / 1000000u) + 1);
+		int n = poll(&p, 1, (int)((until - now) / 1000000u) + 1), keys;
 
-		if (n > 0 && p.revents & POLLIN && !take_keys(t, o))
+		if (n <= 0)
+			continue;
+		keys = p.revents & POLLIN ? take_keys(t, o) : -1;
+		if (keys < 0)
 			return false;
-		if (n > 0 && !(p.revents & POLLIN))
-			return false;
+		/* At its end nobody types any more. */
+		if (!keys)
+			p.fd = -1;
 	}
 	return true;
 }
