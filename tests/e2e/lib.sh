@@ -331,18 +331,20 @@ boot() {
 # facts NAME - what the guest said of itself.
 facts() { tr -d '\r' <"$(console_log "$1")" | grep -a '^SPLITVISOR-'; }
 
+# belongs FILE... - which of such environ files are of this run directory's processes;
+# others may have one whose name only begins alike.
+belongs() { grep -szlxF "SPLITVISOR_RUN_DIR=$SPLITVISOR_RUN_DIR" "$@"; }
+
 # our_processes - pids of everything that belongs to this run directory.
 our_processes() {
 	local env
 
-	for env in /proc/[0-9]*/environ; do
-		if grep -qsaF "SPLITVISOR_RUN_DIR=$SPLITVISOR_RUN_DIR" "$env"; then
-			env=${env#/proc/}
-			env=${env%/environ}
-			case $(cat "/proc/$env/comm" 2>/dev/null) in
-			sv-* | xl*) echo "$env" ;;
-			esac
-		fi
+	for env in $(belongs /proc/[0-9]*/environ); do
+		env=${env#/proc/}
+		env=${env%/environ}
+		case $(cat "/proc/$env/comm" 2>/dev/null) in
+		sv-* | xl*) echo "$env" ;;
+		esac
 	done
 }
 
@@ -353,8 +355,7 @@ pid_of() {
 
 	for dir in $(grep -sxl "$1" /proc/[0-9]*/comm); do
 		dir=${dir%/comm}
-		if grep -qsaF "SPLITVISOR_RUN_DIR=$SPLITVISOR_RUN_DIR" \
-			"$dir/environ"; then
+		if belongs "$dir/environ" >/dev/null; then
 			echo "${dir#/proc/}"
 			return
 		fi

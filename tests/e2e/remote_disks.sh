@@ -46,8 +46,7 @@ servers() {
 	local p
 
 	for p in $(pgrep -x qemu-nbd); do
-		grep -qsaF "SPLITVISOR_RUN_DIR=$SPLITVISOR_RUN_DIR" \
-			"/proc/$p/environ" && echo "$p"
+		belongs "/proc/$p/environ" >/dev/null && echo "$p"
 	done
 }
 

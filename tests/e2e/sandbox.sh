@@ -76,15 +76,13 @@ domain() {
 
 # each_worker WORKER - "PID DOMID" of each that runs here.
 each_worker() {
-	local dir cmd
+	local p cmd
 
-	for dir in /proc/[0-9]*; do
-		grep -sqx "$1" "$dir/comm" || continue
-		grep -qsaF "SPLITVISOR_RUN_DIR=$SPLITVISOR_RUN_DIR" \
-			"$dir/environ" || continue
-		cmd=$(tr '\0' ' ' 2>/dev/null <"$dir/cmdline")
+	for p in $(our_processes); do
+		grep -sqx "$1" "/proc/$p/comm" || continue
+		cmd=$(tr '\0' ' ' 2>/dev/null <"/proc/$p/cmdline")
 		cmd=${cmd#*--domid }
-		echo "${dir#/proc/} ${cmd%% *}"
+		echo "$p ${cmd%% *}"
 	done
 }
 serves() { # WORKER DOMID [OTHER_PID] - sets pid
