@@ -181,6 +181,15 @@ static void fill_devices(struct xl_txn *x, void *arg)
 		j->saved->fill(x, j->saved->arg);
 }
 
+/* A directory may have gone, and another domain of that number have come. */
+static bool is_still(int fd, const char *path)
+{
+	struct stat is, was;
+
+	return fstat(fd, &was) == 0 && stat(path, &is) == 0 &&
+	       is.st_ino == was.st_ino && is.st_dev == was.st_dev;
+}
+
 /*
  * Keep others from taking a domain apart.
  *
@@ -197,8 +206,8 @@ static int hold_together(unsigned int domid)
 	while (flock(lock, LOCK_EX) < 0 && errno == EINTR)
 		;
 	/* Whoever held the lock has probably done everything. */
-	if (access(path, F_OK) < 0)
-		ret = -errno;
+	if (!is_still(lock, path))
+		ret = -ENOENT;
 	if (ret)
 		fd_close(&lock);
 	return ret ? ret : lock;
@@ -584,23 +593,26 @@ static int take_apart(unsigned int domid)
 	return ret;
 }
 
-int xl_teardown_mine(unsigned int domid)
+int xl_teardown_mine(unsigned int domid, int owner)
 {
-	int ret, lock = hold_together(domid);
+	int ret = 1, lock = hold_together(domid);
+	char path[PATH_MAX];
 	bool was;
 
 	if (lock < 0)
 		return lock == -ENOENT ? 1 : lock;
-	was = xl_shield(true);
-	ret = take_apart(domid);
-	xl_shield(was);
+	if (owner < 0 || is_still(owner, paths_dom(path, domid, "owner"))) {
+		was = xl_shield(true);
+		ret = take_apart(domid);
+		xl_shield(was);
+	}
 	fd_close(&lock);
 	return ret;
 }
 
 int xl_teardown(unsigned int domid)
 {
-	int ret = xl_teardown_mine(domid);
+	int ret = xl_teardown_mine(domid, -1);
 
 	return ret < 0 ? ret : 0;
 }

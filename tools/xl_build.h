@@ -126,11 +126,13 @@ int xl_teardown(unsigned int domid) must_check;
 
 /**
  * xl_teardown_mine() - xl_teardown() by the monitor, who may want a successor.
+ * @owner: The owner lock that it holds: a domain of the same number that has
+ *         another was restored since, and is not its own.  -1: any.
  *
  * Return: 1 if another has ended the domain, or asked for its end meanwhile:
  * there is to be no successor.
  */
-int xl_teardown_mine(unsigned int domid) must_check;
+int xl_teardown_mine(unsigned int domid, int owner) must_check;
 
 /** xl_call() - Make one call without arguments, for example DOM_PAUSE. */
 int xl_call(unsigned int domid, enum dom_msg_type type) must_check;

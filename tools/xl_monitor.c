@@ -89,7 +89,7 @@ static int destroy(struct xl_built *b)
 	/* The VMM's end must not be seen as an event of its own. */
 	dom_free(b->dom);
 	b->dom = NULL;
-	ret = xl_teardown_mine(b->domid);
+	ret = xl_teardown_mine(b->domid, b->owner);
 	xl_built_close(b);
 	return ret;
 }

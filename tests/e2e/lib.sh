@@ -363,6 +363,16 @@ pid_of() {
 	return 1
 }
 
+# monitor_of NAME - the process that looks after it: it holds the owner lock.
+monitor_of() {
+	local fd
+
+	fd=$(find /proc/[0-9]*/fd -lname "$SPLITVISOR_RUN_DIR/dom/$(xl domid "$1")/owner" \
+		2>/dev/null | head -n 1)
+	fd=${fd#/proc/}
+	echo "${fd%%/*}"
+}
+
 # shoot PROGRAM SIGNAL - whether there was one to send it to.
 shoot() {
 	local pid

@@ -84,6 +84,15 @@ check "is destroyed there" there xl destroy g
 check "is restored here" xl restore saved
 check "and whole" is_whole g svg
 
+# Who looked after it notices its end late, when another has its number.
+old=$(monitor_of g)
+halt "$old"
+check "is saved" xl save g saved
+check "is restored before its monitor has ended" xl restore saved
+kill -CONT "$old"
+check "which ends" wait_for 20 no_process "$old"
+check "and has left it alone" is_whole g svg
+
 # ---- By one at a time ---------------------------------------------------------------
 
 # It has begun when it is asked whether it is ready, and waits for the answer.

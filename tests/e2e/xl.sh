@@ -48,12 +48,6 @@ store_pid() { # whoever is the store now
 vmm_of() { pid_of "dom/$(xl domid "$1")/hv"; }
 state() { xl list "$1" 2>/dev/null | awk 'NR == 2 { print $5 }'; }
 state_is() { [ "$(state "$1")" = "$2" ]; }
-monitor_of() { # the process that holds the owner lock
-	local fd
-	fd=$(find /proc/[0-9]*/fd -lname "$SPLITVISOR_RUN_DIR/dom/$(xl domid "$1")/owner" 2>/dev/null | head -n 1)
-	fd=${fd#/proc/}
-	echo "${fd%%/*}"
-}
 store_of_guests() {
 	xenstore-ls -fp | grep -vE '^/(tool|local/domain/0/(control|domid|name|memory)|local/pool)'
 }
