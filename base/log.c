@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,18 +103,16 @@ static bool appends(int fd)
 
 /*
  * All that share the log have the same file open, so that stays, and is emptied.
- * The lock belongs to our second descriptor: other threads respect it, too.
+ * The lock keeps other processes away.  One that is held is no lock for our own
+ * threads, who have it together.
  *
  * SYSCALLS: newfstatat/fstat fcntl flock ftruncate lseek sendfile
  */
-static void rotate(int fd)
+static void rotate_alone(int fd)
 {
+	int from = held.from >= 0 ? held.from : open_log(fd);
 	struct stat st;
-	int from;
 
-	if (!log_cap || !too_long(fd, &st) || !appends(fd))
-		return;
-	from = held.from >= 0 ? held.from : open_log(fd);
 	if (from < 0)
 		return;
 	if (flock(from, LOCK_EX | LOCK_NB) == 0 && too_long(from, &st)) {
@@ -125,6 +124,18 @@ static void rotate(int fd)
 		flock(from, LOCK_UN);
 	else
 		close(from);
+}
+
+static void rotate(int fd)
+{
+	static atomic_flag busy = ATOMIC_FLAG_INIT;
+	struct stat st;
+
+	if (!log_cap || !too_long(fd, &st) || !appends(fd) ||
+	    atomic_flag_test_and_set(&busy))
+		return;
+	rotate_alone(fd);
+	atomic_flag_clear(&busy);
 }
 
 void log_hold(int fd)

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,47 @@ Test(log, no_link_is_followed)
 	write_lines(1000);
 	cr_expect_leq(size_of(path), CAP);
 	cr_expect_eq(size_of(target), -1);
+}
+
+#define TURNS 10000
+
+static pthread_barrier_t turn;
+
+static void take_turn(void)
+{
+	pthread_barrier_wait(&turn);
+	log_err("one line more than there may be");
+	pthread_barrier_wait(&turn);
+}
+
+static void *write_beside(void *arg)
+{
+	(void)arg;
+	for (unsigned int i = 0; i < TURNS; i++)
+		take_turn();
+	return NULL;
+}
+
+/* Both find it too long: what one has kept the other shall not keep over again. */
+Test(log, threads_keep_all_of_a_log_that_is_held)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	unsigned int lost = 0;
+	pthread_t other;
+
+	log_to_fd(fd);
+	log_hold(fd);
+	log_set_cap(CAP);
+	cr_assert_eq(pthread_barrier_init(&turn, NULL, 2), 0);
+	cr_assert_eq(pthread_create(&other, NULL, write_beside, NULL), 0);
+	for (unsigned int i = 0; i < TURNS; i++) {
+		cr_assert_eq(truncate(path, CAP), 0);
+		take_turn();
+		lost += size_of(old) <= CAP;
+	}
+	pthread_join(other, NULL);
+	pthread_barrier_destroy(&turn);
+	cr_expect_eq(lost, 0, "%u of %u", lost, TURNS);
 }
 
 /* A value with a newline forges no second line, one with ESC no colours. */
