@@ -280,7 +280,10 @@ static bool is_sane(const struct vcpu *v, const struct vcpu_xen *x)
 	if (x->upcall_vector &&
 	    (x->upcall_vector < FIRST_VECTOR || x->upcall_vector > 255))
 		return false;
-	return x->timer_port < shinfo_ports(v->vm) && x->period_ns <= INT64_MAX;
+	if (x->period_ns &&
+	    (x->period_ns < MIN_PERIOD_NS || x->period_ns > INT64_MAX))
+		return false;
+	return x->timer_port < shinfo_ports(v->vm);
 }
 
 static int load_runstate(struct vcpu *v, const struct vcpu_xen *x)
