@@ -37,6 +37,10 @@
 #define DETACH_TIMEOUT_MS 10000
 #define TAKE_TRIES	  10u
 
+/* CONTROL watches: how the answer of an idle guest begins, and after which is none. */
+#define IDLE	"idle\n"
+#define NO_MORE "18446744073709551615"
+
 /* ---- Writing --------------------------------------------------------------- */
 
 static int put_config(struct savefile *s, unsigned int domid,
@@ -157,25 +161,34 @@ static int put_nodes(struct savefile *s, struct xs_handle *h,
 	return ret;
 }
 
-/* Lines of CONTROL watches; -EAGAIN if the guest is busy. */
-static int put_watches(struct savefile *s, unsigned int domid)
+/* Watches after number @after, in lines; -EAGAIN if the guest is busy. */
+static int ask_watches(unsigned int domid, const char *after,
+		       char reply[XL_STORE_REPLY])
 {
-	char reply[XL_STORE_REPLY], after[24] = "0", id[16], *line, *next;
-	unsigned int n;
+	char id[16];
 	int ret;
 
 	snprintf(id, sizeof(id), "%u", domid);
+	ret = xl_store_talk(XS_CONTROL,
+			    (const char *[]){ "watches", id, after, NULL },
+			    reply);
+	if (ret)
+		return ret;
+	return strncmp(reply, IDLE, strlen(IDLE)) == 0 ? 0 : -EAGAIN;
+}
+
+static int put_watches(struct savefile *s, unsigned int domid)
+{
+	char reply[XL_STORE_REPLY], after[24] = "0", *line, *next;
+	unsigned int n;
+	int ret;
+
 	do {
-		ret = xl_store_talk(
-			XS_CONTROL,
-			(const char *[]){ "watches", id, after, NULL }, reply);
+		ret = ask_watches(domid, after, reply);
 		if (ret)
 			return ret;
-		line = reply;
-		next = strchr(line, '\n');
-		if (!next || strncmp(line, "idle\n", 5) != 0)
-			return -EAGAIN;
-		for (n = 0, line = next + 1; (next = strchr(line, '\n')); n++) {
+		line = reply + strlen(IDLE);
+		for (n = 0; (next = strchr(line, '\n')); n++) {
 			char *rest = strchr(line, ' ');
 			struct iovec v;
 
@@ -200,9 +213,13 @@ int xl_saving_begin(const struct xl_saving *v, const char *config,
 	return put_config(s, v->domid, config);
 }
 
-/* All but RAM, from the beginning on. */
+/*
+ * All but RAM, from the beginning on.  A guest that is idle and stopped changes no node
+ * any more.  Others may, and of an event of that no half goes along.
+ */
 static int put_all(struct xl_saving *v, const char *config)
 {
+	char reply[XL_STORE_REPLY];
 	struct savefile s;
 	int ret;
 
@@ -212,11 +229,13 @@ static int put_all(struct xl_saving *v, const char *config)
 	if (!ret)
 		ret = xl_saving_begin(v, config, &s);
 	if (!ret)
-		ret = put_nodes(&s, v->h, v->domid);
-	if (!ret)
 		ret = put_watches(&s, v->domid);
 	if (!ret)
+		ret = put_nodes(&s, v->h, v->domid);
+	if (!ret)
 		ret = dom_save(v->dom, v->spool, &s.seq);
+	if (!ret)
+		ret = ask_watches(v->domid, NO_MORE, reply);
 	return ret ? ret : savefile_put(&s, SAVE_END, NULL, 0);
 }
 

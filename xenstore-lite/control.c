@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "ring/shm.h"
 #include "xenstore-lite/domain.h"
 #include "xenstore-lite/ops.h"
 #include "xenstore-lite/path.h"
@@ -350,11 +351,20 @@ static int control_stats(struct req *r, struct text *t)
 	return 0;
 }
 
-/* Nothing of what it asked is under way. */
+/* UNTRUSTED: a guest that lies of its ring is busy, and nobody else is. */
+static bool has_unread(const struct conn *c)
+{
+	struct xenstore_domain_interface SHM *page = c->ring.page;
+
+	return !page || shm_acquire((shm_word SHM *)&page->req_prod) !=
+				stream_reader_at(&c->ring.req);
+}
+
+/* Nothing of what it asked is under way, or still to be taken. */
 static bool is_idle(const struct conn *c)
 {
 	return TAILQ_EMPTY(&c->txns) && !c->in_len && !c->out_bytes &&
-	       !c->waiting && !c->parked;
+	       !c->waiting && !c->parked && !has_unread(c);
 }
 
 static struct conn *guest_of(const char *arg)

@@ -115,6 +115,27 @@ static const char *told(uint32_t type, const char *a, const char *b,
 	return ret ? strerrorname_np(-ret) : reply;
 }
 
+static bool is_told(const char *what)
+{
+	return !strcmp(told(XS_CONTROL, "watches", "3", NULL), what);
+}
+
+/* What it asks may change nodes: a domain is not saved before all of that is taken. */
+Test(store_restart, who_has_requests_that_wait_is_busy)
+{
+	struct xsguest *g = xsguest_new(h, 3);
+	const struct xsd_sockmsg m = { .type = XS_RESET_WATCHES, .len = 1 };
+	bool notify;
+
+	cr_expect(is_told("idle\n"));
+	cr_assert_eq(stream_write(&g->req, &m, sizeof(m), &notify), sizeof(m));
+	cr_assert_eq(stream_write(&g->req, "", 1, &notify), 1);
+	cr_expect(is_told("busy\n"), "nobody has looked yet");
+	xsguest_kick(g);
+	cr_expect(SOON(is_told("idle\n")), "the answer is in its ring");
+	xsguest_free(g);
+}
+
 Test(store_restart, limits_and_features_of_domains)
 {
 	struct xsguest *early = xsguest_create(4), *g;
