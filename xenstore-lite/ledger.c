@@ -521,13 +521,13 @@ void ledger_commit(void)
 	uint64_t size = ledger.size;
 	int ret = ledger.error;
 
-	if (!ledger.on || (!ledger.len && !ret))
+	if (!ledger.on || (!ledger.len && !ret && next.fd < 0))
 		return;
 	if (ledger.failed) {
 		commit_failed();
 		return;
 	}
-	if (!ret)
+	if (!ret && ledger.len)
 		ret = write_frame(ledger.fd, &ledger.size);
 	if (ret) {
 		/* A part of a frame may be there: nothing may follow it. */

@@ -112,7 +112,11 @@ void ledger_put(const void *p, size_t n);
 /** ledger_fail() - Not all that had to be added could be. */
 void ledger_fail(int err);
 
-/** ledger_commit() - Write what was added since; nothing to write costs nothing. */
+/**
+ * ledger_commit() - Write what was added since.
+ *
+ * Nothing to write costs nothing, but that a new file in the making comes to its end.
+ */
 void ledger_commit(void);
 
 /** ledger_stop() - Note nothing any more; what was not committed is forgotten. */

@@ -366,6 +366,29 @@ Test(ledger, a_new_file_is_made_little_by_little)
 	cr_expect_eq(access(made, F_OK), -1);
 }
 
+/* Who only reads brings it to its end: at rest there is one file, open once. */
+Test(ledger, a_new_file_is_finished_if_nothing_changes)
+{
+	struct ledger_found f;
+	unsigned int turns = 0;
+	char made[80];
+
+	snprintf(made, sizeof(made), "%s.new", path);
+	sum = 7;
+	ledger_start(path, &sums);
+	while (!one_more(made))
+		;
+	while (size_of(made) && turns < 10 * SLICES) {
+		ledger_commit();
+		turns++;
+	}
+	cr_expect_eq(access(made, F_OK), -1);
+	cr_expect_geq(turns, SLICES / 2, "little by little");
+	found = 0;
+	cr_assert_eq(ledger_load(path, add_up, &f), 0);
+	cr_expect_eq(found, sum);
+}
+
 /* A full disk: the journal goes, and comes back with all there is. */
 Test(ledger, disk_is_full)
 {
