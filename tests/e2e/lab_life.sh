@@ -254,5 +254,12 @@ output="$failures of 50 cycles failed"
 ok $failures "50 cycles of create and destroy"
 same() { [ "$(census)" = "$before" ]; }
 wait_for 10 same
-output=$(diff <(echo "$before") <(census))
+# Who has ended and is not reaped has no environment, and is not among ours; nodes of
+# devices are dom0's.
+hints() {
+	ps -eo pid,ppid,stat,wchan:32,comm | awk '$NF ~ /^(sv-|xl)/'
+	xenstore-ls -f /local/domain/0/backend
+	tail -n 20 "$logs"/sv-*.log
+}
+output=$(diff <(echo "$before") <(census) || { hints; false; })
 ok $? "50 cycles leave no fd, process, memfd, interface, node or file behind"
