@@ -65,18 +65,20 @@ static int open_log(int fd)
 	return open(link, O_RDONLY | O_CLOEXEC);
 }
 
-/* The file that has the name of the log @fd with ".1" at its end. */
+/* The file that has the name of the log @fd with ".1" at its end: for as many eyes. */
 static int open_old(int fd)
 {
 	char link[32], path[PATH_MAX];
+	struct stat st;
 	ssize_t n;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	n = readlink(link, path, sizeof(path) - 3);
-	if (n < 0)
+	if (n < 0 || fstat(fd, &st))
 		return -1;
 	snprintf(path + n, 3, ".1");
-	return open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
+	return open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+		    st.st_mode & 0666);
 }
 
 /* Copy @len bytes of @from to the predecessor of the log @fd. */

@@ -65,6 +65,25 @@ Test(log, the_cap_holds)
 	cr_expect_eq(text[strlen(text) - 1], '\n', "whole lines");
 }
 
+/* A guest's early messages are nobody's else to read, when they are old, too. */
+Test(log, its_predecessor_is_for_as_many_eyes)
+{
+	static const mode_t modes[] = { 0600, 0640 };
+	mode_t mask = umask(0);
+	struct stat st;
+
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		cr_assert_eq(chmod(path, modes[i]), 0);
+		log_to_fd(open(path, O_WRONLY | O_APPEND | O_CLOEXEC));
+		log_set_cap(CAP);
+		write_lines(1000);
+		cr_assert_eq(stat(old, &st), 0);
+		cr_expect_eq(st.st_mode & 07777, modes[i]);
+		cr_assert_eq(unlink(old), 0);
+	}
+	umask(mask);
+}
+
 /* What is not ours to cut: no cap, or written elsewhere than at its end. */
 Test(log, others_are_left_alone)
 {
