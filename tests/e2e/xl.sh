@@ -238,7 +238,7 @@ wait_for 10 has_tty
 output=$(diff <(expected | sort) <(store_of_guests |
 	sed -E 's|(console/tty = ")/dev/pts/[0-9]+|\1TTY|
 		s|(start_time = ")[0-9]+\.[0-9]+|\1TIME|' |
-	grep -vE '^/local/domain/0/backend/(vbd/1/51712|vif/1/0)/(feature-|multi-queue|max-ring|physical-|discard-[^e]|sector|info|carrier)' |
+	grep -vE '^/local/domain/0/backend/(vbd/1/51712|vif/1/0)/(feature-|multi-queue|max-ring|physical-|discard-[^e]|sector|info|carrier|statistics)' |
 	grep -v 'vbd/1/51712/hotplug-status' |
 	sort))
 ok $? "the store holds Xen's nodes, values and permissions"
