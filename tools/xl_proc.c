@@ -234,6 +234,8 @@ static _Noreturn void become(const struct xl_start *s, int ready)
 	default_signals();
 	null = open_nothing();
 	log = open(s->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	/* What the caller's shell has open, a lock perhaps, is not to be kept so. */
+	(void)!close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
 	if (null < 0 || log < 0 || dup2(null, STDIN_FILENO) < 0 ||
 	    dup2(log, STDOUT_FILENO) < 0 || fd_cloexec(ready, false) ||
 	    write_record(s->pidfile))

@@ -68,10 +68,23 @@ is_clean() { # NAME
 
 # ---- The first domain brings up the daemons ---------------------------------
 
-output=$(xl create g1.cfg 2>&1 && xl pause g1)
+# Who has the file that the caller holds.
+of_others() {
+	local pid
+
+	for pid in $(our_processes); do
+		case $(cat "/proc/$pid/comm") in
+		sv-*) find "/proc/$pid/fd" -lname "$work/held" -printf '%p %l\n' ;;
+		esac
+	done
+}
+output=$({ xl create g1.cfg 2>&1 && xl pause g1; } 8>held)
 ok $? "create, with daemons started on the way"
 [ "$output" = "Parsing config from g1.cfg" ]
 ok $? "create prints what xl prints"
+output=$(of_others)
+[ -z "$output" ]
+ok $? "what runs on has nothing open of who called xl"
 output=$(xl list)
 [ "$(sed 1d <<<"$output" | awk '{ print NF }' | sort -u)" = 6 ] &&
 	grep -qE '^Domain-0 +0 +[0-9]+ +[0-9]+     r-----  +[0-9.]+$' <<<"$output" &&
