@@ -273,6 +273,9 @@ int main(int argc, char **argv)
 	fd_raise_limit();
 	dom_set_timeout(DOM_ANSWER_MS);
 	signal(SIGPIPE, SIG_IGN);
+	/* Who waits for it waits for its end, which no program of ours is to delay. */
+	if (o.ready_fd >= 0 && fd_cloexec(o.ready_fd, true))
+		die("--ready-fd %d: not an open descriptor", o.ready_fd);
 	be_the_only_one();
 	set_up(&p, o.no_sandbox);
 	if (!o.no_console)

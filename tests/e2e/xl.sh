@@ -68,13 +68,14 @@ is_clean() { # NAME
 
 # ---- The first domain brings up the daemons ---------------------------------
 
-# Who has the file that the caller holds.
+# The ends of pipes that lead out of a process, and the file that the caller holds.
 of_others() {
 	local pid
 
 	for pid in $(our_processes); do
 		case $(cat "/proc/$pid/comm") in
-		sv-*) find "/proc/$pid/fd" -lname "$work/held" -printf '%p %l\n' ;;
+		sv-*) find "/proc/$pid/fd" -lname "$work/held" -printf '%p %l\n'
+			find "/proc/$pid/fd" -lname 'pipe:*' -printf '%l\n' | sort | uniq -u ;;
 		esac
 	done
 }
@@ -84,7 +85,7 @@ ok $? "create, with daemons started on the way"
 ok $? "create prints what xl prints"
 output=$(of_others)
 [ -z "$output" ]
-ok $? "what runs on has nothing open of who called xl"
+ok $? "what runs on has nothing open of who called xl, or started it"
 output=$(xl list)
 [ "$(sed 1d <<<"$output" | awk '{ print NF }' | sort -u)" = 6 ] &&
 	grep -qE '^Domain-0 +0 +[0-9]+ +[0-9]+     r-----  +[0-9.]+$' <<<"$output" &&
