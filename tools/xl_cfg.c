@@ -348,6 +348,56 @@ static int parse_cmdline(const struct parse *p)
 	return 0;
 }
 
+/*
+ * Where GRUB's image for PVH guests lies: as Debian ships it, or by the name of
+ * XENFIRMWAREDIR/<firmware>.bin, which Xen's xl takes (tools/xl/xl_parse.c).
+ */
+static int find_firmware(const char *name, char **out)
+{
+	const char *dir = getenv("SPLITVISOR_FIRMWARE_DIR");
+	char xen[PATH_MAX], grub[PATH_MAX];
+	bool is_xens;
+
+	snprintf(grub, sizeof(grub), "%s/" XL_FIRMWARE_IMAGE,
+		 dir ?: "/usr/lib/grub-xen");
+	snprintf(xen, sizeof(xen), "%s/%s.bin", dir ?: "/usr/lib/xen/boot",
+		 name);
+	is_xens = access(grub, F_OK) && !access(xen, F_OK);
+	*out = strdup(is_xens ? xen : grub);
+	return *out ? 0 : -ENOMEM;
+}
+
+/* GRUB runs in the guest and reads kernel, initramfs and command line there. */
+static int parse_firmware(const struct parse *p)
+{
+	struct xl_cfg *c = p->c;
+	const char *name;
+	int ret;
+
+	ret = get(p, "firmware", &name);
+	if (ret || !name || !*name)
+		return ret;
+	if (c->kernel)
+		return refuse(
+			p, "firmware",
+			"firmware = '%s': kernel is set, too (leave one of them out)",
+			name);
+	if (strcmp(name, "pvgrub32") != 0 && strcmp(name, "pvgrub64") != 0)
+		return refuse(
+			p, "firmware",
+			"firmware = '%s': PVH guests can be booted by GRUB only (set firmware = \"pvgrub64\", or a kernel)",
+			name);
+	if (c->ramdisk || c->cmdline)
+		log_warn(
+			"%s: firmware is set, so ramdisk, cmdline, root and extra are ignored: GRUB's menu in the guest has its own",
+			p->path);
+	free(c->ramdisk);
+	free(c->cmdline);
+	c->ramdisk = c->cmdline = NULL;
+	c->firmware = true;
+	return find_firmware(name, &c->kernel);
+}
+
 static int parse_kernel(const struct parse *p)
 {
 	const char *loader;
@@ -359,13 +409,15 @@ static int parse_kernel(const struct parse *p)
 	if (!ret)
 		ret = parse_cmdline(p);
 	if (!ret)
+		ret = parse_firmware(p);
+	if (!ret)
 		ret = get(p, "bootloader", &loader);
 	if (ret || p->c->kernel)
 		return ret;
 	if (loader)
 		return refuse(
 			p, "bootloader",
-			"bootloader = '%s': boot loaders are not run on the host (set kernel, and ramdisk if needed, to files of the host)",
+			"bootloader = '%s': boot loaders are not run on the host (set firmware = \"pvgrub64\" for GRUB in the guest, or kernel, and ramdisk if needed, to files of the host)",
 			loader);
 	log_err("Neither kernel nor bootloader specified (set kernel = \"/path/to/vmlinuz\" in %s)",
 		p->path);

@@ -111,11 +111,15 @@ struct xl_vif {
 	bool trusted;
 };
 
+/** XL_FIRMWARE_IMAGE - GRUB as a PVH guest, as Debian's grub-xen-host names it. */
+#define XL_FIRMWARE_IMAGE "grub-i386-xen_pvh.bin"
+
 /** struct xl_cfg - A domain to be. */
 struct xl_cfg {
 	char *name;
 	uint8_t uuid[16];
 	char *kernel, *ramdisk, *cmdline;
+	bool firmware; /* @kernel is GRUB, found for firmware= */
 	uint64_t memory_kib, maxmem_kib;
 	unsigned int vcpus, maxvcpus;
 	unsigned int max_grant_frames; /* 0: the hypervisor's default */

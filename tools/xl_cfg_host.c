@@ -41,9 +41,12 @@ static int check_images(const struct xl_cfg *c)
 	uint64_t size;
 	int ret;
 
-	ret = check_file("kernel", c->kernel,
-			 "set kernel = to a readable bzImage or ELF file",
-			 &size);
+	ret = check_file(
+		c->firmware ? "firmware" : "kernel", c->kernel,
+		c->firmware
+			? "install GRUB for PVH guests: apt-get install grub-xen-host"
+			: "set kernel = to a readable bzImage or ELF file",
+		&size);
 	if (ret)
 		return ret;
 	if (!size) {

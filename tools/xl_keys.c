@@ -60,7 +60,7 @@ static const struct xl_key keys[] = {
 	REFUSE("dtdev"),
 	INERT("event_channels"),
 	USED("extra"),
-	QUIET("firmware"),
+	USED("firmware"),
 	QUIET("gfx_passthru"),
 	QUIET("hap"),
 	QUIET("hdtype"),

@@ -869,6 +869,38 @@ Test(backend_vbd, reconnect_cycles)
 	fakedom_free(dom);
 }
 
+/*
+ * A boot loader's driver has the disk before the kernel's.  GRUB's (xendisk.c) stays
+ * Initialised while it reads, goes to Closed without Closing, and empties its keys.
+ */
+Test(backend_vbd, boot_loader_before_the_kernel)
+{
+	struct fakedom *dom = fakedom_new(DOMID, PAGES);
+
+	fakevbd_init(&vbd, &s, DOMID);
+	fakevbd_attach(&vbd, image, "w");
+	cr_assert(stack_wait(&s, 5000, "2", "%s/state", vbd.be));
+	for (int i = 0; i < 3; i++) {
+		fakevbd_offer(&vbd, dom, BLK_ABI_X86_32, 0, 1);
+		cr_assert(stack_wait(&s, 5000, "4", "%s/state", vbd.be));
+		cr_expect(stack_wait(&s, 0, "16384", "%s/sectors", vbd.be));
+		random_io(2);
+		cr_assert(fakevbd_step(&vbd, "6", "6"));
+		stack_write(&s, "", "%s/ring-ref", vbd.fe);
+		stack_write(&s, "", "%s/event-channel", vbd.fe);
+		cr_expect(!fakedom_bound(dom, vbd.q[0].at.port));
+		cr_assert(fakevbd_step(&vbd, "1", "2"));
+		fakevbd_offer(&vbd, dom, BLK_ABI_X86_64, 0, 1);
+		cr_assert(fakevbd_join(&vbd));
+		random_io(2);
+		cr_assert(fakevbd_step(&vbd, "5", "5"));
+		cr_assert(fakevbd_step(&vbd, "6", "6"));
+		cr_assert(fakevbd_step(&vbd, "1", "2"));
+	}
+	check_image();
+	fakedom_free(dom);
+}
+
 Test(backend_vbd, detach_connected)
 {
 	struct fakedom *dom = fakedom_new(DOMID, PAGES);

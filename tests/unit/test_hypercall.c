@@ -653,3 +653,136 @@ Test(hypercall, event_channels_need_readable_arguments)
 				 EVTCHNOP_alloc_unbound, ARG, 0),
 		     -ESRCH);
 }
+
+/* ---- GRUB, as grub-core/kern/i386/xen/pvh.c and kern/xen/init.c call ------- */
+
+/* Frames of the first hole in the memory map, which GRUB looks for. */
+#define GRUB_GRANTS UINT64_C(0xa0)
+#define GRUB_SHARED UINT64_C(0xa1)
+
+static uint32_t grub_param(uint32_t index)
+{
+	struct xen_hvm_param p = { .domid = DOMID_SELF, .index = index };
+
+	put(p);
+	cr_expect_eq(fakevm_call32(f, __HYPERVISOR_hvm_op, HVMOP_get_param, ARG,
+				   0),
+		     0);
+	get(p);
+	return (uint32_t)p.value;
+}
+
+static void grub_place(uint32_t space, uint32_t gfn)
+{
+	uint32_t a[4] = { DOMID_SELF, space, 0, gfn };
+
+	put(a);
+	cr_expect_eq(fakevm_call32(f, __HYPERVISOR_memory_op,
+				   XENMEM_add_to_physmap, ARG, 0),
+		     0);
+}
+
+Test(hypercall, grub_finds_memory_and_rings)
+{
+	uint32_t m[3] = { 128, LIST, 0x5a5a5a5a };
+	uint8_t *list = fakevm_at(f, LIST);
+	uint64_t size;
+
+	put(m);
+	memset(list, 0x5a, 4096);
+	cr_expect_eq(fakevm_call32(f, __HYPERVISOR_memory_op, XENMEM_memory_map,
+				   ARG, 0),
+		     0);
+	get(m);
+	cr_expect_eq(m[0], 6);
+	cr_expect_eq(m[2], 0x5a5a5a5a);
+	memcpy(&size, list + 8, sizeof(size)); /* 20 bytes an entry */
+	cr_expect_eq(size, LAYOUT_GRANT);
+	cr_expect_eq(list[20 * 5 + 16], 2, "the special pages are reserved");
+	cr_expect_eq(list[20 * 6], 0x5a);
+	cr_expect_eq(grub_param(HVM_PARAM_CONSOLE_PFN), LAYOUT_CONSOLE >> 12);
+	cr_expect_eq(grub_param(HVM_PARAM_STORE_PFN), LAYOUT_STORE >> 12);
+	cr_expect_neq(grub_param(HVM_PARAM_CONSOLE_EVTCHN),
+		      grub_param(HVM_PARAM_STORE_EVTCHN));
+	/* It asks for two things that it can do without. */
+	cr_expect_eq(fakevm_call32(f, __HYPERVISOR_memory_op,
+				   XENMEM_set_memory_map, ARG, 0),
+		     -EPERM);
+	cr_expect_eq(fakevm_call32(f, __HYPERVISOR_grant_table_op,
+				   GNTTABOP_dump_table, ARG, 1),
+		     -ENOSYS);
+}
+
+Test(hypercall, grub_sets_up_its_grants)
+{
+	uint32_t version = 1, setup[4] = { DOMID_SELF, 1, 0x5a5a5a5a, LIST };
+	uint32_t *list = fakevm_at(f, LIST);
+	struct grant_entry_v1 *e;
+
+	list[1] = 0x5a5a5a5a;
+	grub_place(XENMAPSPACE_grant_table, GRUB_GRANTS);
+	put(version);
+	cr_expect_eq(fakevm_call32(f, __HYPERVISOR_grant_table_op,
+				   GNTTABOP_set_version, ARG, 1),
+		     0);
+	put(setup);
+	cr_expect_eq(fakevm_call32(f, __HYPERVISOR_grant_table_op,
+				   GNTTABOP_setup_table, ARG, 1),
+		     0);
+	get(setup);
+	cr_expect_eq(setup[2], 0x5a5a0000 | GNTST_okay);
+	cr_expect_eq(list[0], GRUB_GRANTS);
+	cr_expect_eq(list[1], 0x5a5a5a5a, "frame numbers of 32 bits");
+	/* It takes the first entry without flags: none of the reserved ones. */
+	e = fakevm_at(f, GRUB_GRANTS << 12);
+	cr_expect_eq(e[GNTTAB_RESERVED_CONSOLE].flags, GTF_permit_access);
+	cr_expect_eq(e[GNTTAB_RESERVED_XENSTORE].flags, GTF_permit_access);
+	cr_expect_eq(e[2].flags, 0);
+}
+
+static void linux_place(uint32_t space, uint64_t gfn)
+{
+	struct xen_add_to_physmap a = { .domid = DOMID_SELF,
+					.space = space,
+					.gpfn = gfn };
+
+	put(a);
+	cr_expect_eq(fakevm_call(f, __HYPERVISOR_memory_op,
+				 XENMEM_add_to_physmap, ARG, 0),
+		     0);
+}
+
+/* What it leaves to Linux, which places both pages elsewhere in 64-bit mode. */
+Test(hypercall, grub_hands_over)
+{
+	uint32_t store = grub_param(HVM_PARAM_STORE_EVTCHN);
+	struct evtchn_alloc_unbound a = { .dom = DOMID_SELF };
+	struct grant_entry_v1 *e;
+
+	grub_place(XENMAPSPACE_grant_table, GRUB_GRANTS);
+	grub_place(XENMAPSPACE_shared_info, GRUB_SHARED);
+	cr_expect_not(vm->shinfo.is64);
+	put(a);
+	cr_expect_eq(fakevm_call32(f, __HYPERVISOR_event_channel_op,
+				   EVTCHNOP_alloc_unbound, ARG, 0),
+		     0);
+	get(a);
+	/* Linux masks all ports in its layout; an answer of the store waits. */
+	shinfo_set_pending(vm, store);
+	memset((uint8_t *)fakevm_at(f, GRUB_SHARED << 12) + 0x880, 0xff, 128);
+	e = fakevm_at(f, GRUB_GRANTS << 12);
+	e[5].frame = 0x123;
+	linux_place(XENMAPSPACE_shared_info, 0x300);
+	cr_expect(vm->shinfo.is64);
+	cr_expect(shinfo_pending(vm, store));
+	for (uint32_t port = 1024; port < 4096; port++)
+		cr_expect_not(shinfo_pending(vm, port), "port %u", port);
+	linux_place(XENMAPSPACE_grant_table, 0x301);
+	e = fakevm_at(f, UINT64_C(0x301000));
+	cr_expect_eq(e[5].frame, 0x123);
+	cr_expect_eq(e[GNTTAB_RESERVED_XENSTORE].frame, LAYOUT_STORE >> 12);
+	/* The port that it has not closed is the domain's as before. */
+	cr_expect_eq(fakevm_call(f, __HYPERVISOR_event_channel_op,
+				 EVTCHNOP_close, ARG + 4, 0),
+		     0);
+}

@@ -51,6 +51,12 @@ ParameterizedTestParameters(xl_cfg, refuses)
 		{ "name = 'g'\n", "Neither kernel nor bootloader" },
 		{ "name = 'g'\nbootloader = 'pygrub'\n",
 		  "t.cfg:2: bootloader" },
+		{ BASE "firmware = 'pvgrub64'\n",
+		  "t.cfg:3: firmware = 'pvgrub64': kernel is set, too" },
+		{ "name = 'g'\nfirmware = 'uefi'\n",
+		  "t.cfg:2: firmware = 'uefi': PVH guests" },
+		{ "name = 'g'\nfirmware = ''\n", "Neither kernel nor" },
+		{ "name = 'g'\nfirmware = [ 'a' ]\n", "a single value" },
 		{ BASE "type = 'hvm'\n", "t.cfg:3: type = 'hvm'" },
 		{ BASE "type = 'pv'\n", "t.cfg:3: type = 'pv'" },
 		{ BASE "builder = 'hvm'\n", "t.cfg:3: builder = 'hvm'" },
@@ -288,6 +294,43 @@ Test(xl_cfg, relative_paths_become_absolute)
 	xl_cfg_free(&c);
 }
 
+/* The image for firmware=, of Debian's package or by Xen's own name. */
+Test(xl_cfg, grub_is_found)
+{
+	char dir[] = "/tmp/test_xl_firmware.XXXXXX", want[64], other[64];
+	struct xl_cfg c;
+	const char *said;
+
+	cr_assert_not_null(mkdtemp(dir));
+	cr_assert_eq(setenv("SPLITVISOR_FIRMWARE_DIR", dir, 1), 0);
+	snprintf(want, sizeof(want), "%s/" XL_FIRMWARE_IMAGE, dir);
+	snprintf(other, sizeof(other), "%s/pvgrub32.bin", dir);
+	cr_assert_eq(parse(&c, "name='g'\nfirmware='pvgrub32'\n"), 0);
+	cr_expect_str_eq(c.kernel, want, "one that must be there");
+	xl_cfg_free(&c);
+	cr_assert_eq(symlink("/proc/self/exe", other), 0);
+	cr_assert_eq(parse(&c, "name='g'\nfirmware='pvgrub32'\n"), 0);
+	cr_expect_str_eq(c.kernel, other);
+	xl_cfg_free(&c);
+	cr_assert_eq(symlink("/proc/self/exe", want), 0);
+	cr_assert_eq(parse(&c, "name='g'\nfirmware='pvgrub32'\n"), 0);
+	cr_expect_str_eq(c.kernel, want);
+	cr_expect_eq(xl_cfg_check_host(&c), 0);
+	xl_cfg_free(&c);
+	caplog_begin();
+	cr_assert_eq(parse(&c, "name='g'\nfirmware='pvgrub64'\n"
+			       "ramdisk='/none'\nextra='quiet'\n"),
+		     0);
+	said = caplog_end();
+	cr_expect_not_null(strstr(said, "t.cfg: firmware is set"));
+	cr_expect_null(c.ramdisk);
+	cr_expect_null(c.cmdline);
+	xl_cfg_free(&c);
+	unlink(other);
+	unlink(want);
+	rmdir(dir);
+}
+
 Test(xl_cfg, actions_and_modes)
 {
 	struct xl_cfg c;
@@ -478,6 +521,11 @@ Test(xl_cfg, what_the_host_lacks)
 	cr_assert_geq(fd, 0);
 	host_lacks("name='g'\nkernel='/none'\n", "kernel '/none': No such");
 	host_lacks("name='g'\nkernel='/tmp'\n", "kernel '/tmp': Is a dir");
+	cr_assert_eq(setenv("SPLITVISOR_FIRMWARE_DIR", "/none", 1), 0);
+	host_lacks(
+		"name='g'\nfirmware='pvgrub64'\n",
+		"firmware '/none/" XL_FIRMWARE_IMAGE
+		"': No such file or directory (install GRUB for PVH guests: apt-get install grub-xen-host)");
 	snprintf(text, sizeof(text), "name='g'\nkernel='%s'\n", path);
 	host_lacks(text, "the file is empty");
 	host_lacks(REAL "ramdisk='/none'\n", "ramdisk '/none': No such");
