@@ -122,7 +122,9 @@ front_src := guest-frontend/events.c guest-frontend/minilibc.c \
 	guest-frontend/smp.c guest-frontend/start.c $(drivers_src) $(ring_src)
 # The same drivers for a process that plays the guest: libsvprocdom.a.
 procdom_src := tests/lib/procdom.c $(drivers_src)
-tools_src := tools/counters.c tools/doctor.c tools/doctor_kvm.c tools/json.c tools/metrics.c tools/ringtop_find.c \
+tools_src := tools/oci.c tools/oneshot.c tools/oneshot_guest.c tools/xl_cmd_run.c \
+	tools/xl_keeper.c tools/xl_oneshot.c tools/xl_relay.c
+tools_src += tools/counters.c tools/doctor.c tools/doctor_kvm.c tools/json.c tools/metrics.c tools/ringtop_find.c \
 	tools/ringtop_show.c tools/ringtop_track.c tools/top.c tools/xl_attach.c \
 	tools/xl_build.c tools/xl_cfg.c tools/xl_cfg_dev.c \
 	tools/xl_cfg_host.c tools/xl_change.c tools/xl_cmd.c tools/xl_cmd_console.c \
@@ -187,6 +189,7 @@ $(eval $(call program,sv-top,tools/sv_top.c tools/screen.c,tools base,$(libs_rin
 libs_metrics := $(shell pkg-config --libs libevent_core 2>/dev/null)
 $(eval $(call program,sv-metrics,tools/sv_metrics.c,tools base,$(libs_metrics) $(libs_tools)))
 $(eval $(call program,sv-fakehv,tests/lib/fakehv_main.c,testlib ring base,))
+$(eval $(call program,sv-runguest,tests/lib/runguest_main.c,testlib tools ring base,))
 $(eval $(call program,sv-consoleguest,tests/lib/consoleguest_main.c,testlib backend ring base,$(libs_backend) -luring))
 $(eval $(call program,sv-netecho,tests/lib/netecho_main.c,testlib base,))
 $(eval $(call program,sv-unpack,hypervisor/unpack_main.c,hypervisor base,-larchive))
@@ -247,7 +250,14 @@ guests := $(patsubst tests/guest/%/main.c,$(out)/guest/%.elf,$(wildcard tests/gu
 procdoms := $(addprefix $(out)/procdom/,block blockbench net netbench netload netstream power \
 	reconnect suspend xenbus)
 
-all: $(bins) $(procdoms) $(if $(SAN),,$(guests))
+# The guest's first process, for `xl run`: no library, no sanitizer.
+static_flags := -std=gnu17 -O2 -g $(warn) $(if $(CI),-Werror) -I. -D_GNU_SOURCE \
+	-fstack-protector-strong -fno-strict-aliasing -D_FORTIFY_SOURCE=2
+oneshot_src := tools/oneshot_init.c tools/oneshot_guest.c tools/oneshot.c \
+	base/fd.c base/util.c
+helpers := $(addprefix $(out)/bin/,sv-oneshot sv-image sv-initramfs.sh sv-udhcpc)
+
+all: $(bins) $(helpers) $(procdoms) $(if $(SAN),,$(guests))
 ifeq ($(variant),gcc-plain)
 	@mkdir -p $(out)/bin && ln -sfn gcc-plain/bin build/bin
 endif
@@ -280,6 +290,20 @@ $(out)/bin/$(1): $$($(1)_obj) $$($(1)_lib)
 	$$(q)$$(CC) $$(ldflags) $$(LDFLAGS) -o $$@ $$($(1)_obj) $$($(1)_lib) $$($(1)_sys)
 endef
 $(foreach p,$(programs),$(eval $(call link,$(p))))
+
+$(out)/static/%.o: %.c Makefile
+	@echo "  CC    $< (static)"
+	@mkdir -p $(@D)
+	$(q)$(CC) $(static_flags) -MMD -MP -c -o $@ $<
+
+$(out)/bin/sv-oneshot: $(oneshot_src:%.c=$(out)/static/%.o)
+	@echo "  LD    $@"
+	@mkdir -p $(@D)
+	$(q)$(CC) -static -o $@ $^
+
+$(out)/bin/sv-%: packaging/sv-%
+	@mkdir -p $(@D)
+	$(q)install $< $@
 
 # Guests: no libc, no SSE, linked where they are loaded.
 front_flags := -std=gnu17 -O2 -g $(warn) $(if $(CI),-Werror) -I. \
@@ -489,7 +513,7 @@ install: all
 	install $(addprefix $(out)/bin/,xl sv-doctor sv-ringtop) $(dest)/bin
 	install $(addprefix $(out)/bin/,sv-hypervisor sv-unpack sv-xenstored \
 		sv-backend sv-blkback sv-blksource sv-netback sv-usernet sv-console sv-metrics \
-		sv-top) packaging/sv-service packaging/sv-guests $(DESTDIR)$(libexec)
+		sv-top sv-oneshot sv-image sv-initramfs.sh sv-udhcpc) packaging/sv-service packaging/sv-guests $(DESTDIR)$(libexec)
 	ln -sfn ../lib/splitvisor/sv-top $(dest)/bin/xentop
 	for m in docs/*.[158]; do s=$${m##*.}; n=$${m##*/}; \
 		case $$n in xl*) n=$${n}$(XL_MAN);; esac; \

@@ -76,6 +76,23 @@ static struct console *find(struct console_xs *x, unsigned int domid)
 	return NULL;
 }
 
+/*
+ * One of another type has somebody else who serves it, as with Xen's xenconsoled; of one
+ * that is half made nobody knows yet.
+ */
+static bool is_ours(struct console_xs *x, unsigned int domid)
+{
+	char *type = NULL;
+	bool ours;
+
+	if (store_read(x->store, &type, "/local/domain/%u/console/type", domid))
+		return store_exists(x->store, "/local/domain/%u/console/tty",
+				    domid);
+	ours = !strcmp(type, "xenconsoled");
+	free(type);
+	return ours;
+}
+
 static int serve_new(struct console_xs *x, unsigned int domid,
 		     struct console **c)
 {
@@ -97,6 +114,8 @@ static int serve(struct console_xs *x, unsigned int domid)
 	struct console *c = find(x, domid);
 	int ret;
 
+	if (!c && !is_ours(x, domid))
+		return 0;
 	ret = c ? console_follow(c) : serve_new(x, domid, &c);
 	if (ret == -ENOENT || ret == -ECONNREFUSED || ret == -EPIPE)
 		return 0; /* no such domain, or not any more */

@@ -18,6 +18,13 @@ _xl() {
 	elif [[ $cur == -* ]]; then
 		words=$("$1" help "$verb" 2>/dev/null |
 			grep -oE '(^|[ ,])--?[a-zA-Z][a-z-]*' | tr -d ' ,')
+	elif [ "$verb" = image ]; then
+		words="build ls rm"
+		[ $((COMP_CWORD - i)) -eq 1 ] ||
+			words=$("$1" image ls 2>/dev/null | awk 'NR > 1 { print $1 }')
+	elif [ "$verb" = run ]; then
+		compopt -o default 2>/dev/null
+		words=$("$1" image ls 2>/dev/null | awk 'NR > 1 { print $1 }')
 	elif [ "$verb" = create ] || [ $((COMP_CWORD - i)) -gt 1 ]; then
 		compopt -o default 2>/dev/null
 		return

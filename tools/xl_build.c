@@ -278,6 +278,7 @@ static int introduce(struct xs_handle *h, struct job *j, struct dom *dom)
 		.store_port = info.store_port,
 		.console_gfn = info.console_gfn,
 		.console_port = info.console_port,
+		.own_console = j->c->own_console,
 	};
 	ret = write_store(h, j, fill_rings);
 	if (ret)

@@ -135,6 +135,7 @@ struct xl_cfg {
 	uint32_t hidden; /* features of the store that it is not offered */
 	struct xl_limit *limits;
 	size_t nlimits;
+	bool own_console; /* its creator serves it, not sv-console; no key says so */
 };
 
 /**

@@ -37,6 +37,22 @@ const struct xl_cmd xl_cmds[] = {
 	  "                         (deprecated in favour of global -N option).\n"
 	  "-p                      Leave the domain paused after it is created.\n"
 	  "-q, --quiet             Quiet." },
+	{ "run", xl_cmd_run, false, false,
+	  "Run a command in a domain of its own, on a directory, disk or image",
+	  "[options] <Root> [--] [<Command> [<Argument>...]]",
+	  "-m, --memory=MIB        Memory of the domain (default 512).\n"
+	  "--vcpus=N               Its virtual CPUs (default 1).\n"
+	  "-e, --env=NAME=VALUE    A variable of the command's environment.\n"
+	  "-w, --workdir=DIR       The command's directory (default /).\n"
+	  "--net=nat|user|none     A network card (default none).\n"
+	  "--kernel=FILE           Another kernel than the root's own or this host's.\n"
+	  "--rw                    Write to the disk or image; else changes are lost." },
+	{ "image", xl_cmd_image, false, false,
+	  "Make, list or remove images for `xl run`",
+	  "build [-n <Name>] [-s <Size>] debian:<Suite> [-- <Option>...] | ls | rm <Name>",
+	  "-n NAME                 Its name (default debian:<Suite>).\n"
+	  "-s SIZE                 Size of its disk (default 2G).\n"
+	  "What follows -- is given to mmdebstrap." },
 	{ "config-update", xl_cmd_config_update, true, true,
 	  "Update a running domain's saved configuration, used when rebuilding the domain after reboot",
 	  "<Domain> <ConfigFile> [options] [vars]",
@@ -333,7 +349,9 @@ int xl_getopt(int argc, char **argv, const char *shorts,
 	size_t n;
 	int opt;
 
-	snprintf(opts, sizeof(opts), "h%s", shorts);
+	/* With '+', which comes first, the first argument ends them. */
+	snprintf(opts, sizeof(opts), "%sh%s", *shorts == '+' ? "+" : "",
+		 shorts + (*shorts == '+'));
 	opt = getopt_long(argc, argv, opts, longs ? longs : none, NULL);
 	if (opt != -1 && opt != 'h' && opt != '?')
 		return opt;

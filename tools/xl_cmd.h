@@ -60,6 +60,7 @@ void xl_cmd_help(const struct xl_cmd *cmd);
 
 /**
  * xl_getopt() - The next option of a verb.
+ * @shorts: As of getopt(3); "+" at its beginning: no option follows an argument.
  * @longs: May be NULL.
  * @nargs: Arguments that must follow the options.
  *
@@ -124,6 +125,8 @@ int xl_each_info(char **who, int n, void (*host)(void),
 			       int ret)) must_check;
 
 int xl_cmd_create(int argc, char **argv);
+int xl_cmd_run(int argc, char **argv);
+int xl_cmd_image(int argc, char **argv);
 int xl_cmd_list(int argc, char **argv);
 int xl_cmd_domid(int argc, char **argv);
 int xl_cmd_domname(int argc, char **argv);

@@ -201,7 +201,7 @@ void xl_tree_rings(struct xl_txn *x, unsigned int domid,
 
 	snprintf(id, sizeof(id), "%u", domid);
 	add(&front, "limit", "1048576");
-	add(&front, "type", "xenconsoled");
+	add(&front, "type", r->own_console ? "xl" : "xenconsoled");
 	add(&front, "output", "pty");
 	add(&front, "tty", "");
 	add(&back, "frontend-id", id);

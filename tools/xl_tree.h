@@ -30,10 +30,12 @@ void xl_tree_base(struct xl_txn *x, unsigned int domid, const struct xl_cfg *c);
 
 /**
  * struct xl_rings - Where the VMM has put the guest's two special rings.
+ * @own_console: As of struct xl_cfg.
  */
 struct xl_rings {
 	uint64_t store_gfn, console_gfn;
 	uint32_t store_port, console_port;
+	bool own_console;
 };
 
 /** xl_tree_rings() - Store and console 0; fills a transaction. */

@@ -37,6 +37,8 @@ guest 5 half half
 wait_for 5 test -S "$SPLITVISOR_RUN_DIR/dom/5/hv.sock"
 guest 6 whole
 wait_for 5 has_tty 6
+[ ! -e "$logs/console/guest-half.log" ]
+ok $? "a domain whose nodes are still to be made is left alone"
 tell 5 complete
 check "a domain seen before its nodes were made gets a tty" wait_for 5 has_tty 5
 end 6

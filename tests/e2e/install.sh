@@ -14,6 +14,8 @@ installed() { (cd "$root" && find . -type f | sort); }
 output=$(installed)
 for file in usr/bin/xl usr/lib/splitvisor/sv-hypervisor usr/lib/splitvisor/sv-guests \
 	usr/share/man/man1/xl.1sv usr/share/man/man5/xl.cfg.5sv usr/share/man/man8/sv-backend.8 \
+	usr/lib/splitvisor/sv-oneshot usr/lib/splitvisor/sv-image \
+	usr/lib/splitvisor/sv-initramfs.sh usr/lib/splitvisor/sv-udhcpc \
 	usr/lib/splitvisor/sv-metrics usr/bin/xentop usr/share/doc/splitvisor/grafana.json \
 	usr/share/splitvisor/disks.bt \
 	usr/lib/systemd/system/splitvisor-metrics.service \
@@ -119,6 +121,13 @@ ok $? "completion: commands"
 output=$(completes xl list --)
 [ "$output" = "--long --verbose --context --cpupool --numa --json" ]
 ok $? "completion: options"
+output=$(completes xl image b)
+[ "$output" = build ]
+ok $? "completion: what is done with images"
+mkdir -p "$work/images/debian:sid" && touch "$work/images/debian:sid/root.img"
+output=$(SPLITVISOR_IMAGE_DIR=$work/images completes xl run debian)
+[ "$output" = debian:sid ]
+ok $? "completion: images"
 xl create -q "$SV_AUTO/one"
 output=$(completes xl destroy o)
 [ "$output" = one ]

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tests/e2e/lab_user.sh - a Linux guest's card of net=user: passt in place of an
-# interface, both ways.  IPv6 has tests/unit.
+# interface, both ways.  IPv6 has tests/unit.  And xl run, with such a card, too.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -54,3 +54,62 @@ ok $? "it had no interface of the host's"
 no_passt() { ! our_processes | xargs -I{} cat /proc/{}/comm | grep -x sv-usernet &&
 	! pgrep passt; }
 check "nothing of it is left" wait_for 20 no_passt
+
+# ---- xl run ------------------------------------------------------------------------
+
+export TMPDIR=$work/tmp
+root=$work/root disk=$work/root.ext4
+mkdir -p "$TMPDIR" "$root/bin"
+for applet in busybox sh cat md5sum printf tail ip sleep; do
+	ln -f "$root/bin/busybox" "$root/bin/$applet" 2>/dev/null ||
+		cp $bb "$root/bin/$applet"
+done
+truncate -s 16M "$disk"
+mke2fs -q -F -t ext4 -d "$root" "$disk"
+# Each byte; a console may take some of them for its own.
+for i in {0..255}; do
+	printf '%b' "\\$(printf '0%o' "$i")"
+done >"$work/bytes"
+for i in {1..40}; do cat "$work/bytes"; done >"$work/in"
+
+# runs STATUS ARG...
+runs() {
+	local want=$1 status=0
+
+	shift
+	xl run -m 256 --kernel "$(kernel_of 6.12-cloud)" "$@" \
+		<"$work/in" >"$work/out" 2>"$work/err" || status=$?
+	output="status $status"$'\n'$(tail -n 40 "$work/out" "$work/err")
+	[ "$status" = "$want" ]
+}
+# shellcheck disable=SC2016 # the guest's shell expands
+runs 7 "$root" -- /bin/sh -c 'cat >/seen; echo err >&2; md5sum </seen
+	printf "%s|" "$@"; exit 7' sh 'a  b' '' "'\"\$x\`" $'new\nline' 'ä€' &&
+	[ "$(cat "$work/out")" = "$(md5sum <"$work/in")"$'\n'"a  b||'\"\$x\`|"$'new\nline|ä€|' ] &&
+	[ "$(cat "$work/err")" = err ]
+ok $? "xl run, a directory: input, output, errors, arguments and status"
+[ ! -e "$root/seen" ]
+ok $? "xl run, a directory: is not written to"
+# shellcheck disable=SC2016
+runs 0 --rw "$disk" -- sh -c 'tail /dev/zero; echo $?; echo kept >/kept' &&
+	[ "$(cat "$work/out")" = 137 ]
+ok $? "xl run, a disk: what takes all memory is killed, the guest goes on"
+# shellcheck disable=SC2016
+runs 125 --net=user "$disk" -- sh -c 'cat /kept; echo lost >/kept; ip -4 -o addr show eth0
+	echo c >/proc/sysrq-trigger; sleep 600' \
+	&& grep -qx kept "$work/out" && grep -q 'inet 10.99.0.2/24' "$work/out"
+ok $? "xl run, a disk: what was written to it is there; a card has an address"
+grep -q 'sysrq triggered crash' "$work/err" &&
+	tail -n 1 "$work/err" | grep -q "it has shut down (crash) before the command had ended"
+ok $? "xl run: a kernel that crashes has the last word but one"
+[ "$(debugfs -R 'cat /kept' "$disk" 2>/dev/null)" = kept ]
+ok $? "xl run, a disk: is not written to without --rw"
+nothing_left() {
+	local left
+
+	left=$(find "$SPLITVISOR_RUN_DIR/dom" "$TMPDIR" -mindepth 1
+		find "$logs" -name '*run-*')
+	echo "$left"
+	[ -z "$left" ] && only_daemons
+}
+check "xl run: nothing is left" wait_for 20 nothing_left

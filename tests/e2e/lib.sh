@@ -56,7 +56,7 @@ stand_in() {
 
 	mkdir "$work/bin"
 	for p in xl sv-xenstored sv-backend sv-blkback sv-blksource sv-netback sv-usernet \
-		sv-console sv-netecho; do
+		sv-console sv-netecho sv-image sv-initramfs.sh sv-oneshot sv-udhcpc; do
 		cp "$project/build/bin/$p" "$work/bin/"
 	done
 	cp "$project/build/bin/sv-fakehv" "$work/bin/sv-hypervisor"
