@@ -64,7 +64,7 @@ hypervisor_src := hypervisor/acpi.c hypervisor/boot.c hypervisor/bzimage.c \
 	hypervisor/cpuid.c hypervisor/dump.c hypervisor/guestmem.c hypervisor/image.c \
 	hypervisor/image_cache.c hypervisor/image_load.c hypervisor/unpack.c \
 	hypervisor/why.c
-hypervisor_src += hypervisor/conlog.c hypervisor/context.c hypervisor/domctl.c \
+hypervisor_src += hypervisor/conlog.c hypervisor/context.c hypervisor/debug.c hypervisor/domctl.c \
 	hypervisor/engine_xen.c hypervisor/evtchn.c hypervisor/gnttab.c \
 	hypervisor/gva.c hypervisor/hc_evtchn.c hypervisor/hc_gnttab.c \
 	hypervisor/hc_memory.c hypervisor/hc_sched.c hypervisor/hc_vcpu.c \
@@ -122,19 +122,19 @@ front_src := guest-frontend/events.c guest-frontend/minilibc.c \
 	guest-frontend/smp.c guest-frontend/start.c $(drivers_src) $(ring_src)
 # The same drivers for a process that plays the guest: libsvprocdom.a.
 procdom_src := tests/lib/procdom.c $(drivers_src)
-tools_src := tools/oci.c tools/oneshot.c tools/oneshot_guest.c tools/xl_cmd_run.c \
-	tools/xl_keeper.c tools/xl_oneshot.c tools/xl_relay.c
-tools_src += tools/counters.c tools/doctor.c tools/doctor_kvm.c tools/json.c tools/metrics.c tools/ringtop_find.c \
+tools_src := tools/counters.c tools/doctor.c tools/doctor_kvm.c tools/gdb.c tools/json.c tools/metrics.c \
+	tools/oci.c tools/oneshot.c tools/oneshot_guest.c tools/ringtop_find.c \
 	tools/ringtop_show.c tools/ringtop_track.c tools/top.c tools/xl_attach.c \
 	tools/xl_build.c tools/xl_cfg.c tools/xl_cfg_dev.c \
 	tools/xl_cfg_host.c tools/xl_change.c tools/xl_cmd.c tools/xl_cmd_console.c \
-	tools/xl_cmd_create.c tools/xl_cmd_dev.c tools/xl_cmd_dmesg.c tools/xl_cmd_dump.c \
+	tools/xl_cmd_create.c tools/xl_cmd_dev.c tools/xl_cmd_dmesg.c tools/xl_cmd_dump.c tools/xl_cmd_gdb.c \
 	tools/xl_cmd_host.c tools/xl_cmd_info.c tools/xl_cmd_list.c \
-	tools/xl_cmd_migrate.c tools/xl_cmd_power.c tools/xl_cmd_save.c tools/xl_cmd_size.c \
+	tools/xl_cmd_migrate.c tools/xl_cmd_power.c tools/xl_cmd_run.c tools/xl_cmd_save.c tools/xl_cmd_size.c \
 	tools/xl_cmd_sched.c tools/xl_cmd_stats.c tools/xl_cmd_top.c tools/xl_cmd_vcpu.c tools/xl_handover.c tools/xl_mem.c \
 	tools/xl_cmd_vm.c tools/xl_cmd_xsquota.c tools/xl_cpus.c tools/xl_limits.c \
 	tools/xl_console.c tools/xl_daemons.c tools/xl_dump.c tools/xl_host.c tools/xl_json.c \
-	tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_out.c tools/xl_proc.c tools/xl_progress.c \
+	tools/xl_keeper.c tools/xl_keys.c tools/xl_list.c tools/xl_monitor.c tools/xl_oneshot.c tools/xl_out.c \
+	tools/xl_proc.c tools/xl_progress.c tools/xl_relay.c \
 	tools/xl_run.c tools/xl_save.c tools/xl_saving.c tools/xl_sched.c tools/xl_size.c tools/xl_store.c tools/xl_suspend.c tools/xl_tree.c
 testlib_src := tests/lib/caplog.c tests/lib/fakeblk.c tests/lib/fakedom.c tests/lib/netns.c
 testlib_src += tests/lib/hvopts.c
@@ -382,6 +382,8 @@ nomems := $(out)/tests/unit/test_store_nomem $(out)/tests/hostile/test_xl_nomem
 $(nomems): $(out)/tests/lib/failalloc.o
 $(nomems): override LDFLAGS += $(failalloc:%=-Wl,--wrap=%) \
 	$(out)/tests/lib/failalloc.o
+# It is KVM.
+$(out)/tests/unit/test_debug: override LDFLAGS += -Wl,--wrap=ioctl
 # It decides what becomes of an operation on a disk.
 $(out)/tests/hostile/test_disk_faults: override LDFLAGS += \
 	-Wl,--wrap=io_uring_submit,--wrap=io_uring_submit_and_wait

@@ -62,10 +62,17 @@ enum dom_msg_type {
 	DOM_DUMP,	  /* A: -, fd: memfd -> -; see below */
 	DOM_NMI,	  /* A: u.vcpu.id -> - */
 	DOM_SAVE_HOST,	  /* A: u.seq, fd: file -> u.seq; see DOM_SAVE */
+	DOM_DEBUG,	  /* A: u.debug -> -; see below */
+	DOM_BREAK,	  /* A: u.brk -> - */
+	DOM_REGS,	  /* A: u.regs.id -> u.regs */
+	DOM_SET_REGS,	  /* A: u.regs -> - */
+	DOM_PEEK,	  /* A: u.peek -> u.peek */
+	DOM_POKE,	  /* A: u.peek -> - */
 	DOM_NTYPES,
 
 	DOM_EV_SHUTDOWN = 64, /* u.info: the guest has shut down; see reason */
 	DOM_EV_RESUMED,	      /* u.info: it goes on after DOM_RESUME */
+	DOM_EV_STOPPED,	      /* u.stopped: to the debugger */
 };
 
 /*
@@ -96,6 +103,17 @@ enum dom_msg_type {
  * DOM_DUMP writes what an ELF core of the domain has before memory into an empty memfd, a
  * whole number of pages; the toolstack adds RAM as DOM_MEMMAP gives it.  The domain may
  * run (it stands still for a moment), be paused, or have shut down or crashed.
+ */
+
+/*
+ * DOM_DEBUG makes a client the domain's debugger, one at a time (-EBUSY), until its
+ * connection ends: then breakpoints are taken out and all vCPUs run.  Each such call
+ * says which vCPUs run from now on; when none shall, it is answered once none does.
+ * When one stops by itself the others stop, too, and DOM_EV_STOPPED says which and
+ * why.  The other five calls are the debugger's (-ENOTCONN), and only while no vCPU runs
+ * (-EBUSY).  Addresses are guest-virtual, as the vCPU translates them; a breakpoint is
+ * for kernel code.  DOM_PAUSE and what the guest does to itself are apart from this; a
+ * domain that is debugged cannot be saved (-EBUSY).
  */
 
 /*
@@ -231,6 +249,73 @@ struct dom_vcpu {
 	uint64_t stack[DOM_VCPU_STACK]; /* from rsp up */
 };
 
+#define DOM_WATCHES 4
+
+/** enum dom_watch_type - What a debug register looks for; as in DR7. */
+enum dom_watch_type {
+	DOM_WATCH_RUN = 0,
+	DOM_WATCH_WRITE = 1,
+	DOM_WATCH_USE = 3
+};
+
+/**
+ * struct dom_debug - What runs, and how.
+ * @run:   Bit n: vCPU n does.
+ * @step:  Those of them that stop after one instruction.
+ * @watch: Debug registers of all vCPUs.
+ */
+struct dom_debug {
+	uint64_t run, step;
+	uint32_t nwatches;
+	uint32_t pad;
+	struct {
+		uint64_t addr;
+		uint32_t type; /* enum dom_watch_type */
+		uint32_t len;  /* 1, 2, 4 or 8; 1 with DOM_WATCH_RUN */
+	} watch[DOM_WATCHES];
+};
+
+/** enum dom_stop - Why a vCPU has stopped. */
+enum dom_stop { DOM_STOP_STEP, DOM_STOP_BREAK, DOM_STOP_WATCH };
+
+struct dom_stopped {
+	uint32_t id;
+	uint32_t why;	/* enum dom_stop */
+	uint32_t watch; /* DOM_STOP_WATCH: its index */
+	uint32_t pad;
+};
+
+/** struct dom_break - Setting a breakpoint (@on 1), or taking it out (0). */
+struct dom_break {
+	uint32_t id;
+	uint32_t on;
+	uint64_t addr;
+};
+
+/**
+ * struct dom_regs - Registers of a vCPU.
+ *
+ * DOM_SET_REGS sets @gpr (in the order of their numbers: rax, rcx, rdx...), @rip and
+ * @rflags, no others.
+ */
+struct dom_regs {
+	uint32_t id;
+	uint16_t seg[6]; /* cs, ss, ds, es, fs, gs */
+	uint64_t gpr[16], rip, rflags;
+	uint64_t fs_base, gs_base, kernel_gs_base;
+	uint64_t cr0, cr2, cr3, cr4, efer;
+};
+
+#define DOM_PEEK_MAX 960
+
+/** struct dom_peek - Memory, without the breakpoints in it. */
+struct dom_peek {
+	uint64_t addr;
+	uint32_t id;
+	uint32_t len; /* at most DOM_PEEK_MAX */
+	uint8_t data[DOM_PEEK_MAX];
+};
+
 /**
  * struct dom_devstats - A device's statistics.
  * @index:  Of the first connection to look at; answered: of the one found.
@@ -274,6 +359,11 @@ struct dom_msg {
 		struct dom_stats stats;
 		struct dom_vcpu vcpu;
 		struct dom_devstats devstats;
+		struct dom_debug debug;
+		struct dom_stopped stopped;
+		struct dom_break brk;
+		struct dom_regs regs;
+		struct dom_peek peek;
 		uint8_t raw[1024];
 	} u;
 };

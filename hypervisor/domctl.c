@@ -16,6 +16,7 @@
 #include "base/sock.h"
 #include "base/storeuser.h"
 #include "hypervisor/context.h"
+#include "hypervisor/debug.h"
 #include "hypervisor/dump.h"
 #include "hypervisor/layout.h"
 #include "hypervisor/resume.h"
@@ -60,6 +61,7 @@ struct domctl {
 	int listener;
 	struct sandbox_user store;
 	bool announced;
+	struct client *debugger; /* or NULL */
 	uint64_t deaf_until; /* CLOCK_MONOTONIC ns; 0 while clients may come */
 	struct log_limit limit;
 	char path[PATH_MAX];
@@ -120,6 +122,10 @@ static void disconnect(struct domctl *d, struct client *c)
 	pthread_mutex_lock(&d->vm->lock);
 	evtchn_client_gone(d->vm, c);
 	pthread_mutex_unlock(&d->vm->lock);
+	if (d->debugger == c) {
+		d->debugger = NULL;
+		debug_end(d->vm);
+	}
 	fd_close(&c->stats);
 	fd_close(&c->fd);
 	d->deaf_until = 0;
@@ -353,6 +359,9 @@ static int do_save(struct domctl *d, struct client *c, struct dom_msg *msg,
 		   struct answer *a)
 {
 	(void)c;
+	/* Breakpoints are in its memory. */
+	if (d->debugger)
+		return -EBUSY;
 	return a->given < 0 ? -EINVAL : save_vm(d->vm, a->given, &msg->u.seq);
 }
 
@@ -377,6 +386,43 @@ static int do_nmi(struct domctl *d, struct client *c, struct dom_msg *msg,
 	(void)c;
 	(void)a;
 	return context_nmi(d->vm, msg->u.vcpu.id);
+}
+
+static int do_debug(struct domctl *d, struct client *c, struct dom_msg *msg,
+		    struct answer *a)
+{
+	int ret;
+
+	(void)a;
+	if (d->debugger && d->debugger != c)
+		return -EBUSY;
+	ret = debug_run(d->vm, &msg->u.debug);
+	if (!ret)
+		d->debugger = c;
+	return ret;
+}
+
+/* What its debugger asks of a domain that stands still. */
+static int do_debugger(struct domctl *d, struct client *c, struct dom_msg *msg,
+		       struct answer *a)
+{
+	int ret = d->debugger == c ? debug_still(d->vm) : -ENOTCONN;
+
+	(void)a;
+	if (ret)
+		return ret;
+	switch (msg->type) {
+	case DOM_BREAK:
+		return debug_break(d->vm, &msg->u.brk);
+	case DOM_REGS:
+		return debug_regs(d->vm, &msg->u.regs);
+	case DOM_SET_REGS:
+		return debug_set_regs(d->vm, &msg->u.regs);
+	case DOM_PEEK:
+		return debug_peek(d->vm, &msg->u.peek);
+	default:
+		return debug_poke(d->vm, &msg->u.peek);
+	}
 }
 
 #define ADMIN	(1u << DOM_ROLE_ADMIN)
@@ -412,6 +458,12 @@ static const struct call {
 	[DOM_DUMP] = { "DUMP", do_dump, ADMIN },
 	[DOM_NMI] = { "NMI", do_nmi, ADMIN },
 	[DOM_SAVE_HOST] = { "SAVE_HOST", do_save_host, ADMIN },
+	[DOM_DEBUG] = { "DEBUG", do_debug, ADMIN },
+	[DOM_BREAK] = { "BREAK", do_debugger, ADMIN },
+	[DOM_REGS] = { "REGS", do_debugger, ADMIN },
+	[DOM_SET_REGS] = { "SET_REGS", do_debugger, ADMIN },
+	[DOM_PEEK] = { "PEEK", do_debugger, ADMIN },
+	[DOM_POKE] = { "POKE", do_debugger, ADMIN },
 };
 
 _Static_assert(ARRAY_SIZE(calls) == DOM_NTYPES, "one row for each call");
@@ -629,10 +681,23 @@ bool domctl_serve(struct domctl *d, const struct pollfd *fds, unsigned int n)
 	return !end;
 }
 
+/* A vCPU that has stopped for its debugger. */
+static void announce_stop(struct domctl *d)
+{
+	struct dom_msg msg = { .magic = DOM_MAGIC,
+			       .version = DOM_VERSION,
+			       .type = DOM_EV_STOPPED };
+
+	if (d->debugger && debug_stopped(d->vm, &msg.u.stopped) &&
+	    sock_send_fds(d->debugger->fd, &msg, sizeof(msg), NULL, 0))
+		disconnect(d, d->debugger);
+}
+
 void domctl_announce(struct domctl *d)
 {
 	bool down;
 
+	announce_stop(d);
 	pthread_mutex_lock(&d->vm->lock);
 	down = d->vm->shutdown;
 	pthread_mutex_unlock(&d->vm->lock);

@@ -14,6 +14,7 @@
 
 #define PTE_PRESENT (UINT64_C(1) << 0)
 #define PTE_WRITE   (UINT64_C(1) << 1)
+#define PTE_USER    (UINT64_C(1) << 2)
 #define PTE_LARGE   (UINT64_C(1) << 7)
 #define PTE_ADDR    UINT64_C(0x000ffffffffff000)
 
@@ -101,13 +102,16 @@ static bool is_leaf(const struct gva *g, const struct shape *s, uint64_t pte,
 	return s != &shape_32 || g->cr4 & CR4_PSE;
 }
 
-int gva_to_gpa(const struct gva *g, uint64_t addr, bool write, gpa_t *gpa)
+/* @all: Bits that all entries have. */
+static int walk(const struct gva *g, uint64_t addr, bool write, gpa_t *gpa,
+		uint64_t *all)
 {
 	bool need_write = write && g->cr0 & CR0_WP;
 	const struct shape *s = shape_of(g);
 	uint64_t table, pte, index;
 	unsigned int shift;
 
+	*all = g->cr0 & CR0_PG ? UINT64_MAX : 0;
 	if (!g->longmode)
 		addr = (uint32_t)addr;
 	if (!(g->cr0 & CR0_PG)) {
@@ -125,6 +129,8 @@ int gva_to_gpa(const struct gva *g, uint64_t addr, bool write, gpa_t *gpa)
 			return -EFAULT;
 		if (!(pte & PTE_PRESENT))
 			return -EFAULT;
+		if (s != &shape_pae || level < 3)
+			*all &= pte;
 		/* PAE's top entries have no writable bit. */
 		if (need_write && !(pte & PTE_WRITE) &&
 		    !(s == &shape_pae && level == 3))
@@ -136,6 +142,21 @@ int gva_to_gpa(const struct gva *g, uint64_t addr, bool write, gpa_t *gpa)
 		table = pte & PTE_ADDR;
 	}
 	return -EFAULT;
+}
+
+int gva_to_gpa(const struct gva *g, uint64_t addr, bool write, gpa_t *gpa)
+{
+	uint64_t all;
+
+	return walk(g, addr, write, gpa, &all);
+}
+
+bool gva_is_user(const struct gva *g, uint64_t addr)
+{
+	uint64_t all;
+	gpa_t gpa;
+
+	return !walk(g, addr, false, &gpa, &all) && all & PTE_USER;
 }
 
 /* Bytes from @addr to the end of its page, at most @len. */

@@ -38,6 +38,9 @@ struct gva {
 int gva_to_gpa(const struct gva *g, uint64_t addr, bool write,
 	       gpa_t *gpa) must_check;
 
+/** gva_is_user() - Whether @addr is mapped, for ring 3, too. */
+bool gva_is_user(const struct gva *g, uint64_t addr) must_check;
+
 /**
  * gva_read(), gva_write() - Copy from or to guest-virtual memory, once.
  * @addr: UNTRUSTED.

@@ -22,6 +22,7 @@
 #include "hypervisor/acpi.h"
 #include "hypervisor/boot.h"
 #include "hypervisor/cpuid.h"
+#include "hypervisor/debug.h"
 #include "hypervisor/version.h"
 #include "hypervisor/vm.h"
 
@@ -34,7 +35,8 @@
  * not begin, and the thread goes through its gate.  immediate_exit is cleared at
  * the gate, under the lock, before the wishes are read: none is missed.
  *
- * A guest that is down or paused has all its threads parked at the gate.
+ * A guest that is down or paused has all its threads parked at the gate, and one that
+ * is debugged some of them (debug.c).
  */
 #define KICK SIGUSR1
 
@@ -366,7 +368,7 @@ static bool gate(struct vcpu *v)
 	pthread_mutex_lock(&vm->lock);
 	for (;;) {
 		__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
-		if (vm->quit || !(vm->paused || vm->shutdown))
+		if (vm->quit || !(vm->paused || vm->shutdown || v->held))
 			break;
 		vm->parked++;
 		pthread_cond_signal(&vm->idle);
@@ -431,6 +433,8 @@ static void on_io(struct vcpu *v)
 	size_t len = (size_t)run->io.size * run->io.count;
 
 	atomic_fetch_add(&v->count.io, 1);
+	if (v->vm->debug && debug_break_hit(v))
+		return;
 	if (run->io.data_offset > v->vm->run_size ||
 	    len > v->vm->run_size - run->io.data_offset)
 		return;
@@ -476,6 +480,9 @@ static void handle_exit(struct vcpu *v)
 		break;
 	case KVM_EXIT_MMIO:
 		on_mmio(v);
+		break;
+	case KVM_EXIT_DEBUG:
+		debug_exit(v);
 		break;
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:

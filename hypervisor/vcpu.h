@@ -48,6 +48,7 @@ struct vcpu {
 	bool has_thread;
 	uint8_t upcall_vector;
 	bool nmi;	 /* inject one */
+	bool held;	 /* by the debugger */
 	bool ask_halted; /* tell whether @halted */
 	bool halted;	 /* as last told: nothing but another vCPU wakes it */
 	bool ask_online; /* look whether @online */

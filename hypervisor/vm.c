@@ -22,6 +22,7 @@
 
 #include "base/fd.h"
 #include "hypervisor/cpuid.h"
+#include "hypervisor/debug.h"
 #include "hypervisor/engine_xen.h"
 #include "hypervisor/kvm_abi.h"
 #include "hypervisor/layout.h"
@@ -374,6 +375,7 @@ void vm_free(struct vm *vm)
 	for (unsigned int i = 0; i < vm->nvcpus; i++)
 		vcpu_fini(&vm->vcpus[i]);
 	free(vm->vcpus);
+	free(vm->debug);
 	cpuid_free(vm->cpuid);
 	engine_xen_fini(vm);
 	fd_close(&vm->fd);
@@ -531,7 +533,7 @@ uint64_t vm_timers(struct vm *vm, uint64_t now)
 	uint64_t next = UINT64_MAX;
 
 	pthread_mutex_lock(&vm->lock);
-	if (vm->paused || vm->shutdown)
+	if (vm->paused || vm->shutdown || debug_holds(vm))
 		goto unlock;
 	for (unsigned int i = 0; i < vm->nvcpus; i++)
 		next = MIN(next, periodic(&vm->vcpus[i], now));

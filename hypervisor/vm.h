@@ -22,6 +22,7 @@
 #include "hypervisor/why.h"
 
 struct cpuid;
+struct debug;
 struct vcpu;
 
 /** VM_MAX_VCPUS - Our own limit; the host's may be lower. */
@@ -92,6 +93,7 @@ struct vm {
 	uint32_t tsc_khz; /* 0: not known; KVM would tell a vCPU's own thread */
 	int wake;	  /* eventfd: the main loop must look at us */
 	int64_t waits_at; /* see stats_waits(); 0: not looked for */
+	struct debug *debug; /* *owned*, or NULL; see debug.c */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* paused or quit has changed */

@@ -168,6 +168,7 @@ int xl_cmd_mem_max(int argc, char **argv);
 int xl_cmd_mem_set(int argc, char **argv);
 int xl_cmd_vm_list(int argc, char **argv);
 int xl_cmd_dump_core(int argc, char **argv);
+int xl_cmd_gdb(int argc, char **argv);
 int xl_cmd_sysrq(int argc, char **argv);
 int xl_cmd_trigger(int argc, char **argv);
 int xl_cmd_sharing(int argc, char **argv);

@@ -352,7 +352,8 @@ static void report(const struct xl_saving *v, int ret)
 {
 	if (ret != -EAGAIN)
 		log_err("domain %u: not saved: %s; it %s", v->domid,
-			strerror(-ret),
+			ret == -EBUSY ? "it has a debugger, or does not stop"
+				      : strerror(-ret),
 			v->was_paused ? "stays paused" : "runs on");
 	else if (v->was_paused)
 		log_err("domain %u: not saved: it was paused amid its talk with the store: `xl unpause` it for a moment",

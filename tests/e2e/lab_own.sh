@@ -10,6 +10,7 @@ truncate -s 16M "$work/disk"
 own "$images/hello.elf" hello "cmdline = 'one two'"
 grep -qa '^hello cmdline=one two' "$(console_log hello)"
 ok $? "hello: its command line"
+own_gdb "$images"
 own "$images/xenbus.elf" xenbus
 own "$images/events.elf" events
 own "$images/grants.elf" grants

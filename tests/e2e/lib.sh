@@ -105,6 +105,76 @@ own_power() {
 	check "power: did it by itself" wait_for 10 console_has power '^SUCCESS'
 }
 
+# debug KERNEL NAME [COMMAND...] - GDB attaches to a guest and does that; the number of
+# the process that it talks to is in $work/NAME.gdb.
+debug() {
+	local kernel=$1 name=$2 command args=()
+
+	shift 2
+	for command in "$@"; do args+=(-ex "$command"); done
+	timeout 300 gdb -batch -nx "$kernel" -ex 'set confirm off' \
+		-ex "target remote | echo \$\$ >$work/$name.gdb; exec xl gdb $name" \
+		"${args[@]}" 2>&1
+}
+
+# own_gdb IMAGES - guests of ours under a debugger, that go on when it leaves.
+own_gdb() {
+	printf '%s\n' "name = 'stepped'" "type = 'pvh'" "kernel = '$1/hello.elf'" \
+		"memory = 64" "cmdline = 'before'" >"$work/stepped.cfg"
+	check "gdb: a guest waits for it" xl create -q -p "$work/stepped.cfg"
+	# shellcheck disable=SC2016 # the dollars are GDB's
+	output=$(debug "$1/hello.elf" stepped 'shell xl unpause stepped' \
+		'break guest_main' 'continue' 'printf "is %s\n", cmdline' \
+		'set {char[7]}cmdline = "after!"' 'x/s cmdline' \
+		'break events_sleep' 'continue' 'print ns' 'set $was = $pc' 'stepi' \
+		'printf "stepped %d\n", $pc != $was' 'delete' 'finish' 'detach')
+	grep -q 'Breakpoint 1, guest_main' <<<"$output" && grep -q '^is before$' <<<"$output"
+	ok $? "gdb: stops where it was told, and reads memory"
+	grep -q '"after!"' <<<"$output"
+	ok $? "gdb: writes memory"
+	grep -q 'Breakpoint 2, events_sleep' <<<"$output" &&
+		grep -q '= 20000000$' <<<"$output"
+	ok $? "gdb: goes on to the next, and reads a register"
+	grep -q '^stepped 1$' <<<"$output" && grep -q '^guest_main (' <<<"$output" &&
+		grep -q 'detached\]$' <<<"$output"
+	ok $? "gdb: steps, runs to the end of a function, and detaches"
+	check "gdb: the guest goes on" wait_for 30 console_has stepped '^SUCCESS'
+	check "gdb: with what was written" console_has stepped '^hello cmdline=after!'
+	check "gdb: the guest is gone" wait_for 10 gone stepped
+
+	printf '%s\n' "name = 'left'" "type = 'pvh'" "kernel = '$1/power.elf'" \
+		"memory = 64" >"$work/left.cfg"
+	check "gdb: another guest" xl create -q "$work/left.cfg"
+	check "gdb: it waits" wait_for 20 console_has left '^power waits'
+	# It has a breakpoint where it will come to when it is asked.
+	output=$(debug "$1/power.elf" left 'set breakpoint always-inserted on' \
+		'break events_upcall' 'info threads' \
+		"shell xl gdb left </dev/null 2>&1" \
+		"shell kill -9 \$(cat $work/left.gdb)")
+	grep -q 'Thread 1 .vcpu 0' <<<"$output" &&
+		grep -q 'has a debugger; there can be but one' <<<"$output"
+	ok $? "gdb: one that runs is stopped, for one debugger"
+	check "gdb: killed, it leaves nothing behind" xl shutdown -w left
+	check "gdb: that guest goes on" wait_for 30 console_has left '^SUCCESS'
+	check "gdb: and is gone" wait_for 10 gone left
+
+	printf '%s\n' "name = 'many'" "type = 'pvh'" "kernel = '$1/smp.elf'" \
+		"memory = 64" "vcpus = 4" "cmdline = 'vcpus=4'" >"$work/many.cfg"
+	check "gdb: a guest with four vCPUs" xl create -q -p "$work/many.cfg"
+	output=$(debug "$1/smp.elf" many 'shell xl unpause many' 'watch ncpus' \
+		'continue' 'delete' 'break work' 'continue' 'info threads' \
+		'continue' 'delete' 'continue')
+	grep -q '^New value = 4' <<<"$output"
+	ok $? "gdb: a variable is watched"
+	[ "$(grep -o 'Thread [1-4] hit Breakpoint' <<<"$output" | sort -u | wc -l)" = 2 ] &&
+		grep -q 'Thread 4 .vcpu 3' <<<"$output"
+	ok $? "gdb: two of them come to the same place"
+	grep -q 'exited normally' <<<"$output"
+	ok $? "gdb: sees the end"
+	check "gdb: all four have done their work" wait_for 10 console_has many '^SUCCESS'
+	check "gdb: and they are gone" wait_for 10 gone many
+}
+
 # said NAME PATTERN N - there are N such lines on its console.
 said() { [ "$(grep -acE "$2" "$(console_log "$1")")" = "$3" ]; }
 

@@ -802,6 +802,12 @@ ok $? "dump-core: a guest without vCPUs"
 output=$(xl dump-core zwei no/core 2>&1)
 [ $? = 1 ] && grep -q "no/core.part: No such file or directory" <<<"$output"
 ok $? "dump-core: nowhere to write it"
+output=$(xl gdb zwei 2>&1 </dev/null)
+[ $? = 1 ] && grep -q "domain $id has no vCPUs to be debugged" <<<"$output"
+ok $? "gdb: a guest without vCPUs"
+output=$(xl gdb 0 2>&1 </dev/null)
+[ $? = 1 ] && grep -q 'xl gdb: domain 0 is this host' <<<"$output"
+ok $? "gdb: domain 0"
 for verb in cpupool-create cpupool-migrate debug-keys devd \
 	set-parameters button-press; do
 	refuses "one line says why not" "^xl $verb: " $verb ""

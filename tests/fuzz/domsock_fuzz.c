@@ -261,7 +261,7 @@ static void ask(struct fuzz_in *in, struct client *c)
 
 	fill(in, &m);
 	/* No vCPU thread is there to stop. */
-	if (m.type == DOM_PAUSE || m.type == DOM_UNPAUSE)
+	if (m.type == DOM_PAUSE || m.type == DOM_UNPAUSE || m.type == DOM_DEBUG)
 		m.type = DOM_DESTROY;
 	n = fuzz_u8(in);
 	n = n < 224 ? 0 : n % (SOCK_MAX_FDS + 1);

@@ -179,6 +179,9 @@ Test(domctl, rights)
 		[DOM_DEVSTATS] = "A",	   [DOM_OFFER_STATS] = "B",
 		[DOM_SAVE] = "A",	   [DOM_DUMP] = "A",
 		[DOM_NMI] = "A",	   [DOM_SAVE_HOST] = "A",
+		[DOM_DEBUG] = "A",	   [DOM_BREAK] = "A",
+		[DOM_REGS] = "A",	   [DOM_SET_REGS] = "A",
+		[DOM_PEEK] = "A",	   [DOM_POKE] = "A",
 	};
 	struct dom_msg msg;
 	int fd, status;
@@ -186,7 +189,8 @@ Test(domctl, rights)
 	for (enum dom_role r = DOM_ROLE_ADMIN; r < DOM_NROLES; r++) {
 		for (uint16_t type = DOM_INFO; type < DOM_NTYPES; type++) {
 			/* No vCPU thread would answer a pause. */
-			if (type == DOM_PAUSE && r == DOM_ROLE_ADMIN)
+			if ((type == DOM_PAUSE || type == DOM_DEBUG) &&
+			    r == DOM_ROLE_ADMIN)
 				continue;
 			fd = hello(r, false);
 			memset(&msg, 0, sizeof(msg));
