@@ -154,33 +154,31 @@ static void parse(struct options *o, int argc, char **argv)
 
 /* ---- Looks ------------------------------------------------------------------ */
 
-static int add_guest(struct top *t, const struct xl_dom *d, uint64_t host_kib)
-{
-	struct counters c;
-	int ret = counters_read(&c, d);
+/** struct guests - Where they go, and the memory of their host. */
+struct guests {
+	struct top *t;
+	struct xl_host host;
+};
 
-	/* One that does not answer is shown, but has no figures. */
-	c.info.domid = d->domid;
-	/* One that has ended meanwhile is not there. */
-	return ret && ret != -ETIMEDOUT ? 0 : top_add(t, &c, host_kib);
+/* One that does not answer is shown, but has no figures. */
+static int add_guest(void *arg, struct counters *c, bool silent)
+{
+	struct guests *g = arg;
+
+	(void)silent;
+	return top_add(g->t, c, g->host.total_kib);
 }
 
 static int add_guests(struct top *t)
 {
-	struct xl_dom *doms;
-	struct xl_host h;
-	size_t n;
-	int ret = xl_run_list(&doms, &n);
+	struct guests g = { .t = t };
+	int ret;
 
-	if (ret) {
+	xl_host_read(&g.host);
+	ret = counters_all(UINT64_MAX, add_guest, &g);
+	if (ret)
 		log_err("'%s/dom' cannot be read: %s", paths_run(),
 			strerror(-ret));
-		return ret;
-	}
-	xl_host_read(&h);
-	for (size_t i = 0; !ret && i < n; i++)
-		ret = add_guest(t, &doms[i], h.total_kib);
-	free(doms);
 	return ret;
 }
 
@@ -394,11 +392,8 @@ static int watch(struct options *o)
 
 static void begin_screen(struct options *o)
 {
-	const char *term = getenv("TERM");
-
-	if (screen_begin())
-		die("terminal '%s': not known (use xl top -b)",
-		    term ? term : "");
+	if (screen_begin("xl top -b"))
+		exit(1);
 	o->how.spark = screen_is_utf8() ? TOP_BLOCKS : TOP_ASCII;
 }
 
