@@ -109,7 +109,7 @@ backend_src += dom0-backend/blkback.c dom0-backend/blkback_stats.c \
 	dom0-backend/spawn.c dom0-backend/worker_jail.c
 backend_src += dom0-backend/backlog.c dom0-backend/console.c \
 	dom0-backend/console_log.c dom0-backend/console_pty.c \
-	dom0-backend/console_xs.c
+	dom0-backend/console_xs.c dom0-backend/ptmx.c
 # The guest half; freestanding, with the rings: libsvfront.a.
 drivers_src := guest-frontend/blkfront.c guest-frontend/blkfront_xs.c \
 	guest-frontend/console.c guest-frontend/front.c guest-frontend/grants.c \
@@ -178,7 +178,7 @@ $(eval $(call program,sv-blkback,dom0-backend/blkback_main.c,backend ring base,$
 $(eval $(call program,sv-blksource,dom0-backend/blksource_main.c,backend base,))
 $(eval $(call program,sv-netback,dom0-backend/netback_main.c,backend ring base,$(libs_backend) $(libs_jail)))
 $(eval $(call program,sv-usernet,dom0-backend/usernet_main.c,backend base,))
-$(eval $(call program,sv-console,dom0-backend/console_main.c,backend ring base,$(libs_backend)))
+$(eval $(call program,sv-console,dom0-backend/console_main.c,backend ring base,$(libs_backend) $(libs_jail)))
 # libxlutil.so would bring all of libxenlight; the archive needs none of it.
 libs_tools := $(shell pkg-config --libs xenstore yajl libzstd 2>/dev/null) -l:libxlutil.a
 $(eval $(call program,xl,tools/xl.c,tools ring base,$(libs_tools)))
@@ -215,6 +215,9 @@ $(eval $(call jailed,sv-blkback,$(addprefix dom0-backend/,blkback_main.c blkback
 	blkback_xs.c disk_nbd.c disk_uring.c nbd_conn.c) $(worker_src),<linux/fs.h>))
 $(eval $(call jailed,sv-netback,$(addprefix dom0-backend/,netback_main.c net_rxq.c \
 	net_steer.c net_txq.c netback.c netback_xs.c tap.c) $(worker_src),<linux/if_tun.h>))
+$(eval $(call jailed,sv-console,$(addprefix dom0-backend/,backlog.c console.c console_log.c \
+	console_main.c console_pty.c console_xs.c ptmx.c xs_watch.c) base/domsock.c \
+	base/fd.c base/jail.c base/log.c base/sock.c,<fcntl.h>))
 $(eval $(call jailed,sv-hypervisor,hypervisor/main.c $(hypervisor_src) base/fd.c \
 	base/jail.c base/log.c,<hypervisor/kvm_abi.h>))
 

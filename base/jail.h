@@ -22,7 +22,8 @@
  *
  * and the build makes a program's list of the files that it is made of
  * (base/syscalls.awk).  A '/' is between names of which each C library uses one;
- * ioctl:BLKGETSIZE64 is that request alone.
+ * ioctl:BLKGETSIZE64 is that request alone, and openat:O_WRONLY that access alone, where
+ * who wants to read finds no file.
  * "SYSCALLS, at times:" names what is not missed one by one in a test.  What a
  * library tries and can do without is in "SYSCALLS, refused:", and gets ENOENT.
  * Any other call ends the process by SIGSYS; the log has its name.
@@ -59,7 +60,7 @@ struct jail_dir {
  * struct jail_call - A system call that may be made.
  * @nr:      Its number.
  * @refused: It gets ENOENT for an answer.
- * @request: Of an ioctl, the only one; 0 for any.
+ * @request: Of an ioctl, the only one; of openat, O_WRONLY or O_RDWR; 0 for any.
  */
 struct jail_call {
 	int nr;
@@ -69,7 +70,7 @@ struct jail_call {
 
 /**
  * struct jail - What is left.
- * @dirs:  At most JAIL_DIRS.
+ * @dirs:  At most JAIL_DIRS.  Without any, files and networks stay in sight.
  * @calls: Those with SYS_io_uring_setup keep the limit of locked memory, which older
  *         kernels count rings to; those with SYS_clone the limit of threads.
  * @user:  Whom to become, as root; NULL for nobody else.

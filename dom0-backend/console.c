@@ -16,6 +16,7 @@
 #include "base/domsock.h"
 #include "base/fd.h"
 #include "dom0-backend/console_pty.h"
+#include "dom0-backend/ptmx.h"
 #include "ring/stream.h"
 
 #define TURN_BYTES   4096u
@@ -133,6 +134,7 @@ static void on_retry(int fd, short what, void *arg)
 
 /* ---- The guest ----------------------------------------------------------- */
 
+/* SYSCALLS: write */
 static void notify(struct console *c)
 {
 	uint64_t one = 1;
@@ -226,6 +228,7 @@ static void turn(struct console *c)
 		after(c->again_ev, 0); /* when all others had their turn */
 }
 
+/* SYSCALLS: read */
 static void on_kick(int fd, short what, void *arg)
 {
 	uint64_t n;
@@ -291,6 +294,7 @@ static void on_typed(int fd, short what, void *arg)
 
 /* ---- The end ------------------------------------------------------------- */
 
+/* SYSCALLS: munmap */
 static void leave_ring(struct console *c)
 {
 	free_event(&c->kick_ev);
@@ -441,6 +445,14 @@ static int attach(struct console *c)
 	return c->kick_ev && !event_add(c->kick_ev, NULL) ? 0 : -ENOMEM;
 }
 
+static int open_pty(struct console *c)
+{
+	int master = ptmx_open(c->hub->ptmx);
+
+	return master < 0 ? master
+			  : console_pty_open(&c->pty, master, c->hub->inotify);
+}
+
 int console_new(struct console **out, struct console_hub *h, unsigned int domid)
 {
 	struct dom_info info;
@@ -469,7 +481,7 @@ int console_new(struct console **out, struct console_hub *h, unsigned int domid)
 	ret = console_log_init(&c->log, &h->conf, info.name);
 	if (ret)
 		goto destroy;
-	ret = console_pty_open(&c->pty, h->inotify);
+	ret = open_pty(c);
 	if (ret)
 		goto destroy;
 	ret = make_events(c);
@@ -527,6 +539,7 @@ bool console_ending(const struct console *c)
 
 /* ---- All of them --------------------------------------------------------- */
 
+/* SYSCALLS: read */
 static void on_inotify(int fd, short what, void *arg)
 {
 	_Alignas(struct inotify_event) char buf[4096];

@@ -43,12 +43,14 @@ struct console;
  * struct console_hub - What all consoles of a process share.
  * @base: Loop.
  * @conf: For their logs.
+ * @ptmx: What ptmx_open() opens terminals by; *borrowed*.
  * @gone: A domain is gone; called once. Its pty may still be read for a moment,
  *        then the console is freed. Not called by console_stop().
  */
 struct console_hub {
 	struct event_base *base;
 	struct console_log_conf conf;
+	int ptmx;
 	void (*gone)(void *arg, struct console *c);
 	void *arg;
 
@@ -60,7 +62,7 @@ struct console_hub {
 
 /**
  * console_hub_init() - Prepare for consoles.
- * @h: @base, @conf and the calls are set by the caller.
+ * @h: @base, @conf, @ptmx and the calls are set by the caller.
  *
  * Return: 0 or -errno.
  */

@@ -39,6 +39,7 @@ static char *log_path(const char *dir, const char *name)
 	return path;
 }
 
+/* SYSCALLS: openat:O_WRONLY newfstatat/fstat */
 static void open_file(struct console_log *l)
 {
 	struct stat st;
@@ -87,7 +88,11 @@ void console_log_reopen(struct console_log *l)
 	open_file(l);
 }
 
-/* FILE becomes FILE.1; one old file is kept. */
+/*
+ * FILE becomes FILE.1; one old file is kept.
+ *
+ * SYSCALLS: rename
+ */
 static void rotate(struct console_log *l)
 {
 	char old[PATH_MAX];
@@ -125,6 +130,7 @@ static bool full(const struct console_log *l)
 	       (l->at_line || l->size - l->conf->max > BACKLOG_SIZE);
 }
 
+/* SYSCALLS: write */
 static ssize_t put(struct console_log *l, const uint8_t *p, size_t n)
 {
 	uint8_t clean[CHUNK];

@@ -16,6 +16,20 @@
 #include "base/fd.h"
 #include "base/log.h"
 
+/*
+ * Not by its name: a sandbox need not have it, and it would let all others in.
+ *
+ * SYSCALLS: ioctl:TIOCGPTPEER
+ */
+static int open_slave(const struct console_pty *p)
+{
+	int fd = ioctl(p->master, TIOCGPTPEER,
+		       O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* SYSCALLS: poll */
 static bool hung_up(const struct console_pty *p)
 {
 	struct pollfd pfd = { .fd = p->master, .events = POLLIN };
@@ -28,6 +42,8 @@ static bool hung_up(const struct console_pty *p)
  * The slave's own queue can only be reached from the slave; the watch is renewed
  * so that it tells nothing of this. (The master reports no hang-up before the
  * slave was open for the first time: that is done here as well.)
+ *
+ * SYSCALLS: inotify_rm_watch inotify_add_watch ioctl:TCGETS ioctl:TCSETS ioctl:TCFLSH
  */
 static int renew(struct console_pty *p)
 {
@@ -36,9 +52,9 @@ static int renew(struct console_pty *p)
 
 	if (p->watch >= 0)
 		(void)!inotify_rm_watch(p->inotify, p->watch);
-	slave = open(p->name, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	slave = open_slave(p);
 	if (slave < 0)
-		ret = -errno;
+		ret = slave;
 	if (slave >= 0 && !tcgetattr(slave, &t)) {
 		cfmakeraw(&t);
 		(void)!tcsetattr(slave, TCSANOW, &t);
@@ -53,20 +69,16 @@ static int renew(struct console_pty *p)
 	return ret;
 }
 
-int console_pty_open(struct console_pty *p, int inotify)
+/* SYSCALLS: ioctl:TIOCGPTN */
+int console_pty_open(struct console_pty *p, int master, int inotify)
 {
 	int ret;
 
 	*p = (struct console_pty){
-		.inotify = inotify, .master = -1, .drain = -1, .watch = -1
+		.inotify = inotify, .master = master, .drain = -1, .watch = -1
 	};
-	p->master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-	if (p->master < 0)
-		return -errno;
-	if (grantpt(p->master) || unlockpt(p->master) ||
-	    ptsname_r(p->master, p->name, sizeof(p->name)))
-		ret = -errno;
-	else
+	ret = -ptsname_r(p->master, p->name, sizeof(p->name));
+	if (!ret)
 		ret = renew(p);
 	if (ret)
 		console_pty_close(p);
@@ -114,6 +126,7 @@ enum console_pty_news console_pty_event(struct console_pty *p,
 	return was ? CONSOLE_PTY_LEFT : CONSOLE_PTY_SAME;
 }
 
+/* SYSCALLS: write */
 int console_pty_write(struct console_pty *p, const void *buf, size_t n)
 {
 	ssize_t ret;
@@ -126,6 +139,7 @@ int console_pty_write(struct console_pty *p, const void *buf, size_t n)
 	return -EIO;
 }
 
+/* SYSCALLS: read */
 int console_pty_read(struct console_pty *p, void *buf, size_t n)
 {
 	ssize_t ret;
@@ -138,13 +152,13 @@ int console_pty_read(struct console_pty *p, void *buf, size_t n)
 	return -EIO;
 }
 
+/* SYSCALLS: ioctl:TIOCINQ */
 bool console_pty_drained(struct console_pty *p)
 {
 	int left = 0;
 
 	if (p->drain < 0)
-		p->drain = open(p->name,
-				O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+		p->drain = open_slave(p);
 	if (p->drain < 0 || ioctl(p->drain, TIOCINQ, &left))
 		return true;
 	return left == 0;

@@ -33,12 +33,13 @@ struct console_pty {
 /**
  * console_pty_open() - Make a pty.
  * @p:       Filled in; usable only on success.
+ * @master:  From ptmx_open(); *given*.
  * @inotify: *Borrowed* for the life of @p. Its events with this watch descriptor
  *           are to be given to console_pty_event().
  *
  * Return: 0 or -errno.
  */
-int console_pty_open(struct console_pty *p, int inotify) must_check;
+int console_pty_open(struct console_pty *p, int master, int inotify) must_check;
 
 /**
  * console_pty_close() - Close; the reader sees the end. A pty that was never

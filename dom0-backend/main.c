@@ -34,7 +34,7 @@ static const char usage[] =
 	"\n"
 	"  --ready-fd N   write one byte to descriptor N when serving, close it\n"
 	"  --no-console   do not start sv-console\n"
-	"  --no-sandbox   workers keep all but their capabilities\n";
+	"  --no-sandbox   workers and sv-console keep all but their capabilities\n";
 
 struct parent {
 	struct event_base *base;
@@ -45,6 +45,7 @@ struct parent {
 	pid_t console;
 	unsigned int console_fails;
 	bool stopping;
+	bool free; /* the children keep their rights */
 };
 
 struct options {
@@ -88,8 +89,9 @@ static void parse(int argc, char **argv, struct options *o)
 static void start_console(evutil_socket_t fd, short what, void *arg)
 {
 	char name[] = CONSOLE, option[] = "--parent", pid[16];
-	char *argv[] = { name, option, pid, NULL };
+	char no_sandbox[] = "--no-sandbox";
 	struct parent *p = arg;
+	char *argv[] = { name, option, pid, p->free ? no_sandbox : NULL, NULL };
 	int ret;
 
 	(void)fd;
@@ -222,7 +224,7 @@ static void be_the_only_one(void)
 		    paths_run());
 }
 
-static void set_up(struct parent *p, bool free)
+static void set_up(struct parent *p)
 {
 	int ret;
 
@@ -242,7 +244,7 @@ static void set_up(struct parent *p, bool free)
 	p->kill_ev = evtimer_new(p->base, on_kill, p);
 	if (!p->console_ev || !p->kill_ev)
 		die("cannot make a timer: out of memory");
-	ret = backends_new(&p->backends, p->base, p->store, free);
+	ret = backends_new(&p->backends, p->base, p->store, p->free);
 	if (ret)
 		die("cannot watch for devices: %s", strerror(-ret));
 }
@@ -277,7 +279,8 @@ int main(int argc, char **argv)
 	if (o.ready_fd >= 0 && fd_cloexec(o.ready_fd, true))
 		die("--ready-fd %d: not an open descriptor", o.ready_fd);
 	be_the_only_one();
-	set_up(&p, o.no_sandbox);
+	p.free = o.no_sandbox;
+	set_up(&p);
 	if (!o.no_console)
 		start_console(-1, 0, &p);
 	fd_ready(&o.ready_fd);

@@ -168,6 +168,42 @@ int counters_read(struct counters *c, const struct xl_dom *d)
 	return ret;
 }
 
+/* One that has ended meanwhile is not there. */
+static int read_next(const struct xl_dom *d, bool late,
+		     int (*take)(void *arg, struct counters *c, bool silent),
+		     void *arg)
+{
+	struct counters c;
+	int ret = late ? -ETIMEDOUT : counters_read(&c, d);
+
+	if (!ret)
+		return take(arg, &c, false);
+	if (ret != -ETIMEDOUT)
+		return 0;
+	memset(&c, 0, sizeof(c));
+	snprintf(c.name, sizeof(c.name), "%s", d->name);
+	c.info.domid = d->domid;
+	return take(arg, &c, true);
+}
+
+int counters_all(uint64_t limit_ns,
+		 int (*take)(void *arg, struct counters *c, bool silent),
+		 void *arg)
+{
+	uint64_t began = util_clock_ns();
+	struct xl_dom *doms;
+	size_t n;
+	int ret = xl_run_list(&doms, &n);
+
+	if (ret)
+		return ret;
+	for (size_t i = 0; !ret && i < n; i++)
+		ret = read_next(&doms[i], util_clock_ns() - began > limit_ns,
+				take, arg);
+	free(doms);
+	return ret;
+}
+
 void counters_free(struct counters *c)
 {
 	free(c->dev);

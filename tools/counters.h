@@ -54,6 +54,18 @@ struct counters {
  */
 int counters_read(struct counters *c, const struct xl_dom *d) must_check;
 
+/**
+ * counters_all() - Read those of all domains, one after the other.
+ * @limit_ns: Who is not asked by then counts as silent.
+ * @take: Called for each; @c is *given*.  If @silent, its VMM did not answer: there is
+ *        its name and domid, and nothing to free.  Not 0 ends the walk.
+ *
+ * Return: 0, what @take returned, or -errno if the run directory cannot be read.
+ */
+int counters_all(uint64_t limit_ns,
+		 int (*take)(void *arg, struct counters *c, bool silent),
+		 void *arg) must_check;
+
 /** counters_free() - Fine on a zeroed @c. */
 void counters_free(struct counters *c);
 

@@ -288,6 +288,34 @@ static void check_memlock(struct doctor *d)
 			   (unsigned long long)r.rlim_max / 1024);
 }
 
+/* Where limits for VMMs are made (tools/xl_sched.h). */
+static void check_cgroup(struct doctor *d)
+{
+	static const char remedy[] =
+		"set SPLITVISOR_CGROUP to one of version 2 with memory and pids, for guests alone";
+	const char *dir = getenv("SPLITVISOR_CGROUP");
+	char file[PATH_MAX], path[PATH_MAX];
+
+	if (!dir || !*dir) {
+		doctor_add(d, DOCTOR_WARN, "cgroup", remedy,
+			   "VMMs have no limits of memory and processes");
+		return;
+	}
+	snprintf(file, sizeof(file), "%s/cgroup.controllers", dir);
+	snprintf(path, sizeof(path), "%s%s/cgroup.subtree_control", d->root,
+		 dir);
+	if (!line_has(d, file, "", "memory") || !line_has(d, file, "", "pids"))
+		doctor_add(d, DOCTOR_WARN, "cgroup", remedy,
+			   "%.200s does not control memory and pids", dir);
+	else if (access(path, W_OK) < 0)
+		doctor_add(d, DOCTOR_WARN, "cgroup", remedy,
+			   "%.200s cannot be written: %s", dir,
+			   strerror(errno));
+	else
+		doctor_add(d, DOCTOR_OK, "cgroup", NULL,
+			   "%.200s limits memory and processes of VMMs", dir);
+}
+
 /* A directory that can be written, or that can be made. */
 static void check_dir(struct doctor *d, const char *check, const char *dir,
 		      const char *variable)
@@ -345,6 +373,7 @@ void doctor_run(struct doctor *d, const char *root)
 	check_io_uring(d);
 	check_limits(d);
 	check_memlock(d);
+	check_cgroup(d);
 	check_dir(d, "run-dir", paths_run(), "SPLITVISOR_RUN_DIR");
 	check_dir(d, "log-dir", paths_log(), "SPLITVISOR_LOG_DIR");
 	check_dir(d, "cache-dir", paths_cache(), "SPLITVISOR_CACHE_DIR");

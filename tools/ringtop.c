@@ -387,11 +387,8 @@ int main(int argc, char **argv)
 	if (xl_store_open(&t.xs))
 		return EXIT_FAILURE;
 	ret = begin(&t, who);
-	if (!ret && t.output == LIVE && live_begin()) {
-		log_err("terminal '%s': not known (set TERM, or use --once)",
-			getenv("TERM") ? getenv("TERM") : "");
-		ret = -ENOTTY;
-	}
+	if (!ret && t.output == LIVE)
+		ret = live_begin();
 	if (!ret)
 		ret = run(&t);
 	live_end();

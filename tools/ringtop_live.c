@@ -14,7 +14,7 @@
 static size_t selected, total, top; /* counted over all rings */
 int live_begin(void)
 {
-	return screen_begin();
+	return screen_begin("--once");
 }
 
 void live_end(void)

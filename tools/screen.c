@@ -5,18 +5,26 @@
 #include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <ncurses.h>
 
+#include "base/log.h"
+
 static SCREEN *screen;
 
-int screen_begin(void)
+int screen_begin(const char *instead)
 {
+	const char *term = getenv("TERM");
+
 	setlocale(LC_CTYPE, "");
 	screen = newterm(NULL, stdout, stdin);
-	if (!screen)
+	if (!screen) {
+		log_err("terminal '%s': not known (set TERM, or use %s)",
+			term ? term : "", instead);
 		return -ENOTTY;
+	}
 	cbreak();
 	noecho();
 	keypad(stdscr, true);

@@ -19,8 +19,13 @@ enum screen_look {
 #define SCREEN_UP   (-2)
 #define SCREEN_DOWN (-3)
 
-/** screen_begin() - Take the terminal; Return: 0, or -ENOTTY if it is not known. */
-int screen_begin(void) must_check;
+/**
+ * screen_begin() - Take the terminal.
+ * @instead: What can be done without one, to be told.
+ *
+ * Return: 0, or -ENOTTY if it is not known; reported.
+ */
+int screen_begin(const char *instead) must_check;
 
 /** screen_end() - Give it back; fine without screen_begin(). */
 void screen_end(void);

@@ -78,15 +78,23 @@ struct server {
 
 /* ---- What is told ----------------------------------------------------------- */
 
-/* How a domain is asked; one that has ended meanwhile is none. */
-static void ask_one(struct metrics *m, const struct xl_dom *d, bool late)
+static int add(void *arg, struct counters *c, bool silent)
 {
-	int ret = late ? -ETIMEDOUT : counters_read(&m->dom[m->n], d);
+	struct metrics *m = arg;
+	struct counters *more;
 
-	if (!ret)
-		m->n++;
-	else if (ret == -ETIMEDOUT)
+	if (silent) {
 		m->silent++;
+		return 0;
+	}
+	more = realloc(m->dom, (m->n + 1) * sizeof(*more));
+	if (!more) {
+		counters_free(c);
+		return -ENOMEM;
+	}
+	more[m->n++] = *c;
+	m->dom = more;
+	return 0;
 }
 
 /* Return: 0 or -errno; reported. */
@@ -94,23 +102,14 @@ static int ask(struct metrics *m)
 {
 	static struct log_limit limit;
 	uint64_t began = util_clock_ns();
-	struct xl_dom *doms = NULL;
-	size_t n;
 	int ret;
 
 	*m = (struct metrics){ 0 };
-	ret = xl_run_list(&doms, &n);
-	if (!ret) {
-		m->dom = calloc(n + 1, sizeof(*m->dom));
-		ret = m->dom ? 0 : -ENOMEM;
-	}
+	ret = counters_all(ASK_NS, add, m);
 	if (ret)
 		log_limited(&limit, LOG_LVL_WARN, "'%s/dom' cannot be read: %s",
 			    paths_run(), strerror(-ret));
-	for (size_t i = 0; !ret && i < n; i++)
-		ask_one(m, &doms[i], util_clock_ns() - began > ASK_NS);
 	m->took_ns = util_clock_ns() - began;
-	free(doms);
 	return ret;
 }
 

@@ -16,7 +16,7 @@
 #include "tools/xl_host.h"
 
 static const char usage[] =
-	"usage: xl top [-bfnrvxz] [-d SECONDS] [-i COUNT] [-s COLUMN]\n"
+	"usage: xl top [-bfnrvxz] [--json] [-d SECONDS] [-i COUNT] [-s COLUMN]\n"
 	"\n"
 	"Show domains and what they use, as xentop does.  On a terminal S chooses the column\n"
 	"to sort by, N, B and V show network cards, block devices and vCPUs, the arrows\n"
@@ -26,6 +26,7 @@ static const char usage[] =
 	"  -d, --delay SECONDS    time between two looks, 0.1 to 3600 (3)\n"
 	"  -f, --full-name        names of more than 10 letters are not cut\n"
 	"  -i, --iterations COUNT looks, then end (until interrupted)\n"
+	"      --json             an array for each look, on one line\n"
 	"  -n, --networks         a line for each network card\n"
 	"  -r, --repeat-header    the columns' names above each domain\n"
 	"  -s, --sort COLUMN      sort by it: CPU(%) ...; else by domid\n"
@@ -36,7 +37,7 @@ static const char usage[] =
 #define ANSWER_MS 1000
 
 struct options {
-	bool batch, repeat, host_first;
+	bool batch, json, repeat, host_first;
 	struct top_how how;
 	int delay_ms;
 	uint64_t count; /* 0: no limit */
@@ -98,6 +99,7 @@ static void take_flag(struct options *o, int opt)
 {
 	bool *const flag = opt == 'b'	? &o->batch
 			   : opt == 'f' ? &o->how.full
+			   : opt == 'j' ? &o->json
 			   : opt == 'n' ? &o->how.nets
 			   : opt == 'r' ? &o->repeat
 			   : opt == 'v' ? &o->how.vcpus
@@ -134,6 +136,7 @@ static void parse(struct options *o, int argc, char **argv)
 		{ "full-name", no_argument, NULL, 'f' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "iterations", required_argument, NULL, 'i' },
+		{ "json", no_argument, NULL, 'j' },
 		{ "networks", no_argument, NULL, 'n' },
 		{ "repeat-header", no_argument, NULL, 'r' },
 		{ "sort", required_argument, NULL, 's' },
@@ -149,38 +152,36 @@ static void parse(struct options *o, int argc, char **argv)
 		take_option(o, opt);
 	if (optind < argc)
 		bad_usage();
-	o->batch = o->batch || !isatty(STDOUT_FILENO);
+	o->batch = o->batch || o->json || !isatty(STDOUT_FILENO);
 }
 
 /* ---- Looks ------------------------------------------------------------------ */
 
-static int add_guest(struct top *t, const struct xl_dom *d, uint64_t host_kib)
-{
-	struct counters c;
-	int ret = counters_read(&c, d);
+/** struct guests - Where they go, and the memory of their host. */
+struct guests {
+	struct top *t;
+	struct xl_host host;
+};
 
-	/* One that does not answer is shown, but has no figures. */
-	c.info.domid = d->domid;
-	/* One that has ended meanwhile is not there. */
-	return ret && ret != -ETIMEDOUT ? 0 : top_add(t, &c, host_kib);
+/* One that does not answer is shown, but has no figures. */
+static int add_guest(void *arg, struct counters *c, bool silent)
+{
+	struct guests *g = arg;
+
+	(void)silent;
+	return top_add(g->t, c, g->host.total_kib);
 }
 
 static int add_guests(struct top *t)
 {
-	struct xl_dom *doms;
-	struct xl_host h;
-	size_t n;
-	int ret = xl_run_list(&doms, &n);
+	struct guests g = { .t = t };
+	int ret;
 
-	if (ret) {
+	xl_host_read(&g.host);
+	ret = counters_all(UINT64_MAX, add_guest, &g);
+	if (ret)
 		log_err("'%s/dom' cannot be read: %s", paths_run(),
 			strerror(-ret));
-		return ret;
-	}
-	xl_host_read(&h);
-	for (size_t i = 0; !ret && i < n; i++)
-		ret = add_guest(t, &doms[i], h.total_kib);
-	free(doms);
 	return ret;
 }
 
@@ -364,7 +365,13 @@ static bool wait_on_terminal(struct top *t, struct options *o)
 
 static bool show(struct top *t, struct options *o, bool last)
 {
-	if (o->batch)
+	int ret = o->json ? top_json(stdout, t) : 0;
+
+	if (ret)
+		die("standard output: %s", strerror(-ret));
+	if (o->json)
+		fflush(stdout);
+	else if (o->batch)
 		print_rows(stdout, t, o);
 	else
 		draw(t, o);
@@ -394,11 +401,8 @@ static int watch(struct options *o)
 
 static void begin_screen(struct options *o)
 {
-	const char *term = getenv("TERM");
-
-	if (screen_begin())
-		die("terminal '%s': not known (use xl top -b)",
-		    term ? term : "");
+	if (screen_begin("xl top -b"))
+		exit(1);
 	o->how.spark = screen_is_utf8() ? TOP_BLOCKS : TOP_ASCII;
 }
 

@@ -10,6 +10,7 @@
 #include <xen/xen.h>
 #include <xen/sched.h>
 
+#include "tools/json.h"
 #include "tools/xl_cpus.h"
 #include "tools/xl_host.h"
 
@@ -18,30 +19,36 @@
 
 /* Names and widths are xentop's: scripts cut its lines up. */
 static const struct column {
-	const char *name;
+	const char *name, *key; /* the latter in JSON */
 	int width;
 	enum { TEXT, NUMBER, PERCENT } type;
 	size_t at;
 } columns[] = {
-	{ "NAME", 10, TEXT, offsetof(struct top_row, name) },
-	{ "STATE", 6, TEXT, offsetof(struct top_row, state) },
-	{ "CPU(sec)", 10, NUMBER, offsetof(struct top_row, cpu_s) },
-	{ "CPU(%)", 6, PERCENT, offsetof(struct top_row, cpu) },
-	{ "MEM(k)", 10, NUMBER, offsetof(struct top_row, mem_kib) },
-	{ "MEM(%)", 6, PERCENT, offsetof(struct top_row, mem) },
-	{ "MAXMEM(k)", 10, NUMBER, offsetof(struct top_row, max_kib) },
-	{ "MAXMEM(%)", 9, PERCENT, offsetof(struct top_row, max) },
-	{ "VCPUS", 5, NUMBER, offsetof(struct top_row, vcpus) },
-	{ "NETS", 4, NUMBER, offsetof(struct top_row, nets) },
-	{ "NETTX(k)", 8, NUMBER, offsetof(struct top_row, tx_kib) },
-	{ "NETRX(k)", 8, NUMBER, offsetof(struct top_row, rx_kib) },
-	{ "VBDS", 4, NUMBER, offsetof(struct top_row, vbds) },
-	{ "VBD_OO", 8, NUMBER, offsetof(struct top_row, starved) },
-	{ "VBD_RD", 8, NUMBER, offsetof(struct top_row, reads) },
-	{ "VBD_WR", 8, NUMBER, offsetof(struct top_row, writes) },
-	{ "VBD_RSECT", 10, NUMBER, offsetof(struct top_row, read_sectors) },
-	{ "VBD_WSECT", 10, NUMBER, offsetof(struct top_row, write_sectors) },
-	{ "SSID", 4, NUMBER, offsetof(struct top_row, ssid) },
+	{ "NAME", "name", 10, TEXT, offsetof(struct top_row, name) },
+	{ "STATE", "state", 6, TEXT, offsetof(struct top_row, state) },
+	{ "CPU(sec)", "cpu_s", 10, NUMBER, offsetof(struct top_row, cpu_s) },
+	{ "CPU(%)", "cpu_percent", 6, PERCENT, offsetof(struct top_row, cpu) },
+	{ "MEM(k)", "mem_kib", 10, NUMBER, offsetof(struct top_row, mem_kib) },
+	{ "MEM(%)", "mem_percent", 6, PERCENT, offsetof(struct top_row, mem) },
+	{ "MAXMEM(k)", "maxmem_kib", 10, NUMBER,
+	  offsetof(struct top_row, max_kib) },
+	{ "MAXMEM(%)", "maxmem_percent", 9, PERCENT,
+	  offsetof(struct top_row, max) },
+	{ "VCPUS", "vcpus", 5, NUMBER, offsetof(struct top_row, vcpus) },
+	{ "NETS", "nets", 4, NUMBER, offsetof(struct top_row, nets) },
+	{ "NETTX(k)", "net_tx_kib", 8, NUMBER,
+	  offsetof(struct top_row, tx_kib) },
+	{ "NETRX(k)", "net_rx_kib", 8, NUMBER,
+	  offsetof(struct top_row, rx_kib) },
+	{ "VBDS", "vbds", 4, NUMBER, offsetof(struct top_row, vbds) },
+	{ "VBD_OO", "vbd_oo", 8, NUMBER, offsetof(struct top_row, starved) },
+	{ "VBD_RD", "vbd_rd", 8, NUMBER, offsetof(struct top_row, reads) },
+	{ "VBD_WR", "vbd_wr", 8, NUMBER, offsetof(struct top_row, writes) },
+	{ "VBD_RSECT", "vbd_rsect", 10, NUMBER,
+	  offsetof(struct top_row, read_sectors) },
+	{ "VBD_WSECT", "vbd_wsect", 10, NUMBER,
+	  offsetof(struct top_row, write_sectors) },
+	{ "SSID", "ssid", 4, NUMBER, offsetof(struct top_row, ssid) },
 };
 const size_t top_columns = ARRAY_SIZE(columns);
 
@@ -243,6 +250,40 @@ static void cell(char text[XL_NAME_SIZE], const struct top_row *r,
 		snprintf(text, XL_NAME_SIZE, "n/a");
 	else
 		snprintf(text, XL_NAME_SIZE, "%.1f", *(const double *)at);
+}
+
+/* What is no number there is null. */
+static void json_cell(yajl_gen g, const struct top_row *r,
+		      const struct column *c)
+{
+	char text[XL_NAME_SIZE];
+
+	cell(text, r, c);
+	json_string(g, c->key);
+	if (c->type == TEXT)
+		json_string(g, text);
+	else if (strspn(text, "0123456789.") == strlen(text))
+		yajl_gen_number(g, text, strlen(text));
+	else
+		yajl_gen_null(g);
+}
+
+int top_json(FILE *f, const struct top *t)
+{
+	yajl_gen g = json_begin(false);
+
+	if (!g)
+		return -ENOMEM;
+	yajl_gen_array_open(g);
+	for (size_t i = 0; i < t->n; i++) {
+		yajl_gen_map_open(g);
+		json_member_number(g, "domid", t->row[i].domid);
+		for (size_t c = 0; c < top_columns; c++)
+			json_cell(g, &t->row[i], &columns[c]);
+		yajl_gen_map_close(g);
+	}
+	yajl_gen_array_close(g);
+	return json_print(g, f);
 }
 
 void top_head(FILE *f, const struct top_how *how)

@@ -97,6 +97,13 @@ struct top_how {
 	enum top_spark spark;
 };
 
+/**
+ * top_json() - Write all rows as one JSON array, on one line.
+ *
+ * Return: 0, -ENOMEM, or -EIO.
+ */
+int top_json(FILE *f, const struct top *t) must_check;
+
 /** top_head() - Write the columns' names. */
 void top_head(FILE *f, const struct top_how *how);
 

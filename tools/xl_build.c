@@ -448,6 +448,18 @@ static void set_share(const struct xl_cfg *c, unsigned int domid)
 			 c->name, xl_sched_why(ret));
 }
 
+/* So that who has taken it over cannot take the host's memory, too. */
+static void bound_vmm(const struct xl_cfg *c, unsigned int domid)
+{
+	int ret = xl_sched_bound(domid, c->maxmem_kib, c->maxvcpus);
+
+	if (ret)
+		log_warn(
+			"domain '%s': its VMM has no limits: control group '%s': %s (" XL_CGROUP_ENV
+			" must name one of version 2 with memory and pids, and no process in it)",
+			c->name, getenv(XL_CGROUP_ENV), strerror(-ret));
+}
+
 /* From the VMM's start to a paused domain with all its devices. */
 static int assemble(const struct xl_cfg *c, const struct xl_saved *saved,
 		    struct xl_built *b)
@@ -476,6 +488,7 @@ static int assemble(const struct xl_cfg *c, const struct xl_saved *saved,
 		ret = xl_vcpu_pin(b->domid, c->cpus, c->ncpus);
 	if (!ret) {
 		set_share(c, b->domid);
+		bound_vmm(c, b->domid);
 		ret = introduce(h, &j, b->dom);
 	}
 	if (!ret)

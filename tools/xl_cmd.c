@@ -197,6 +197,7 @@ const struct xl_cmd xl_cmds[] = {
 	  "-d, --delay <seconds>   Time between two looks (3)\n"
 	  "-f, --full-name         Names are not cut\n"
 	  "-i, --iterations <n>    Looks, then end\n"
+	  "    --json              An array for each look, on one line\n"
 	  "-n, --networks          A line for each network card\n"
 	  "-r, --repeat-header     The columns' names above each domain\n"
 	  "-s, --sort <column>     Sort by it, instead of by domid\n"

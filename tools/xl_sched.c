@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// tools/xl_sched.c - how much of the host's CPUs a domain has.
+// tools/xl_sched.c - how much of the host's CPUs and memory a domain has.
 #include "tools/xl_sched.h"
 
 #include <errno.h>
@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -77,12 +78,29 @@ static bool take_mount(struct xl_cgroups *g, const char *line)
 	return true;
 }
 
+/* The one that the operator gave us; NULL if there is none. */
+static const char *ours(void)
+{
+	const char *dir = getenv(XL_CGROUP_ENV);
+
+	return dir && *dir ? dir : NULL;
+}
+
 int xl_cgroups_find(struct xl_cgroups *g, const char *mountinfo)
 {
-	FILE *f = fopen(mountinfo, "re");
+	const char *dir = ours();
 	bool found = false;
 	char line[4096];
+	FILE *f;
 
+	if (dir) {
+		g->v2 = true;
+		return snprintf(g->dir, sizeof(g->dir), "%s", dir) <
+				       (int)sizeof(g->dir)
+			       ? 0
+			       : -ENAMETOOLONG;
+	}
+	f = fopen(mountinfo, "re");
 	while (f && !found && fgets(line, sizeof(line), f))
 		found = take_mount(g, line);
 	if (f)
@@ -150,32 +168,82 @@ static void name_group(char group[GROUP_MAX], const struct xl_cgroups *g,
 	snprintf(group, GROUP_MAX, "%s/splitvisor-%d", g->dir, (int)pid);
 }
 
+/* Return: 0 also if it is there. */
+static int make_group(char group[GROUP_MAX], const struct xl_cgroups *g,
+		      pid_t pid)
+{
+	name_group(group, g, pid);
+	return mkdir(group, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
 int xl_sched_put(const struct xl_cgroups *g, pid_t pid,
 		 const struct xl_sched *s)
 {
 	char group[GROUP_MAX];
-	int ret;
+	int ret = make_group(group, g, pid);
 
-	name_group(group, g, pid);
-	if (mkdir(group, 0755) < 0 && errno != EEXIST)
-		return -errno;
+	if (ret)
+		return ret;
 	ret = g->v2 ? put_v2(g, group, s) : put_v1(group, s);
 	if (!ret)
 		ret = write_to(group, "cgroup.procs", "%d", (int)pid);
 	return ret;
 }
 
+int xl_sched_limit(const struct xl_cgroups *g, pid_t pid, uint64_t ram_kib,
+		   unsigned int vcpus)
+{
+	uint64_t kib = ram_kib + ram_kib / XL_BOUND_PART + XL_BOUND_KIB;
+	char group[GROUP_MAX];
+	int ret = write_to(g->dir, "cgroup.subtree_control", "+memory +pids");
+
+	if (!ret)
+		ret = make_group(group, g, pid);
+	if (!ret)
+		ret = write_to(group, "memory.max", "%llu",
+			       (unsigned long long)kib * 1024);
+	if (!ret)
+		ret = write_to(group, "pids.max", "%u", vcpus + XL_BOUND_TASKS);
+	if (!ret)
+		ret = write_to(group, "cgroup.procs", "%d", (int)pid);
+	return ret;
+}
+
+static int find_vmm(pid_t *pid, unsigned int domid)
+{
+	char path[PATH_MAX];
+	struct xl_proc hv;
+
+	if (xl_proc_load(&hv, paths_dom(path, domid, "hv.pid")) ||
+	    !xl_proc_alive(&hv))
+		return -ESRCH;
+	*pid = hv.pid;
+	return 0;
+}
+
 int xl_sched_set(unsigned int domid, const struct xl_sched *s)
 {
 	struct xl_cgroups g;
-	char path[PATH_MAX];
-	struct xl_proc hv;
+	pid_t pid;
 	int ret = xl_cgroups_find(&g, "/proc/self/mountinfo");
 
-	if (!ret && (xl_proc_load(&hv, paths_dom(path, domid, "hv.pid")) ||
-		     !xl_proc_alive(&hv)))
-		ret = -ESRCH;
-	return ret ? ret : xl_sched_put(&g, hv.pid, s);
+	if (!ret)
+		ret = find_vmm(&pid, domid);
+	return ret ? ret : xl_sched_put(&g, pid, s);
+}
+
+int xl_sched_bound(unsigned int domid, uint64_t ram_kib, unsigned int vcpus)
+{
+	struct xl_cgroups g;
+	pid_t pid;
+	int ret;
+
+	if (!ours())
+		return 0;
+	ret = xl_cgroups_find(&g, "");
+	if (!ret)
+		ret = find_vmm(&pid, domid);
+	return ret ? ret : xl_sched_limit(&g, pid, ram_kib, vcpus);
 }
 
 const char *xl_sched_why(int ret)

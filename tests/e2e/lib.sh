@@ -465,7 +465,7 @@ halt() { kill -STOP "$@" && wait_for 10 halted "$@"; }
 # monitor, its workers.
 only_daemons() {
 	! our_processes | xargs -I{} cat /proc/{}/comm |
-		grep -vE '^sv-(xenstored|storekeeper|storespare|backend|console)$'
+		grep -vE '^sv-(xenstored|storekeeper|storespare|backend|console|consolepty)$'
 }
 
 # at_rest COMMAND... - for a second it has had the same to say.

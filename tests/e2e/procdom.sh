@@ -37,7 +37,7 @@ own_net "$programs/netbench" netbench-tx "cmdline = 'tx=1 bytes=1514 ms=200'"
 ip link add svload type bridge
 sysctl -q net.ipv6.conf.svload.disable_ipv6=1
 ip link set svload up
-load_cmdline() { echo "cmdline = 'to=$1 $2'"; }
+load_cmdline() { echo "cmdline = 'to=$*'"; }
 load_card() { echo "vif = ['bridge=svload,mac=00:16:3e:00:00:$1']"; }
 printf '%s\n' "name = 'follower'" "type = 'pvh'" "memory = 64" \
 	"kernel = '$programs/netload'" "$(load_cmdline 10)" \

@@ -98,6 +98,15 @@ check "until it is given one" xl sched-credit2 -d g1 -w 65535 -c 6400
 has_share '262140 6400000' || has_share '102400 6400000'
 ok $? "has the most there is"
 
+# Version 1 here, most often: what limits do is tested in the lab (lab_bounds.sh).
+mkdir plain
+output=$(SPLITVISOR_CGROUP=$work/plain xl create -q g1.cfg "name='g2'" 2>&1)
+[ "$output" = "domain 'g2': its VMM has no limits: control group '$work/plain': \
+No such file or directory (SPLITVISOR_CGROUP must name one of version 2 with memory and pids, \
+and no process in it)" ]
+ok $? "a domain is made also where it cannot be limited, and that is said"
+check "it is destroyed" xl destroy g2
+
 fails "a domain that there is not" "nosuch is an invalid domain identifier (rc=-6)" \
 	sched-credit2 -d nosuch -w 1
 fails "none" "Must specify a domain." sched-credit2 -w 1

@@ -49,6 +49,27 @@ ok $? "-s: by one of numbers, the largest first"
 output=$(xl top -b -i 1 -z -s vbd_rd | awk '{ print $1 }' | paste -sd' ')
 [ "$output" = "NAME Domain-0 three-with four" ]
 ok $? "-z: but this host before all"
+output=$(xl top --json -i 1 -s vbd_rd)
+[ "$(wc -l <<<"$output")" = 1 ] && jq -e 'map(.name) == ["three-with-a-name", "Domain-0", "four"] and
+	(.[0] | .domid == 3 and .state == "----p-" and .mem_kib == 1024 and .vbds == 1 and
+		.vbd_rd == 100 and .vbd_rsect == 100 and .cpu_percent == 0 and length == 20) and
+	(.[1] | .maxmem_kib == null and .maxmem_percent == null and .mem_kib > 1000)' \
+	<<<"$output" >/dev/null
+ok $? "--json: an array, sorted, with the figures"
+output=$(xl top --json -i 3 -d 0.1)
+[ "$(jq -s 'length == 3 and all(length == 3)' <<<"$output")" = true ] &&
+	[ "$(wc -l <<<"$output")" = 3 ]
+ok $? "--json: one for each look"
+exec {json}< <(exec xl top --json -d 3600)
+procs[json]=$!
+read -r -t 60 output <&"$json"
+[ "$(jq length <<<"$output")" = 3 ]
+ok $? "--json: each when it is made"
+stop json TERM
+exec {json}<&-
+xl top --json -i 2 -d 0.1 >/dev/full 2>/dev/null
+[ $? = 1 ]
+ok $? "--json: what cannot be written is no success"
 output=$(xl top -i 1 | head -n 1)
 [ "$output" = "$head" ]
 ok $? "lines also where there is no terminal"

@@ -933,7 +933,7 @@ wait_for 10 test -e held
 xl create -q g1.cfg && xl destroy g1
 ok $? "a parent of backends that was killed is started again"
 wait $!
-consoles() { our_processes | xargs -I{} cat /proc/{}/comm | grep -c sv-console; }
+consoles() { our_processes | xargs -I{} cat /proc/{}/comm | grep -cx sv-console; }
 one_console() { [ "$(consoles)" = 1 ]; }
 check "its console has ended with it" wait_for 5 one_console
 

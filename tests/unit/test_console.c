@@ -94,6 +94,7 @@ static void fix_init(struct fix *f, unsigned int nguests)
 	f->nfds = count_fds();
 	f->hub.base = event_base_new();
 	f->hub.conf = (struct console_log_conf){ .dir = dir, .max = 8 << 20 };
+	f->hub.ptmx = -1;
 	f->hub.gone = on_gone;
 	f->hub.arg = f;
 	cr_assert_eq(console_hub_init(&f->hub), 0);

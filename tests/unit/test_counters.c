@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/paths.h"
+#include "base/sock.h"
 #include "tests/lib/fakedom.h"
 #include "tests/lib/fini.h"
 
@@ -147,4 +149,73 @@ Test(counters, of_a_domain_that_there_is_not)
 	cr_expect_eq(counters_read(&c, &none), -ENOENT);
 	cr_expect_eq(c.n, 0);
 	counters_free(&c);
+}
+
+/* ---- All domains ----------------------------------------------------------- */
+
+#define MUTE 5 /* is asked before DOMID */
+
+static void give_name(unsigned int domid, const char *name)
+{
+	char path[PATH_MAX];
+	FILE *f;
+
+	cr_assert_eq(paths_mkdir(paths_dom(path, domid, "")), 0);
+	f = fopen(paths_dom(path, domid, "name"), "we");
+	cr_assert(f && fputs(name, f) >= 0);
+	fclose(f);
+}
+
+struct seen {
+	unsigned int n, silent, stop_at;
+	char names[64];
+};
+
+static int see(void *arg, struct counters *given, bool silent)
+{
+	struct seen *s = arg;
+	size_t at = strlen(s->names);
+
+	snprintf(s->names + at, sizeof(s->names) - at, "%s%u ", given->name,
+		 given->info.domid);
+	s->silent += silent;
+	cr_expect_eq(given->info.ram_kib, silent ? 0 : 64);
+	if (!silent)
+		counters_free(given);
+	return ++s->n == s->stop_at ? -E2BIG : 0;
+}
+
+static struct seen walk(uint64_t limit_ns, unsigned int stop_at, int want)
+{
+	struct seen s = { .stop_at = stop_at };
+
+	cr_expect_eq(counters_all(limit_ns, see, &s), want);
+	return s;
+}
+
+Test(counters, of_all_domains)
+{
+	char path[PATH_MAX];
+	struct seen s;
+	int mute;
+
+	s = walk(UINT64_MAX, 0, 0);
+	cr_expect_eq(s.n, 0, "one without a name is not listed");
+	give_name(DOMID, "six");
+	give_name(MUTE, "five");
+	give_name(77, "gone");
+	s = walk(UINT64_MAX, 1, -E2BIG);
+	cr_expect_str_eq(s.names, "six6 ");
+	mute = sock_listen(paths_dom(path, MUTE, "hv.sock"), SOCK_SEQPACKET);
+	cr_assert_geq(mute, 0);
+	dom_set_timeout(3000);
+	s = walk(UINT64_MAX, 0, 0);
+	cr_expect_str_eq(s.names, "five5 six6 ");
+	cr_expect_eq(s.silent, 1, "%u", s.silent);
+	s = walk(1000000, 0, 0);
+	cr_expect_str_eq(s.names, "five5 six6 gone77 ",
+			 "no time is left to ask");
+	cr_expect_eq(s.silent, 3, "%u", s.silent);
+	close(mute);
+	unlink(path);
 }

@@ -139,6 +139,22 @@ Test(doctor, io_uring)
 	expect("io_uring", DOCTOR_FAIL, "is 2", "io_uring_disabled=0");
 }
 
+Test(doctor, control_groups)
+{
+	unsetenv("SPLITVISOR_CGROUP");
+	expect("cgroup", DOCTOR_WARN, "no limits", "SPLITVISOR_CGROUP");
+	setenv("SPLITVISOR_CGROUP", "/cg", 1);
+	expect("cgroup", DOCTOR_WARN, "/cg does not control",
+	       "memory and pids");
+	put("/cg/cgroup.controllers", "cpu memory\n");
+	expect("cgroup", DOCTOR_WARN, "/cg does not control",
+	       "memory and pids");
+	put("/cg/cgroup.controllers", "cpu memory pids\n");
+	expect("cgroup", DOCTOR_WARN, "/cg cannot be written: No such", "");
+	put("/cg/cgroup.subtree_control", "");
+	expect("cgroup", DOCTOR_OK, "/cg limits", "");
+}
+
 Test(doctor, directories)
 {
 	char found[PATH_MAX];

@@ -382,6 +382,7 @@ static int few(void)
 		{ .nr = SYS_tgkill },
 		{ .nr = SYS_getpid },
 		{ .nr = SYS_ioctl, .request = FIONREAD },
+		{ .nr = SYS_openat, .request = O_WRONLY },
 		{ .nr = SYS_access, .refused = true },
 	};
 
@@ -406,6 +407,8 @@ static int all_is_well(void)
 	    syscall(SYS_tgkill, getpid(), getpid(), 0) ||
 	    ioctl(STDERR_FILENO, FIONREAD, &n))
 		return 4;
+	if (make(inside) || read_file(inside) != ENOENT)
+		return 5;
 	return 0;
 }
 
@@ -457,6 +460,11 @@ static int asks_for_something_else(void)
 	return few() ? 1 : ioctl(STDERR_FILENO, FIONBIO, &n);
 }
 
+static int opens_for_both(void)
+{
+	return few() ? 1 : open(inside, O_RDWR | O_CLOEXEC);
+}
+
 static int has_no_such_call(void)
 {
 	return few() ? 1 : (int)syscall(100000);
@@ -476,6 +484,7 @@ Test(jail, a_call_that_is_not_named_kills)
 		{ makes_a_process, "56 (clone)" },
 		{ reaches_a_network, "41 (socket)" },
 		{ asks_for_something_else, "16 (ioctl)" },
+		{ opens_for_both, "257 (openat)" },
 		{ has_no_such_call, "100000 (unknown)" },
 	};
 	char said[2000];
@@ -500,6 +509,33 @@ static int nothing_to_keep(void)
 	const struct jail j = { &none, 1, all_calls, 1, NULL };
 
 	return jail_enter(&j);
+}
+
+static int keep_all_in_sight(void)
+{
+	static const struct jail_call calls[] = {
+		{ .nr = SYS_write },
+		{ .nr = SYS_openat },
+		{ .nr = SYS_exit_group },
+		{ .nr = SYS_sigaltstack },
+	};
+	const struct jail j = { .calls = calls, .ncalls = ARRAY_SIZE(calls) };
+
+	if (jail_enter(&j) || read_file(outside))
+		return 1;
+	return reach_abstract(); /* a socket is not on the list */
+}
+
+Test(jail, without_directories_files_stay_in_sight)
+{
+	char said[2000];
+
+	make_dirs();
+	cr_expect_eq(WTERMSIG(in_child(keep_all_in_sight, said, sizeof(said))),
+		     SIGSYS);
+	cr_expect(strstr(said, "41 (socket)"), "%s", said);
+	cr_expect_not(strstr(said, "namespaces"), "%s", said);
+	remove_dirs();
 }
 
 /* What is not there cannot be kept: it is told, and no other file hidden. */

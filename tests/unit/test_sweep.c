@@ -238,7 +238,7 @@ static bool use_console(struct event_base *base)
 
 static int run_console(void)
 {
-	struct console_hub hub = { .gone = on_gone };
+	struct console_hub hub = { .gone = on_gone, .ptmx = -1 };
 	struct console *c;
 	int ret;
 

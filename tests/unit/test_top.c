@@ -47,6 +47,29 @@ Test(top, a_row)
 	top_free(&t);
 }
 
+Test(top, rows_in_json)
+{
+	struct top t = { 0 };
+	char buf[2048] = "";
+	FILE *f = fmemopen(buf, sizeof(buf), "w");
+
+	add(&t, "one \"1\"", 1, 2 * SECOND);
+	add(&t, "two", 2, SECOND);
+	t.row[1].max_kib = UINT64_MAX;
+	cr_assert_not_null(f);
+	cr_expect_eq(top_json(f, &t), 0);
+	fclose(f);
+	cr_expect_eq(strchr(buf, '\n'), buf + strlen(buf) - 1, "one line");
+	cr_expect(strstr(buf, "[{\"domid\":1,\"name\":\"one \\\"1\\\"\","),
+		  "%s", buf);
+	cr_expect(strstr(buf, "\"maxmem_kib\":4096,\"maxmem_percent\":25.0,"),
+		  "%s", buf);
+	cr_expect(strstr(buf, "\"maxmem_kib\":null,\"maxmem_percent\":null,"),
+		  "%s", buf);
+	cr_expect(strstr(buf, "\"ssid\":0}]"), "%s", buf);
+	top_free(&t);
+}
+
 /* By domid, wherever it is; who was not there before has no share and no past. */
 Test(top, shares_and_past)
 {

@@ -50,6 +50,8 @@ static void setup(void)
 		"splitvisor-7/cpu.shares",
 		"splitvisor-7/cpu.cfs_quota_us",
 		"splitvisor-7/cpu.cfs_period_us",
+		"splitvisor-7/memory.max",
+		"splitvisor-7/pids.max",
 	};
 	char path[256];
 
@@ -157,4 +159,43 @@ Test(xl_sched, what_the_kernel_refuses_is_told)
 
 	snprintf(g.dir, sizeof(g.dir), "%s/none", dir);
 	cr_expect_eq(xl_sched_put(&g, 7, &(struct xl_sched){ 1, 1 }), -ENOENT);
+}
+
+/* ---- Limits ----------------------------------------------------------------- */
+
+Test(xl_sched, a_group_of_ours_is_taken_before_the_host_s)
+{
+	struct xl_cgroups g;
+
+	setenv(XL_CGROUP_ENV, "/given", 1);
+	cr_expect_eq(find(&g, "1 2 0:3 / %s rw - cgroup x rw,cpu,cpuacct\n"),
+		     0);
+	cr_expect(g.v2 && !strcmp(g.dir, "/given"));
+	setenv(XL_CGROUP_ENV, "", 1);
+	cr_expect_eq(find(&g, "1 2 0:3 / %s rw - cgroup x rw,cpu,cpuacct\n"),
+		     0);
+	cr_expect(!g.v2 && !strcmp(g.dir, dir));
+}
+
+Test(xl_sched, a_vmm_has_limits_by_its_guest_s_size)
+{
+	struct xl_cgroups g = { .v2 = true };
+
+	snprintf(g.dir, sizeof(g.dir), "%s", dir);
+	cr_expect_eq(xl_sched_limit(&g, 7, 1 << 20, 4), 0);
+	/* 1 GiB, 32 MiB, 64 MiB */
+	cr_expect_str_eq(get("splitvisor-7/memory.max"), "1174405120");
+	cr_expect_str_eq(get("splitvisor-7/pids.max"), "20");
+	cr_expect_str_eq(get("splitvisor-7/cgroup.procs"), "7");
+	cr_expect_str_eq(get("cgroup.subtree_control"), "+memory +pids");
+}
+
+Test(xl_sched, limits_need_a_group_of_ours)
+{
+	unsetenv(XL_CGROUP_ENV);
+	cr_expect_eq(xl_sched_bound(7, 1024, 1), 0, "nothing is done");
+	setenv(XL_CGROUP_ENV, dir, 1);
+	cr_expect_eq(xl_sched_bound(7, 1024, 1), -ESRCH,
+		     "there is no such domain");
+	cr_expect_str_eq(get("splitvisor-7/memory.max"), "");
 }
