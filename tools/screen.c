@@ -29,6 +29,8 @@ int screen_begin(const char *instead)
 	noecho();
 	keypad(stdscr, true);
 	nodelay(stdscr, true);
+	/* What a key does is shown, also if another has been typed already. */
+	typeahead(-1);
 	curs_set(0);
 	return 0;
 }
