@@ -323,23 +323,6 @@ int xl_build_devices(struct xs_handle *h, const struct xl_cfg *c,
 
 /* ---- A soft reset --------------------------------------------------------- */
 
-static int let_go(struct xs_handle *h, unsigned int domid, const char *type)
-{
-	size_t n;
-	unsigned int *devid = xl_tree_devices(h, domid, type, &n);
-	int ret = 0;
-
-	for (size_t i = 0; i < n && !ret; i++) {
-		ret = xl_tree_take(h, domid, type, devid[i], true,
-				   DETACH_TIMEOUT_MS);
-		if (ret)
-			log_err("domain %u: %s %u is not let go: %s", domid,
-				type, devid[i], strerror(-ret));
-	}
-	free(devid);
-	return ret;
-}
-
 /* The guest is down, and stays so until it has all that a new one finds. */
 static int begin_anew(struct xs_handle *h, struct job *j, struct dom *dom)
 {
@@ -366,6 +349,7 @@ int xl_build_reset(const struct xl_cfg *c, const struct xl_built *b)
 	struct job j = { .c = c, .domid = b->domid };
 	struct dom_info info;
 	struct xs_handle *h;
+	bool any = false;
 	int ret = xl_daemons_ensure();
 
 	if (!ret)
@@ -374,9 +358,9 @@ int xl_build_reset(const struct xl_cfg *c, const struct xl_built *b)
 		return ret;
 	ret = dom_info(b->dom, &info);
 	if (!ret)
-		ret = let_go(h, b->domid, "vbd");
+		ret = xl_tree_let_go(h, b->domid, "vbd", &any);
 	if (!ret)
-		ret = let_go(h, b->domid, "vif");
+		ret = xl_tree_let_go(h, b->domid, "vif", &any);
 	if (!ret)
 		ret = begin_anew(h, &j, b->dom);
 	/* A user may have paused it. */

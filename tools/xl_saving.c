@@ -31,11 +31,10 @@
  * which their backends end between two packets, when their nodes have been written
  * and before its memory is; a domain that is to go on here gets them again.
  */
-#define DOM		  "/local/domain/%u"
-#define ATTEMPTS	  200 /* to stop it between two requests */
-#define QUIET_MS	  30000
-#define DETACH_TIMEOUT_MS 10000
-#define TAKE_TRIES	  10u
+#define DOM	   "/local/domain/%u"
+#define ATTEMPTS   200 /* to stop it between two requests */
+#define QUIET_MS   30000
+#define TAKE_TRIES 10u
 
 /* CONTROL watches: how the answer of an idle guest begins, and after which is none. */
 #define IDLE	"idle\n"
@@ -329,25 +328,6 @@ static int stop(struct xl_saving *v, struct ringtop_dom *rings,
 	return ret;
 }
 
-/* @any: There was one, which is gone even if this fails. */
-static int let_go(struct xl_saving *v, const char *type, bool *any)
-{
-	size_t n;
-	unsigned int *devid = xl_tree_devices(v->h, v->domid, type, &n);
-	int ret = 0;
-
-	*any |= n;
-	for (size_t i = 0; i < n && !ret; i++) {
-		ret = xl_tree_take(v->h, v->domid, type, devid[i], true,
-				   DETACH_TIMEOUT_MS);
-		if (ret)
-			log_err("domain %u: %s %u is not let go: %s", v->domid,
-				type, devid[i], strerror(-ret));
-	}
-	free(devid);
-	return ret;
-}
-
 static void report(const struct xl_saving *v, int ret)
 {
 	if (ret != -EAGAIN)
@@ -379,7 +359,7 @@ int xl_saving_stop(struct xl_saving *v, const char *config)
 		fd_close(&v->spool);
 		return ret;
 	}
-	ret = let_go(v, "vif", &v->cards);
+	ret = xl_tree_let_go(v->h, v->domid, "vif", &v->cards);
 	if (ret)
 		(void)!xl_saving_resume(v);
 	return ret;
@@ -417,7 +397,7 @@ int xl_saving_pass(const struct xl_saving *v, struct savefile *to)
 
 int xl_saving_let_go(struct xl_saving *v)
 {
-	return let_go(v, "vbd", &v->disks);
+	return xl_tree_let_go(v->h, v->domid, "vbd", &v->disks);
 }
 
 /* What was written when it was stopped, to be written to the store again. */
@@ -487,8 +467,10 @@ int xl_saving_host(const struct xl_saving *v, struct savefile *to)
 
 static int let_go_again(struct xl_saving *v)
 {
-	int disks = v->disks ? let_go(v, "vbd", &v->disks) : 0;
-	int cards = v->cards ? let_go(v, "vif", &v->cards) : 0;
+	int disks = v->disks ? xl_tree_let_go(v->h, v->domid, "vbd", &v->disks)
+			     : 0;
+	int cards = v->cards ? xl_tree_let_go(v->h, v->domid, "vif", &v->cards)
+			     : 0;
 
 	return disks ? disks : cards;
 }

@@ -16,10 +16,11 @@
 
 #define INIT_TIMEOUT_MS \
 	40000 /* as libxl for a hotplug script, which a backend replaces */
-#define DOM	 "/local/domain/%u"
-#define BACKEND	 "/local/domain/0/backend/%s/%u/%u"
-#define FRONTEND DOM "/device/%s/%u"
-#define LIBXL	 "/libxl/%u/device/%s/%u"
+#define LET_GO_TIMEOUT_MS 10000
+#define DOM		  "/local/domain/%u"
+#define BACKEND		  "/local/domain/0/backend/%s/%u/%u"
+#define FRONTEND	  DOM "/device/%s/%u"
+#define LIBXL		  "/libxl/%u/device/%s/%u"
 
 static const char *const device_types[] = { "vbd", "vif", "console" };
 
@@ -471,6 +472,25 @@ int xl_tree_take(struct xs_handle *h, unsigned int domid, const char *type,
 		return waited;
 	ret = xl_txn_run(h, fill_gone, &d);
 	return ret ? ret : MIN(waited, 0);
+}
+
+int xl_tree_let_go(struct xs_handle *h, unsigned int domid, const char *type,
+		   bool *any)
+{
+	size_t n;
+	unsigned int *devid = xl_tree_devices(h, domid, type, &n);
+	int ret = 0;
+
+	*any |= n != 0;
+	for (size_t i = 0; i < n && !ret; i++) {
+		ret = xl_tree_take(h, domid, type, devid[i], true,
+				   LET_GO_TIMEOUT_MS);
+		if (ret)
+			log_err("domain %u: %s %u is not let go: %s", domid,
+				type, devid[i], strerror(-ret));
+	}
+	free(devid);
+	return ret;
 }
 
 static void detach_type(struct xs_handle *h, unsigned int domid,

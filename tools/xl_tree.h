@@ -89,6 +89,15 @@ int xl_tree_take(struct xs_handle *h, unsigned int domid, const char *type,
 		 unsigned int devid, bool force, int timeout_ms) must_check;
 
 /**
+ * xl_tree_let_go() - Take all devices of one type, without asking the guest.
+ * @any: Set if there was one, which is gone even if this fails.
+ *
+ * Return: 0 or -errno; reported.
+ */
+int xl_tree_let_go(struct xs_handle *h, unsigned int domid, const char *type,
+		   bool *any) must_check;
+
+/**
  * xl_tree_detach() - Have the backends give up all devices, and wait for them.
  * @timeout_ms: After which the rest is given up.
  */
