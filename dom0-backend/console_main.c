@@ -92,14 +92,14 @@ static void parse(int argc, char **argv, struct options *o)
 		die("%s: no such argument; see sv-console(8)", argv[optind]);
 }
 
-static char *log_dir(void)
+static const char *log_dir(void)
 {
-	char *dir;
-	int ret;
+	static char dir[PATH_MAX];
+	int ret = -ENAMETOOLONG;
 
-	if (asprintf(&dir, "%s/console", paths_log()) < 0)
-		die("out of memory");
-	ret = paths_mkdir(dir);
+	if (snprintf(dir, sizeof(dir), "%s/console", paths_log()) <
+	    (int)sizeof(dir))
+		ret = paths_mkdir(dir);
 	if (ret)
 		die("%s: cannot make this directory: %s; set "
 		    "SPLITVISOR_LOG_DIR to a writable one",

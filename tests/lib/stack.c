@@ -89,11 +89,50 @@ unsigned int stack_log_limit(const struct stack *s, unsigned int n)
 }
 
 /* Each kind of report has one of these in its first line. */
+static const char *const reports[] = { "Sanitizer:", "runtime error:" };
+
+static bool is_report(const char *line)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(reports); i++) {
+		if (strstr(line, reports[i]))
+			return true;
+	}
+	return false;
+}
+
+#define REPORT_LINES 60
+
+/* From its first line on. */
+static void show_report(void)
+{
+	unsigned int left = 0;
+	char *line = NULL;
+	size_t size = 0;
+	FILE *file = fopen(log_path, "r");
+
+	MUST(file);
+	while (getline(&line, &size, file) >= 0) {
+		if (!left && is_report(line))
+			left = REPORT_LINES;
+		else if (left == 1)
+			break;
+		if (left && left--)
+			fprintf(stderr, "stack: %s", line);
+	}
+	free(line);
+	fclose(file);
+}
+
 static bool sanitizers_are_silent(void)
 {
-	if (!stack_logged("Sanitizer:") && !stack_logged("runtime error:"))
+	bool silent = true;
+
+	for (size_t i = 0; i < ARRAY_SIZE(reports); i++)
+		silent = silent && !stack_logged(reports[i]);
+	if (silent)
 		return true;
-	fprintf(stderr, "stack: a sanitizer's report is in the log\n");
+	fprintf(stderr, "stack: a sanitizer's report is in the log:\n");
+	show_report();
 	return false;
 }
 
